@@ -1,4 +1,4 @@
-"""The one table that says which features a record holds.
+"""The one table that says which features a record holds, and how a batch of records is written.
 
 Writer, reader, manifest and the run scripts all use it: a recipe and an objective only name
 features. Nothing here imports TensorFlow, because data-creation workers must not.
@@ -6,19 +6,22 @@ features. Nothing here imports TensorFlow, because data-creation workers must no
 
 import collections
 
+import numpy as np
+
 from errors import UserError
 
 # shape: "S" = max_seq_length, "P" = max_predictions_per_seq, "1" = one value a record.
-Feature = collections.namedtuple("Feature", ["dtype", "shape", "pad"])
+# limit: what values stay below: "V" = vocabulary size, "S" = max_seq_length, or a number.
+Feature = collections.namedtuple("Feature", ["dtype", "shape", "pad", "limit"])
 
 FEATURES = {
-    "input_ids": Feature("int64", "S", 0),
-    "input_mask": Feature("int64", "S", 0),
-    "segment_ids": Feature("int64", "S", 0),
-    "masked_lm_positions": Feature("int64", "P", 0),
-    "masked_lm_ids": Feature("int64", "P", 0),
-    "masked_lm_weights": Feature("float32", "P", 0.0),
-    "next_sentence_labels": Feature("int64", "1", 0),
+    "input_ids": Feature("int64", "S", 0, "V"),
+    "input_mask": Feature("int64", "S", 0, 2),
+    "segment_ids": Feature("int64", "S", 0, 2),
+    "masked_lm_positions": Feature("int64", "P", 0, "S"),
+    "masked_lm_ids": Feature("int64", "P", 0, "V"),
+    "masked_lm_weights": Feature("float32", "P", 0.0, None),
+    "next_sentence_labels": Feature("int64", "1", 0, 2),
 }
 
 
@@ -34,3 +37,101 @@ def feature_length(name, max_seq_length, max_predictions_per_seq):
         )
     lengths = {"S": max_seq_length, "P": max_predictions_per_seq, "1": 1}
     return lengths[FEATURES[name].shape]
+
+
+class RecordLayout:
+    """Turns batches of rows into the bytes of tf.train.Example messages.
+
+    A record is a fixed skeleton of bytes in which only the values change: integers are varints of
+    one width per feature (longer than need be, which the protobuf wire format allows), so a batch
+    of records is one byte matrix.
+
+    Attributes:
+      names: features in the order they are written.
+      size: bytes of one record.
+    """
+
+    def __init__(self, names, max_seq_length, max_predictions_per_seq, vocab_size):
+        self.names = list(names)
+        limits = {"S": max_seq_length, "V": vocab_size}
+        fields, self._columns = [], {}
+        for name in self.names:
+            feature = FEATURES[name]
+            count = feature_length(name, max_seq_length, max_predictions_per_seq)
+            limit = limits.get(feature.limit, feature.limit)
+            width = 4 if feature.dtype == "float32" else _varint_width(limit - 1)
+            fields.append((name, count, width, feature.dtype))
+        self._skeleton = self._build(fields)
+        self.size = len(self._skeleton)
+
+    def _build(self, fields):
+        entries, payload_ends = [], []
+        for name, count, width, dtype in fields:
+            entry, payload_start = _feature_entry(name.encode("ascii"), count * width, dtype)
+            entries.append(entry)
+            payload_ends.append((name, count, width, payload_start))
+        body = b"".join(entries)
+        head = b"\x0a" + _varint(len(body))
+        at = len(head)
+        for entry, (name, count, width, payload_start) in zip(entries, payload_ends):
+            self._columns[name] = (at + payload_start, count, width)
+            at += len(entry)
+        return np.frombuffer(head + body, dtype=np.uint8)
+
+    def encode(self, values):
+        """Encodes a batch.
+
+        Args:
+          values: dict of arrays, name -> [records, length].
+
+        Returns:
+          uint8 [records, size].
+        """
+        rows = len(values[self.names[0]])
+        matrix = np.empty((rows, self.size), dtype=np.uint8)
+        matrix[:] = self._skeleton
+        for name in self.names:
+            start, count, width = self._columns[name]
+            value = np.asarray(values[name]).reshape(rows, count)
+            target = matrix[:, start : start + count * width]
+            if FEATURES[name].dtype == "float32":
+                target[:] = np.ascontiguousarray(value, dtype="<f4").view(np.uint8)
+            else:
+                _put_varints(target, value, width)
+        return matrix
+
+
+def _put_varints(target, value, width):
+    if width == 1:
+        target[:] = value
+        return
+    value = value.astype(np.uint32, copy=False)
+    for i in range(width):
+        more = 0x80 if i + 1 < width else 0
+        target[:, i::width] = ((value >> (7 * i)) & 0x7F) | more
+
+
+def _varint_width(largest):
+    return max(1, (int(largest).bit_length() + 6) // 7)
+
+
+def _varint(value):
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _message(number, content):
+    """A length-delimited protobuf field."""
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _feature_entry(name, payload_size, dtype):
+    """One entry of Features.feature with a payload of zeros, and where the payload begins."""
+    values = _message(1, bytes(payload_size))  # Int64List.value or FloatList.value, packed
+    feature = _message(2 if dtype == "float32" else 3, values)
+    entry = _message(1, _message(1, name) + _message(2, feature))
+    return entry, len(entry) - payload_size

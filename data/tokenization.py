@@ -3,7 +3,8 @@
 Token for token what google-research/bert's FullTokenizer gives (golden vectors in the tests), but
 laid out for speed: a table over code points classifies every character of a megabyte in one numpy
 step, Chinese characters and punctuation take their id from a second table, and only runs of other
-characters (English words, numbers, kana) go through the `tokenizers` library, once per distinct run.
+characters (English words, numbers, kana) go through the `tokenizers` library, each distinct run
+once.
 """
 
 import collections
@@ -148,7 +149,9 @@ class WordPieceTokenizer:
             positions = np.flatnonzero(classes != _DROP)
             chars, classes = chars[positions], classes[positions]
             text = chars.tobytes().decode("utf-32-le", "surrogatepass")
-            sentence_starts = np.searchsorted(positions, np.asarray(sentence_starts, dtype=np.int64))
+            sentence_starts = np.searchsorted(
+                positions, np.asarray(sentence_starts, dtype=np.int64)
+            )
         pieces = self._assemble(text, chars, classes, sentence_starts)
         if positions is None or not len(pieces.ids):
             return pieces
@@ -198,10 +201,7 @@ class WordPieceTokenizer:
         begin = np.flatnonzero(run_starts)
         end = np.flatnonzero(run_ends) + 1
         kinds = np.array(
-            [
-                self._run_kind(text, s, e)
-                for s, e in zip(begin.tolist(), end.tolist())
-            ],
+            [self._run_kind(text, s, e) for s, e in zip(begin.tolist(), end.tolist())],
             dtype=np.int64,
         )
         # One "unit" is a single character or a run; units in text order, then their pieces.
@@ -234,7 +234,9 @@ class WordPieceTokenizer:
         if kind is None:
             if self.do_lower_case and "Σ" in run:
                 # The only letter whose lower case depends on its neighbours: not cached by itself.
-                return self._runs.add(None, self._run_pieces(run, _lower_in_context(text, start, end)))
+                return self._runs.add(
+                    None, self._run_pieces(run, _lower_in_context(text, start, end))
+                )
             kind = self._runs.add(run, self._run_pieces(run, None))
         return kind
 
@@ -333,7 +335,7 @@ def _canonical_order(parts):
 
 
 def _lower_in_context(text, start, end):
-    """Per character of text[start:end], its lower case inside the blank-delimited token around it."""
+    """Lower case of each character of text[start:end] inside the blank-delimited token around it."""
     left, right = start, end
     while left > 0 and not text[left - 1].isspace() and not is_cjk(ord(text[left - 1])):
         left -= 1

@@ -1,0 +1,22 @@
+"""Pre-training objectives by name."""
+
+from errors import UserError
+from modeling.objectives.masked_lm import MaskedLm
+
+OBJECTIVES = {
+    "bert": MaskedLm("bert", sentence_pair="next_sentence"),
+    "roberta": MaskedLm("roberta", sentence_pair=None),
+}
+
+
+def get_objective(name):
+    """The objective called `name`.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    if name not in OBJECTIVES:
+        raise UserError(
+            "objective {!r} is not known; known are {}".format(name, ", ".join(sorted(OBJECTIVES)))
+        )
+    return OBJECTIVES[name]

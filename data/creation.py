@@ -1,0 +1,286 @@
+"""One work unit from text to a file of records: what every worker process runs."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import os
+from typing import Optional, Tuple
+
+import numpy as np
+
+from data import alignment, corpus, instances, masking, records, segmentation, tfrecord
+from data.recipes import get_recipe
+from data.sentences import DEFAULT_MAX_CHARS
+from data.statistics import EXAMPLES, new_statistics, top_counts
+from data.tokenization import Vocabulary, WordPieceTokenizer, code_points
+from errors import UserError
+
+# Pieces laid out at once: large enough for numpy, small enough for flat memory.
+_BATCH_PIECES = 1 << 18
+_TOP_UNKNOWN = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class CreationSettings:
+    """Everything that decides the records, apart from the input; the flags of the script."""
+
+    vocab_file: str
+    objective: str = "bert"
+    input_format: str = "text"
+    text_fields: Tuple[str, ...] = ("text",)
+    normalize_quotes: bool = False
+    max_sentence_chars: int = DEFAULT_MAX_CHARS
+    do_lower_case: bool = True
+    segmenter: str = "rjieba"
+    ltp_model: Optional[str] = None
+    user_dict: Optional[str] = None
+    masking_unit: Optional[str] = None
+    masked_lm_prob: float = 0.15
+    ngram_probs: Tuple[float, ...] = masking.DEFAULT_NGRAM_PROBS
+    max_seq_length: int = 128
+    max_predictions_per_seq: int = 20
+    short_seq_prob: float = 0.1
+    dupe_factor: int = 10
+    random_seed: int = 12345
+
+    def check(self):
+        """Raises UserError on a value out of range or that does not fit the others."""
+        recipe = get_recipe(self.objective)
+        self.masking_spec()
+        if self.input_format not in corpus.FORMATS:
+            raise UserError(
+                "unknown --input_format {!r}; known are {}".format(
+                    self.input_format, ", ".join(corpus.FORMATS)
+                )
+            )
+        if self.segmenter not in segmentation.SEGMENTERS:
+            raise UserError(
+                "unknown --segmenter {!r}; known are {}".format(
+                    self.segmenter, ", ".join(segmentation.SEGMENTERS)
+                )
+            )
+        if not 8 <= self.max_seq_length <= 65536:
+            raise UserError(
+                "--max_seq_length must be from 8 to 65536, found {}".format(self.max_seq_length)
+            )
+        if self.max_predictions_per_seq > self.max_seq_length:
+            raise UserError(
+                "--max_predictions_per_seq ({}) is more than --max_seq_length ({})".format(
+                    self.max_predictions_per_seq, self.max_seq_length
+                )
+            )
+        if not 0.0 <= self.short_seq_prob <= 1.0:
+            raise UserError(
+                "--short_seq_prob must be from 0 to 1, found {}".format(self.short_seq_prob)
+            )
+        if self.short_seq_prob and not recipe.short_sequences:
+            raise UserError(
+                "--short_seq_prob does not fit --objective={}: all its rows are full".format(
+                    self.objective
+                )
+            )
+        for name, low in (("dupe_factor", 1), ("max_sentence_chars", 8)):
+            if getattr(self, name) < low:
+                raise UserError(
+                    "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
+                )
+        if self.input_format == "presegmented" and self.segmenter == "ltp":
+            raise UserError("--input_format=presegmented has its words: leave --segmenter=ltp out")
+
+    def masking_spec(self):
+        recipe = get_recipe(self.objective)
+        return masking.MaskingSpec(
+            self.masked_lm_prob,
+            self.masking_unit or recipe.unit,
+            self.ngram_probs,
+            recipe.replacement,
+            self.max_predictions_per_seq,
+        )
+
+
+class UnitProcessor:
+    """Holds what is loaded once per process: vocabulary, tokenizer, segmenter, layouts."""
+
+    def __init__(self, settings):
+        settings.check()
+        self.settings = settings
+        self.recipe = get_recipe(settings.objective)
+        self.spec = settings.masking_spec()
+        self.vocabulary = Vocabulary(settings.vocab_file)
+        self.random_ids = self.vocabulary.random_replacements()
+        self.tokenizer = WordPieceTokenizer(self.vocabulary, settings.do_lower_case)
+        self.segmenter = self._make_segmenter()
+        self.layout = records.RecordLayout(
+            self.recipe.features,
+            settings.max_seq_length,
+            settings.max_predictions_per_seq,
+            len(self.vocabulary),
+        )
+
+    def _make_segmenter(self):
+        if self.spec.unit == "wordpiece":
+            return None
+        if self.settings.input_format == "presegmented":
+            return segmentation.BlankSegmenter()
+        return segmentation.make_segmenter(
+            self.settings.segmenter, self.settings.ltp_model, self.settings.user_dict
+        )
+
+    def run(self, unit, target, progress, content=None, lines_before=None):
+        """Writes the records of a unit to `target` and its statistics to `target`.json.
+
+        Both appear under their names only when they are complete, the statistics last.
+
+        Args:
+          unit: corpus.Unit.
+          target: local path.
+          progress: called with the share of the unit done, from 0 to 1, rising.
+          content, lines_before: the unit's bytes and the lines before them, of a remote file.
+
+        Returns:
+          Statistics of the unit, a dict of numbers.
+
+        Raises:
+          UserError: bad input (file and line), or the target cannot be written.
+        """
+        statistics = new_statistics()
+        temporary = target + ".tmp"
+        blocks = corpus.unit_blocks(
+            unit, self.settings.input_format, content=content, lines_before=lines_before
+        )
+        try:
+            with open(temporary, "wb") as f:
+                for number, (block, lines) in enumerate(blocks):
+                    text = corpus.read_documents(block, lines, unit.path, self.settings)
+                    place = "{}/{}/{}".format(self.settings.random_seed, unit.index, number)
+                    self._write_block(f, text, place, statistics, progress)
+                statistics["bytes"] = f.tell()
+            os.replace(temporary, target)
+            with open(temporary, "w", encoding="utf-8") as f:
+                json.dump(statistics, f, ensure_ascii=False)
+            os.replace(temporary, target + ".json")
+        except OSError as error:
+            raise UserError("cannot write {}: {}".format(temporary, error.strerror)) from None
+        return statistics
+
+    def _write_block(self, f, text, place, statistics, progress):
+        unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
+        if not len(unit.ids):
+            return
+        dupes = [
+            self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
+            for dupe in range(self.settings.dupe_factor)
+        ]
+        rows = instances.Rows(*(np.concatenate(part) for part in zip(*dupes)))
+        rng = np.random.default_rng(_seed(place))
+        order = rng.permutation(len(rows.labels))
+        size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
+        for at in range(0, len(order), size):
+            chosen = instances.Rows(*(part[order[at : at + size]] for part in rows))
+            batch = instances.lay_out(
+                unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
+            )
+            masked = masking.sample_static(
+                batch, self.spec, self.vocabulary.mask, self.random_ids, rng
+            )
+            f.write(tfrecord.frame(self.layout.encode(_features(batch, masked))))
+            self._count(batch, masked, statistics)
+            progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
+
+    def prepare(self, text, statistics, progress):
+        """Tokenises, segments and aligns the documents of a block, once for all dupes.
+
+        Args:
+          text: corpus.Documents.
+          statistics: dict to add to.
+          progress: called with the share done.
+
+        Returns:
+          instances.UnitPieces and the group number of each piece, int32 [pieces].
+        """
+        pieces = self.tokenizer.tokenize(text.text, text.starts)
+        first = np.searchsorted(pieces.starts, text.starts)
+        borders = np.append(first, len(pieces.ids))
+        full = borders[1:] > borders[:-1]  # sentences of control characters alone have no piece
+        if self.segmenter is None:
+            groups = alignment.wordpiece_groups(pieces, first[full])
+        else:
+            marks, bad = self.segmenter.word_starts(text.text, text.starts, text.ends, progress)
+            groups = alignment.word_groups(pieces, marks, first[full], bad[full])
+        kept = np.concatenate([[0], np.cumsum(full)])
+        documents = np.unique(kept[text.documents])
+        unit = instances.UnitPieces(
+            pieces.ids, groups.starts, np.append(first[full], len(pieces.ids)), documents
+        )
+        statistics["documents"] += len(documents) - 1
+        statistics["sentences"] += int(full.sum())
+        statistics["characters"] += len(text.text)
+        statistics["pieces"] += len(pieces.ids)
+        statistics["unaligned_words"] += groups.unaligned_words
+        statistics["unaligned_sentences"] += groups.unaligned_sentences
+        self._count_unknown(text.text, pieces, statistics)
+        return unit, instances.group_numbers(groups.starts)
+
+    def _count_unknown(self, text, pieces, statistics):
+        unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)
+        statistics["unknown_pieces"] += len(unknown)
+        starts, ends = pieces.starts[unknown], pieces.ends[unknown]
+        single = ends - starts == 1
+        codes, counts = np.unique(code_points(text)[starts[single]], return_counts=True)
+        seen = collections.Counter(statistics["unknown"])
+        seen.update(dict(zip(map(chr, codes.tolist()), counts.tolist())))
+        for start, end in zip(starts[~single].tolist(), ends[~single].tolist()):
+            seen[text[start : min(end, start + 40)]] += 1
+        statistics["unknown"] = dict(top_counts(seen, _TOP_UNKNOWN))
+
+    def _count(self, batch, masked, statistics):
+        statistics["records"] += len(batch.lengths)
+        statistics["tokens"] += int(batch.lengths.sum())
+        statistics["masked"] += int(masked.weights.sum())
+        for i, count in enumerate(masked.ngrams.tolist()):
+            name = str(i + 1)
+            statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
+        for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
+            statistics["examples"].append(bracketed(batch, masked, row, self.vocabulary.tokens))
+
+
+def _features(batch, masked):
+    column = np.arange(batch.ids.shape[1])[None, :]
+    return {
+        "input_ids": masked.ids,
+        "input_mask": column < batch.lengths[:, None],
+        "segment_ids": batch.segment_ids,
+        "masked_lm_positions": masked.positions,
+        "masked_lm_ids": masked.labels,
+        "masked_lm_weights": masked.weights,
+        "next_sentence_labels": batch.labels,
+    }
+
+
+def _seed(place):
+    return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")
+
+
+def bracketed(batch, masked, row, tokens):
+    """One row for people: words of several pieces in brackets, masked pieces as new<-old."""
+    labels = {
+        int(position): int(label)
+        for position, label, weight in zip(
+            masked.positions[row], masked.labels[row], masked.weights[row]
+        )
+        if weight
+    }
+    shown, word, last_group = [], [], None
+    for column in range(int(batch.lengths[row])):
+        piece = tokens[int(masked.ids[row, column])]
+        if column in labels:
+            piece = "{}<-{}".format(piece, tokens[labels[column]])
+        group = int(batch.group_ids[row, column])
+        if word and (group != last_group or group < 0):
+            shown.append(word)
+            word = []
+        word.append(piece)
+        last_group = group
+    shown.append(word)
+    return " ".join("(" + " ".join(w) + ")" if len(w) > 1 else w[0] for w in shown)

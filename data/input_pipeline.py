@@ -1,0 +1,217 @@
+"""TFRecord shards to batches.
+
+The one place that builds input graphs, and the checks that tell a user what is wrong with the
+records before a model is built.
+"""
+
+import glob
+import json
+import os
+
+import tensorflow.compat.v1 as tf
+
+from data.records import FEATURES, feature_length
+from errors import UserError
+
+# Shards read at the same time in training.
+CYCLE_LENGTH = 8
+# Batches parsed side by side; parsing a whole batch at once is already fast.
+PARSE_CALLS = 2
+CHECKED_RECORDS = 100
+
+
+def make_input_fn(
+    files,
+    feature_names,
+    max_seq_length,
+    max_predictions_per_seq,
+    is_training,
+    shuffle_buffer_size,
+    seed,
+):
+    """Makes the input function for an estimator.
+
+    Args:
+      files: record files.
+      feature_names: names from data.records.FEATURES.
+      max_seq_length, max_predictions_per_seq: lengths in the records.
+      is_training: True: endless, shuffled (files and records) by `seed`, full batches only;
+        False: every record once, in file order, the last batch may be short.
+      shuffle_buffer_size: records held for shuffling; 0 keeps the file order in training too.
+      seed: int; the same seed gives the same batches.
+
+    Returns:
+      input_fn(params), giving a dataset of dicts name -> [params["batch_size"], length], int32 or
+      float32.
+    """
+    spec = _parse_spec(feature_names, max_seq_length, max_predictions_per_seq)
+
+    def input_fn(params):
+        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
+        if is_training and shuffle_buffer_size:
+            cycle = min(CYCLE_LENGTH, len(files))
+            dataset = dataset.shuffle(len(files), seed=seed).repeat()
+            dataset = dataset.interleave(
+                tf.data.TFRecordDataset, cycle_length=cycle, num_parallel_calls=cycle
+            )
+            dataset = dataset.shuffle(shuffle_buffer_size, seed=seed)
+        else:
+            dataset = dataset.flat_map(tf.data.TFRecordDataset)
+            dataset = dataset.repeat() if is_training else dataset
+        dataset = dataset.batch(params["batch_size"], drop_remainder=is_training)
+        dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
+        return dataset.prefetch(2)
+
+    return input_fn
+
+
+def check_records(
+    files, feature_names, max_seq_length, max_predictions_per_seq, vocab_size, type_vocab_size
+):
+    """Compares the first records with what a run asks for.
+
+    Args:
+      files: record files; the first is read.
+      feature_names: features that the objective needs.
+      max_seq_length, max_predictions_per_seq: the flags.
+      vocab_size, type_vocab_size: of the model config.
+
+    Raises:
+      UserError: the file is damaged or empty, a feature is missing, a length differs from its
+        flag, or an id is too large for the config.
+    """
+    path = files[0]
+    for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
+        for name in feature_names:
+            if name not in record:
+                raise UserError(
+                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
+                    "or write the records anew".format(path, number, name, ", ".join(record))
+                )
+            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+            _check_length(path, number, name, len(record[name]), expected)
+            where = "{}, record {}: {}".format(path, number, name)
+            if FEATURES[name].limit == "V":
+                _check_range(where, record[name], "vocab_size", vocab_size)
+            elif name == "segment_ids":
+                _check_range(where, record[name], "type_vocab_size", type_vocab_size)
+
+
+def first_records(path, limit):
+    """The first `limit` records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is empty, damaged, or holds something else.
+    """
+    records = []
+    try:
+        for serialized in tf.python_io.tf_record_iterator(path):
+            features = tf.train.Example.FromString(serialized).features.feature
+            records.append({name: _values(features[name]) for name in sorted(features)})
+            if len(records) == limit:
+                break
+    except tf.errors.OpError as error:
+        raise _damaged(path, len(records)) from error
+    except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+        raise UserError(
+            "{}, record {}: not a tf.train.Example; write the records anew".format(
+                path, len(records)
+            )
+        ) from error
+    if not records:
+        raise UserError("{} holds no record; write the records anew".format(path))
+    return records
+
+
+def find_damage(files):
+    """Reads all files for the first damaged one; a UserError for it, or None."""
+    for path in files:
+        count = 0
+        try:
+            for _ in tf.python_io.tf_record_iterator(path):
+                count += 1
+        except tf.errors.OpError:
+            return _damaged(path, count)
+    return None
+
+
+def find_manifest(files):
+    """The manifest `_PREFIX.manifest.json` beside record files named PREFIX...
+
+    Returns:
+      (path, content) of the manifest of the first file, (None, {}) if it has none.
+
+    Raises:
+      UserError: the manifest is not a JSON object.
+    """
+    folder, name = os.path.split(files[0])
+    fitting = []
+    for path in tf.io.gfile.glob(os.path.join(glob.escape(folder), "_*.manifest.json")):
+        prefix = os.path.basename(path)[1 : -len(".manifest.json")]
+        if name.startswith(prefix):
+            fitting.append((len(prefix), path))
+    if not fitting:
+        return None, {}
+    path = max(fitting)[1]
+    try:
+        with tf.io.gfile.GFile(path, "r") as reader:
+            manifest = json.loads(reader.read())
+    except ValueError as error:
+        raise UserError("manifest {}: not valid JSON; write the records anew".format(path)) from (
+            error
+        )
+    if not isinstance(manifest, dict):
+        raise UserError("manifest {} must hold one JSON object".format(path))
+    return path, manifest
+
+
+def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):
+    return {
+        name: tf.io.FixedLenFeature(
+            [feature_length(name, max_seq_length, max_predictions_per_seq)],
+            tf.as_dtype(FEATURES[name].dtype),
+        )
+        for name in feature_names
+    }
+
+
+def _parse(serialized, spec):
+    """Parses a batch of records at once; int64 becomes int32, which is what TPUs take."""
+    parsed = tf.io.parse_example(serialized, spec)
+    return {
+        name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value
+        for name, value in parsed.items()
+    }
+
+
+def _values(feature):
+    kind = feature.WhichOneof("kind")
+    return getattr(feature, kind).value if kind else []
+
+
+def _check_length(path, number, name, length, expected):
+    if length == expected:
+        return
+    flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
+    flag = flags.get(FEATURES[name].shape)
+    raise UserError(
+        "{}, record {}: {} has {} values, but {} {}".format(
+            path, number, name, length, flag + " is" if flag else "there must be", expected
+        )
+    )
+
+
+def _check_range(where, values, key, limit):
+    if max(values) >= limit:
+        raise UserError(
+            "{} holds {}, but {} of the model config is {}; records and model need one "
+            "vocabulary".format(where, max(values), key, limit)
+        )
+
+
+def _damaged(path, records_read):
+    return UserError(
+        "{} is damaged or no TFRecord file: record {} cannot be read; write it anew".format(
+            path, records_read
+        )
+    )

@@ -1,0 +1,66 @@
+"""The manifest beside the records: what they hold, and what they were made from."""
+
+import json
+import os
+
+from data import files
+from errors import UserError
+
+FORMAT_VERSION = 1
+
+
+def manifest_path(output_names):
+    """Path of the manifest for a list of shard names.
+
+    `PREFIX-00000-of-00008` and the like give `_PREFIX.manifest.json`; the underscore keeps it out
+    of the globs in use. A comma list of names takes the name of the first.
+    """
+    return side_path(output_names, ".manifest.json")
+
+
+def side_path(output_names, ending):
+    """A name beside the shards that globs over them do not match."""
+    directory, name = os.path.split(output_names[0])
+    if len(output_names) > 1 and name.endswith("-00000-of-{:05d}".format(len(output_names))):
+        name = name[: -len("-00000-of-00000")]
+    elif name.endswith(".00000"):
+        name = name[: -len(".00000")]
+    return os.path.join(directory, "_" + name + ending)
+
+
+def find_manifests(record_files):
+    """Manifests beside the given shards that list at least one of them: {path: manifest}.
+
+    Raises:
+      UserError: a manifest is not readable JSON.
+    """
+    names = {os.path.normpath(f) for f in record_files}
+    found = {}
+    for directory in sorted({os.path.dirname(f) for f in record_files}):
+        pattern = os.path.join(directory, "_*.manifest.json")
+        for path in sorted(files.listing(pattern)):
+            manifest = read_manifest(path)
+            shards = {os.path.normpath(os.path.join(directory, s)) for s in manifest["shards"]}
+            if names & shards:
+                found[path] = manifest
+    return found
+
+
+def read_manifest(path):
+    """The manifest as a dict.
+
+    Raises:
+      UserError: not a manifest.
+    """
+    try:
+        with files.open_file(path, "r") as f:
+            manifest = json.load(f)
+    except (OSError, ValueError) as error:
+        raise UserError("manifest {} cannot be read: {}".format(path, error)) from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("shards"), dict):
+        raise UserError("{} is no manifest of Quanci records: it lists no shards".format(path))
+    return manifest
+
+
+def write_manifest(path, manifest):
+    files.write_atomically(path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,208 @@
+"""Which pieces are masked, and with what: one specification, samplers that follow it."""
+
+import collections
+
+import numpy as np
+
+from errors import UserError
+
+UNITS = ("wordpiece", "word", "ngram")
+DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
+BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
+
+
+class MaskingSpec(
+    collections.namedtuple(
+        "MaskingSpec", ["probability", "unit", "ngram_probs", "replacement", "max_predictions"]
+    )
+):
+    """What to mask.
+
+    Attributes:
+      probability: share of the pieces of a row, special tokens counted (google-research/bert).
+      unit: "wordpiece" (single pieces), "word" (whole groups) or "ngram" (runs of groups).
+      ngram_probs: probabilities of runs of 1, 2, ... groups; only for "ngram".
+      replacement: probabilities of [MASK], a random piece and the piece itself.
+      max_predictions: int, most masked pieces of a row.
+
+    Raises:
+      UserError: a value out of range.
+    """
+
+    def __new__(
+        cls,
+        probability=0.15,
+        unit="word",
+        ngram_probs=DEFAULT_NGRAM_PROBS,
+        replacement=BERT_REPLACEMENT,
+        max_predictions=20,
+    ):
+        if not 0.0 < probability < 1.0:
+            raise UserError(
+                "--masked_lm_prob must lie between 0 and 1, found {}".format(probability)
+            )
+        if unit not in UNITS:
+            raise UserError(
+                "unknown masking unit {!r}; known are {}".format(unit, ", ".join(UNITS))
+            )
+        if max_predictions < 1:
+            raise UserError(
+                "--max_predictions_per_seq must be 1 or more, found {}".format(max_predictions)
+            )
+        for name, probs in (("--ngram_probs", ngram_probs), ("replacement", replacement)):
+            if not probs or min(probs) < 0 or abs(sum(probs) - 1.0) > 1e-6:
+                raise UserError(
+                    "{} must be probabilities that add up to 1, found {}".format(
+                        name, ",".join(str(p) for p in probs)
+                    )
+                )
+        return super().__new__(
+            cls, probability, unit, tuple(ngram_probs), tuple(replacement), max_predictions
+        )
+
+
+# ids: int32 [rows, S], what the model reads. positions, labels: int32 [rows, P]; weights: float32
+# [rows, P], 1 on real predictions, padding at the end. ngrams: int64 [n], runs chosen by length.
+Masked = collections.namedtuple("Masked", ["ids", "positions", "labels", "weights", "ngrams"])
+
+
+def sample_static(instances, spec, mask_id, random_ids, rng):
+    """Masks rows once (static records).
+
+    Groups are tried in random order, google-research/bert's way: one that would overflow the
+    row's number of predictions is passed over, so no group is ever masked in part. For n-grams
+    the run is shortened until it fits, as in google-research/albert.
+
+    Args:
+      instances: instances.Instances.
+      spec: MaskingSpec.
+      mask_id: int.
+      random_ids: int32 [n], ids that may replace a piece.
+      rng: numpy Generator.
+
+    Returns:
+      Masked.
+    """
+    chosen, ngrams = _choose_pieces(instances, spec, rng)
+    rows, columns = np.nonzero(chosen)
+    rank = _rank_in_row(rows, len(chosen))
+    shape = (len(chosen), spec.max_predictions)
+    positions, labels = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    weights = np.zeros(shape, np.float32)
+    positions[rows, rank] = columns
+    labels[rows, rank] = instances.ids[rows, columns]
+    weights[rows, rank] = 1.0
+    ids = instances.ids.copy()
+    draw = rng.random(len(rows))
+    replaced_by_mask = draw < spec.replacement[0]
+    kept = draw >= spec.replacement[0] + spec.replacement[1]
+    random = random_ids[rng.integers(0, len(random_ids), len(rows))]
+    original = ids[rows, columns]
+    ids[rows, columns] = np.where(replaced_by_mask, mask_id, np.where(kept, original, random))
+    return Masked(ids, positions, labels, weights, ngrams)
+
+
+def predictions_per_row(lengths, spec):
+    """int [rows]: min(P, max(1, round(length * probability))), google-research/bert."""
+    wanted = np.rint(lengths * spec.probability).astype(np.int64)
+    return np.minimum(spec.max_predictions, np.maximum(1, wanted))
+
+
+def _rank_in_row(rows, row_count):
+    counts = np.bincount(rows, minlength=row_count)
+    return np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _choose_pieces(instances, spec, rng):
+    """bool [rows, S], True on the pieces to predict; and the counts of runs by length."""
+    heads = _group_heads(instances, spec.unit)
+    row, first = np.nonzero(heads)
+    row_count, width = heads.shape
+    last = _group_ends(instances, heads, row, first)
+    counts = np.bincount(row, minlength=row_count)
+    offset = np.cumsum(counts) - counts
+    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    order = _shuffled_within_rows(row, rng)
+    runs = np.ones(len(row), dtype=np.int64)
+    if longest > 1:
+        runs += np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(len(row)), "right")
+    segment = instances.segment_ids[row, first]
+    left = predictions_per_row(instances.lengths, spec)
+    taken = np.zeros(len(row), dtype=bool)
+    ngrams = np.zeros(longest, dtype=np.int64)
+    active = np.flatnonzero(counts > 0)
+    for turn in range(int(counts.max()) if len(counts) else 0):
+        # One candidate of every unfinished row at a time.
+        active = active[(left[active] > 0) & (counts[active] > turn)]
+        if not len(active):
+            break
+        group = order[offset[active] + turn]
+        size, length = _fitting_run(group, runs, first, last, segment, row, taken, left[active])
+        fits = size > 0
+        chosen_rows, chosen, size, length = active[fits], group[fits], size[fits], length[fits]
+        for i in range(longest):
+            taken[(chosen + i)[size > i]] = True
+        left[chosen_rows] -= length
+        ngrams += np.bincount(size - 1, minlength=longest)
+    return _spread(taken, row, first, last, (row_count, width)), ngrams
+
+
+def _group_heads(instances, unit):
+    in_text = instances.group_ids >= 0
+    if unit == "wordpiece":
+        return in_text
+    before = np.concatenate(
+        [np.full_like(instances.group_ids[:, :1], -1), instances.group_ids[:, :-1]], axis=1
+    )
+    return in_text & (instances.group_ids != before)
+
+
+def _group_ends(instances, heads, row, first):
+    """Column behind the last piece of each group."""
+    in_text = instances.group_ids >= 0
+    following = np.ones_like(heads)
+    following[:, :-1] = heads[:, 1:] | ~in_text[:, 1:]
+    ends = np.flatnonzero((in_text & following).ravel())
+    return ends % heads.shape[1] + 1
+
+
+def _shuffled_within_rows(row, rng):
+    """Indices of the groups, row by row, each row's in random order.
+
+    Row, 30 random bits and index are packed into one integer: sorting these is several times
+    faster than an argsort of floats, and ties cannot depend on the sorting method.
+    """
+    bits = max(1, len(row).bit_length())
+    draw = rng.integers(0, 1 << 30, len(row), dtype=np.int64)
+    keys = (((row.astype(np.int64) << 30) | draw) << bits) | np.arange(len(row))
+    keys.sort()
+    return keys & ((1 << bits) - 1)
+
+
+def _fitting_run(group, runs, first, last, segment, row, taken, room):
+    """Longest run from `group`, at most its drawn length, that is free and fits `room` pieces.
+
+    Returns:
+      sizes (0: none) and lengths in pieces, int64 [candidates].
+    """
+    wanted = runs[group]
+    size = np.zeros(len(group), dtype=np.int64)
+    length = np.zeros(len(group), dtype=np.int64)
+    open_run = np.ones(len(group), dtype=bool)
+    for i in range(int(wanted.max())):
+        member = np.minimum(group + i, len(row) - 1)
+        open_run &= (i < wanted) & (group + i < len(row)) & ~taken[member]
+        open_run &= (row[member] == row[group]) & (segment[member] == segment[group])
+        pieces = last[member] - first[group]
+        open_run &= pieces <= room
+        size[open_run] = i + 1
+        length[open_run] = pieces[open_run]
+    return size, length
+
+
+def _spread(taken, row, first, last, shape):
+    """bool [rows, S]: True on every piece of the groups taken."""
+    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
+    edges[row[taken], first[taken]] += 1
+    edges[row[taken], last[taken]] -= 1
+    return np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0

@@ -1,0 +1,11 @@
+"""RoBERTa-wwm: masked LM on full-length pairs; the sentence label is there for Google's reader."""
+
+from data import instances, masking
+from data.recipes import BERT_FEATURES, Recipe
+
+
+def _pairs(unit, settings, seed):
+    return instances.full_pairs(unit, settings.max_seq_length, seed)
+
+
+RECIPE = Recipe("roberta", _pairs, "word", masking.BERT_REPLACEMENT, BERT_FEATURES, False)

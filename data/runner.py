@@ -1,0 +1,418 @@
+"""Data creation as a whole: units to worker processes, their parts to shards, the manifest.
+
+Every step leaves complete files under final names or nothing: a unit's part and its statistics,
+then a shard, then the manifest. What is complete and made from the same input with the same
+settings is kept when the program is started again.
+"""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from concurrent.futures.process import BrokenProcessPool
+
+import google_crc32c
+from tqdm import tqdm
+
+from data import corpus, files, manifest
+from data.creation import UnitProcessor
+from data.recipes import get_recipe
+from data.statistics import add_statistics, new_statistics, top_counts
+from data.tokenization import Vocabulary
+from errors import UserError
+
+_COPY_BYTES = 1 << 20
+_POLL_SECONDS = 0.5
+_PROGRESS_SECONDS = 0.2
+_BROKEN_POOLS = 3  # a worker killed three times over is no accident
+_LISTED_UNKNOWN = 100
+
+
+def create(settings, input_files, output_names, num_workers=1, say=print):
+    """Makes the record shards and the manifest.
+
+    Args:
+      settings: creation.CreationSettings.
+      input_files: list of paths, local or remote.
+      output_names: list of shard names, local or remote.
+      num_workers: int, worker processes; 1 works in this process.
+      say: called with lines for the user.
+
+    Returns:
+      The manifest, a dict.
+
+    Raises:
+      UserError: see CreationSettings.check, corpus, segmentation; output that cannot be written.
+    """
+    settings.check()
+    vocabulary = Vocabulary(settings.vocab_file)
+    unit_bytes = corpus.UNIT_BYTES
+    if len(output_names) > 1:
+        total = sum(files.size(path) for path in input_files)
+        unit_bytes = max(1, min(unit_bytes, -(-total // len(output_names))))
+    units = corpus.plan_units(input_files, settings.input_format, unit_bytes)
+    if len(units) < len(output_names):
+        raise UserError(
+            "the input has only {} parts at document borders, too few for {} shards; "
+            "ask for fewer (--num_shards)".format(len(units), len(output_names))
+        )
+    job = _Job(settings, vocabulary, units, output_names)
+    finished = job.finished_manifest()
+    if finished:
+        say("{} is complete and made from the same input: kept".format(output_names[0]))
+        return finished
+    job.begin(say)
+    _run_units(job, num_workers, say)
+    return job.finish(input_files)
+
+
+class _Job:
+    """The state of one creation on disk: the folder of parts, the shards, the manifest."""
+
+    def __init__(self, settings, vocabulary, units, output_names):
+        self.settings, self.vocabulary = settings, vocabulary
+        self.units, self.outputs = units, output_names
+        self.fingerprint = _fingerprint(settings, vocabulary, units, output_names)
+        self.manifest_path = manifest.manifest_path(output_names)
+        self.state = manifest.side_path(output_names, ".partial")
+        self.parts = self.state
+        self._shard_units = [units[i :: len(output_names)] for i in range(len(output_names))]
+        self._done = {}  # unit index -> statistics
+
+    def finished_manifest(self):
+        """The manifest of an earlier run of the same job whose shards are all there, or None."""
+        if not files.exists(self.manifest_path):
+            return None
+        found = manifest.read_manifest(self.manifest_path)
+        whole = found.get("fingerprint") == self.fingerprint and all(
+            files.exists(name) and files.size(name) == found["shards"][base]["bytes"]
+            for name, base in ((n, os.path.basename(n)) for n in self.outputs)
+        )
+        return found if whole else None
+
+    def begin(self, say):
+        """Makes the folder of parts, or takes over what an earlier run of the same job left."""
+        mark = os.path.join(self.state, "fingerprint")
+        try:
+            if files.exists(mark):
+                with files.open_file(mark, "r") as f:
+                    same = f.read() == self.fingerprint
+                if not same:
+                    say("{} is from another input or other flags: discarded".format(self.state))
+                    files.remove_tree(self.state)
+            files.make_directories(self.state)
+            files.write_atomically(mark, self.fingerprint)
+            files.remove_if_there(self.manifest_path)  # it must not describe other shards
+        except Exception as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(_cannot_write(self.outputs[0], error)) from None
+        if files.is_remote(self.state):
+            self.parts = tempfile.mkdtemp(prefix="quanci-")
+        self._take_over(say)
+
+    def _take_over(self, say):
+        shards = 0
+        for shard, name in enumerate(self.outputs):
+            record = self._shard_record(shard)
+            if record and files.exists(name) and files.size(name) == record["bytes"]:
+                shards += 1
+                self._done.update((unit.index, None) for unit in self._shard_units[shard])
+        units = 0
+        for unit in self.units:
+            statistics = self.part(unit) + ".json"
+            if unit.index not in self._done and os.path.exists(statistics):
+                with open(statistics, encoding="utf-8") as f:
+                    self._done[unit.index] = json.load(f)
+                units += 1
+        if shards or units:
+            say("kept from an earlier run: {} shards, {} further parts".format(shards, units))
+        for shard in range(len(self.outputs)):
+            self._assemble_if_complete(shard)
+
+    def part(self, unit):
+        return os.path.join(self.parts, "unit-{:05d}".format(unit.index))
+
+    def missing(self):
+        return [unit for unit in self.units if unit.index not in self._done]
+
+    def unit_done(self, unit, statistics):
+        self._done[unit.index] = statistics
+        self._assemble_if_complete(unit.index % len(self.outputs))
+
+    def _shard_record_path(self, shard):
+        return os.path.join(self.state, "shard-{:05d}.json".format(shard))
+
+    def _shard_record(self, shard):
+        path = self._shard_record_path(shard)
+        if not files.exists(path):
+            return None
+        with files.open_file(path, "r") as f:
+            return json.load(f)
+
+    def _assemble_if_complete(self, shard):
+        units = self._shard_units[shard]
+        statistics = [self._done.get(unit.index) for unit in units]
+        if None in statistics:  # not yet done, or taken over as a whole shard
+            return
+        total = new_statistics()
+        for part in statistics:
+            add_statistics(total, part)
+        name = self.outputs[shard]
+        try:
+            length, checksum = self._join(units, name + ".tmp")
+            files.rename(name + ".tmp", name)
+            record = {"bytes": length, "crc32c": checksum, "statistics": total}
+            files.write_atomically(self._shard_record_path(shard), json.dumps(record))
+        except Exception as error:
+            files.remove_if_there(name + ".tmp")
+            raise UserError(_cannot_write(name, error)) from None
+        for unit in units:
+            os.remove(self.part(unit) + ".json")
+            os.remove(self.part(unit))
+
+    def _join(self, units, target):
+        checksum, length = google_crc32c.Checksum(), 0
+        with files.open_file(target, "wb") as out:
+            for unit in units:
+                with open(self.part(unit), "rb") as f:
+                    for block in iter(lambda f=f: f.read(_COPY_BYTES), b""):
+                        out.write(block)
+                        checksum.update(block)
+                        length += len(block)
+        return length, checksum.hexdigest().decode("ascii")
+
+    def finish(self, input_files):
+        """Writes the manifest and removes the folder of parts.
+
+        Raises:
+          UserError: the input had no text, so there are no records.
+        """
+        shards, total = {}, new_statistics()
+        for shard, name in enumerate(self.outputs):
+            record = self._shard_record(shard)
+            statistics = record.pop("statistics")
+            record.update({key: statistics[key] for key in ("records", "tokens")})
+            shards[os.path.basename(name)] = record
+            add_statistics(total, statistics)
+        if not total["records"]:
+            for name in self.outputs:
+                files.remove_if_there(name)
+            self.discard()
+            raise UserError("no text to make records from in {}".format(", ".join(input_files)))
+        result = _manifest(self, shards, total)
+        manifest.write_manifest(self.manifest_path, result)
+        self.discard()
+        return result
+
+    def discard(self):
+        files.remove_tree(self.state)
+        if self.parts != self.state:
+            files.remove_tree(self.parts)
+
+
+def _cannot_write(name, error):
+    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    return "cannot write {} (--output_file): {}".format(name, reason)
+
+
+def _manifest(job, shards, total):
+    recipe = get_recipe(job.settings.objective)
+    runs = sum(total["ngrams"].values())
+    return {
+        "format": manifest.FORMAT_VERSION,
+        "objective": job.settings.objective,
+        "features": list(recipe.features),
+        "max_seq_length": job.settings.max_seq_length,
+        "max_predictions_per_seq": job.settings.max_predictions_per_seq,
+        "vocab_size": len(job.vocabulary),
+        "vocab_sha256": job.vocabulary.sha256,
+        "records": total["records"],
+        "tokens": total["tokens"],
+        "masked_share": round(total["masked"] / total["tokens"], 6),
+        "ngram_distribution": {
+            n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
+        },
+        "documents": total["documents"],
+        "sentences": total["sentences"],
+        "characters": total["characters"],
+        "pieces": total["pieces"],
+        "unaligned_words": total["unaligned_words"],
+        "unaligned_sentences": total["unaligned_sentences"],
+        "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
+        "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
+        "examples": total["examples"],
+        "shards": shards,
+        "flags": dataclasses.asdict(job.settings),
+        "fingerprint": job.fingerprint,
+    }
+
+
+def _fingerprint(settings, vocabulary, units, output_names):
+    """sha256 over all that decides the records: settings, files, cut, versions of libraries."""
+    inputs = {u.path: (files.size(u.path), files.modified(u.path)) for u in units}
+    libraries = ["numpy", "tokenizers"]
+    if settings.segmenter != "none":
+        libraries.append(settings.segmenter)
+    side_files = [f for f in (settings.user_dict, _model_config(settings)) if f]
+    content = {
+        "format": manifest.FORMAT_VERSION,
+        "settings": dataclasses.asdict(settings),
+        "vocabulary": vocabulary.sha256,
+        "inputs": inputs,
+        "units": [(u.start, u.end) for u in units],
+        "shards": [os.path.basename(name) for name in output_names],
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+        "side_files": {f: _sha256(f) for f in side_files},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _model_config(settings):
+    path = os.path.join(os.path.expanduser(settings.ltp_model or ""), "config.json")
+    return path if settings.segmenter == "ltp" and os.path.isfile(path) else None
+
+
+def _sha256(path):
+    try:
+        with open(path, "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+    except OSError as error:
+        raise UserError("cannot read {}: {}".format(path, error.strerror)) from None
+
+
+def _run_units(job, num_workers, say):
+    units = job.missing()
+    if not units:
+        return
+    total = sum(unit.end - unit.start for unit in units)
+    with tqdm(total=total, unit="B", unit_scale=True, desc="records", **_bar_style()) as bar:
+        if num_workers == 1:
+            _run_here(job, units, bar)
+        else:
+            _run_in_processes(job, units, num_workers, bar, say)
+
+
+def _bar_style():
+    import sys
+
+    # Into a file: a line now and then instead of a moving bar.
+    terminal = sys.stderr.isatty()
+    return {"mininterval": 0.2 if terminal else 15.0, "dynamic_ncols": terminal}
+
+
+def _run_here(job, units, bar):
+    processor = UnitProcessor(job.settings)
+    lines = _RemoteLines()
+    for unit in units:
+        progress = _UnitProgress(unit, bar.update)
+        statistics = processor.run(unit, job.part(unit), progress, *lines.read(unit))
+        job.unit_done(unit, statistics)
+        progress(1.0)
+
+
+class _UnitProgress:
+    """Turns shares of a unit into rising counts of bytes, not more often than is worth it."""
+
+    def __init__(self, unit, advance):
+        self._bytes, self._advance = unit.end - unit.start, advance
+        self._sent, self._at = 0, 0.0
+
+    def __call__(self, share):
+        now = time.monotonic()
+        if share >= 1.0 or now - self._at > _PROGRESS_SECONDS:
+            done = int(self._bytes * share)
+            self._advance(done - self._sent)
+            self._sent, self._at = done, now
+
+
+class _RemoteLines:
+    """Reads the bytes of remote units in the parent and counts the lines before them."""
+
+    def __init__(self):
+        self._lines = {}
+
+    def read(self, unit):
+        """(bytes, lines of the file before them) of a remote unit, (None, None) of a local one."""
+        if not files.is_remote(unit.path):
+            return None, None
+        content = corpus.read_unit(unit)
+        before = self._lines.get(unit.path, 0)
+        self._lines[unit.path] = before + content.count(b"\n")
+        return content, before
+
+
+def _run_in_processes(job, units, num_workers, bar, say):
+    for attempt in range(1, _BROKEN_POOLS + 1):
+        try:
+            _run_pool(job, job.missing(), num_workers, bar)
+            return
+        except BrokenProcessPool:
+            missing = len(job.missing())
+            if attempt == _BROKEN_POOLS:
+                raise UserError(
+                    "worker processes were killed {} times (out of memory?); {} of {} parts are "
+                    "kept in {}: start again, perhaps with fewer --num_workers".format(
+                        attempt, len(job.units) - missing, len(job.units), job.parts
+                    )
+                ) from None
+            say("a worker process was killed; its part is done again")
+
+
+def _run_pool(job, units, num_workers, bar):
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    executor = concurrent.futures.ProcessPoolExecutor(
+        min(num_workers, len(units)), context, _start_worker, (job.settings, counter)
+    )
+    lines, waiting, queue = _RemoteLines(), {}, list(reversed(units))
+    bar.n = sum(u.end - u.start for u in job.units) - sum(u.end - u.start for u in units)
+    bar.total = sum(u.end - u.start for u in job.units)
+    before = bar.n
+    try:
+        while queue or waiting:
+            while queue and len(waiting) < 2 * num_workers:
+                unit = queue.pop()
+                arguments = (unit, job.part(unit), *lines.read(unit))
+                waiting[executor.submit(_work, *arguments)] = unit
+            done, _ = concurrent.futures.wait(
+                waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED
+            )
+            for future in sorted(done, key=lambda f: waiting[f].index):
+                statistics = future.result()
+                job.unit_done(waiting.pop(future), statistics)
+            bar.update(before + counter.value - bar.n)
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+_WORKER = {}
+
+
+def _start_worker(settings, counter):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
+    _WORKER.update(settings=settings, counter=counter)
+
+
+def _work(unit, target, content, lines_before):
+    # Built by the first task and not on start-up: an error there would only break the pool.
+    if "processor" not in _WORKER:
+        _WORKER["processor"] = UnitProcessor(_WORKER["settings"])
+    counter = _WORKER["counter"]
+
+    def advance(count):
+        with counter.get_lock():
+            counter.value += count
+
+    progress = _UnitProgress(unit, advance)
+    statistics = _WORKER["processor"].run(unit, target, progress, content, lines_before)
+    progress(1.0)
+    return statistics

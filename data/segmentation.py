@@ -1,0 +1,230 @@
+"""Word segmenters behind one call: where do words begin in this text?
+
+A segmenter is built once per worker process and never changes the text: what it returns is placed
+by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
+"""
+
+import functools
+import os
+
+import numpy as np
+
+from errors import UserError
+
+SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
+# rjieba and jieba are given this much text at a time, so that the list of words stays small.
+_PIECE_CHARS = 1 << 16
+LTP_BATCH = 8  # sentences; the fastest on one core (larger ones pad more)
+
+
+def make_segmenter(name, ltp_model=None, user_dict=None):
+    """Builds a segmenter.
+
+    Args:
+      name: one of SEGMENTERS.
+      ltp_model: directory or hub name of an LTP model, for "ltp".
+      user_dict: file with a word a line, optionally with a frequency and a tag (jieba's format).
+
+    Returns:
+      An object with `word_starts(text, starts, ends, progress)`.
+
+    Raises:
+      UserError: unknown name, no such model or dictionary, library not installed.
+    """
+    if name == "none":
+        return None
+    words = _read_user_dict(user_dict) if user_dict else []
+    if name == "rjieba":
+        return _TextSegmenter(_rjieba_cut(words))
+    if name == "jieba":
+        return _TextSegmenter(_jieba_cut(user_dict))
+    if name == "ltp":
+        return _LtpSegmenter(ltp_model, [word for word, _, _ in words])
+    raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
+
+
+def _read_user_dict(path):
+    """[(word, frequency or None, tag or None)] of a jieba dictionary file."""
+    words = []
+    try:
+        with open(path, encoding="utf-8-sig") as f:
+            for number, line in enumerate(f, 1):
+                fields = line.split()
+                if not fields:
+                    continue
+                frequency = fields[1] if len(fields) > 1 and fields[1].isdigit() else None
+                tags = fields[1 + (frequency is not None) :]
+                if len(tags) > 1:
+                    raise UserError(
+                        "{} line {}: expected a word, a frequency and a tag, found {} fields "
+                        "(--user_dict)".format(path, number, len(fields))
+                    )
+                words.append((fields[0], frequency and int(frequency), tags[0] if tags else None))
+    except UnicodeDecodeError as error:
+        raise UserError("{} is not UTF-8: {} (--user_dict)".format(path, error)) from None
+    except OSError as error:
+        raise UserError("cannot read {}: {} (--user_dict)".format(path, error.strerror)) from None
+    return words
+
+
+def _rjieba_cut(words):
+    import rjieba
+
+    jieba = rjieba.Jieba()
+    for word, frequency, tag in words:
+        jieba.add_word(word, frequency, tag)
+    return jieba.cut
+
+
+def _jieba_cut(user_dict):
+    import logging
+
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
+    tokenizer = jieba.Tokenizer()
+    if user_dict:
+        tokenizer.load_userdict(user_dict)
+    return tokenizer.lcut
+
+
+class _TextSegmenter:
+    """Segmenters that keep every character (jieba and its kin): long texts in one call."""
+
+    def __init__(self, cut):
+        self._cut = cut
+
+    def word_starts(self, text, starts, ends, progress):
+        """Marks where words begin.
+
+        Args:
+          text: str.
+          starts, ends: int [sentences], character offsets of the sentences.
+          progress: called with the share of the text that is done, from 0 to 1.
+
+        Returns:
+          bool [len(text)] and bool [sentences], True where the words do not join to the text.
+        """
+        marks = np.zeros(len(text), dtype=bool)
+        at = 0
+        while at < len(text):
+            end = _line_end(text, at + _PIECE_CHARS)
+            words = self._cut(text[at:end])
+            lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+            first = at + np.cumsum(lengths) - lengths
+            if len(words) and first[-1] + lengths[-1] != end:
+                raise UserError("the segmenter lost characters at {!r}".format(text[at : at + 40]))
+            marks[first] = True
+            at = end
+            progress(at / len(text))
+        return marks, np.zeros(len(starts), dtype=bool)
+
+
+def _line_end(text, at):
+    if at >= len(text):
+        return len(text)
+    return text.find("\n", at) + 1 or len(text)
+
+
+class BlankSegmenter:
+    """Presegmented text: words are parted by blanks."""
+
+    def word_starts(self, text, starts, ends, progress):
+        from data.tokenization import code_points
+
+        chars = code_points(text)
+        blank = (chars <= 32) | (chars == 0x3000) | (chars == 0xA0)
+        marks = ~blank
+        marks[1:] &= blank[:-1]
+        progress(1.0)
+        return marks, np.zeros(len(starts), dtype=bool)
+
+
+class _LtpSegmenter:
+    """LTP's legacy and neural models, sentences in batches."""
+
+    def __init__(self, model, user_words):
+        self._ltp = load_ltp(model)
+        if user_words:
+            self._ltp.add_words(words=user_words)
+
+    def word_starts(self, text, starts, ends, progress):
+        marks = np.zeros(len(text), dtype=bool)
+        bad = np.zeros(len(starts), dtype=bool)
+        order = np.argsort(ends - starts, kind="stable")  # equal lengths together: less padding
+        for at in range(0, len(order), LTP_BATCH):
+            batch = order[at : at + LTP_BATCH]
+            spans, owners = _split_at_blanks(text, starts, ends, batch)
+            if spans:
+                found = self._ltp.pipeline([text[s:e] for s, e in spans], tasks=["cws"]).cws
+                for (start, end), owner, words in zip(spans, owners, found):
+                    placed = place_words(text, start, end, words)
+                    bad[owner] |= placed is None
+                    marks[placed or []] = True
+            progress(min(1.0, (at + LTP_BATCH) / len(order)))
+        return marks, bad
+
+
+def _split_at_blanks(text, starts, ends, batch):
+    """LTP takes blanks into its words: every stretch without blanks is segmented by itself."""
+    spans, owners = [], []
+    for owner in batch.tolist():
+        at = int(starts[owner])
+        for part in text[at : int(ends[owner])].split():
+            at = text.index(part, at)
+            spans.append((at, at + len(part)))
+            owners.append(owner)
+            at += len(part)
+    return spans, owners
+
+
+def place_words(text, start, end, words):
+    """Offsets where `words` begin in text[start:end]; None where they do not join to it."""
+    offsets = []
+    for word in words:
+        if not text.startswith(word, start):
+            return None
+        offsets.append(start)
+        start += len(word)
+    return offsets if start == end else None
+
+
+@functools.lru_cache(maxsize=1)
+def load_ltp(model):
+    """Loads an LTP model from a directory or the hub.
+
+    Args:
+      model: a directory with config.json, or a hub name such as LTP/small.
+
+    Returns:
+      ltp.LTP.
+
+    Raises:
+      UserError: no such directory, not an LTP model, or the hub cannot be reached.
+    """
+    if not model:
+        raise UserError("--segmenter=ltp needs --ltp_model, a directory or a hub name (LTP/small)")
+    looks_local = model.startswith((".", "/", "~")) or os.path.exists(model)
+    path = os.path.expanduser(model)
+    if looks_local or model.count("/") != 1:
+        if not os.path.isdir(path):
+            raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
+        if not os.path.isfile(os.path.join(path, "config.json")):
+            raise UserError(
+                "{} holds no LTP model: config.json is missing (--ltp_model)".format(model)
+            )
+    # transformers must not import TensorFlow, and LTP's small matrices lose time on many threads.
+    os.environ.setdefault("USE_TF", "0")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from ltp import LTP
+
+    try:
+        return LTP(path)
+    except Exception as error:  # the package raises whatever its parts raise
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if looks_local:
+            raise UserError("LTP model {} cannot be loaded: {}".format(model, reason)) from None
+        raise UserError(
+            "LTP model {} is no directory here and cannot be fetched from the hub: {}; download it "
+            "and give its directory (--ltp_model)".format(model, reason)
+        ) from None

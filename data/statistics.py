@@ -1,0 +1,43 @@
+"""Counts of what was read and written: one dict per unit, added up for shards and the manifest."""
+
+import collections
+
+EXAMPLES = 3
+
+
+def new_statistics():
+    """Empty statistics of a unit; `add_statistics` adds two."""
+    counts = dict.fromkeys(
+        (
+            "records",
+            "tokens",
+            "masked",
+            "documents",
+            "sentences",
+            "characters",
+            "pieces",
+            "unknown_pieces",
+            "unaligned_words",
+            "unaligned_sentences",
+        ),
+        0,
+    )
+    return dict(counts, ngrams={}, unknown={}, examples=[])
+
+
+def add_statistics(total, part):
+    """Adds the statistics `part` to `total`."""
+    for name, value in part.items():
+        if isinstance(value, dict):
+            counter = collections.Counter(total[name])
+            counter.update(value)
+            total[name] = dict(counter)
+        elif isinstance(value, list):
+            total[name] = (total[name] + value)[:EXAMPLES]
+        else:
+            total[name] += value
+
+
+def top_counts(counts, most):
+    """The largest entries of a dict of counts; equal ones in the order of their names."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]

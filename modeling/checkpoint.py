@@ -1,0 +1,263 @@
+"""Finding, checking and loading TensorFlow checkpoints."""
+
+import collections
+import os
+import re
+
+import tensorflow.compat.v1 as tf
+
+from errors import UserError
+
+MLM_HEAD = "cls/predictions/"
+WORD_TABLE = "embeddings/word_embeddings"
+_TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
+
+
+class LoadPlan(
+    collections.namedtuple("LoadPlan", ["prefix", "loaded", "new", "unused", "training_state"])
+):
+    """What a checkpoint gives to a model: lists of variable names.
+
+    loaded: in both; new: in the model only; unused: in the checkpoint only; training_state:
+    optimizer slots and step counters in the checkpoint, never taken by a warm start.
+    """
+
+    __slots__ = ()
+
+    def lines(self):
+        """The report for the log: a list of (is_warning, text)."""
+        report = [
+            (
+                False,
+                "checkpoint {}: {} variables loaded, {} new, {} unused{}".format(
+                    self.prefix,
+                    len(self.loaded),
+                    len(self.new),
+                    len(self.unused),
+                    ", optimizer state left behind" if self.training_state else "",
+                ),
+            )
+        ]
+        lost = [name for name in self.new if name.startswith(MLM_HEAD)]
+        if lost:
+            report.append(
+                (
+                    True,
+                    "the masked-LM head is not in {}: {} start at random values; a fine-tuned or "
+                    "stripped checkpoint has lost it".format(self.prefix, ", ".join(lost)),
+                )
+            )
+        others = [name for name in self.new if not name.startswith(MLM_HEAD)]
+        if others:
+            report.append((False, "new, at random values: " + _some(others)))
+        if self.unused:
+            report.append((False, "unused: " + _some(self.unused)))
+        return report
+
+    def assignment_map(self):
+        """Checkpoint name -> variable name, for tf.train.init_from_checkpoint."""
+        return collections.OrderedDict((name, name) for name in self.loaded)
+
+
+def resolve(path):
+    """Turns any accepted form of a checkpoint path into its prefix.
+
+    Args:
+      path: a prefix, an `.index` (or other) file of a checkpoint, or a directory: there the state
+        file decides, without one its only index.
+
+    Returns:
+      The prefix, whose `.index` file exists.
+
+    Raises:
+      UserError: there is no such checkpoint, or a directory holds several.
+    """
+    if tf.io.gfile.isdir(path):
+        return _resolve_directory(path.rstrip("/") or path)
+    prefix = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path)
+    if tf.io.gfile.exists(prefix + ".index"):
+        return prefix
+    if tf.io.gfile.glob(prefix + ".data-*"):
+        raise UserError(
+            "checkpoint {} is incomplete: its data is there, but {}.index is missing".format(
+                path, prefix
+            )
+        )
+    folder = os.path.dirname(prefix) or "."
+    there = _prefixes(folder) if tf.io.gfile.isdir(folder) else []
+    hint = "; {} holds {}".format(folder, _some(there)) if there else ""
+    raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
+
+
+def latest(output_dir):
+    """Prefix of the checkpoint that training in `output_dir` goes on from, or None.
+
+    Raises:
+      UserError: there are checkpoints, but not one to go on from.
+    """
+    if not tf.io.gfile.isdir(output_dir):
+        return None
+    state = tf.train.get_checkpoint_state(output_dir)
+    if state is None or not state.model_checkpoint_path:
+        there = _prefixes(output_dir)
+        if there:
+            raise UserError(
+                "output_dir {} holds {} but no file `checkpoint` that names the latest; restore "
+                "that file or use an empty --output_dir".format(output_dir, _some(there))
+            )
+        return None
+    # The path in a state file, and so the run in a moved directory, may be an old one.
+    prefix = state.model_checkpoint_path
+    if tf.io.gfile.exists(prefix + ".index"):
+        return prefix
+    raise UserError(
+        "{}/checkpoint names {} as the latest, which does not exist; correct that file or use an "
+        "empty --output_dir".format(output_dir, prefix)
+    )
+
+
+def read_shapes(prefix):
+    """Ordered dict variable name -> list of ints of a checkpoint.
+
+    Raises:
+      UserError: the index is damaged or a data file is missing.
+    """
+    for shard in _missing_shards(prefix):
+        raise UserError("checkpoint {} is incomplete: {} is missing".format(prefix, shard))
+    try:
+        shapes = tf.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise UserError("checkpoint {} is damaged: {}.index".format(prefix, prefix)) from error
+    return collections.OrderedDict((name, list(shapes[name])) for name in sorted(shapes))
+
+
+def verify(prefix, hint="take another copy of it"):
+    """Reads every tensor of a checkpoint against its checksum.
+
+    Raises:
+      UserError: a file is missing, cut short or damaged; ends with `hint`.
+    """
+    shapes = read_shapes(prefix)
+    reader = tf.train.NewCheckpointReader(prefix)
+    for name in shapes:
+        try:
+            reader.get_tensor(name)
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise UserError(
+                "checkpoint {} is damaged: {} cannot be read from {}.data-*; {}".format(
+                    prefix, name, prefix, hint
+                )
+            ) from error
+
+
+def plan_loading(prefix, model_shapes, config_source):
+    """Compares a checkpoint with a model.
+
+    Args:
+      prefix: checkpoint prefix.
+      model_shapes: dict variable name -> list of ints (ParameterStore.shapes()).
+      config_source: the model config's file name, for messages.
+
+    Returns:
+      LoadPlan.
+
+    Raises:
+      UserError: sizes differ, or the checkpoint has nothing for this model.
+    """
+    shapes = read_shapes(prefix)
+    state = [name for name in shapes if _TRAINING_STATE.search(name)]
+    loaded = [name for name in model_shapes if name in shapes]
+    # The word table first: a wrong vocabulary is the usual reason, and shows there.
+    for name in sorted(loaded, key=lambda n: not n.endswith(WORD_TABLE)):
+        _check_shape(prefix, name, shapes[name], list(model_shapes[name]), config_source)
+    if not loaded:
+        raise UserError(
+            "checkpoint {} holds no variable of this model ({}, ...), only {}".format(
+                prefix, next(iter(model_shapes)), _some(list(shapes), 3)
+            )
+        )
+    known = set(model_shapes) | set(state)
+    return LoadPlan(
+        prefix=prefix,
+        loaded=loaded,
+        new=[name for name in model_shapes if name not in shapes],
+        unused=[name for name in shapes if name not in known],
+        training_state=state,
+    )
+
+
+def check_resumable(prefix, model_shapes, config_source):
+    """Checks that the checkpoint `prefix` is one of this very model.
+
+    Raises:
+      UserError: a variable is missing or has another shape.
+    """
+    plan = plan_loading(prefix, model_shapes, config_source)
+    if plan.new:
+        raise UserError(
+            "checkpoint {} in --output_dir belongs to another model: it lacks {}; use another "
+            "--output_dir".format(prefix, _some(plan.new, 3))
+        )
+
+
+def saved_step(prefix):
+    """The global step stored in a checkpoint, 0 if there is none."""
+    reader = tf.train.NewCheckpointReader(prefix)
+    return int(reader.get_tensor("global_step")) if reader.has_tensor("global_step") else 0
+
+
+def _resolve_directory(path):
+    there = _prefixes(path)
+    state = tf.train.get_checkpoint_state(path)
+    if state is not None and state.model_checkpoint_path:
+        # The directory may have been moved since; the files lie beside the state file.
+        named = os.path.join(path, os.path.basename(state.model_checkpoint_path))
+        if named in there:
+            return named
+        raise UserError(
+            "{}/checkpoint names {}, which is not in that directory; it holds {}".format(
+                path, os.path.basename(named), _some(there) if there else "no checkpoint"
+            )
+        )
+    if len(there) == 1:
+        return there[0]
+    if there:
+        raise UserError(
+            "directory {} holds several checkpoints and no file `checkpoint` to choose: {}; name "
+            "one of them".format(path, _some(there))
+        )
+    raise UserError("directory {} holds no checkpoint (no *.index file)".format(path))
+
+
+def _prefixes(folder):
+    found = tf.io.gfile.glob(os.path.join(folder, "*.index"))
+    return sorted(name[: -len(".index")] for name in found)
+
+
+def _missing_shards(prefix):
+    shards = sorted(tf.io.gfile.glob(prefix + ".data-*-of-*"))
+    if not shards:
+        return [prefix + ".data-00000-of-00001"]
+    total = int(shards[0].rsplit("-", 1)[1])
+    wanted = ["{}.data-{:05d}-of-{:05d}".format(prefix, i, total) for i in range(total)]
+    return [name for name in wanted if name not in shards]
+
+
+def _check_shape(prefix, name, in_checkpoint, in_model, config_source):
+    if in_checkpoint == in_model:
+        return
+    if name.endswith(WORD_TABLE) and in_checkpoint[1:] == in_model[1:]:
+        raise UserError(
+            "vocabulary sizes differ: checkpoint {} has {} word vectors, config {} says "
+            "vocab_size {}".format(prefix, in_checkpoint[0], config_source, in_model[0])
+        )
+    raise UserError(
+        "shapes differ: {} is {} in checkpoint {}, but {} by config {}".format(
+            name, in_checkpoint, prefix, in_model, config_source
+        )
+    )
+
+
+def _some(names, limit=8):
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)

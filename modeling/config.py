@@ -1,0 +1,181 @@
+"""Model configurations: the JSON files that come with released checkpoints."""
+
+import json
+
+import tensorflow.compat.v1 as tf
+
+from errors import UserError
+
+# What "gelu" meant differs between the programs that trained released models, so a config names
+# an activation and this table says what is computed. "auto" is the error-function form: the
+# 2018 BERT, LERT, ELECTRA and Hugging Face have it.
+ACTIVATIONS = {
+    "gelu_erf": "gelu_erf",
+    "gelu_new": "gelu_tanh",
+    "gelu_tanh": "gelu_tanh",
+    "relu": "relu",
+    "tanh": "tanh",
+    "linear": "linear",
+}
+GELU_CHOICES = ("auto", "erf", "tanh")
+
+
+class BertConfig:
+    """Configuration of the BERT family (BERT, RoBERTa, MacBERT, PERT, LERT).
+
+    Attributes are the keys of the JSON file; `activation` is what `hidden_act` comes down to:
+    gelu_erf, gelu_tanh, relu, tanh or linear.
+    """
+
+    # key -> (type, default); None = the key must be there.
+    KEYS = (
+        ("vocab_size", int, None),
+        ("hidden_size", int, 768),
+        ("num_hidden_layers", int, 12),
+        ("num_attention_heads", int, 12),
+        ("intermediate_size", int, 3072),
+        ("hidden_act", str, "gelu"),
+        ("hidden_dropout_prob", float, 0.1),
+        ("attention_probs_dropout_prob", float, 0.1),
+        ("max_position_embeddings", int, 512),
+        ("type_vocab_size", int, 16),
+        ("initializer_range", float, 0.02),
+    )
+    DEFAULT_GELU = "erf"
+
+    def __init__(self, values, source="config", gelu="auto"):
+        """Checks and keeps `values`.
+
+        Args:
+          values: dict of the keys above; missing ones take their default, unknown ones are
+            ignored (released files carry pooler_* and directionality).
+          source: file name for messages.
+          gelu: auto, erf or tanh: overrides what "gelu" in `hidden_act` means.
+
+        Raises:
+          UserError: a value is missing, of the wrong type or out of range.
+        """
+        self.source = source
+        for key, kind, default in self.KEYS:
+            setattr(self, key, _value(values, key, kind, default, source))
+        self._check()
+        self.activation = self._resolve_activation(gelu)
+
+    @property
+    def embedding_size(self):
+        """Width of the embedding vectors; BERT has them as wide as the hidden state."""
+        return self.hidden_size
+
+    @property
+    def head_size(self):
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    def to_dict(self):
+        """The configuration as it would stand in a JSON file."""
+        return {key: getattr(self, key) for key, _, _ in self.KEYS}
+
+    def describe_activation(self):
+        """One line for the log: which activation is computed, and why."""
+        return "activation: {} (hidden_act {!r} in {}{})".format(
+            self.activation, self.hidden_act, self.source, self._activation_note
+        )
+
+    @classmethod
+    def from_json_file(cls, path, gelu="auto"):
+        """Reads a config file.
+
+        Raises:
+          UserError: the file is missing, is not JSON, or holds wrong values.
+        """
+        return cls(read_json_object(path, "model config"), source=path, gelu=gelu)
+
+    def _check(self):
+        for key, kind, _ in self.KEYS:
+            value = getattr(self, key)
+            if kind is int and value <= 0:
+                self._refuse("{} is {}, but must be positive".format(key, value))
+        for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if not 0.0 <= getattr(self, key) < 1.0:
+                self._refuse("{} is {}, but must lie in [0, 1)".format(key, getattr(self, key)))
+        if self.initializer_range <= 0.0:
+            self._refuse("initializer_range is {}, not positive".format(self.initializer_range))
+        if self.hidden_size % self.num_attention_heads:
+            self._refuse(
+                "hidden_size {} is not a multiple of num_attention_heads {}".format(
+                    self.hidden_size, self.num_attention_heads
+                )
+            )
+
+    def _resolve_activation(self, gelu):
+        if gelu not in GELU_CHOICES:
+            raise UserError(
+                "--gelu={} is not known; use one of {}".format(gelu, ", ".join(GELU_CHOICES))
+            )
+        act = self.hidden_act.lower()
+        is_gelu = act.startswith("gelu")
+        if act != "gelu" and act not in ACTIVATIONS:
+            self._refuse(
+                "unknown hidden_act {!r}; known are gelu, {}".format(
+                    self.hidden_act, ", ".join(sorted(ACTIVATIONS))
+                )
+            )
+        if is_gelu and gelu != "auto":
+            self._activation_note = ", overridden by --gelu={}".format(gelu)
+            return "gelu_" + gelu
+        if act == "gelu":
+            self._activation_note = ", --gelu=tanh would take the other form"
+            return "gelu_" + self.DEFAULT_GELU
+        self._activation_note = ""
+        return ACTIVATIONS[act]
+
+    def _refuse(self, problem):
+        raise UserError("{}: {}".format(self.source, problem))
+
+
+def read_json_object(path, what):
+    """Reads a JSON file that must hold one object.
+
+    Args:
+      path: file name.
+      what: what the file is, for messages ("model config").
+
+    Returns:
+      dict.
+
+    Raises:
+      UserError: the file is missing, is not JSON (names the line), or holds no object.
+    """
+    if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        raise UserError("{} {} does not exist or is no file".format(what, path))
+    try:
+        with tf.io.gfile.GFile(path, "r") as reader:
+            values = json.loads(reader.read())
+    except json.JSONDecodeError as error:
+        raise UserError(
+            "{} {}, line {}: not valid JSON ({})".format(what, path, error.lineno, error.msg)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError("{} {} is not UTF-8 text".format(what, path)) from error
+    if not isinstance(values, dict):
+        raise UserError(
+            "{} {} must hold one JSON object, not a {}".format(what, path, type(values).__name__)
+        )
+    return values
+
+
+def _value(values, key, kind, default, source):
+    """`values[key]` as `kind`; a whole number passes as a float, nothing else is converted."""
+    if key not in values:
+        if default is None:
+            raise UserError("{}: {} is missing; add it to the config".format(source, key))
+        return default
+    value = values[key]
+    accepted = (int, float) if kind is float else (kind,)
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        raise UserError(
+            "{}: {} must be {}, not {!r}".format(
+                source, key, {int: "a whole number", float: "a number", str: "a name"}[kind], value
+            )
+        )
+    return kind(value)

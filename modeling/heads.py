@@ -1,0 +1,47 @@
+"""Pre-training heads on top of the encoder."""
+
+import tensorflow.compat.v1 as tf
+
+from modeling import layers
+
+
+def gather_positions(sequence, positions):
+    """Vectors of `sequence` [batch, seq, width] at `positions` [batch, P] -> [batch * P, width]."""
+    seq_length, width = sequence.shape.as_list()[1:]
+    offsets = tf.range(tf.shape(sequence)[0])[:, tf.newaxis] * seq_length
+    flat = tf.reshape(positions + offsets, [-1])
+    return tf.gather(tf.reshape(sequence, [-1, width]), flat)
+
+
+def masked_lm_logits(config, store, kernels, vectors, embedding_table, prefix="cls/predictions"):
+    """Vocabulary scores of masked positions: transform, then the tied word table.
+
+    Args:
+      config: sizes and activation.
+      store, kernels: see modules parameters and kernels.
+      vectors: [N, hidden].
+      embedding_table: [vocab, embedding], the encoder's.
+      prefix: first part of the variable names.
+
+    Returns:
+      [N, vocab].
+    """
+    width = config.embedding_size
+    kernel, bias = layers.dense_parameters(
+        config, store, prefix + "/transform/dense", config.hidden_size, width
+    )
+    gamma, beta = layers.norm_parameters(store, prefix + "/transform/LayerNorm", width)
+    transformed = kernels.dense(vectors, kernel, bias, config.activation)
+    transformed = kernels.layer_norm(transformed, gamma, beta)
+    output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
+    scores = kernels.matmul(transformed, embedding_table, transpose_kernel=True)
+    return tf.nn.bias_add(scores, output_bias)
+
+
+def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relationship"):
+    """Scores of the two sentence-pair classes: pooled [batch, hidden] -> [batch, 2]."""
+    weights = store.get(
+        prefix + "/output_weights", [2, config.hidden_size], layers.truncated_normal(config)
+    )
+    bias = store.get(prefix + "/output_bias", [2], tf.zeros_initializer())
+    return tf.nn.bias_add(kernels.matmul(pooled, weights, transpose_kernel=True), bias)

@@ -1,0 +1,84 @@
+"""The arithmetic inside layers.
+
+Layers call these methods and nothing else for what lies between two matrix products, so that an
+object with the same methods (fused, other precision) can take the place of PlainKernels.
+"""
+
+import math
+
+import tensorflow.compat.v1 as tf
+
+LAYER_NORM_EPSILON = 1e-12
+
+
+def gelu_erf(x):
+    """x * Phi(x) with the error function; Hendrycks & Gimpel 2016, equation 1."""
+    return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
+
+
+def gelu_tanh(x):
+    """The tanh approximation of gelu; Hendrycks & Gimpel 2016, section 2."""
+    inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1.0 + tf.tanh(inner))
+
+
+ACTIVATIONS = {
+    "gelu_erf": gelu_erf,
+    "gelu_tanh": gelu_tanh,
+    "relu": tf.nn.relu,
+    "tanh": tf.tanh,
+    "linear": lambda x: x,
+}
+
+
+class PlainKernels:
+    """Ordinary TensorFlow operations in float32."""
+
+    def __init__(self, seed=0):
+        """`seed`: every dropout takes the next seed counted from it."""
+        self._seed = seed
+        self._dropouts = 0
+
+    def matmul(self, x, kernel, transpose_kernel=False):
+        """x [rows, in] times kernel [in, out] ([out, in] if transposed) -> [rows, out]."""
+        return tf.matmul(x, kernel, transpose_b=transpose_kernel)
+
+    def dense(self, x, kernel, bias, activation="linear"):
+        """activation(x @ kernel + bias): x [rows, in], kernel [in, out] -> [rows, out]."""
+        return ACTIVATIONS[activation](tf.nn.bias_add(self.matmul(x, kernel), bias))
+
+    def embedding(self, table, ids):
+        """Rows of table [size, width] at ids [...] -> [..., width]."""
+        return tf.gather(table, ids)
+
+    def layer_norm(self, x, gamma, beta):
+        """Normalises the last axis of x [..., width]: biased variance, epsilon in the root."""
+        centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        return centred * tf.math.rsqrt(variance + LAYER_NORM_EPSILON) * gamma + beta
+
+    def dropout(self, x, rate):
+        """Zeroes a share `rate` of x and scales the rest; rate 0 returns x."""
+        if not rate:
+            return x
+        self._dropouts += 1
+        return tf.nn.dropout(x, rate=rate, seed=self._seed + self._dropouts)
+
+    def attention_probs(self, scores, mask_bias, scale, rate):
+        """dropout(softmax(scores * scale + mask_bias)).
+
+        Args:
+          scores: [batch, heads, seq, seq], query by key.
+          mask_bias: [batch, 1, 1 or seq, seq], added to every head.
+          scale: float.
+          rate: dropout rate.
+
+        Returns:
+          [batch, heads, seq, seq].
+        """
+        return self.dropout(tf.nn.softmax(scores * scale + mask_bias), rate)
+
+    def bias_dropout_residual_norm(self, x, bias, residual, gamma, beta, rate):
+        """layer_norm(dropout(x + bias) + residual): x and residual [rows, width]."""
+        summed = self.dropout(tf.nn.bias_add(x, bias), rate) + residual
+        return self.layer_norm(summed, gamma, beta)

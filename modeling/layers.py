@@ -1,0 +1,180 @@
+"""Layers: embeddings and one Transformer block.
+
+They take their weights from a ParameterStore and their arithmetic from a kernels object, and know
+variable names only through arguments, so that families which share or rename weights reuse them.
+"""
+
+import collections
+import math
+
+import tensorflow.compat.v1 as tf
+
+# Added to the score of a key that must not be seen; exp() of it is exactly 0 in float32.
+MASKED_SCORE = -10000.0
+
+# Full prefixes of one block's variables.
+BlockNames = collections.namedtuple(
+    "BlockNames",
+    [
+        "query",
+        "key",
+        "value",
+        "attention_output",
+        "attention_norm",
+        "intermediate",
+        "output",
+        "output_norm",
+    ],
+)
+
+
+def bert_block_names(prefix):
+    """Variable prefixes of a block of BERT, LERT and ELECTRA under `prefix`."""
+    return BlockNames(
+        query=prefix + "/attention/self/query",
+        key=prefix + "/attention/self/key",
+        value=prefix + "/attention/self/value",
+        attention_output=prefix + "/attention/output/dense",
+        attention_norm=prefix + "/attention/output/LayerNorm",
+        intermediate=prefix + "/intermediate/dense",
+        output=prefix + "/output/dense",
+        output_norm=prefix + "/output/LayerNorm",
+    )
+
+
+def truncated_normal(config):
+    """The initialiser of all weight matrices: truncated normal(initializer_range)."""
+    return tf.truncated_normal_initializer(stddev=config.initializer_range)
+
+
+def dense_parameters(config, store, name, in_width, out_width):
+    """(kernel [in, out], bias [out]) of the dense layer `name`."""
+    kernel = store.get(name + "/kernel", [in_width, out_width], truncated_normal(config))
+    bias = store.get(name + "/bias", [out_width], tf.zeros_initializer())
+    return kernel, bias
+
+
+def norm_parameters(store, name, width):
+    """(gamma [width], beta [width]) of the layer norm `name`."""
+    beta = store.get(name + "/beta", [width], tf.zeros_initializer())
+    gamma = store.get(name + "/gamma", [width], tf.ones_initializer())
+    return gamma, beta
+
+
+def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate, prefix):
+    """Sum of word, token type and position vectors, normalised, dropped out.
+
+    Args:
+      config: sizes; vectors have width config.embedding_size.
+      store, kernels: see modules parameters and kernels.
+      input_ids: int32 [batch, seq].
+      segment_ids: int32 [batch, seq].
+      position_ids: int32 [batch, seq], or None for 0, 1, 2, ...
+      rate: dropout rate.
+      prefix: variable prefix ("bert/embeddings").
+
+    Returns:
+      (vectors [batch, seq, embedding], word table [vocab, embedding]).
+    """
+    width = config.embedding_size
+    init = truncated_normal(config)
+    words = store.get(prefix + "/word_embeddings", [config.vocab_size, width], init)
+    types = store.get(prefix + "/token_type_embeddings", [config.type_vocab_size, width], init)
+    positions = store.get(
+        prefix + "/position_embeddings", [config.max_position_embeddings, width], init
+    )
+    gamma, beta = norm_parameters(store, prefix + "/LayerNorm", width)
+    vectors = kernels.embedding(words, input_ids)
+    # Few rows: a product is faster than a scattered gradient.
+    one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size, dtype=types.dtype)
+    vectors += tf.reshape(kernels.matmul(one_hot, types), tf.shape(vectors))
+    if position_ids is None:
+        seq = input_ids.shape.as_list()[1]
+        vectors += tf.expand_dims(tf.slice(positions, [0, 0], [seq, width]), 0)
+    else:
+        vectors += kernels.embedding(positions, position_ids)
+    return kernels.dropout(kernels.layer_norm(vectors, gamma, beta), rate), words
+
+
+def attention_mask_bias(input_mask, row_segment_ids=None):
+    """What is added to attention scores: 0 where a query may see a key, MASKED_SCORE elsewhere.
+
+    Padded keys are hidden; padded queries are computed all the same. With `row_segment_ids` a
+    token sees only tokens of its own row segment (several texts packed into a row).
+
+    Args:
+      input_mask: int32 [batch, seq], 1 for tokens, 0 for padding.
+      row_segment_ids: int32 [batch, seq] or None.
+
+    Returns:
+      float32 [batch, 1, 1, seq], with row segments [batch, 1, seq, seq].
+    """
+    visible = tf.equal(input_mask, 1)[:, tf.newaxis, tf.newaxis, :]
+    if row_segment_ids is not None:
+        same = tf.equal(row_segment_ids[:, :, tf.newaxis], row_segment_ids[:, tf.newaxis, :])
+        visible = tf.logical_and(visible, same[:, tf.newaxis, :, :])
+    return (1.0 - tf.cast(visible, tf.float32)) * MASKED_SCORE
+
+
+def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, names):
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2).
+
+    Args:
+      hidden: [batch * seq, hidden].
+      mask_bias: see attention_mask_bias.
+      seq_length: int.
+      rate: dropout rate of the probabilities.
+      names: BlockNames.
+
+    Returns:
+      [batch * seq, hidden], before the output projection.
+    """
+    width, heads = config.hidden_size, config.num_attention_heads
+
+    def heads_of(name):
+        kernel, bias = dense_parameters(config, store, name, width, width)
+        projected = kernels.dense(hidden, kernel, bias)
+        split = tf.reshape(projected, [-1, seq_length, heads, config.head_size])
+        return tf.transpose(split, [0, 2, 1, 3])
+
+    query, key, value = heads_of(names.query), heads_of(names.key), heads_of(names.value)
+    scores = tf.matmul(query, key, transpose_b=True)
+    scale = 1.0 / math.sqrt(config.head_size)
+    probs = kernels.attention_probs(scores, mask_bias, scale, rate)
+    context = tf.transpose(tf.matmul(probs, value), [0, 2, 1, 3])
+    return tf.reshape(context, [-1, width])
+
+
+def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):
+    """One post-norm block: attention and feed-forward, each with dropout, residual, norm.
+
+    Args:
+      hidden: [batch * seq, hidden].
+      mask_bias: see attention_mask_bias.
+      seq_length: int.
+      is_training: dropout on or off.
+      names: BlockNames.
+
+    Returns:
+      [batch * seq, hidden].
+    """
+    width = config.hidden_size
+    rate = config.hidden_dropout_prob if is_training else 0.0
+    probs_rate = config.attention_probs_dropout_prob if is_training else 0.0
+    context = self_attention(
+        config, store, kernels, hidden, mask_bias, seq_length, probs_rate, names
+    )
+    kernel, bias = dense_parameters(config, store, names.attention_output, width, width)
+    gamma, beta = norm_parameters(store, names.attention_norm, width)
+    attended = kernels.bias_dropout_residual_norm(
+        kernels.matmul(context, kernel), bias, hidden, gamma, beta, rate
+    )
+    kernel, bias = dense_parameters(
+        config, store, names.intermediate, width, config.intermediate_size
+    )
+    inner = kernels.dense(attended, kernel, bias, config.activation)
+    kernel, bias = dense_parameters(config, store, names.output, config.intermediate_size, width)
+    gamma, beta = norm_parameters(store, names.output_norm, width)
+    return kernels.bias_dropout_residual_norm(
+        kernels.matmul(inner, kernel), bias, attended, gamma, beta, rate
+    )

@@ -1,0 +1,94 @@
+"""Masked language modelling, with or without a sentence-pair loss."""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+from modeling import heads, losses
+from modeling.encoder import encoder
+
+# The original program's guard against a batch without predictions.
+MASKED_LM_EPSILON = 1e-5
+
+# losses: ordered dict name -> Ratio, all of which are trained on, in sum; metrics: ordered dict
+# name -> Ratio, reported by evaluation beside the losses; tensors: dict of what predictions and
+# tests look at.
+ObjectiveOutput = collections.namedtuple("ObjectiveOutput", ["losses", "metrics", "tensors"])
+
+
+class MaskedLm:
+    """BERT's objective, and RoBERTa's: the same without the sentence-pair loss.
+
+    Attributes:
+      name: registry name.
+      feature_names: record features that `build` reads.
+    """
+
+    def __init__(self, name, sentence_pair):
+        """`sentence_pair`: stem of the reported names ("next_sentence"), None = no such loss."""
+        self.name = name
+        self._sentence_pair = sentence_pair
+        self.feature_names = [
+            "input_ids",
+            "input_mask",
+            "segment_ids",
+            "masked_lm_positions",
+            "masked_lm_ids",
+            "masked_lm_weights",
+        ]
+        if sentence_pair:
+            self.feature_names.append("next_sentence_labels")
+
+    def build(self, config, store, kernels, features, is_training):
+        """Builds the network and its losses.
+
+        Args:
+          config: model config.
+          store, kernels: see modules parameters and kernels.
+          features: dict of the features named above: input_ids, input_mask, segment_ids int32
+            [batch, seq]; masked_lm_positions, masked_lm_ids int32 [batch, P], masked_lm_weights
+            float32 [batch, P] with weight 0 at padding; next_sentence_labels int32 [batch, 1].
+          is_training: dropout on or off.
+
+        Returns:
+          ObjectiveOutput. The loss is sum(w * nll) / (sum(w) + 1e-5) plus, with sentence pairs,
+          the mean over rows (Devlin et al. 2019, section 3.1).
+        """
+        encoded = encoder(
+            config,
+            store,
+            kernels,
+            features["input_ids"],
+            features["input_mask"],
+            features["segment_ids"],
+            is_training=is_training,
+        )
+        output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {})
+        output.tensors["encoder"] = encoded
+        self._masked_lm(config, store, kernels, encoded, features, output)
+        self._add_sentence_pair(config, store, kernels, encoded, features, output)
+        return output
+
+    def _masked_lm(self, config, store, kernels, encoded, features, output):
+        vectors = heads.gather_positions(encoded.sequence_output, features["masked_lm_positions"])
+        logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)
+        labels = tf.reshape(features["masked_lm_ids"], [-1])
+        weights = tf.reshape(features["masked_lm_weights"], [-1])
+        nll = losses.cross_entropy(logits, labels)
+        output.losses["masked_lm_loss"] = losses.weighted_ratio(nll, weights, MASKED_LM_EPSILON)
+        output.metrics["masked_lm_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
+        output.tensors.update(masked_lm_logits=logits, masked_lm_example_loss=nll)
+
+    def _add_sentence_pair(self, config, store, kernels, encoded, features, output):
+        # Built without the loss as well: released RoBERTa checkpoints hold its variables.
+        logits = heads.sentence_pair_logits(config, store, kernels, encoded.pooled_output)
+        output.tensors["sentence_pair_logits"] = logits
+        if not self._sentence_pair:
+            return
+        labels = tf.reshape(features["next_sentence_labels"], [-1])
+        nll = losses.cross_entropy(logits, labels)
+        ones = tf.ones_like(nll)
+        stem = self._sentence_pair
+        output.losses[stem + "_loss"] = losses.weighted_ratio(nll, ones)
+        output.metrics[stem + "_accuracy"] = losses.accuracy_ratio(logits, labels, ones)
+        output.tensors["sentence_pair_example_loss"] = nll

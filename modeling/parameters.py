@@ -1,0 +1,80 @@
+"""The parameter store: where layers get their weights from."""
+
+import collections
+import zlib
+
+import tensorflow.compat.v1 as tf
+
+Parameter = collections.namedtuple("Parameter", ["variable", "tensor"])
+
+
+class ParameterStore:
+    """Creates variables under their released names and yields the tensors to compute with.
+
+    Layers ask for a parameter by its full name. They compute with `tensor`, and gradients are
+    taken with respect to `tensor`, so a later cast to bfloat16 happens here, once a step, and no
+    layer sees it. Asking twice for a name gives the same tensor: that is how weights are shared.
+    """
+
+    def __init__(self, seed=0):
+        """`seed`: the initial value of a variable depends on this and its name only."""
+        self._seed = seed
+        self._parameters = collections.OrderedDict()
+
+    def get(self, name, shape, initializer, trainable=True):
+        """Returns the tensor of parameter `name`, creating its variable at first use.
+
+        Args:
+          name: full graph name, as in released checkpoints.
+          shape: list of ints.
+          initializer: a tf.keras-style v1 initializer; its seed is replaced.
+          trainable: False leaves the parameter out of `trainable()`.
+
+        Returns:
+          float32 tensor of `shape`.
+
+        Raises:
+          ValueError: the name was used before with another shape.
+        """
+        shape = list(shape)
+        if name in self._parameters:
+            known = self._parameters[name].variable.shape.as_list()
+            if known != shape:
+                raise ValueError("{} has shape {}, asked for {}".format(name, known, shape))
+            return self._parameters[name].tensor
+        # Resource variables read as a value of their own on both TensorFlow versions; a reference
+        # variable could change under a reader.
+        variable = tf.get_variable(
+            name,
+            shape=shape,
+            dtype=tf.float32,
+            initializer=self._seeded(initializer, name),
+            trainable=trainable,
+            use_resource=True,
+        )
+        tensor = tf.convert_to_tensor(variable)
+        self._parameters[name] = Parameter(variable, tensor)
+        return tensor
+
+    def trainable(self):
+        """(variable, tensor) pairs of the trainable parameters, in creation order."""
+        return [p for p in self._parameters.values() if p.variable.trainable]
+
+    def shapes(self):
+        """Ordered dict name -> list of ints, of all parameters."""
+        return collections.OrderedDict(
+            (name, p.variable.shape.as_list()) for name, p in self._parameters.items()
+        )
+
+    def count(self):
+        """Number of weights in all parameters."""
+        return sum(p.variable.shape.num_elements() for p in self._parameters.values())
+
+    def _seeded(self, initializer, name):
+        # By name, not by order: another kernels object adds operations, and the weights of a
+        # seed must stay the same.
+        settings = initializer.get_config()
+        if "seed" not in settings:
+            return initializer
+        settings["seed"] = (zlib.crc32(name.encode("utf-8")) + self._seed) % (2**31 - 1)
+        return type(initializer).from_config(settings)

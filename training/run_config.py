@@ -1,0 +1,76 @@
+"""What a script decides about a run, and the record of it."""
+
+import dataclasses
+import json
+import os
+from typing import List, Optional
+
+import tensorflow.compat.v1 as tf
+
+from data.files import write_atomically
+from errors import UserError
+
+FILE_NAME = "run_config.json"
+
+
+@dataclasses.dataclass
+class RunConfig:
+    """Files, sizes and intervals of a pre-training run; lengths in tokens, intervals in steps."""
+
+    output_dir: str
+    objective: str
+    train_files: List[str]
+    eval_files: List[str]
+    init_checkpoint: Optional[str] = None
+    max_seq_length: int = 128
+    max_predictions_per_seq: int = 20
+    do_train: bool = False
+    do_eval: bool = False
+    train_batch_size: int = 32
+    eval_batch_size: int = 8
+    max_eval_steps: int = 100
+    save_checkpoints_steps: int = 1000
+    iterations_per_loop: int = 1000
+    keep_checkpoint_max: int = 5
+    shuffle_buffer_size: int = 10000
+    seed: int = 12345
+
+
+def save(run_config, model_config, optimizer_config):
+    """Writes the effective configuration to output_dir/run_config.json, under a temporary name
+    first.
+
+    Args:
+      run_config: RunConfig.
+      model_config: model config with to_dict().
+      optimizer_config: a dataclass.
+    """
+    tf.io.gfile.makedirs(run_config.output_dir)
+    content = {
+        "run": dataclasses.asdict(run_config),
+        "model": dict(model_config.to_dict(), activation=model_config.activation),
+        "optimizer": dataclasses.asdict(optimizer_config),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(os.path.join(run_config.output_dir, FILE_NAME), text)
+
+
+def check_same_objective(run_config):
+    """Refuses to go on in an output_dir with another objective: its optimizer state would not fit.
+
+    Raises:
+      UserError: output_dir/run_config.json names another objective.
+    """
+    path = os.path.join(run_config.output_dir, FILE_NAME)
+    try:
+        with tf.io.gfile.GFile(path, "r") as reader:
+            before = json.loads(reader.read())["run"]["objective"]
+    except (tf.errors.OpError, ValueError, KeyError, TypeError):
+        return
+    if before != run_config.objective:
+        raise UserError(
+            "output_dir {} was trained with objective {}, this run has {}; use another "
+            "--output_dir and give the checkpoint as --init_checkpoint".format(
+                run_config.output_dir, before, run_config.objective
+            )
+        )
