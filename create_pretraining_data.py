@@ -169,7 +169,7 @@ def print_report(result, names):
         )
     )
     print(
-        "masked {:.2%} of the tokens, [UNK] {:.2%} of the pieces ({}), {:,} words not aligned".format(
+        "masked {:.2%} of the tokens, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
             result["masked_share"],
             result["unknown_share"],
             " ".join(list(result["unknown_top"])[:10]) or "none",

@@ -7,6 +7,7 @@ import json
 import os
 from typing import Optional, Tuple
 
+import google_crc32c
 import numpy as np
 
 from data import alignment, corpus, instances, masking, records, segmentation, tfrecord
@@ -128,9 +129,9 @@ class UnitProcessor:
         )
 
     def run(self, unit, target, progress, content=None, lines_before=None):
-        """Writes the records of a unit to `target` and its statistics to `target`.json.
+        """Writes the records of a unit to `target` and what it returns to `target`.json.
 
-        Both appear under their names only when they are complete, the statistics last.
+        Both appear under their names only when they are complete, the JSON last.
 
         Args:
           unit: corpus.Unit.
@@ -139,7 +140,7 @@ class UnitProcessor:
           content, lines_before: the unit's bytes and the lines before them, of a remote file.
 
         Returns:
-          Statistics of the unit, a dict of numbers.
+          {"bytes": size, "crc32c": checksum in hexadecimal, "statistics": see statistics.py}.
 
         Raises:
           UserError: bad input (file and line), or the target cannot be written.
@@ -151,20 +152,21 @@ class UnitProcessor:
         )
         try:
             with open(temporary, "wb") as f:
+                out = _CheckedFile(f)
                 for number, (block, lines) in enumerate(blocks):
                     text = corpus.read_documents(block, lines, unit.path, self.settings)
                     place = "{}/{}/{}".format(self.settings.random_seed, unit.index, number)
-                    self._write_block(f, text, place, statistics, progress)
-                statistics["bytes"] = f.tell()
+                    self._write_block(out, text, place, statistics, progress)
+            result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
             os.replace(temporary, target)
             with open(temporary, "w", encoding="utf-8") as f:
-                json.dump(statistics, f, ensure_ascii=False)
+                json.dump(result, f, ensure_ascii=False)
             os.replace(temporary, target + ".json")
         except OSError as error:
             raise UserError("cannot write {}: {}".format(temporary, error.strerror)) from None
-        return statistics
+        return result
 
-    def _write_block(self, f, text, place, statistics, progress):
+    def _write_block(self, out, text, place, statistics, progress):
         unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
         if not len(unit.ids):
             return
@@ -184,7 +186,7 @@ class UnitProcessor:
             masked = masking.sample_static(
                 batch, self.spec, self.vocabulary.mask, self.random_ids, rng
             )
-            f.write(tfrecord.frame(self.layout.encode(_features(batch, masked))))
+            out.write(tfrecord.frame(self.layout.encode(_features(batch, masked))))
             self._count(batch, masked, statistics)
             progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
 
@@ -243,6 +245,23 @@ class UnitProcessor:
             statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
             statistics["examples"].append(bracketed(batch, masked, row, self.vocabulary.tokens))
+
+
+class _CheckedFile:
+    """Counts and checksums what is written."""
+
+    def __init__(self, f):
+        self._file, self._crc, self.length = f, google_crc32c.Checksum(), 0
+
+    def write(self, matrix):
+        """Writes a uint8 matrix."""
+        content = matrix.tobytes()
+        self._file.write(content)
+        self._crc.update(content)
+        self.length += len(content)
+
+    def checksum(self):
+        return self._crc.hexdigest().decode("ascii")
 
 
 def _features(batch, masked):

@@ -12,12 +12,12 @@ import importlib.metadata
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import time
 from concurrent.futures.process import BrokenProcessPool
 
-import google_crc32c
 from tqdm import tqdm
 
 from data import corpus, files, manifest
@@ -83,7 +83,7 @@ class _Job:
         self.state = manifest.side_path(output_names, ".partial")
         self.parts = self.state
         self._shard_units = [units[i :: len(output_names)] for i in range(len(output_names))]
-        self._done = {}  # unit index -> statistics
+        self._done = {}  # unit index -> what UnitProcessor.run returned
 
     def finished_manifest(self):
         """The manifest of an earlier run of the same job whose shards are all there, or None."""
@@ -126,9 +126,9 @@ class _Job:
                 self._done.update((unit.index, None) for unit in self._shard_units[shard])
         units = 0
         for unit in self.units:
-            statistics = self.part(unit) + ".json"
-            if unit.index not in self._done and os.path.exists(statistics):
-                with open(statistics, encoding="utf-8") as f:
+            result = self.part(unit) + ".json"
+            if unit.index not in self._done and os.path.exists(result):
+                with open(result, encoding="utf-8") as f:
                     self._done[unit.index] = json.load(f)
                 units += 1
         if shards or units:
@@ -142,8 +142,8 @@ class _Job:
     def missing(self):
         return [unit for unit in self.units if unit.index not in self._done]
 
-    def unit_done(self, unit, statistics):
-        self._done[unit.index] = statistics
+    def unit_done(self, unit, result):
+        self._done[unit.index] = result
         self._assemble_if_complete(unit.index % len(self.outputs))
 
     def _shard_record_path(self, shard):
@@ -158,17 +158,21 @@ class _Job:
 
     def _assemble_if_complete(self, shard):
         units = self._shard_units[shard]
-        statistics = [self._done.get(unit.index) for unit in units]
-        if None in statistics:  # not yet done, or taken over as a whole shard
+        parts = [self._done.get(unit.index) for unit in units]
+        if None in parts:  # not yet done, or taken over as a whole shard
             return
         total = new_statistics()
-        for part in statistics:
-            add_statistics(total, part)
+        for part in parts:
+            add_statistics(total, part["statistics"])
+        record = {
+            "bytes": sum(part["bytes"] for part in parts),
+            "parts": [{key: part[key] for key in ("bytes", "crc32c")} for part in parts],
+            "statistics": total,
+        }
         name = self.outputs[shard]
         try:
-            length, checksum = self._join(units, name + ".tmp")
+            self._join(units, name + ".tmp")
             files.rename(name + ".tmp", name)
-            record = {"bytes": length, "crc32c": checksum, "statistics": total}
             files.write_atomically(self._shard_record_path(shard), json.dumps(record))
         except Exception as error:
             files.remove_if_there(name + ".tmp")
@@ -178,15 +182,10 @@ class _Job:
             os.remove(self.part(unit))
 
     def _join(self, units, target):
-        checksum, length = google_crc32c.Checksum(), 0
         with files.open_file(target, "wb") as out:
             for unit in units:
                 with open(self.part(unit), "rb") as f:
-                    for block in iter(lambda f=f: f.read(_COPY_BYTES), b""):
-                        out.write(block)
-                        checksum.update(block)
-                        length += len(block)
-        return length, checksum.hexdigest().decode("ascii")
+                    shutil.copyfileobj(f, out, _COPY_BYTES)
 
     def finish(self, input_files):
         """Writes the manifest and removes the folder of parts.
@@ -312,8 +311,7 @@ def _run_here(job, units, bar):
     lines = _RemoteLines()
     for unit in units:
         progress = _UnitProgress(unit, bar.update)
-        statistics = processor.run(unit, job.part(unit), progress, *lines.read(unit))
-        job.unit_done(unit, statistics)
+        job.unit_done(unit, processor.run(unit, job.part(unit), progress, *lines.read(unit)))
         progress(1.0)
 
 
@@ -385,8 +383,8 @@ def _run_pool(job, units, num_workers, bar):
                 waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED
             )
             for future in sorted(done, key=lambda f: waiting[f].index):
-                statistics = future.result()
-                job.unit_done(waiting.pop(future), statistics)
+                result = future.result()
+                job.unit_done(waiting.pop(future), result)
             bar.update(before + counter.value - bar.n)
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -413,6 +411,6 @@ def _work(unit, target, content, lines_before):
             counter.value += count
 
     progress = _UnitProgress(unit, advance)
-    statistics = _WORKER["processor"].run(unit, target, progress, content, lines_before)
+    result = _WORKER["processor"].run(unit, target, progress, content, lines_before)
     progress(1.0)
-    return statistics
+    return result

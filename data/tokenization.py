@@ -335,7 +335,7 @@ def _canonical_order(parts):
 
 
 def _lower_in_context(text, start, end):
-    """Lower case of each character of text[start:end] inside the blank-delimited token around it."""
+    """Lower case of each character of text[start:end], seen in the token around it."""
     left, right = start, end
     while left > 0 and not text[left - 1].isspace() and not is_cjk(ord(text[left - 1])):
         left -= 1

@@ -12,6 +12,9 @@ MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
+# What the checkpoint readers of both TensorFlow versions raise on damage.
+_UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
+
 
 class LoadPlan(
     collections.namedtuple("LoadPlan", ["prefix", "loaded", "new", "unused", "training_state"])
@@ -77,14 +80,14 @@ def resolve(path):
     prefix = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path)
     if tf.io.gfile.exists(prefix + ".index"):
         return prefix
-    if tf.io.gfile.glob(prefix + ".data-*"):
+    if _glob(prefix + ".data-*"):
         raise UserError(
             "checkpoint {} is incomplete: its data is there, but {}.index is missing".format(
                 path, prefix
             )
         )
     folder = os.path.dirname(prefix) or "."
-    there = _prefixes(folder) if tf.io.gfile.isdir(folder) else []
+    there = _prefixes(folder)
     hint = "; {} holds {}".format(folder, _some(there)) if there else ""
     raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
 
@@ -126,7 +129,7 @@ def read_shapes(prefix):
         raise UserError("checkpoint {} is incomplete: {} is missing".format(prefix, shard))
     try:
         shapes = tf.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise UserError("checkpoint {} is damaged: {}.index".format(prefix, prefix)) from error
     return collections.OrderedDict((name, list(shapes[name])) for name in sorted(shapes))
 
@@ -142,7 +145,7 @@ def verify(prefix, hint="take another copy of it"):
     for name in shapes:
         try:
             reader.get_tensor(name)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 "checkpoint {} is damaged: {} cannot be read from {}.data-*; {}".format(
                     prefix, name, prefix, hint
@@ -229,16 +232,22 @@ def _resolve_directory(path):
     raise UserError("directory {} holds no checkpoint (no *.index file)".format(path))
 
 
+def _glob(pattern):
+    try:
+        return sorted(tf.io.gfile.glob(pattern))
+    except tf.errors.NotFoundError:  # TensorFlow 1.15, where the directory does not exist
+        return []
+
+
 def _prefixes(folder):
-    found = tf.io.gfile.glob(os.path.join(folder, "*.index"))
-    return sorted(name[: -len(".index")] for name in found)
+    return [name[: -len(".index")] for name in _glob(os.path.join(folder, "*.index"))]
 
 
 def _missing_shards(prefix):
-    shards = sorted(tf.io.gfile.glob(prefix + ".data-*-of-*"))
+    shards = [s for s in _glob(prefix + ".data-*") if re.search(r"\.data-\d{5}-of-\d{5}$", s)]
     if not shards:
         return [prefix + ".data-00000-of-00001"]
-    total = int(shards[0].rsplit("-", 1)[1])
+    total = int(shards[0][-5:])
     wanted = ["{}.data-{:05d}-of-{:05d}".format(prefix, i, total) for i in range(total)]
     return [name for name in wanted if name not in shards]
 

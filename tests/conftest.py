@@ -1,0 +1,67 @@
+"""Shared by all tests: where the reference data lies, and running the scripts as a user does."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.path.join(os.path.dirname(ROOT), "shared")
+
+collect_ignore = []
+if sys.version_info < (3, 9):
+    # Data creation runs on Python 3.9 and above; these files need its libraries on import.
+    collect_ignore = [
+        "test_creation.py",
+        "test_corpus.py",
+        "test_creation_faults.py",
+        "test_inspect.py",
+        "test_masking.py",
+        "test_sample.py",
+        "test_segmentation.py",
+        "test_tokenization.py",
+    ]
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of reference data beside the checkout; absent on a user's machine."""
+    if not os.path.isdir(SHARED):
+        pytest.skip("the reference data (../shared) is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def run_script():
+    """Runs `python NAME --flag=value ...` in a process of its own, in the project's folder."""
+
+    def run(name, timeout=180, env=None, **flags):
+        command = [sys.executable] + name.split()
+        command += ["--{}={}".format(key, value) for key, value in flags.items()]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=dict(os.environ, **(env or {})),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def one_line_error():
+    """Checks that a script stopped with one clear line: no traceback, the words given in it."""
+
+    def check(result, *words):
+        assert result.returncode == 1, result.stderr
+        errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, result.stderr
+        assert "Traceback" not in result.stderr
+        for word in words:
+            assert word in errors[0], errors[0]
+
+    return check

@@ -1,0 +1,178 @@
+"""Batches from record files, their order, and what is refused."""
+
+import golden_cases
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from golden_cases import needs_golden
+from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_json, write_records
+from test_modeling_golden import run_case
+
+from data import input_pipeline
+from errors import UserError
+
+tf.disable_v2_behavior()
+pytestmark = pytest.mark.tf1
+
+NAMES = [
+    "input_ids",
+    "input_mask",
+    "segment_ids",
+    "masked_lm_positions",
+    "masked_lm_ids",
+    "masked_lm_weights",
+    "next_sentence_labels",
+]
+
+
+def batches(files, count=None, batch_size=4, is_training=False, buffer_size=0, seed=1, names=NAMES):
+    """The first `count` batches (None: all) as dicts of arrays."""
+    input_fn = input_pipeline.make_input_fn(
+        files, names, SEQ, PREDICTIONS, is_training, buffer_size, seed
+    )
+    found = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(seed)
+        dataset = input_fn({"batch_size": batch_size})
+        tensors = tf.data.make_one_shot_iterator(dataset).get_next()
+        if is_training:
+            assert all(t.shape.is_fully_defined() for t in tensors.values())
+        while count is None or len(found) < count:
+            try:
+                found.append(session.run(tensors))
+            except tf.errors.OutOfRangeError:
+                break
+    return found
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """Three files of 5, 4 and 1 records; labels say which record it is."""
+    files, number = [], 0
+    for index, count in enumerate((5, 4, 1)):
+        records = learnable_records(count, seed=index)
+        for record in records:
+            record["masked_lm_ids"][0] = number
+            number += 1
+        files.append(write_records(tmp_path / "r-{}.tfrecord".format(index), records))
+    return files
+
+
+def numbers(found):
+    return [list(batch["masked_lm_ids"][:, 0]) for batch in found]
+
+
+def test_evaluation_reads_all_in_file_order(shards):
+    found = batches(shards)
+    assert numbers(found) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    first = found[0]
+    assert {name: value.dtype.name for name, value in first.items()} == {
+        name: "float32" if name == "masked_lm_weights" else "int32" for name in NAMES
+    }
+    assert first["input_ids"].shape == (4, SEQ)
+    assert first["masked_lm_positions"].shape == (4, PREDICTIONS)
+    assert first["next_sentence_labels"].shape == (4, 1)
+
+
+def test_training_without_buffer_keeps_the_order_and_repeats(shards):
+    assert numbers(batches(shards, 4, is_training=True)) == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9, 0, 1],
+        [2, 3, 4, 5],
+    ]
+
+
+def test_training_shuffles_by_the_seed(shards):
+    runs = [
+        numbers(batches(shards, 10, is_training=True, buffer_size=6, seed=seed))
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+    assert {n for batch in runs[0] for n in batch} == set(range(10))
+
+
+def test_only_named_features_are_parsed(shards):
+    assert set(batches(shards, names=NAMES[:3])[0]) == set(NAMES[:3])
+
+
+@needs_golden
+def test_first_records_of_the_original_program():
+    """Golden records through the pipeline and the objective: the original program's losses."""
+    files = [golden_cases.path("bert", "pretrain.tfrecord")]
+    input_pipeline.check_records(files, NAMES, 48, 8, 240, 2)
+    input_fn = input_pipeline.make_input_fn(files, NAMES, 48, 8, False, 0, 0)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tensors = tf.data.make_one_shot_iterator(input_fn({"batch_size": 4})).get_next()
+        features = session.run(tensors)
+    decoded = golden_cases.arrays("bert", "pretrain_records.npz")
+    for name in NAMES:
+        np.testing.assert_array_equal(features[name], decoded[name][:4])
+    expected = golden_cases.arrays("bert", "pretrain_first4_losses.npz")
+    results = run_case(features)
+    for name in expected:
+        np.testing.assert_allclose(results[name], expected[name], atol=1e-5, err_msg=name)
+
+
+def refusal(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
+    with pytest.raises(UserError) as caught:
+        input_pipeline.check_records(files, names, seq, predictions, vocab, types)
+    return str(caught.value)
+
+
+def test_lengths_and_ids_that_do_not_fit(shards):
+    input_pipeline.check_records(shards, NAMES, SEQ, PREDICTIONS, VOCAB, 2)
+    assert refusal(shards, seq=32).endswith(
+        "r-0.tfrecord, record 0: input_ids has 16 values, but --max_seq_length is 32"
+    )
+    assert refusal(shards, predictions=5).endswith(
+        "masked_lm_positions has 3 values, but --max_predictions_per_seq is 5"
+    )
+    assert "input_ids holds 34, but vocab_size of the model config is 20" in refusal(
+        shards, vocab=20
+    )
+
+
+def test_missing_feature_and_type_ids(tmp_path):
+    records = learnable_records(2)
+    records[1]["segment_ids"][3] = 1
+    del records[0]["next_sentence_labels"]
+    path = write_records(tmp_path / "a", records)
+    assert "record 0: feature next_sentence_labels is missing (it has input_ids," in refusal([path])
+    message = refusal([path], names=NAMES[:6], types=1)
+    assert "record 1: segment_ids holds 1, but type_vocab_size of the model config is 1" in message
+
+
+def test_damaged_files(tmp_path, shards):
+    with open(shards[0], "rb") as reader:
+        content = reader.read()
+    cut = tmp_path / "cut"
+    cut.write_bytes(content[: len(content) // 2 + 30])
+    text = tmp_path / "text"
+    text.write_text("not a record file, but long enough to look at")
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    other = str(tmp_path / "other")
+    with tf.python_io.TFRecordWriter(other) as writer:
+        writer.write(b"\xffgarbage")
+    assert "cut is damaged or no TFRecord file: record 2 cannot be read" in refusal([str(cut)])
+    assert "text is damaged or no TFRecord file: record 0" in refusal([str(text)])
+    assert "empty holds no record" in refusal([str(empty)])
+    assert "other, record 0: not a tf.train.Example" in refusal([other])
+    assert "cut is damaged" in str(input_pipeline.find_damage([shards[1], str(cut)]))
+    assert input_pipeline.find_damage(shards) is None
+
+
+def test_manifest(tmp_path, shards):
+    assert input_pipeline.find_manifest(shards) == (None, {})
+    write_json(tmp_path / "_r-.manifest.json", {"objective": "bert"})
+    write_json(tmp_path / "_x.manifest.json", {"objective": "lert"})
+    path, manifest = input_pipeline.find_manifest(shards)
+    assert path.endswith("_r-.manifest.json") and manifest == {"objective": "bert"}
+    write_json(tmp_path / "_r-.manifest.json", [1])
+    with pytest.raises(UserError, match="must hold one JSON object"):
+        input_pipeline.find_manifest(shards)
+    (tmp_path / "_r-.manifest.json").write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        input_pipeline.find_manifest(shards)
