@@ -70,8 +70,8 @@ def sample_static(instances, spec, mask_id, random_ids, rng):
     """Masks rows once (static records).
 
     Groups are tried in random order, google-research/bert's way: one that would overflow the
-    row's number of predictions is passed over, so no group is ever masked in part. For n-grams
-    the run is shortened until it fits, as in google-research/albert.
+    row's number of predictions is passed over, so no group is ever masked in part. The last run
+    of n-grams is shortened until it fits, as in google-research/albert.
 
     Args:
       instances: instances.Instances.
@@ -115,36 +115,56 @@ def _rank_in_row(rows, row_count):
 
 def _choose_pieces(instances, spec, rng):
     """bool [rows, S], True on the pieces to predict; and the counts of runs by length."""
-    heads = _group_heads(instances, spec.unit)
-    row, first = np.nonzero(heads)
-    row_count, width = heads.shape
-    last = _group_ends(instances, heads, row, first)
-    counts = np.bincount(row, minlength=row_count)
+    groups = _list_groups(instances, spec.unit)
+    row_count, width = instances.ids.shape
+    counts = np.bincount(groups.row, minlength=row_count)
     offset = np.cumsum(counts) - counts
     longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
-    order = _shuffled_within_rows(row, rng)
-    runs = np.ones(len(row), dtype=np.int64)
-    if longest > 1:
-        runs += np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(len(row)), "right")
-    segment = instances.segment_ids[row, first]
+    order = _shuffled_within_rows(groups.row, rng)
     left = predictions_per_row(instances.lengths, spec)
-    taken = np.zeros(len(row), dtype=bool)
+    wanted = _draw_runs(spec, row_count, longest, rng)
+    taken = np.zeros(len(groups.row), dtype=bool)
     ngrams = np.zeros(longest, dtype=np.int64)
-    active = np.flatnonzero(counts > 0)
-    for turn in range(int(counts.max()) if len(counts) else 0):
-        # One candidate of every unfinished row at a time.
-        active = active[(left[active] > 0) & (counts[active] > turn)]
+    active = np.arange(row_count)
+    # One candidate of every unfinished row at a time. A drawn length is kept until a place is
+    # found for it, so that long runs, which find fewer, stay as frequent as asked for; a second
+    # round over the candidates fills what is left with single groups.
+    rounds = 1 if longest == 1 else 2
+    for turn in range(rounds * int(counts.max(initial=0))):
+        active = active[(left[active] > 0) & (rounds * counts[active] > turn)]
         if not len(active):
             break
-        group = order[offset[active] + turn]
-        size, length = _fitting_run(group, runs, first, last, segment, row, taken, left[active])
+        second = turn >= counts[active]
+        candidate = order[offset[active] + turn - second * counts[active]]
+        size = np.where(second, 1, np.minimum(wanted[active], left[active]))
+        size, length = _fitting_run(groups, candidate, size, taken, left[active])
         fits = size > 0
-        chosen_rows, chosen, size, length = active[fits], group[fits], size[fits], length[fits]
+        rows, chosen, size = active[fits], candidate[fits], size[fits]
         for i in range(longest):
             taken[(chosen + i)[size > i]] = True
-        left[chosen_rows] -= length
+        left[rows] -= length[fits]
         ngrams += np.bincount(size - 1, minlength=longest)
-    return _spread(taken, row, first, last, (row_count, width)), ngrams
+        if longest > 1:
+            wanted[rows] = _draw_runs(spec, len(rows), longest, rng)
+    return _spread(taken, groups, (row_count, width)), ngrams
+
+
+def _draw_runs(spec, count, longest, rng):
+    """int64 [count], lengths of runs in groups."""
+    if longest == 1:
+        return np.ones(count, dtype=np.int64)
+    return 1 + np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(count), "right")
+
+
+# The groups of a batch, row by row: int64 [groups] each. first: column of the first piece; end:
+# column behind the last; segment: segment id.
+_GroupList = collections.namedtuple("_GroupList", ["row", "first", "end", "segment"])
+
+
+def _list_groups(instances, unit):
+    heads = _group_heads(instances, unit)
+    row, first = np.nonzero(heads)
+    return _GroupList(row, first, _group_ends(instances, heads), instances.segment_ids[row, first])
 
 
 def _group_heads(instances, unit):
@@ -157,8 +177,7 @@ def _group_heads(instances, unit):
     return in_text & (instances.group_ids != before)
 
 
-def _group_ends(instances, heads, row, first):
-    """Column behind the last piece of each group."""
+def _group_ends(instances, heads):
     in_text = instances.group_ids >= 0
     following = np.ones_like(heads)
     following[:, :-1] = heads[:, 1:] | ~in_text[:, 1:]
@@ -179,30 +198,35 @@ def _shuffled_within_rows(row, rng):
     return keys & ((1 << bits) - 1)
 
 
-def _fitting_run(group, runs, first, last, segment, row, taken, room):
-    """Longest run from `group`, at most its drawn length, that is free and fits `room` pieces.
+def _fitting_run(groups, candidate, wanted, taken, room):
+    """Whether a run of `wanted` groups from each candidate is free in one segment.
+
+    Where it is but has more than `room` pieces, it is shortened until it fits.
 
     Returns:
-      sizes (0: none) and lengths in pieces, int64 [candidates].
+      sizes in groups (0: no place here) and lengths in pieces, int64 [candidates].
     """
-    wanted = runs[group]
-    size = np.zeros(len(group), dtype=np.int64)
-    length = np.zeros(len(group), dtype=np.int64)
-    open_run = np.ones(len(group), dtype=bool)
+    size = np.zeros(len(candidate), dtype=np.int64)
+    length = np.zeros(len(candidate), dtype=np.int64)
+    free = np.ones(len(candidate), dtype=bool)
     for i in range(int(wanted.max())):
-        member = np.minimum(group + i, len(row) - 1)
-        open_run &= (i < wanted) & (group + i < len(row)) & ~taken[member]
-        open_run &= (row[member] == row[group]) & (segment[member] == segment[group])
-        pieces = last[member] - first[group]
-        open_run &= pieces <= room
-        size[open_run] = i + 1
-        length[open_run] = pieces[open_run]
+        member = np.minimum(candidate + i, len(groups.row) - 1)
+        same_segment = (groups.row[member] == groups.row[candidate]) & (
+            groups.segment[member] == groups.segment[candidate]
+        )
+        part = i < wanted
+        free &= ~part | ((member == candidate + i) & same_segment & ~taken[member])
+        pieces = groups.end[member] - groups.first[candidate]
+        fits = part & (pieces <= room)
+        size[fits] = i + 1
+        length[fits] = pieces[fits]
+    size[~free] = 0
     return size, length
 
 
-def _spread(taken, row, first, last, shape):
+def _spread(taken, groups, shape):
     """bool [rows, S]: True on every piece of the groups taken."""
     edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
-    edges[row[taken], first[taken]] += 1
-    edges[row[taken], last[taken]] -= 1
+    edges[groups.row[taken], groups.first[taken]] += 1
+    edges[groups.row[taken], groups.end[taken]] -= 1
     return np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0

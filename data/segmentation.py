@@ -4,8 +4,13 @@ A segmenter is built once per worker process and never changes the text: what it
 by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
 """
 
+import contextlib
 import functools
+import io
+import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 
@@ -15,6 +20,9 @@ SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.
 _PIECE_CHARS = 1 << 16
 LTP_BATCH = 8  # sentences; the fastest on one core (larger ones pad more)
+# LTP's neural models read 510 pieces and take all that follows for one word.
+_LTP_CHARS = 500
+_LTP_FILES = ["*.json", "*.bin", "vocab.txt"]
 
 
 def make_segmenter(name, ltp_model=None, user_dict=None):
@@ -37,7 +45,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None):
     if name == "rjieba":
         return _TextSegmenter(_rjieba_cut(words))
     if name == "jieba":
-        return _TextSegmenter(_jieba_cut(user_dict))
+        return _TextSegmenter(_jieba_cut(words))
     if name == "ltp":
         return _LtpSegmenter(ltp_model, [word for word, _, _ in words])
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
@@ -52,7 +60,7 @@ def _read_user_dict(path):
                 fields = line.split()
                 if not fields:
                     continue
-                frequency = fields[1] if len(fields) > 1 and fields[1].isdigit() else None
+                frequency = fields[1] if len(fields) > 1 and fields[1].isdecimal() else None
                 tags = fields[1 + (frequency is not None) :]
                 if len(tags) > 1:
                     raise UserError(
@@ -76,15 +84,15 @@ def _rjieba_cut(words):
     return jieba.cut
 
 
-def _jieba_cut(user_dict):
+def _jieba_cut(words):
     import logging
 
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
     tokenizer = jieba.Tokenizer()
-    if user_dict:
-        tokenizer.load_userdict(user_dict)
+    for word, frequency, tag in words:
+        tokenizer.add_word(word, frequency, tag)
     return tokenizer.lcut
 
 
@@ -144,9 +152,18 @@ class _LtpSegmenter:
     """LTP's legacy and neural models, sentences in batches."""
 
     def __init__(self, model, user_words):
+        from ltp_extension.algorithms import Hook
+
         self._ltp = load_ltp(model)
-        if user_words:
-            self._ltp.add_words(words=user_words)
+        if "cws" not in self._ltp.supported_tasks:
+            raise UserError(
+                "LTP model {} does not segment: it has no cws (--ltp_model)".format(model)
+            )
+        # LTP.add_words does the same, but fails on text that LTP's tokenizer drops characters of,
+        # and the loaded model is shared.
+        self._hook = Hook()
+        for word in user_words:
+            self._hook.add_word(word, 2)
 
     def word_starts(self, text, starts, ends, progress):
         marks = np.zeros(len(text), dtype=bool)
@@ -154,28 +171,49 @@ class _LtpSegmenter:
         order = np.argsort(ends - starts, kind="stable")  # equal lengths together: less padding
         for at in range(0, len(order), LTP_BATCH):
             batch = order[at : at + LTP_BATCH]
-            spans, owners = _split_at_blanks(text, starts, ends, batch)
+            spans, owners = _ltp_spans(text, starts, ends, batch)
             if spans:
                 found = self._ltp.pipeline([text[s:e] for s, e in spans], tasks=["cws"]).cws
                 for (start, end), owner, words in zip(spans, owners, found):
-                    placed = place_words(text, start, end, words)
+                    placed = self._place(text, start, end, words)
                     bad[owner] |= placed is None
                     marks[placed or []] = True
             progress(min(1.0, (at + LTP_BATCH) / len(order)))
         return marks, bad
 
+    def _place(self, text, start, end, words):
+        placed = place_words(text, start, end, words)
+        if placed is not None and len(self._hook):
+            placed = place_words(text, start, end, self._hook.hook(text[start:end], words))
+        return placed
 
-def _split_at_blanks(text, starts, ends, batch):
-    """LTP takes blanks into its words: every stretch without blanks is segmented by itself."""
+
+def _ltp_spans(text, starts, ends, batch):
+    """What LTP is given of the sentences `batch`: [(start, end)] and the sentence of each.
+
+    LTP takes blanks into its words: every stretch without blanks is segmented by itself.
+    """
     spans, owners = [], []
     for owner in batch.tolist():
         at = int(starts[owner])
         for part in text[at : int(ends[owner])].split():
             at = text.index(part, at)
-            spans.append((at, at + len(part)))
-            owners.append(owner)
-            at += len(part)
+            end = at + len(part)
+            while at < end:
+                cut = _cut_long(text, at, end)
+                spans.append((at, cut))
+                owners.append(owner)
+                at = cut
     return spans, owners
+
+
+def _cut_long(text, start, end):
+    """Where to end a stretch that begins at `start`: behind a mark, if it is too long for LTP."""
+    if end - start <= _LTP_CHARS:
+        return end
+    limit = start + _LTP_CHARS
+    mark = max(text.rfind(c, start, limit) for c in "。！？；，、")
+    return limit if mark < 0 else mark + 1
 
 
 def place_words(text, start, end, words):
@@ -204,27 +242,56 @@ def load_ltp(model):
     """
     if not model:
         raise UserError("--segmenter=ltp needs --ltp_model, a directory or a hub name (LTP/small)")
-    looks_local = model.startswith((".", "/", "~")) or os.path.exists(model)
-    path = os.path.expanduser(model)
-    if looks_local or model.count("/") != 1:
-        if not os.path.isdir(path):
-            raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
-        if not os.path.isfile(os.path.join(path, "config.json")):
-            raise UserError(
-                "{} holds no LTP model: config.json is missing (--ltp_model)".format(model)
-            )
     # transformers must not import TensorFlow, and LTP's small matrices lose time on many threads.
     os.environ.setdefault("USE_TF", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from ltp import LTP
-
+    local = model.startswith((".", "/", "~")) or os.path.exists(model) or model.count("/") != 1
+    path = os.path.expanduser(model) if local else _fetch_ltp(model)
+    if not os.path.isdir(path):
+        raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
+    if not os.path.isfile(os.path.join(path, "config.json")):
+        raise UserError("{} holds no LTP model: config.json is missing (--ltp_model)".format(model))
     try:
-        return LTP(path)
+        _check_ltp_files(path)
+        from ltp import LTP
+
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
+            return LTP(path)
     except Exception as error:  # the package raises whatever its parts raise
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        if looks_local:
-            raise UserError("LTP model {} cannot be loaded: {}".format(model, reason)) from None
+        reason = " ".join(str(error).split("Stack backtrace")[0].split())[:300]
+        raise UserError(
+            "LTP model {} cannot be loaded: {} (--ltp_model)".format(
+                model, reason or type(error).__name__
+            )
+        ) from None
+
+
+def _fetch_ltp(model):
+    """The local directory of a hub model; without a network, of the copy in the hub's cache."""
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = model.partition("@")
+    try:
+        return snapshot_download(name, revision=revision or None, allow_patterns=_LTP_FILES)
+    except Exception as error:
         raise UserError(
             "LTP model {} is no directory here and cannot be fetched from the hub: {}; download it "
-            "and give its directory (--ltp_model)".format(model, reason)
+            "and give its directory (--ltp_model)".format(model, " ".join(str(error).split())[:300])
         ) from None
+
+
+def _check_ltp_files(path):
+    """Raises ValueError for what LTP would not survive."""
+    with open(os.path.join(path, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    if not isinstance(config, dict) or "nerual" not in config:  # LTP's spelling
+        raise ValueError("its config.json is not LTP's")
+    if config["nerual"]:
+        return
+    # A legacy file that is cut short ends the whole process (a Rust panic): try it in another.
+    code = "import sys, ltp_extension.perceptron as p; getattr(p, sys.argv[1]).load(sys.argv[2])"
+    for task, name in config["tasks"].items():
+        model = [task.upper() + "Model", os.path.join(path, name)]
+        tried = subprocess.run([sys.executable, "-c", code, *model], capture_output=True)
+        if tried.returncode < 0:
+            raise ValueError("{} is damaged".format(name))

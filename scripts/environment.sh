@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: finds a Python, makes .venv and installs the pinned requirements.
 # After it, the current folder is the project's and $PYTHON is the environment's interpreter.
 

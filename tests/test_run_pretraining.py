@@ -28,8 +28,7 @@ def run_script(*arguments):
     env = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, os.path.join(ROOT, "run_pretraining.py")] + list(arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         env=env,
         timeout=300,
@@ -43,8 +42,7 @@ def run_many(command_lines):
     done = subprocess.run(
         [sys.executable, os.path.join(ROOT, "tests", "run_pretraining_driver.py")],
         input=json.dumps(command_lines),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         env=env,
         timeout=300,
@@ -94,9 +92,8 @@ def checkpoint_values(prefix):
 
 
 def losses_in(output):
-    return [
-        float(line.split("loss ")[1].split()[0]) for line in output.splitlines() if "  loss" in line
-    ]
+    lines = [line for line in output.splitlines() if "step " in line and "  loss " in line]
+    return [float(line.split("  loss ")[1].split()[0]) for line in lines]
 
 
 def test_train_resume_evaluate(folder):
@@ -128,9 +125,8 @@ def test_train_resume_evaluate(folder):
     assert (code, err) == (0, ""), err
     assert "RESUME: going on from" in out and "(step 20)" in out
     assert "step 21/30" in out and "step 20/30" not in out and "step 30/30" in out
-    second = dict(results_of(folder / "out"))
-    assert second["global_step"] == 30
-    assert second["loss"] < first["loss"]
+    assert losses_in(out)[0] < losses[0] - 0.3
+    assert dict(results_of(folder / "out"))["global_step"] == 30
 
 
 def test_same_seed_same_weights_and_manifest_decides(folder):
@@ -213,7 +209,7 @@ def refusals(folder):
     write_json(folder / "manifest" / "_m.manifest.json", {"vocab_size": 21128})
     (folder / "no_state").mkdir()
     (folder / "no_state" / "model.ckpt-1.index").write_bytes(b"")
-    short = dict(num_train_steps=200, num_warmup_steps=0, output_dir=str(folder / "fault"))
+    short = {"num_train_steps": 200, "num_warmup_steps": 0, "output_dir": str(folder / "fault")}
     return [
         ({"do_train": False}, "nothing to do; give --do_train, --do_eval or both"),
         ({"input_file": none}, "no file matches " + none),
@@ -249,6 +245,7 @@ def refusals(folder):
         ({"input_file": str(folder / "damaged_start")}, "damaged_start is damaged"),
         (dict(short, input_file=str(folder / "damaged")), "damaged is damaged or no TFRecord"),
         (dict(short, input_file=str(folder / "late_id")), "= 77 is not in [0, 40)"),
+        (dict(short, learning_rate=1e30), "the loss is not a number any more"),
         ({"output_dir": str(folder / "no_state")}, "but no file `checkpoint`"),
     ]
 

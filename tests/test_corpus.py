@@ -1,0 +1,204 @@
+"""Sentence borders, work units and reading of the input formats."""
+
+import gzip
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data import corpus, sentences
+from errors import UserError
+
+
+def split(text, max_chars=256):
+    return [text[s:e] for s, e in zip(*sentences.split_sentences(text, max_chars))]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("他来了。我走了！真的？好；行", ["他来了。", "我走了！", "真的？", "好；", "行"]),
+        ("他说：“好！”，然后走了。", ["他说：“好！”，然后走了。"]),
+        ("“走吧。”他说。", ["“走吧。”", "他说。"]),
+        ("我们也走了……“真的？”她问。", ["我们也走了……", "“真的？”", "她问。"]),
+        ("『你好。』他說", ["『你好。』", "他說"]),
+        ("（见下文。）后面", ["（见下文。）", "后面"]),
+        ("好。）”）再说", ["好。）”）", "再说"]),
+        ("怎么可能？！不会吧", ["怎么可能？！", "不会吧"]),
+        ("（没有句号）后面", ["（没有句号）后面"]),
+        ("1. 范围 3.5%；完", ["1. 范围 3.5%；", "完"]),
+        (
+            'Hello world. He said "Hi." Then go! OK',
+            ["Hello world.", 'He said "Hi."', "Then go!", "OK"],
+        ),
+        ("见 a.b.com 和 x;y", ["见 a.b.com 和 x;y"]),
+        ("第一段\n第二段", ["第一段", "第二段"]),
+        (" \u3000首尾 \r\n", ["首尾"]),
+        ("。。。", ["。。。"]),
+        ("", []),
+        ("\n \n", []),
+    ],
+)
+def test_sentence_borders(text, expected):
+    assert split(text) == expected
+
+
+def test_long_sentences_are_cut_behind_a_comma_or_between_words():
+    text = "很" * 20 + "，" + "好" * 40
+    assert split(text, 30) == ["很" * 20 + "，", "好" * 30, "好" * 10]
+    # nothing to cut at in the second half of the limit: before the English word
+    assert split("很" * 28 + "abcdef" + "好" * 8, 30) == ["很" * 28, "abcdef" + "好" * 8]
+    assert split("a" * 70, 30) == ["a" * 30, "a" * 30, "a" * 10]
+
+
+@given(st.text("中国人，。！？…；：“”‘’（） ab1.;!?\n\t\u3000😀", max_size=60), st.integers(8, 20))
+@settings(max_examples=300, deadline=None)
+def test_sentences_hold_every_character_in_order(text, limit):
+    starts, ends = sentences.split_sentences(text, limit)
+    assert (starts < ends).all() and (ends - starts <= limit).all()
+    assert (starts[1:] >= ends[:-1]).all()
+    covered = "".join(text[s:e] for s, e in zip(starts, ends))
+    blank = dict.fromkeys(map(ord, " \n\t\u3000"))
+    assert covered.translate(blank) == text.translate(blank)
+    assert not any("\n" in text[s:e] for s, e in zip(starts, ends))
+
+
+OPTIONS = SimpleNamespace(
+    input_format="text", text_fields=("text",), normalize_quotes=False, max_sentence_chars=256
+)
+
+
+def options(**changes):
+    return SimpleNamespace(**dict(vars(OPTIONS), **changes))
+
+
+def documents_of(content, path="x.txt", **changes):
+    """[[sentence, ...], ...] of bytes."""
+    chosen = options(**changes)
+    found = corpus.read_documents(content, lambda: 0, path, chosen)
+    spans = list(zip(found.starts.tolist(), found.ends.tolist()))
+    borders = found.documents.tolist()
+    return [[found.text[s:e] for s, e in spans[a:b]] for a, b in zip(borders[:-1], borders[1:])]
+
+
+def test_text_format_is_a_sentence_a_line():
+    content = "一。二\n三\r\n\r\n四\n \t\n\n五".encode()
+    assert documents_of(content) == [["一。二", "三"], ["四"], ["五"]]
+
+
+def test_raw_format_splits_paragraphs():
+    content = "\n\n一。二！\n三\n\n四".encode()
+    assert documents_of(content, input_format="raw") == [["一。", "二！", "三"], ["四"]]
+
+
+def test_jsonl_format_joins_its_fields():
+    records = [
+        {"title": "题", "text": "甲。\n\n乙"},
+        {"text": "丙", "title": ""},
+        {"title": "丁\ud800", "text": " "},
+    ]
+    content = "\n".join(json.dumps(r) for r in records).encode() + b"\n"
+    found = documents_of(content, input_format="jsonl", text_fields=("title", "text"))
+    assert found == [["题", "甲。", "乙"], ["丙"], ["丁\ud800"]]
+
+
+def test_quotes_are_normalised_behind_the_split():
+    content = "“好。”他…走了——".encode()
+    found = documents_of(content, input_format="raw", normalize_quotes=True)
+    assert found == [['"好。"', "他.", "走了--"]]
+
+
+@pytest.mark.parametrize(
+    "content, changes, message",
+    [
+        ("好\n".encode() + "坏".encode("gb18030"), {}, r"x\.txt line 12 is not UTF-8"),
+        (b'{"text": "a"}\n{"text": 3}\n', {"input_format": "jsonl"}, r"line 12 has no text field"),
+        (b'{"text": "a"\n', {"input_format": "jsonl"}, r"line 11 is not JSON"),
+        (b"[1]\n", {"input_format": "jsonl"}, r"line 11 has no text field 'text'"),
+        (b"[" * 100000, {"input_format": "jsonl"}, r"line 11 is not JSON: nested too deeply"),
+    ],
+)
+def test_bad_text_names_file_and_line(content, changes, message):
+    with pytest.raises(UserError, match=message):
+        corpus.read_documents(content, lambda: 10, "x.txt", options(**changes))
+
+
+paragraphs = st.lists(st.text("中文ab。\t ", min_size=0, max_size=20), min_size=1, max_size=40)
+
+
+@given(paragraphs, st.sampled_from(["\n", "\n\n", "\r\n\r\n", "\n \n"]), st.integers(20, 300))
+@settings(max_examples=150, deadline=None)
+def test_units_tile_the_file_at_document_borders(tmp_path_factory, texts, separator, unit_bytes):
+    path = tmp_path_factory.mktemp("units") / "corpus.txt"
+    content = separator.join(texts).encode()
+    path.write_bytes(content)
+    if not content:
+        with pytest.raises(UserError, match="is empty"):
+            corpus.plan_units([str(path)], "text", unit_bytes)
+        return
+    units = corpus.plan_units([str(path)], "text", unit_bytes)
+    assert [u.start for u in units] == [0] + [u.end for u in units[:-1]]
+    assert units[-1].end == len(content)
+    pieces = [corpus.read_unit(u) for u in units]
+    assert b"".join(pieces) == content
+    for piece in pieces:
+        piece.decode("utf-8")  # never cut inside a character
+    if separator != "\n" and unit_bytes > 130:  # no document is larger than a unit
+        found = [document for piece in pieces for document in documents_of(piece)]
+        assert found == documents_of(content)
+
+
+def test_a_document_larger_than_a_unit_is_cut_at_a_line_and_then_at_a_character(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("".join("第{}行很长很长\n".format(i) for i in range(100)), encoding="utf-8")
+    units = corpus.plan_units([str(path)], "text", 300)
+    assert len(units) > 5
+    assert all(corpus.read_unit(u).endswith(b"\n") for u in units)
+    path.write_text("长" * 2000, encoding="utf-8")
+    units = corpus.plan_units([str(path)], "text", 1000)
+    assert len(units) > 3
+    assert "".join(corpus.read_unit(u).decode("utf-8") for u in units) == "长" * 2000
+
+
+def test_a_gz_file_is_one_unit_read_in_blocks(tmp_path):
+    text = "\n\n".join("文档{}。\n第二句".format(i) for i in range(500)).encode()
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text))
+    (unit,) = corpus.plan_units([str(path)], "text", 100)
+    blocks = list(corpus.unit_blocks(unit, "text", block_bytes=1000))
+    assert len(blocks) > 5
+    assert b"".join(block for block, _ in blocks) == text
+    found = [document for block, _ in blocks for document in documents_of(block)]
+    assert found == documents_of(text)
+    lines = [before() for _, before in blocks]
+    counted = np.cumsum([0] + [block.count(b"\n") for block, _ in blocks])
+    assert lines == counted[:-1].tolist()
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + "你好".encode())
+    (unit,) = corpus.plan_units([str(path)], "text")
+    ((block, _),) = corpus.unit_blocks(unit, "text")
+    assert block == "你好".encode()
+
+
+def test_the_line_of_bad_bytes_is_counted_from_the_beginning_of_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    good = "好的一行\n\n" * 100
+    path.write_bytes(good.encode() + b"\xff\xfe\n")
+    units = corpus.plan_units([str(path)], "text", 300)
+    ((block, lines_before),) = corpus.unit_blocks(units[-1], "text")
+    with pytest.raises(UserError, match="line 201 is not UTF-8"):
+        corpus.read_documents(block, lines_before, str(path), OPTIONS)
+
+
+def test_a_cut_off_gz_file_is_named(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("很多很多文字。".encode() * 1000)[:-20])
+    (unit,) = corpus.plan_units([str(path)], "text")
+    with pytest.raises(UserError, match=r"a\.txt\.gz is not a whole gzip file"):
+        list(corpus.unit_blocks(unit, "text"))
