@@ -14,6 +14,7 @@ from absl import app, flags
 
 from data import files as data_files
 from data import input_pipeline
+from data.manifest import find_manifests
 from errors import UserError, one_line
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
@@ -111,9 +112,9 @@ def main(argv):
             )
         )
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
-    manifest_path, manifest = input_pipeline.find_manifest(train_files)
-    check_vocabulary(manifest_path, manifest, model_config)
-    objective = choose_objective(train_files, manifest_path, manifest)
+    manifests = find_manifests(train_files)
+    check_vocabulary(manifests, model_config)
+    objective = choose_objective(train_files, manifests)
     run = Pretraining(
         make_run_config(train_files, objective.name),
         model_config,
@@ -156,31 +157,48 @@ def check_flags():
         )
 
 
-def check_vocabulary(manifest_path, manifest, model_config):
+def check_vocabulary(manifests, model_config):
     """Compares the vocabulary that the records were made with and the model's.
+
+    Args:
+      manifests: {path: manifest} of the records.
+      model_config: model config.
 
     Raises:
       UserError: the sizes differ.
     """
-    size = manifest.get("vocab_size")
-    if size is not None and size != model_config.vocab_size:
-        raise UserError(
-            "vocabulary sizes differ: manifest {} says {}, config {} says {}".format(
-                manifest_path, size, model_config.source, model_config.vocab_size
+    for path, manifest in manifests.items():
+        size = manifest.get("vocab_size")
+        if size is not None and size != model_config.vocab_size:
+            raise UserError(
+                "vocabulary sizes differ: manifest {} says {}, config {} says {}".format(
+                    path, size, model_config.source, model_config.vocab_size
+                )
             )
-        )
 
 
-def choose_objective(train_files, manifest_path, manifest):
-    """The objective of --objective, the manifest, or the features of the first record.
+def choose_objective(train_files, manifests):
+    """The objective of --objective, the manifests, or the features of the first record.
+
+    Args:
+      train_files: record files.
+      manifests: {path: manifest} of them.
 
     Raises:
-      UserError: none of them says it.
+      UserError: none of them says it, or manifests disagree.
     """
+    named = {m["objective"]: path for path, m in manifests.items() if m.get("objective")}
     if FLAGS.objective != "auto":
         name, reason = FLAGS.objective, "by --objective"
-    elif manifest.get("objective"):
-        name, reason = manifest["objective"], "manifest {} says so".format(manifest_path)
+    elif len(named) > 1:
+        raise UserError(
+            "the records were made for different objectives: {}; give --objective".format(
+                ", ".join("{} in {}".format(*item) for item in sorted(named.items()))
+            )
+        )
+    elif named:
+        name, path = next(iter(named.items()))
+        reason = "manifest {} says so".format(path)
     else:
         features = input_pipeline.first_records(train_files[0], 1)[0]
         if not {"next_sentence_labels", "masked_lm_ids"} <= set(features):

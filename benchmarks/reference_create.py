@@ -376,9 +376,11 @@ def main():
     marks.append(time.process_time())
     print("{:,} records".format(len(instances)))
     seconds = [after - before for before, after in zip(marks, marks[1:])]
-    print("cpu seconds: start {:.2f}, tokenise {:.2f}, create {:.2f}, write {:.2f}".format(
-        marks[0], *seconds
-    ))
+    print(
+        "cpu seconds: start {:.2f}, tokenise {:.2f}, create {:.2f}, write {:.2f}".format(
+            marks[0], *seconds
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -55,12 +55,9 @@ class CreationSettings:
                     self.input_format, ", ".join(corpus.FORMATS)
                 )
             )
-        if self.segmenter not in segmentation.SEGMENTERS:
-            raise UserError(
-                "unknown --segmenter {!r}; known are {}".format(
-                    self.segmenter, ", ".join(segmentation.SEGMENTERS)
-                )
-            )
+        if self.input_format == "presegmented" and self.segmenter == "ltp":
+            raise UserError("--input_format=presegmented has its words: leave --segmenter=ltp out")
+        segmentation.check(self.segmenter, self.ltp_model, self.user_dict)
         if not 8 <= self.max_seq_length <= 65536:
             raise UserError(
                 "--max_seq_length must be from 8 to 65536, found {}".format(self.max_seq_length)
@@ -86,8 +83,6 @@ class CreationSettings:
                 raise UserError(
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
-        if self.input_format == "presegmented" and self.segmenter == "ltp":
-            raise UserError("--input_format=presegmented has its words: leave --segmenter=ltp out")
 
     def masking_spec(self):
         recipe = get_recipe(self.objective)
@@ -164,6 +159,9 @@ class UnitProcessor:
             os.replace(temporary, target + ".json")
         except OSError as error:
             raise UserError("cannot write {}: {}".format(temporary, error.strerror)) from None
+        finally:
+            if os.path.exists(temporary):
+                os.remove(temporary)
         return result
 
     def _write_block(self, out, text, place, statistics, progress):

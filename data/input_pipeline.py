@@ -4,10 +4,6 @@ The one place that builds input graphs, and the checks that tell a user what is 
 records before a model is built.
 """
 
-import glob
-import json
-import os
-
 import tensorflow.compat.v1 as tf
 
 from data.records import FEATURES, feature_length
@@ -133,36 +129,6 @@ def find_damage(files):
         except tf.errors.OpError:
             return _damaged(path, count)
     return None
-
-
-def find_manifest(files):
-    """The manifest `_PREFIX.manifest.json` beside record files named PREFIX...
-
-    Returns:
-      (path, content) of the manifest of the first file, (None, {}) if it has none.
-
-    Raises:
-      UserError: the manifest is not a JSON object.
-    """
-    folder, name = os.path.split(files[0])
-    fitting = []
-    for path in tf.io.gfile.glob(os.path.join(glob.escape(folder), "_*.manifest.json")):
-        prefix = os.path.basename(path)[1 : -len(".manifest.json")]
-        if name.startswith(prefix):
-            fitting.append((len(prefix), path))
-    if not fitting:
-        return None, {}
-    path = max(fitting)[1]
-    try:
-        with tf.io.gfile.GFile(path, "r") as reader:
-            manifest = json.loads(reader.read())
-    except ValueError as error:
-        raise UserError("manifest {}: not valid JSON; write the records anew".format(path)) from (
-            error
-        )
-    if not isinstance(manifest, dict):
-        raise UserError("manifest {} must hold one JSON object".format(path))
-    return path, manifest
 
 
 def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):

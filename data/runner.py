@@ -68,8 +68,12 @@ def create(settings, input_files, output_names, num_workers=1, say=print):
         say("{} is complete and made from the same input: kept".format(output_names[0]))
         return finished
     job.begin(say)
-    _run_units(job, num_workers, say)
-    return job.finish(input_files)
+    try:
+        _run_units(job, num_workers, say)
+        return job.finish(input_files)
+    except UserError:
+        job.discard_unless_useful()
+        raise
 
 
 class _Job:
@@ -203,12 +207,17 @@ class _Job:
         if not total["records"]:
             for name in self.outputs:
                 files.remove_if_there(name)
-            self.discard()
+                files.remove_if_there(self._shard_record_path(self.outputs.index(name)))
             raise UserError("no text to make records from in {}".format(", ".join(input_files)))
         result = _manifest(self, shards, total)
         manifest.write_manifest(self.manifest_path, result)
         self.discard()
         return result
+
+    def discard_unless_useful(self):
+        """Removes the folder of parts where no part or shard is complete."""
+        if not files.listing(os.path.join(self.state, "*.json")):
+            self.discard()
 
     def discard(self):
         files.remove_tree(self.state)
@@ -387,7 +396,11 @@ def _run_pool(job, units, num_workers, bar):
                 job.unit_done(waiting.pop(future), result)
             bar.update(before + counter.value - bar.n)
     except BaseException:
+        # Without this the interpreter would wait for the units that are being worked on.
         executor.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+            child.join()
         raise
     executor.shutdown()
 

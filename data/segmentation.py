@@ -51,6 +51,24 @@ def make_segmenter(name, ltp_model=None, user_dict=None):
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
 
 
+def check(name, ltp_model, user_dict):
+    """Finds what is wrong with the choice of a segmenter before any work starts.
+
+    Raises:
+      UserError: unknown name, no such LTP directory, or a bad dictionary.
+    """
+    if name not in SEGMENTERS:
+        raise UserError(
+            "unknown segmenter {!r} (--segmenter); known are {}".format(name, ", ".join(SEGMENTERS))
+        )
+    if name == "ltp":
+        _local_ltp_directory(ltp_model)
+    if user_dict:
+        if name == "none":
+            raise UserError("--user_dict needs a segmenter; --segmenter is none")
+        _read_user_dict(user_dict)
+
+
 def _read_user_dict(path):
     """[(word, frequency or None, tag or None)] of a jieba dictionary file."""
     words = []
@@ -240,17 +258,10 @@ def load_ltp(model):
     Raises:
       UserError: no such directory, not an LTP model, or the hub cannot be reached.
     """
-    if not model:
-        raise UserError("--segmenter=ltp needs --ltp_model, a directory or a hub name (LTP/small)")
+    path = _local_ltp_directory(model) or _fetch_ltp(model)
     # transformers must not import TensorFlow, and LTP's small matrices lose time on many threads.
     os.environ.setdefault("USE_TF", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    local = model.startswith((".", "/", "~")) or os.path.exists(model) or model.count("/") != 1
-    path = os.path.expanduser(model) if local else _fetch_ltp(model)
-    if not os.path.isdir(path):
-        raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
-    if not os.path.isfile(os.path.join(path, "config.json")):
-        raise UserError("{} holds no LTP model: config.json is missing (--ltp_model)".format(model))
     try:
         _check_ltp_files(path)
         from ltp import LTP
@@ -264,6 +275,25 @@ def load_ltp(model):
                 model, reason or type(error).__name__
             )
         ) from None
+
+
+def _local_ltp_directory(model):
+    """The directory that `model` names, None where it is a name on the hub.
+
+    Raises:
+      UserError: no model is named, or the directory is missing or holds none.
+    """
+    if not model:
+        raise UserError("--segmenter=ltp needs --ltp_model, a directory or a hub name (LTP/small)")
+    path = os.path.expanduser(model)
+    on_hub = model.count("/") == 1 and not model.startswith((".", "/", "~"))
+    if on_hub and not os.path.exists(path):
+        return None
+    if not os.path.isdir(path):
+        raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
+    if not os.path.isfile(os.path.join(path, "config.json")):
+        raise UserError("{} holds no LTP model: config.json is missing (--ltp_model)".format(model))
+    return path
 
 
 def _fetch_ltp(model):

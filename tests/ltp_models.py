@@ -113,10 +113,12 @@ def build_neural(directory):
     Returns:
       str, the directory.
     """
+    os.environ.setdefault("USE_TF", "0")  # transformers need not import TensorFlow
     import torch
     from ltp_core.models.utils import instantiate
     from transformers import BertTokenizerFast
 
+    torch.set_num_threads(1)
     os.makedirs(directory, exist_ok=True)
     tokens = _SPECIAL_TOKENS + sorted({c for s in SENTENCES for c in "".join(s.words).lower()})
     tokens += ["bert", "2019"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
-from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_json, write_records
+from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_records
 from test_modeling_golden import run_case
 
 from data import input_pipeline
@@ -162,17 +162,3 @@ def test_damaged_files(tmp_path, shards):
     assert "other, record 0: not a tf.train.Example" in refusal([other])
     assert "cut is damaged" in str(input_pipeline.find_damage([shards[1], str(cut)]))
     assert input_pipeline.find_damage(shards) is None
-
-
-def test_manifest(tmp_path, shards):
-    assert input_pipeline.find_manifest(shards) == (None, {})
-    write_json(tmp_path / "_r-.manifest.json", {"objective": "bert"})
-    write_json(tmp_path / "_x.manifest.json", {"objective": "lert"})
-    path, manifest = input_pipeline.find_manifest(shards)
-    assert path.endswith("_r-.manifest.json") and manifest == {"objective": "bert"}
-    write_json(tmp_path / "_r-.manifest.json", [1])
-    with pytest.raises(UserError, match="must hold one JSON object"):
-        input_pipeline.find_manifest(shards)
-    (tmp_path / "_r-.manifest.json").write_text("{")
-    with pytest.raises(UserError, match="not valid JSON"):
-        input_pipeline.find_manifest(shards)

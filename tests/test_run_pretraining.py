@@ -136,7 +136,10 @@ def test_same_seed_same_weights_and_manifest_decides(folder):
     for index in range(3):
         name = "t-{:05d}-of-00003".format(index)
         write_records(shards / name, learnable_records(10, seed=index))
-    manifest = write_json(shards / "_t.manifest.json", {"objective": "roberta", "vocab_size": 40})
+    listed = {"t-{:05d}-of-00003".format(index): {} for index in range(3)}
+    manifest = write_json(
+        shards / "_t.manifest.json", {"objective": "roberta", "vocab_size": 40, "shards": listed}
+    )
     common = {"input_file": str(shards / "t-*"), "num_train_steps": 4, "num_warmup_steps": 0}
     done = run_many(
         [
@@ -206,7 +209,15 @@ def refusals(folder):
     damaged_copy(folder, "damaged_start", 20)
     (folder / "manifest").mkdir()
     write_records(folder / "manifest" / "m.tfrecord", records[:3])
-    write_json(folder / "manifest" / "_m.manifest.json", {"vocab_size": 21128})
+    shards = {"m.tfrecord": {}}
+    write_json(folder / "manifest" / "_m.manifest.json", {"vocab_size": 21128, "shards": shards})
+    (folder / "mixed").mkdir()
+    for name in ("bert", "roberta"):
+        write_records(folder / "mixed" / name, records[:3])
+        write_json(
+            folder / "mixed" / "_{}.manifest.json".format(name),
+            {"objective": name, "shards": {name: {}}},
+        )
     (folder / "no_state").mkdir()
     (folder / "no_state" / "model.ckpt-1.index").write_bytes(b"")
     short = {"num_train_steps": 200, "num_warmup_steps": 0, "output_dir": str(folder / "fault")}
@@ -239,6 +250,7 @@ def refusals(folder):
                 folder / "manifest" / "_m.manifest.json"
             ),
         ),
+        ({"input_file": str(folder / "mixed" / "*")}, "made for different objectives: bert in"),
         ({"use_tpu": True}, "--use_tpu=True is not supported in this version"),
         ({"do_eval": True, "do_train": False, "output_dir": none}, "nothing to evaluate"),
         ({"do_eval": True, "eval_file": none}, "no file matches {} (--eval_file)".format(none)),

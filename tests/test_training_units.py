@@ -92,11 +92,11 @@ def run_hook(folder, start, stop, capsys, monkeypatch):
             for index in range(stop - start):
                 clock[0] += 10.0 if index == 0 else 1.0
                 session.run(op)
-    return capsys.readouterr().out.splitlines()
+    return capsys.readouterr()
 
 
 def test_progress(tmp_path, capsys, monkeypatch):
-    lines = run_hook(tmp_path, 10, 17, capsys, monkeypatch)
+    lines = run_hook(tmp_path, 10, 17, capsys, monkeypatch).out.splitlines()
     shown = [line.split("  ") for line in lines]
     assert [parts[0].split()[-1] for parts in shown] == ["11/40", "13/40", "15/40", "17/40"]
     assert "steps/s" not in lines[0]  # the compiling step is out of the rate
@@ -113,6 +113,14 @@ def test_progress(tmp_path, capsys, monkeypatch):
         for event in tf.train.summary_iterator(str(path)):
             events.extend((event.step, v.tag) for v in event.summary.value)
     assert (13, "loss") in events and (13, "learning_rate") in events
+
+
+def test_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(hooks.sys.stderr, "isatty", lambda: True, raising=False)
+    shown = run_hook(tmp_path, 10, 17, capsys, monkeypatch)
+    assert shown.out == ""
+    last = shown.err.rstrip().split("\r")[-1]
+    assert "17/40, loss 16.0000  1.00 steps/s  64 tokens/s  ETA 00:00:23" in last
 
 
 def test_duration():

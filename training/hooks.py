@@ -1,6 +1,7 @@
 """Session hooks of a training run."""
 
 import collections
+import shutil
 import sys
 import time
 
@@ -44,10 +45,16 @@ class ProgressHook(tf.train.SessionRunHook):
         self._last_step = session.run(self._global_step)
         self._rate_start = None
         self._values = None
-        if sys.stderr.isatty():
+        if self._bar is None and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._num_train_steps, initial=int(self._last_step), unit="step")
+            # tqdm's own rate counts the compiling step; the postfix has the one of the lines.
+            self._bar = tqdm(
+                total=self._num_train_steps,
+                initial=int(self._last_step),
+                ncols=shutil.get_terminal_size().columns,
+                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}",
+            )
 
     def before_run(self, run_context):
         return tf.train.SessionRunArgs([self._global_step, self._scalars])
@@ -85,8 +92,9 @@ class ProgressHook(tf.train.SessionRunHook):
             summary.value.add(tag="steps_per_second", simple_value=rate)
         self._writer.add_summary(summary, step)
         if self._bar is not None:
-            self._bar.update(int(step - self._bar.n))
-            self._bar.set_postfix(loss="{:.4f}".format(self._values["loss"]))
+            self._bar.n = int(step)
+            shown = ["loss {:.4f}".format(self._values["loss"])] + self._speed(step, rate)
+            self._bar.set_postfix_str("  ".join(shown))
         else:
             log(self._line(step, rate))
         self._last_step, self._last_time = step, now
@@ -99,11 +107,16 @@ class ProgressHook(tf.train.SessionRunHook):
             if name != "learning_rate"
         )
         parts.append("learning_rate {:.3g}".format(self._values["learning_rate"]))
-        if rate:
-            parts.append("{:.2f} steps/s".format(rate))
-            parts.append("{:.0f} tokens/s".format(rate * self._tokens_per_step))
-            parts.append("ETA " + duration((self._num_train_steps - step) / rate))
-        return "  ".join(parts)
+        return "  ".join(parts + self._speed(step, rate))
+
+    def _speed(self, step, rate):
+        if not rate:
+            return []
+        return [
+            "{:.2f} steps/s".format(rate),
+            "{:.0f} tokens/s".format(rate * self._tokens_per_step),
+            "ETA " + duration((self._num_train_steps - step) / rate),
+        ]
 
 
 def duration(seconds):

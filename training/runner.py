@@ -124,7 +124,8 @@ class Pretraining:
             checkpoint.verify(self._resume, _hint_for_resume(run.output_dir, self._resume))
             checkpoint.check_resumable(self._resume, shapes, self._model.source)
             log(
-                "RESUME: going on from {} (step {}){}".format(
+                "{} {} (step {}){}".format(
+                    "RESUME: going on from" if run.do_train else "weights of --output_dir:",
                     self._resume,
                     checkpoint.saved_step(self._resume),
                     "; --init_checkpoint is not read" if run.init_checkpoint else "",

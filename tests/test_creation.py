@@ -1,0 +1,364 @@
+"""Data creation from end to end: formats, workers, shards, restarts, remote files."""
+
+import dataclasses
+import glob
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import ROOT
+from record_checks import check_shards, read_shard, restored
+
+from data import corpus, manifest, runner
+from data.creation import CreationSettings
+from data.inspect import read_rows
+from data.tokenization import SPECIAL_TOKENS, Vocabulary
+
+VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
+CORPUS = sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt")))
+BASE = CreationSettings(VOCAB, input_format="raw", dupe_factor=2)
+
+
+def make(folder, inputs=None, workers=1, names=("records",), **changes):
+    """Runs data creation in this process; returns the shard paths and the manifest."""
+    settings = dataclasses.replace(BASE, **changes)
+    paths = [os.path.join(str(folder), name) for name in names]
+    result = runner.create(settings, inputs or CORPUS, paths, workers, say=lambda line: None)
+    return paths, result
+
+
+def contents(paths):
+    found = []
+    for path in paths:
+        with open(path, "rb") as f:
+            found.append(f.read())
+    return found
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary(VOCAB)
+
+
+@pytest.mark.parametrize("objective", ["bert", "roberta"])
+@pytest.mark.parametrize("unit", ["wordpiece", "word", "ngram"])
+def test_records_obey_schema_and_manifest(tmp_path, vocabulary, objective, unit):
+    changes = {"objective": objective, "masking_unit": unit}
+    if objective == "roberta":
+        changes["short_seq_prob"] = 0.0
+    paths, result = make(tmp_path, **changes)
+    rows = check_shards(paths, vocabulary)
+    assert abs(result["masked_share"] - 0.15) < 0.005
+    if objective == "roberta":
+        assert not rows["next_sentence_labels"].any()
+        assert (rows["input_mask"].sum(axis=1) > 120).mean() > 0.95
+    else:
+        assert 0.3 < rows["next_sentence_labels"].mean() < 0.7
+    assert sorted(os.listdir(str(tmp_path))) == sorted(["_records.manifest.json", "records"])
+
+
+def test_every_text_comes_back_from_its_records(tmp_path, vocabulary):
+    """RoBERTa rows hold the whole corpus: undo the masks and compare with the plain tokens."""
+    from data.tokenization import WordPieceTokenizer
+
+    paths, _ = make(tmp_path, objective="roberta", short_seq_prob=0.0, dupe_factor=1)
+    original = restored(check_shards(paths, vocabulary))
+    special = np.isin(original, [vocabulary.cls, vocabulary.sep, vocabulary.pad])
+    found = {tuple(row[~s]) for row, s in zip(original, special)}
+    tokenizer = WordPieceTokenizer(vocabulary, True)
+    ids = []
+    for path in CORPUS:
+        with open(path, encoding="utf-8") as f:
+            ids.append(" ".join(map(str, tokenizer.tokenize(f.read()).ids)) + " ")
+    assert sum(map(len, found)) > 0.97 * sum(text.count(" ") for text in ids)
+    assert all(any(" ".join(map(str, row)) + " " in text for text in ids) for row in found)
+
+
+def test_googles_records_parse_with_our_schema(shared):
+    golden = os.path.join(shared, "golden", "bert")
+    with open(os.path.join(golden, "records_flags.json"), encoding="utf-8") as f:
+        flags = json.load(f)
+    for name in ("pretrain", "pretrain_wwm"):
+        path = os.path.join(golden, name + ".tfrecord")
+        rows = read_shard(path, flags["max_seq_length"], flags["max_predictions_per_seq"])
+        with np.load(os.path.join(golden, name + "_records.npz")) as expected:
+            for feature in rows:
+                assert np.array_equal(rows[feature], expected[feature].reshape(rows[feature].shape))
+        vocabulary = Vocabulary(os.path.join(golden, "vocab.txt"))
+        assert len(list(read_rows(path, len(vocabulary)))) == len(rows["input_ids"])
+
+
+def test_google_and_we_mask_alike(shared, tmp_path):
+    """Same corpus, flags and vocabulary: as many predictions a row, as long rows on the whole."""
+    golden = os.path.join(shared, "golden", "bert")
+    with open(os.path.join(golden, "records_flags.json"), encoding="utf-8") as f:
+        flags = json.load(f)
+    dupes = flags.pop("dupe_factor") * 20
+    paths, _ = make(
+        tmp_path, [os.path.join(golden, "corpus.txt")], segmenter="none", input_format="text",
+        vocab_file=os.path.join(golden, "vocab.txt"), dupe_factor=dupes, **flags,
+    )  # fmt: skip
+    rows = check_shards(paths, Vocabulary(os.path.join(golden, "vocab.txt")))
+    with np.load(os.path.join(golden, "pretrain_wwm_records.npz")) as google:
+        ours, theirs = (
+            (r["input_mask"].sum(axis=1), r["masked_lm_weights"].sum(axis=1))
+            for r in (rows, google)
+        )
+        assert abs(ours[0].mean() - theirs[0].mean()) < 2.5
+        assert abs(ours[1].mean() - theirs[1].mean()) < 0.4
+        for lengths, counts in (ours, theirs):
+            wanted = np.minimum(8, np.maximum(1, np.rint(lengths * 0.15)))
+            assert (counts <= wanted).all() and (counts == wanted).mean() > 0.95
+
+
+def test_workers_do_not_change_a_byte(tmp_path):
+    names = ["records-{:05d}-of-00003".format(i) for i in range(3)]
+    made = [contents(make(tmp_path / str(n), workers=n, names=names)[0]) for n in (1, 2, 3)]
+    assert made[0] == made[1] == made[2]
+    assert len(set(made[0])) == 3
+    seeded = contents(make(tmp_path / "other", names=names, random_seed=7)[0])
+    assert seeded[0] != made[0][0]
+
+
+def test_units_of_one_shard_are_joined_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 4000)
+    one, _ = make(tmp_path / "1", workers=1)
+    three, result = make(tmp_path / "3", workers=3)
+    assert contents(one) == contents(three)
+    parts = result["shards"]["records"]["parts"]
+    assert len(parts) > 10 and sum(p["bytes"] for p in parts) == os.path.getsize(three[0])
+    import google_crc32c
+
+    content, at = contents(three)[0], 0
+    for part in parts:
+        block = content[at : at + part["bytes"]]
+        assert google_crc32c.Checksum(block).hexdigest().decode() == part["crc32c"]
+        at += part["bytes"]
+
+
+def test_formats_give_the_same_records(tmp_path):
+    """The same sentences as text, as JSON lines, gzipped, and with words parted by blanks."""
+    documents = [["今天天气很好。", "我们去图书馆看书。"], ["他们在公司开会！", "会议很长。"]] * 9
+    text = "\n\n".join("\n".join(d) for d in documents) + "\n"
+    plain, packed, lines = (tmp_path / n for n in ("a.txt", "a.txt.gz", "a.jsonl"))
+    plain.write_text(text, encoding="utf-8")
+    packed.write_bytes(gzip.compress(text.encode()))
+    lines.write_text(
+        "".join(json.dumps({"body": "\n".join(d)}) + "\n" for d in documents), encoding="utf-8"
+    )
+    made = [
+        contents(make(tmp_path / "1", [str(plain)], input_format="text")[0]),
+        contents(make(tmp_path / "2", [str(packed)], input_format="text")[0]),
+        contents(make(tmp_path / "3", [str(plain)], input_format="raw")[0]),
+        contents(
+            make(tmp_path / "4", [str(lines)], input_format="jsonl", text_fields=("body",))[0]
+        ),
+    ]
+    assert all(m == made[0] for m in made)
+
+
+def test_presegmented_words_are_masked_whole(tmp_path, vocabulary):
+    words = ["今天", "天气", "很", "好", "我们", "去", "图书馆", "看", "书", "人工智能"]
+    text = tmp_path / "a.txt"
+    text.write_text((" ".join(words) + "\n") * 200 + "\n" + " ".join(words[::-1]) + "\n")
+    paths, result = make(tmp_path / "o", [str(text)], input_format="presegmented")
+    rows = check_shards(paths, vocabulary)
+    assert result["unaligned_words"] == 0
+    inside = {a + b for w in words for a, b in zip(w, w[1:])}
+    # positions masked next to each other are one word or two neighbours; never half a word
+    original, tokens = restored(rows), vocabulary.tokens
+    for row, positions, weights in zip(
+        original, rows["masked_lm_positions"], rows["masked_lm_weights"]
+    ):
+        masked = set(positions[weights > 0].tolist())
+        for p in masked:
+            for q in (p - 1, p + 1):
+                pair = "".join(tokens[row[i]] for i in sorted((p, q)))
+                if pair in inside and pair not in ("书看", "好我"):
+                    assert q in masked, pair
+
+
+def test_english_whole_words_with_a_cased_vocabulary(tmp_path):
+    vocab = tmp_path / "cased.txt"
+    tokens = [
+        *SPECIAL_TOKENS,
+        "The",
+        "pro",
+        "##ba",
+        "##bility",
+        "of",
+        "R",
+        "##ain",
+        "is",
+        "high",
+        ".",
+    ]
+    vocab.write_text("\n".join(tokens) + "\n")
+    text = tmp_path / "a.txt"
+    text.write_text("The probability of Rain is high .\n\nThe Rain is high .\n" * 60)
+    paths, _ = make(
+        tmp_path / "o", [str(text)], vocab_file=str(vocab), do_lower_case=False, segmenter="none",
+        input_format="text", max_seq_length=32, max_predictions_per_seq=6,
+    )  # fmt: skip
+    vocabulary = Vocabulary(str(vocab))
+    rows = check_shards(paths, vocabulary)
+    assert not (restored(rows) == vocabulary.unk).any()
+    continued = np.array([t.startswith("##") for t in tokens])
+    original = restored(rows)
+    masked = np.zeros(original.shape, bool)
+    row, rank = np.nonzero(rows["masked_lm_weights"])
+    masked[row, rows["masked_lm_positions"][row, rank]] = True
+    joined = continued[original[:, 1:]]
+    assert (masked[:, 1:] == masked[:, :-1])[joined].all()
+    assert masked[:, 1:][joined].any()
+
+
+def test_wordpiece_unit_masks_single_pieces(tmp_path):
+    paths, _ = make(tmp_path, masking_unit="wordpiece", dupe_factor=1)
+    with_words, _ = make(tmp_path / "w", masking_unit="word", dupe_factor=1)
+
+    def neighbours(rows):
+        gaps = np.diff(rows["masked_lm_positions"], axis=1)[rows["masked_lm_weights"][:, 1:] > 0]
+        return (gaps == 1).mean()
+
+    single, words = (neighbours(read_shard(p[0], 128, 20)) for p in (paths, with_words))
+    assert single < 0.2 < 0.35 < words
+
+
+def test_a_finished_run_is_kept_and_other_flags_replace_it(tmp_path):
+    said = []
+    paths, first = make(tmp_path)
+    before = os.stat(paths[0]).st_mtime_ns
+    settings = dataclasses.replace(BASE)
+    again = runner.create(settings, CORPUS, paths, 1, said.append)
+    assert json.dumps(again) == json.dumps(first) and os.stat(paths[0]).st_mtime_ns == before
+    assert "kept" in said[0]
+    changed = runner.create(dataclasses.replace(BASE, dupe_factor=1), CORPUS, paths, 1, said.append)
+    assert changed["fingerprint"] != first["fingerprint"]
+    assert changed["records"] < first["records"]
+
+
+def test_parts_of_another_run_are_discarded(tmp_path):
+    partial = tmp_path / "_records.partial"
+    partial.mkdir()
+    (partial / "fingerprint").write_text("another")
+    (partial / "unit-00000").write_bytes(b"rubbish")
+    (partial / "unit-00000.json").write_text("{}")
+    clean = contents(make(tmp_path / "clean")[0])
+    assert contents(make(tmp_path)[0]) == clean
+    assert not partial.exists()
+
+
+FLAGS = {
+    "input_file": os.path.join(ROOT, "sample", "corpus", "*.txt"),
+    "input_format": "raw",
+    "vocab_file": VOCAB,
+    "num_shards": 8,
+    "dupe_factor": 300,
+}
+
+
+def start(output, **flags):
+    command = [sys.executable, "create_pretraining_data.py"]
+    command += ["--{}={}".format(k, v) for k, v in dict(FLAGS, output_file=output, **flags).items()]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def workers_of(process):
+    """Process ids of the workers, found by their command line."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/{}/stat".format(pid)) as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            with open("/proc/{}/cmdline".format(pid)) as f:
+                if parent == process.pid and "spawn_main" in f.read():
+                    found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for_parts(process, folder):
+    """Waits until a first part is complete."""
+    pattern = os.path.join(str(folder), "_*.partial", "*.json")
+    while not glob.glob(pattern):
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = start(folder / "r", num_workers=2)
+    assert process.wait(120) == 0, process.stderr.read().decode()
+    return contents(sorted(glob.glob(str(folder / "r-*"))))
+
+
+def test_a_killed_worker_is_replaced(tmp_path, undisturbed):
+    process = start(tmp_path / "r", num_workers=2)
+    wait_for_parts(process, tmp_path)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err.decode()
+    assert b"a worker process was killed" in out
+    assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, undisturbed):
+    process = start(tmp_path / "r", num_workers=2)
+    wait_for_parts(process, tmp_path)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+    assert not os.path.exists(manifest.manifest_path([str(tmp_path / "r-00000-of-00008")] * 8))
+    again = start(tmp_path / "r", num_workers=1)
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err.decode()
+    assert b"kept from an earlier run" in out
+    assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed
+    assert not glob.glob(str(tmp_path / "_*.partial"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_remote_files_go_through_the_parent(workers, tmp_path):
+    """ram:// is a remote file system to us as gs:// is."""
+    folder = "ram://corpus{}/".format(workers)
+    for path in CORPUS:
+        with open(path, encoding="utf-8") as f, tf.io.gfile.GFile(
+            folder + os.path.basename(path), "w"
+        ) as g:
+            g.write(f.read())
+    from data import files
+
+    inputs = files.matching(folder + "*.txt", "--input_file")
+    names = ["records-{:05d}-of-00002".format(i) for i in range(2)]
+    outputs = [folder + name for name in names]
+    result = runner.create(BASE, inputs, outputs, workers, say=lambda line: None)
+    local, expected = make(tmp_path, names=names)
+    assert result["records"] == expected["records"]
+    for remote, path in zip(outputs, local):
+        with tf.io.gfile.GFile(remote, "rb") as f:
+            assert f.read() == contents([path])[0]
+    assert files.exists(folder + "_records.manifest.json")
+    assert not files.listing(folder + "*.tmp")
+
+
+def test_the_documents_of_a_pair_come_from_one_unit(tmp_path, monkeypatch, vocabulary):
+    """Two units with words of their own: no row holds both."""
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 2000)
+    first, second = tmp_path / "1.txt", tmp_path / "2.txt"
+    first.write_text("今天天气很好。\n今天天气很好。\n\n" * 40, encoding="utf-8")
+    second.write_text("我们公司开会。\n我们公司开会。\n\n" * 40, encoding="utf-8")
+    paths, _ = make(tmp_path / "o", [str(first), str(second)], input_format="text")
+    rows = restored(check_shards(paths, vocabulary))
+    has = [(rows == vocabulary.ids[c]).any(axis=1) for c in "天们"]
+    assert (has[0] != has[1]).all() and has[0].any() and has[1].any()
