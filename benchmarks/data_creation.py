@@ -17,7 +17,7 @@ CPU seconds are user + system of the program and of its children (os.wait4), sta
 interpreter, imports (TensorFlow in the reference), vocabulary, jieba's dictionary. The start-up
 alone is measured by the same command on four sentences; it is shown, and a second speed leaves it
 out. Every program runs once untimed (warm caches); then all of a table's runs are repeated in
-turn, --repeat times over, and the medians reported. Temporary files (up to 1.5 GB, without --quick)
+turn, --repeat times over, and the medians reported. Temporary files (up to 2 GB, without --quick)
 lie in a folder under --work_dir that is removed at the end.
 
 python benchmarks/data_creation.py --vocab_file=vocab.txt --corpus corpus.txt --output out.json

@@ -5,7 +5,8 @@ One process, pure Python, TensorFlow for the records: the corpus becomes lists o
 every character passes through `unicodedata`, every instance is masked token by token and written
 as a tf.train.Example that Python fills. The choices are google-research/bert's (documents of
 lines, next-sentence pairs with put-back, candidates shuffled and masked 80/10/10), the code is
-not; nothing is slowed down on purpose and nothing is cached. --words=jieba adds what the public
+not; nothing is slowed down on purpose and nothing is cached (google-research/bert even reads an
+absl flag for every token, which is left out here). --words=jieba adds what the public
 Chinese whole-word scripts do on top: jieba's words, told to the masking code by a `##` before
 every Chinese character that does not begin a word.
 

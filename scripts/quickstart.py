@@ -1,0 +1,96 @@
+"""Runs the whole chain on the sample, as a user would type it, and sums it up.
+
+Called by quickstart.sh, in the project's folder.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+OUTPUT = "quickstart"
+VOCAB = "sample/vocab.txt"
+CONFIG = "sample/bert_config.json"
+RECORDS = OUTPUT + "/records/sample.tfrecord"
+HELD_OUT = OUTPUT + "/records/held_out.tfrecord"
+MODEL = OUTPUT + "/model"
+SHAPE = "--max_seq_length=64 --max_predictions_per_seq=10"
+CREATE = (
+    "create_pretraining_data.py --input_format=raw --vocab_file={} --objective=bert {} "
+    "--input_file={{}} --output_file={{}} --dupe_factor={{}}".format(VOCAB, SHAPE)
+)
+# News is held out; everything else is trained on.
+TRAINED_ON = ",".join(
+    "sample/corpus/{}.txt".format(name)
+    for name in ("dialogue", "encyclopedia", "finance", "law", "medicine", "traditional")
+)
+STEPS = (
+    ("records", CREATE.format(TRAINED_ON, RECORDS, 10)),
+    ("held-out records", CREATE.format("sample/corpus/news.txt", HELD_OUT, 1)),
+    ("look inside", "-m data.inspect --input_file={} --vocab_file={}".format(RECORDS, VOCAB)),
+    (
+        "pre-training",
+        "run_pretraining.py --input_file={} --eval_file={} --output_dir={} --bert_config_file={} {} "
+        "--do_train --do_eval --train_batch_size=32 --eval_batch_size=32 --learning_rate=1e-3 "
+        "--num_train_steps=300 --num_warmup_steps=30 --save_checkpoints_steps=300".format(
+            RECORDS, HELD_OUT, MODEL, CONFIG, SHAPE
+        ),
+    ),
+)
+
+
+def run_steps():
+    """Runs every step; returns {name: seconds}."""
+    seconds = {}
+    for name, command in STEPS:
+        print("\n== {}\npython {}".format(name, command), flush=True)
+        begin = time.monotonic()
+        code = subprocess.call([sys.executable, *shlex.split(command)])
+        if code:
+            sys.exit("error: the step '{}' stopped with exit code {}".format(name, code))
+        seconds[name] = round(time.monotonic() - begin, 1)
+    return seconds
+
+
+def read_results(path):
+    """The `name = value` lines of eval_results.txt as floats."""
+    with open(path, encoding="utf-8") as f:
+        return {k.strip(): float(v) for k, v in (line.split("=") for line in f if "=" in line)}
+
+
+def main():
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    os.makedirs(OUTPUT)
+    seconds = run_steps()
+    with open(OUTPUT + "/records/_sample.tfrecord.manifest.json", encoding="utf-8") as f:
+        manifest = json.load(f)
+    summary = {
+        "records": manifest["records"],
+        "tokens": manifest["tokens"],
+        "masked_share": manifest["masked_share"],
+        "unknown_share": manifest["unknown_share"],
+        "evaluation": read_results(MODEL + "/eval_results.txt"),
+        "seconds": seconds,
+    }
+    with open(OUTPUT + "/summary.json", "w", encoding="utf-8") as f:
+        json.dump(summary, f, indent=1)
+        f.write("\n")
+    table = Table("what", "value", title="Quanci on its sample")
+    for name in ("records", "tokens", "masked_share", "unknown_share"):
+        table.add_row(name, "{:,}".format(summary[name]))
+    for name, value in summary["evaluation"].items():
+        table.add_row("held out: " + name, "{:g}".format(value))
+    for name, value in seconds.items():
+        table.add_row("seconds: " + name, "{:g}".format(value))
+    Console().print(table)
+    print("records and model are in {0}/, the summary in {0}/summary.json".format(OUTPUT))
+
+
+if __name__ == "__main__":
+    main()

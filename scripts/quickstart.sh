@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# From nothing to a first model on the shipped sample: environment, records, pre-training.
+# Writes quickstart/ (records, checkpoint, summary.json); a second run reuses the environment.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+export TF_CPP_MIN_LOG_LEVEL=3
+exec "$PYTHON" scripts/quickstart.py
