@@ -236,6 +236,8 @@ def _text_of_json_lines(text, lines_before, path, text_fields):
             name = text_fields[fields.index(None)]
             raise UserError("{} has no text field {!r} (--text_fields)".format(where, name))
         body = re.sub(r"\s*\n\s*", "\n", "\n".join(fields).strip())
+        # JSON can spell halves of a surrogate pair, which no text holds.
+        body = re.sub("[\ud800-\udfff]", "\ufffd", body)
         documents.append(body)
     return "\n\n".join(documents)
 

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from data.records import FEATURES, feature_length
 from errors import UserError
 
-# Shards read at the same time in training.
+# Shards read in turn in training.
 CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
@@ -45,10 +45,11 @@ def make_input_fn(
     def input_fn(params):
         dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
         if is_training and shuffle_buffer_size:
-            cycle = min(CYCLE_LENGTH, len(files))
             dataset = dataset.shuffle(len(files), seed=seed).repeat()
+            # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
+            # session with a live iterator is closed, and parsing, not reading, takes the time.
             dataset = dataset.interleave(
-                tf.data.TFRecordDataset, cycle_length=cycle, num_parallel_calls=cycle
+                tf.data.TFRecordDataset, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
             )
             dataset = dataset.shuffle(shuffle_buffer_size, seed=seed)
         else:

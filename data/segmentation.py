@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ _PIECE_CHARS = 1 << 16
 LTP_BATCH = 8  # sentences; the fastest on one core (larger ones pad more)
 # LTP's neural models read 510 pieces and take all that follows for one word.
 _LTP_CHARS = 500
+_LTP_STRETCH = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _LTP_FILES = ["*.json", "*.bin", "vocab.txt"]
 
 
@@ -209,14 +211,13 @@ class _LtpSegmenter:
 def _ltp_spans(text, starts, ends, batch):
     """What LTP is given of the sentences `batch`: [(start, end)] and the sentence of each.
 
-    LTP takes blanks into its words: every stretch without blanks is segmented by itself.
+    LTP takes blanks into its words and drops characters of no width: every stretch without them
+    is segmented by itself.
     """
     spans, owners = [], []
     for owner in batch.tolist():
-        at = int(starts[owner])
-        for part in text[at : int(ends[owner])].split():
-            at = text.index(part, at)
-            end = at + len(part)
+        for part in _LTP_STRETCH.finditer(text, int(starts[owner]), int(ends[owner])):
+            at, end = part.span()
             while at < end:
                 cut = _cut_long(text, at, end)
                 spans.append((at, cut))

@@ -36,7 +36,8 @@ STEPS = (
     ("look inside", "-m data.inspect --input_file={} --vocab_file={}".format(RECORDS, VOCAB)),
     (
         "pre-training",
-        "run_pretraining.py --input_file={} --eval_file={} --output_dir={} --bert_config_file={} {} "
+        "run_pretraining.py --input_file={} --eval_file={} --output_dir={} "
+        "--bert_config_file={} {} "
         "--do_train --do_eval --train_batch_size=32 --eval_batch_size=32 --learning_rate=1e-3 "
         "--num_train_steps=300 --num_warmup_steps=30 --save_checkpoints_steps=300".format(
             RECORDS, HELD_OUT, MODEL, CONFIG, SHAPE

@@ -15,6 +15,7 @@ if sys.version_info < (3, 9):
     collect_ignore = [
         "test_creation.py",
         "test_corpus.py",
+        "test_docs.py",
         "test_creation_faults.py",
         "test_inspect.py",
         "test_masking.py",
@@ -43,9 +44,8 @@ def run_script():
             command,
             cwd=ROOT,
             env=dict(os.environ, **(env or {})),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
+            capture_output=True,
+            text=True,
             timeout=timeout,
         )
 

@@ -1,0 +1,155 @@
+"""The commands of the READMEs and the set-up scripts do what they say."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+READMES = ("README.md", "README_ZH.md")
+IN_TESTS_OF_THEIR_OWN = ("scripts/quickstart.sh", "scripts/test.sh", ".venv/bin/activate")
+
+
+def commands(name):
+    """The command lines of a README's bash blocks, continued lines joined."""
+    with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+        blocks = re.findall(r"```bash\n(.*?)```", f.read(), re.S)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in lines if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder that looks like the project's, so that what is written stays out of it."""
+    folder = tmp_path_factory.mktemp("workplace")
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
+    for name in {line.split("/")[0] for line in tracked.splitlines()}:
+        os.symlink(os.path.join(ROOT, name), str(folder / name))
+    binaries = folder / "bin"
+    binaries.mkdir()
+    python = binaries / "python"
+    python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(sys.executable))
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+def run(command, folder):
+    path = "{}:{}".format(folder / "bin", os.environ["PATH"])
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=str(folder),
+        env=dict(os.environ, PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_both_readmes_give_the_same_commands():
+    assert commands(READMES[0]) == commands(READMES[1])
+    assert all(any(c.endswith(s) for c in commands(READMES[0])) for s in IN_TESTS_OF_THEIR_OWN)
+
+
+def test_every_command_runs(workplace):
+    ran = 0
+    for command in commands(READMES[0]):
+        if not command.endswith(IN_TESTS_OF_THEIR_OWN):
+            result = run(command, workplace)
+            assert result.returncode == 0, command + "\n" + result.stderr
+            ran += 1
+    assert ran >= 4
+    assert (workplace / "work" / "_train.tfrecord.manifest.json").exists()
+    assert (workplace / "work" / "model" / "eval_results.txt").exists()
+
+
+def test_quickstart_runs_twice(workplace):
+    for _ in range(2):
+        result = run("python scripts/quickstart.py", workplace)
+        assert result.returncode == 0, result.stderr
+    with open(str(workplace / "quickstart" / "summary.json"), encoding="utf-8") as f:
+        summary = json.load(f)
+    assert summary["records"] > 1000
+    assert abs(summary["masked_share"] - 0.15) < 0.01
+    assert summary["evaluation"]["global_step"] == 300
+    # ln(3417) = 8.1: an untrained model
+    assert summary["evaluation"]["masked_lm_loss"] < 6.8
+    assert "Quanci on its sample" in result.stdout
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """The set-up scripts alone, and a PATH with the tools they call but no Python."""
+    shutil.copytree(os.path.join(ROOT, "scripts"), str(tmp_path / "p" / "scripts"))
+    shutil.copytree(os.path.join(ROOT, "requirements"), str(tmp_path / "p" / "requirements"))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "env", "dirname", "cat", "tail", "rm"):
+        os.symlink(shutil.which(name), str(tools / name))
+
+    def start(script, **environment):
+        environment = dict({"PATH": str(tools), "HOME": str(tmp_path)}, **environment)
+        return subprocess.run(
+            [str(tools / "bash"), os.path.join("scripts", script)],
+            cwd=str(tmp_path / "p"),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return start
+
+
+def test_no_python_is_said_in_a_line(bare):
+    for script in ("quickstart.sh", "test.sh"):
+        result = bare(script)
+        assert result.returncode == 1
+        assert result.stderr.startswith("error: no Python 3.9, 3.10 or 3.11 with venv was found")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_network_is_said_in_a_line(bare):
+    base = os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3"))
+    result = bare(
+        "quickstart.sh",
+        QUANCI_PYTHON=base,
+        PIP_CONFIG_FILE="/dev/null",
+        PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+    )
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: pip could not install requirements/") and "network" in last
+
+
+def test_the_layers_do_not_import_each_other():
+    packages = ("data", "modeling", "optimization")
+    forbidden = {
+        "data": ("modeling", "optimization", "training"),
+        "modeling": ("data", "optimization", "training"),
+        "optimization": ("data", "modeling", "training"),
+    }
+    for package in packages:
+        for folder, _, names in os.walk(os.path.join(ROOT, package)):
+            for name in (n for n in names if n.endswith(".py")):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    found = re.findall(r"^\s*(?:from|import) (\w+)", f.read(), re.M)
+                assert not set(found) & set(forbidden[package]), (package, name)
+
+
+def test_workers_do_not_import_tensorflow():
+    code = (
+        "import sys; import create_pretraining_data, data.creation; "
+        "from data.creation import *; "
+        "UnitProcessor(CreationSettings('sample/vocab.txt')); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
