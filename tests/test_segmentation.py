@@ -67,6 +67,11 @@ def offsets(sentences):
     return "\n".join(sentences), starts, starts + lengths
 
 
+def solid(text):
+    """The text without blanks and characters of no width."""
+    return re.sub(r"[\s\u200b\xad]+", "", text)
+
+
 def word_starts(segmenter, text, starts, ends):
     shares = []
     marks, bad = segmenter.word_starts(text, starts, ends, shares.append)
@@ -154,9 +159,9 @@ class TestLtp:
     def test_no_character_is_lost(self, ltp, kind, sentences):
         for sentence, words in zip(sentences, words_of(ltp[kind], sentences)):
             if words is not None:
-                assert "".join(words) == "".join(sentence.split())
+                assert solid("".join(words)) == solid(sentence)
             else:  # LTP's own tokenizer has dropped characters
-                assert kind == "neural" and set(sentence) & set("\u0301\u200b\xad")
+                assert kind == "neural" and "\u0301" in sentence
 
 
 class TestUserDictionary:
@@ -188,13 +193,11 @@ class TestUserDictionary:
     @both
     def test_characters_that_the_tokenizer_drops(self, make, kind):
         # LTP.add_words raises RuntimeError on the first and the last, KeyError on the second.
-        segmenter = make(kind, "\u200b爱\n自然语言\n")
-        sentences = ["\u200b我爱自然语言处理", "我\u200b爱自然", "我爱自然语言处理", "\u200b"]
+        segmenter = make(kind, "自然语言\n")
+        sentences = ["\u200b我爱自然语言处理", "我\u200b爱自然语言", "我爱自然语言处理", "\u200b"]
         found = words_of(segmenter, sentences)
-        for sentence, words in zip(sentences, found):
-            assert words is None or "".join(words) == sentence
-        assert found[1] == ["我", "\u200b爱", "自然"]
-        assert found[2] == ["我", "爱", "自然语言", "处理"]
+        whole = ["我", "爱", "自然语言", "处理"]
+        assert [[solid(w) for w in words] for words in found] == [whole, whole[:3], whole, []]
 
     @text_segmenters
     def test_errors_name_file_and_line(self, make, tmp_path, name):
@@ -322,9 +325,9 @@ class TestGroups:
         assert statistics["unaligned_words"] == statistics["unaligned_sentences"] == 0
 
     def test_sentences_whose_words_do_not_join_are_masked_by_piece(self, prepare, models):
-        # LTP's tokenizer drops the zero-width space in front.
+        # LTP's tokenizer drops the accent in front.
         segmenter = make_segmenter("ltp", models["neural"])
-        text = "我爱自然语言处理\n\u200b我爱自然语言处理\n今天的天气很好！\n"
+        text = "我爱自然语言处理\n\u0301我爱自然语言处理\n今天的天气很好！\n"
         groups, statistics = prepare(text, built=segmenter)
         assert groups[0] == ["我", "爱", "自 然", "语 言", "处 理"]
         assert groups[1] == list("我爱自然语言处理")
