@@ -34,6 +34,7 @@ class Job:
         self.parts = self.state
         self._shard_units = [units[i :: len(output_names)] for i in range(len(output_names))]
         self._done = {}  # unit index -> what UnitProcessor.run returned
+        self._appended = [0] * len(output_names)  # parts in each shard's temporary file
 
     def finished_manifest(self):
         """The manifest of an earlier run of the same job whose shards are all there, or None."""
@@ -84,7 +85,7 @@ class Job:
         if shards or units:
             say("kept from an earlier run: {} shards, {} further parts".format(shards, units))
         for shard in range(len(self.outputs)):
-            self._assemble_if_complete(shard)
+            self._assemble(shard)
 
     def part(self, unit):
         return os.path.join(self.parts, "unit-{:05d}".format(unit.index))
@@ -94,7 +95,7 @@ class Job:
 
     def unit_done(self, unit, result):
         self._done[unit.index] = result
-        self._assemble_if_complete(unit.index % len(self.outputs))
+        self._assemble(unit.index % len(self.outputs))
 
     def _shard_record_path(self, shard):
         return os.path.join(self.state, "shard-{:05d}.json".format(shard))
@@ -106,23 +107,21 @@ class Job:
         with files.open_file(path, "r") as f:
             return json.load(f)
 
-    def _assemble_if_complete(self, shard):
+    def _assemble(self, shard):
+        """Appends the shard's next complete parts; gives it its name when all are there."""
         units = self._shard_units[shard]
         parts = [self._done.get(unit.index) for unit in units]
-        if None in parts:  # not yet done, or taken over as a whole shard
+        if parts[0] is None and units[0].index in self._done:  # taken over as a whole shard
             return
-        total = new_statistics()
-        for part in parts:
-            add_statistics(total, part["statistics"])
-        record = {
-            "bytes": sum(part["bytes"] for part in parts),
-            "parts": [{key: part[key] for key in ("bytes", "crc32c")} for part in parts],
-            "statistics": total,
-        }
         name = self.outputs[shard]
         try:
-            self._join(units, name + ".tmp")
+            # Appended while the workers go on; a remote file is written in one go.
+            if None not in parts or not files.is_remote(name):
+                self._append_ready(shard, units, parts, name + ".tmp")
+            if None in parts:
+                return
             files.rename(name + ".tmp", name)
+            record = _shard_record(parts)
             files.write_atomically(self._shard_record_path(shard), json.dumps(record))
         except Exception as error:
             files.remove_if_there(name + ".tmp")
@@ -131,11 +130,16 @@ class Job:
             os.remove(self.part(unit) + ".json")
             os.remove(self.part(unit))
 
-    def _join(self, units, target):
-        with files.open_file(target, "wb") as out:
-            for unit in units:
-                with open(self.part(unit), "rb") as f:
+    def _append_ready(self, shard, units, parts, target):
+        at = self._appended[shard]
+        if at == len(units) or parts[at] is None:
+            return
+        with files.open_file(target, "ab" if at else "wb") as out:
+            while at < len(units) and parts[at] is not None:
+                with open(self.part(units[at]), "rb") as f:
                     shutil.copyfileobj(f, out, _COPY_BYTES)
+                at += 1
+        self._appended[shard] = at
 
     def finish(self, input_files):
         """Writes the manifest and removes the folder of parts.
@@ -169,6 +173,18 @@ class Job:
         files.remove_tree(self.state)
         if self.parts != self.state:
             files.remove_tree(self.parts)
+
+
+def _shard_record(parts):
+    """What the manifest says of a shard, and the statistics of its units."""
+    total = new_statistics()
+    for part in parts:
+        add_statistics(total, part["statistics"])
+    return {
+        "bytes": sum(part["bytes"] for part in parts),
+        "parts": [{key: part[key] for key in ("bytes", "crc32c")} for part in parts],
+        "statistics": total,
+    }
 
 
 def _cannot_write(name, error):

@@ -5,6 +5,7 @@ import glob
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,12 +15,15 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from record_checks import check_shards, read_shard, restored
 
 from data import corpus, manifest, runner
 from data.creation import CreationSettings
 from data.inspect import read_rows
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
+from errors import UserError
 
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
 CORPUS = sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt")))
@@ -28,9 +32,9 @@ BASE = CreationSettings(VOCAB, input_format="raw", dupe_factor=2)
 
 def make(folder, inputs=None, workers=1, names=("records",), **changes):
     """Runs data creation in this process; returns the shard paths and the manifest."""
-    settings = dataclasses.replace(BASE, **changes)
+    chosen = dataclasses.replace(BASE, **changes)
     paths = [os.path.join(str(folder), name) for name in names]
-    result = runner.create(settings, inputs or CORPUS, paths, workers, say=lambda line: None)
+    result = runner.create(chosen, inputs or CORPUS, paths, workers, say=lambda line: None)
     return paths, result
 
 
@@ -236,8 +240,7 @@ def test_a_finished_run_is_kept_and_other_flags_replace_it(tmp_path):
     said = []
     paths, first = make(tmp_path)
     before = os.stat(paths[0]).st_mtime_ns
-    settings = dataclasses.replace(BASE)
-    again = runner.create(settings, CORPUS, paths, 1, said.append)
+    again = runner.create(BASE, CORPUS, paths, 1, said.append)
     assert json.dumps(again) == json.dumps(first) and os.stat(paths[0]).st_mtime_ns == before
     assert "kept" in said[0]
     changed = runner.create(dataclasses.replace(BASE, dupe_factor=1), CORPUS, paths, 1, said.append)
@@ -362,3 +365,89 @@ def test_the_documents_of_a_pair_come_from_one_unit(tmp_path, monkeypatch, vocab
     rows = restored(check_shards(paths, vocabulary))
     has = [(rows == vocabulary.ids[c]).any(axis=1) for c in "天们"]
     assert (has[0] != has[1]).all() and has[0].any() and has[1].any()
+
+
+@pytest.mark.parametrize(
+    "output, shards, names, side",
+    [
+        ("train.tfrecord", 1, ["train.tfrecord"], "_train.tfrecord"),
+        ("a", 2, ["a-00000-of-00002", "a-00001-of-00002"], "_a"),
+        ("tf.tfrecord.*", 2, ["tf.tfrecord.00000", "tf.tfrecord.00001"], "_tf.tfrecord"),
+        ("x.rec,{folder}/y.rec", 1, ["x.rec", "y.rec"], "_x.rec"),
+    ],
+)
+def test_output_names(tmp_path, run_script, output, shards, names, side):
+    output = str(tmp_path / output.format(folder=tmp_path))
+    result = run_script(
+        "create_pretraining_data.py",
+        **dict(FLAGS, output_file=output, num_shards=shards, dupe_factor=1),
+    )
+    assert result.returncode == 0, result.stderr
+    assert sorted(os.listdir(str(tmp_path))) == sorted([*names, side + ".manifest.json"])
+
+
+def test_every_flag_reaches_the_records(tmp_path, run_script):
+    words = tmp_path / "words.txt"
+    words.write_text("天气很好 9000 n\n", encoding="utf-8")
+    text = tmp_path / "in.jsonl"
+    text.write_text(json.dumps({"t": "今天天气很好。“走吧”，他说，" * 30}) + "\n", encoding="utf-8")
+    flags = {
+        "objective": "bert",
+        "input_format": "jsonl",
+        "text_fields": "t",
+        "normalize_quotes": True,
+        "max_sentence_chars": 12,
+        "segmenter": "jieba",
+        "user_dict": str(words),
+        "masking_unit": "ngram",
+        "ngram_probs": "0.5,0.5",
+        "do_lower_case": False,
+        "max_seq_length": 40,
+        "max_predictions_per_seq": 9,
+        "random_seed": 3,
+        "dupe_factor": 4,
+        "masked_lm_prob": 0.2,
+        "short_seq_prob": 0.3,
+    }
+    output = tmp_path / "o"
+    result = run_script(
+        "create_pretraining_data.py",
+        input_file=str(text), output_file=str(output), vocab_file=VOCAB, num_workers=1, **flags,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    made = manifest.read_manifest(str(tmp_path / "_o.manifest.json"))
+    recorded = {
+        k: ",".join(map(str, v)) if isinstance(v, list) else v for k, v in made["flags"].items()
+    }
+    assert {name: recorded[name] for name in flags} == flags
+    assert made["max_seq_length"] == 40 and made["max_predictions_per_seq"] == 9
+    assert set(made["ngram_distribution"]) == {"1", "2"}
+    assert "“" not in made["unknown_top"]  # normalised
+    assert made["sentences"] == 60  # 30 without the limit
+    shown = re.sub(r"[^\s(]+<-", "", " ".join(made["examples"]))
+    assert "(天 气 很 好)" in shown
+    assert "example: [CLS]" in result.stdout
+
+
+@given(
+    st.lists(
+        st.text("今天天气很好，图书馆。！ABC abc12é😀\n\t\u200b\x00", max_size=80), max_size=12
+    ),
+    st.sampled_from(["bert", "roberta"]),
+    st.sampled_from(["wordpiece", "word", "ngram"]),
+    st.sampled_from(["raw", "text", "presegmented"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_text_gives_records_of_the_schema(
+    tmp_path_factory, documents, objective, unit, input_format
+):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "in.txt").write_text("\n\n".join(documents), encoding="utf-8")
+    changes = {"objective": objective, "masking_unit": unit, "input_format": input_format}
+    changes["short_seq_prob"] = 0.5 if objective == "bert" else 0.0
+    try:
+        paths, _ = make(folder, [str(folder / "in.txt")], max_seq_length=24, **changes)
+    except UserError as error:
+        assert "no text" in str(error) or "is empty" in str(error)
+        return
+    check_shards(paths, Vocabulary(VOCAB))

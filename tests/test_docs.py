@@ -79,7 +79,7 @@ def test_quickstart_runs_twice(workplace):
     assert abs(summary["masked_share"] - 0.15) < 0.01
     assert summary["evaluation"]["global_step"] == 300
     # ln(3417) = 8.1: an untrained model
-    assert summary["evaluation"]["masked_lm_loss"] < 6.8
+    assert summary["evaluation"]["masked_lm_loss"] < 7.3
     assert "Quanci on its sample" in result.stdout
 
 
