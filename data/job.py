@@ -10,15 +10,14 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import tempfile
 
 from data import files, manifest
 from data.recipes import get_recipe
+from data.shard import Shard, cannot_write
 from data.statistics import add_statistics, new_statistics, top_counts
 from errors import UserError
 
-_COPY_BYTES = 1 << 20
 _LISTED_UNKNOWN = 100
 
 
@@ -32,9 +31,8 @@ class Job:
         self.manifest_path = manifest.manifest_path(output_names)
         self.state = manifest.side_path(output_names, ".partial")
         self.parts = self.state
-        self._shard_units = [units[i :: len(output_names)] for i in range(len(output_names))]
-        self._done = {}  # unit index -> what UnitProcessor.run returned
-        self._appended = [0] * len(output_names)  # parts in each shard's temporary file
+        self._shards = []
+        self._done = set()  # indices of units
 
     def finished_manifest(self):
         """The manifest of an earlier run of the same job whose shards are all there, or None."""
@@ -63,83 +61,46 @@ class Job:
         except Exception as error:
             if isinstance(error, UserError):
                 raise
-            raise UserError(_cannot_write(self.outputs[0], error)) from None
+            raise cannot_write(self.outputs[0], error) from None
         if files.is_remote(self.state):
             self.parts = tempfile.mkdtemp(prefix="quanci-")
+        self._shards = [self._make_shard(i, name) for i, name in enumerate(self.outputs)]
         self._take_over(say)
 
+    def _make_shard(self, number, name):
+        record = os.path.join(self.state, "shard-{:05d}.json".format(number))
+        units = self.units[number :: len(self.outputs)]
+        return Shard(name, record, [self.part(unit) for unit in units])
+
     def _take_over(self, say):
-        shards = 0
-        for shard, name in enumerate(self.outputs):
-            record = self._shard_record(shard)
-            if record and files.exists(name) and files.size(name) == record["bytes"]:
-                shards += 1
-                self._done.update((unit.index, None) for unit in self._shard_units[shard])
-        units = 0
+        complete = [shard.is_complete() for shard in self._shards]
+        parts = 0
         for unit in self.units:
-            result = self.part(unit) + ".json"
-            if unit.index not in self._done and os.path.exists(result):
-                with open(result, encoding="utf-8") as f:
-                    self._done[unit.index] = json.load(f)
-                units += 1
-        if shards or units:
-            say("kept from an earlier run: {} shards, {} further parts".format(shards, units))
-        for shard in range(len(self.outputs)):
-            self._assemble(shard)
+            if complete[unit.index % len(complete)]:
+                self._done.add(unit.index)
+            elif os.path.exists(self.part(unit) + ".json"):
+                with open(self.part(unit) + ".json", encoding="utf-8") as f:
+                    self.unit_done(unit, json.load(f))
+                parts += 1
+        if parts or any(complete):
+            say("kept from an earlier run: {} shards, {} parts".format(sum(complete), parts))
 
     def part(self, unit):
+        """Path of a unit's part; what UnitProcessor.run returned lies beside it, with .json."""
         return os.path.join(self.parts, "unit-{:05d}".format(unit.index))
 
     def missing(self):
+        """Units that are still to be done."""
         return [unit for unit in self.units if unit.index not in self._done]
 
     def unit_done(self, unit, result):
-        self._done[unit.index] = result
-        self._assemble(unit.index % len(self.outputs))
+        """Takes a complete part.
 
-    def _shard_record_path(self, shard):
-        return os.path.join(self.state, "shard-{:05d}.json".format(shard))
-
-    def _shard_record(self, shard):
-        path = self._shard_record_path(shard)
-        if not files.exists(path):
-            return None
-        with files.open_file(path, "r") as f:
-            return json.load(f)
-
-    def _assemble(self, shard):
-        """Appends the shard's next complete parts; gives it its name when all are there."""
-        units = self._shard_units[shard]
-        parts = [self._done.get(unit.index) for unit in units]
-        if parts[0] is None and units[0].index in self._done:  # taken over as a whole shard
-            return
-        name = self.outputs[shard]
-        try:
-            # Appended while the workers go on; a remote file is written in one go.
-            if None not in parts or not files.is_remote(name):
-                self._append_ready(shard, units, parts, name + ".tmp")
-            if None in parts:
-                return
-            files.rename(name + ".tmp", name)
-            record = _shard_record(parts)
-            files.write_atomically(self._shard_record_path(shard), json.dumps(record))
-        except Exception as error:
-            files.remove_if_there(name + ".tmp")
-            raise UserError(_cannot_write(name, error)) from None
-        for unit in units:
-            os.remove(self.part(unit) + ".json")
-            os.remove(self.part(unit))
-
-    def _append_ready(self, shard, units, parts, target):
-        at = self._appended[shard]
-        if at == len(units) or parts[at] is None:
-            return
-        with files.open_file(target, "ab" if at else "wb") as out:
-            while at < len(units) and parts[at] is not None:
-                with open(self.part(units[at]), "rb") as f:
-                    shutil.copyfileobj(f, out, _COPY_BYTES)
-                at += 1
-        self._appended[shard] = at
+        Raises:
+          UserError: its shard cannot be written.
+        """
+        self._done.add(unit.index)
+        self._shards[unit.index % len(self._shards)].add(unit.index // len(self._shards), result)
 
     def finish(self, input_files):
         """Writes the manifest and removes the folder of parts.
@@ -148,16 +109,15 @@ class Job:
           UserError: the input had no text, so there are no records.
         """
         shards, total = {}, new_statistics()
-        for shard, name in enumerate(self.outputs):
-            record = self._shard_record(shard)
+        for shard in self._shards:
+            record = shard.record()
             statistics = record.pop("statistics")
             record.update({key: statistics[key] for key in ("records", "tokens")})
-            shards[os.path.basename(name)] = record
+            shards[os.path.basename(shard.name)] = record
             add_statistics(total, statistics)
         if not total["records"]:
-            for name in self.outputs:
-                files.remove_if_there(name)
-                files.remove_if_there(self._shard_record_path(self.outputs.index(name)))
+            for shard in self._shards:
+                shard.remove()
             raise UserError("no text to make records from in {}".format(", ".join(input_files)))
         result = _manifest(self, shards, total)
         manifest.write_manifest(self.manifest_path, result)
@@ -175,26 +135,9 @@ class Job:
             files.remove_tree(self.parts)
 
 
-def _shard_record(parts):
-    """What the manifest says of a shard, and the statistics of its units."""
-    total = new_statistics()
-    for part in parts:
-        add_statistics(total, part["statistics"])
-    return {
-        "bytes": sum(part["bytes"] for part in parts),
-        "parts": [{key: part[key] for key in ("bytes", "crc32c")} for part in parts],
-        "statistics": total,
-    }
-
-
-def _cannot_write(name, error):
-    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-    return "cannot write {} (--output_file): {}".format(name, reason)
-
-
 def _manifest(job, shards, total):
     recipe = get_recipe(job.settings.objective)
-    runs = sum(total["ngrams"].values())
+    runs = max(1, sum(total["ngrams"].values()))
     return {
         "format": manifest.FORMAT_VERSION,
         "objective": job.settings.objective,
@@ -226,7 +169,8 @@ def _manifest(job, shards, total):
 
 def _fingerprint(settings, vocabulary, units, output_names):
     """sha256 over all that decides the records: settings, files, cut, versions of libraries."""
-    inputs = {u.path: (files.size(u.path), files.modified(u.path)) for u in units}
+    paths = {u.path for u in units}
+    inputs = {path: (files.size(path), files.modified(path)) for path in paths}
     libraries = ["numpy", "tokenizers"]
     if settings.segmenter != "none":
         libraries.append(settings.segmenter)

@@ -3,6 +3,8 @@
 import collections
 
 EXAMPLES = 3
+# A long corpus has no end of rare unknown words; the frequent ones are what matters.
+_MOST_UNKNOWN = 20000
 
 
 def new_statistics():
@@ -31,7 +33,12 @@ def add_statistics(total, part):
         if isinstance(value, dict):
             counter = collections.Counter(total[name])
             counter.update(value)
-            total[name] = dict(counter)
+            kept = (
+                counter.items()
+                if len(counter) <= _MOST_UNKNOWN
+                else top_counts(counter, _MOST_UNKNOWN // 2)
+            )
+            total[name] = dict(kept)
         elif isinstance(value, list):
             total[name] = (total[name] + value)[:EXAMPLES]
         else:

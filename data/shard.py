@@ -1,0 +1,92 @@
+"""One output file, joined from the parts of its units in their order."""
+
+import json
+import os
+import shutil
+
+from data import files
+from data.statistics import add_statistics, new_statistics
+from errors import UserError
+
+_COPY_BYTES = 1 << 20
+
+
+class Shard:
+    """Collects the parts of a shard; gives the file its name when the last one is there.
+
+    What it holds in memory does not grow with the parts: their statistics are added up in order.
+    """
+
+    def __init__(self, name, record_path, part_paths):
+        """Makes the shard.
+
+        Args:
+          name: path of the output file, local or remote.
+          record_path: where its record (size, checksums, statistics) is kept until the manifest.
+          part_paths: local paths of its parts, in order.
+        """
+        self.name, self._record_path, self._part_paths = name, record_path, part_paths
+        self._waiting = {}  # position -> result of a unit whose turn has not come
+        self._next = 0
+        self._record = {"bytes": 0, "parts": [], "statistics": new_statistics()}
+
+    def is_complete(self):
+        """Whether the file is there as an earlier run, or this one, recorded it."""
+        record = self.record()
+        return bool(record and files.exists(self.name) and files.size(self.name) == record["bytes"])
+
+    def record(self):
+        """{"bytes", "parts": [{"bytes", "crc32c"}], "statistics"} of the file, None without one."""
+        if not files.exists(self._record_path):
+            return None
+        with files.open_file(self._record_path, "r") as f:
+            return json.load(f)
+
+    def add(self, position, result):
+        """Takes the part at `position`, with what UnitProcessor.run returned for it.
+
+        Raises:
+          UserError: the file cannot be written.
+        """
+        self._waiting[position] = result
+        begin = self._next
+        while self._next in self._waiting:
+            part = self._waiting.pop(self._next)
+            self._record["bytes"] += part["bytes"]
+            self._record["parts"].append({key: part[key] for key in ("bytes", "crc32c")})
+            add_statistics(self._record["statistics"], part["statistics"])
+            self._next += 1
+        try:
+            self._write(begin)
+        except Exception as error:  # the classes of remote file systems are TensorFlow's
+            files.remove_if_there(self.name + ".tmp")
+            raise cannot_write(self.name, error) from None
+
+    def _write(self, begin):
+        complete = self._next == len(self._part_paths)
+        if files.is_remote(self.name):  # written in one go: remote files take no appending
+            begin = 0
+            if not complete:
+                return
+        if self._next > begin:
+            with files.open_file(self.name + ".tmp", "ab" if begin else "wb") as out:
+                for path in self._part_paths[begin : self._next]:
+                    with open(path, "rb") as f:
+                        shutil.copyfileobj(f, out, _COPY_BYTES)
+        if complete:
+            files.rename(self.name + ".tmp", self.name)
+            files.write_atomically(self._record_path, json.dumps(self._record))
+            for path in self._part_paths:
+                os.remove(path + ".json")
+                os.remove(path)
+
+    def remove(self):
+        """Removes the file and its record."""
+        files.remove_if_there(self.name)
+        files.remove_if_there(self._record_path)
+
+
+def cannot_write(name, error):
+    """UserError for an output that cannot be written."""
+    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    return UserError("cannot write {} (--output_file): {}".format(name, reason))
