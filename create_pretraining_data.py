@@ -5,6 +5,11 @@ python create_pretraining_data.py --input_file='corpus/*.txt' --input_format=raw
 """
 
 import os
+
+# Before numpy is imported: threads inside one of several processes only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import sys
 
 from absl import app, flags
@@ -79,6 +84,7 @@ def settings_from_flags():
     for name in ("input_file", "output_file", "vocab_file"):
         if not getattr(FLAGS, name):
             raise UserError("--{} is required".format(name))
+    refuse_idle_flags()
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
         short_seq_prob = 0.1 if recipes.get_recipe(FLAGS.objective).short_sequences else 0.0
@@ -102,6 +108,20 @@ def settings_from_flags():
         dupe_factor=FLAGS.dupe_factor,
         random_seed=FLAGS.random_seed,
     )
+
+
+def refuse_idle_flags():
+    """Raises UserError for a flag that was given but has no effect beside the others."""
+    split = FLAGS.input_format in ("raw", "jsonl")
+    presegmented = FLAGS.input_format == "presegmented"
+    idle = (
+        ("text_fields", FLAGS.input_format != "jsonl", "needs --input_format=jsonl"),
+        ("max_sentence_chars", not split, "needs --input_format=raw or jsonl"),
+        ("segmenter", presegmented, "has no use with --input_format=presegmented"),
+    )
+    for name, is_idle, why in idle:
+        if FLAGS[name].present and is_idle:
+            raise UserError("--{} {}: leave it out".format(name, why))
 
 
 def _masking_unit():
@@ -147,10 +167,16 @@ def output_names():
             raise UserError(
                 "--output_file names {} files but --num_shards is {}".format(len(names), shards)
             )
-        if len(set(names)) < len(names):
+        if any("*" in name for name in names):
+            raise UserError("--output_file takes a list of names or one name with a *, not both")
+        if len({os.path.normpath(name) for name in names}) < len(names):
             raise UserError("--output_file names a file twice")
+        if len({os.path.dirname(os.path.normpath(name)) for name in names}) > 1:
+            raise UserError("the files of --output_file must lie in one folder")
     elif not names:
         raise UserError("--output_file names no file")
+    elif "*" in os.path.dirname(names[0]):
+        raise UserError("the * of --output_file must stand in the file's name")
     elif "*" in names[0]:
         names = [names[0].replace("*", "{:05d}".format(i)) for i in range(shards)]
     elif shards > 1:
@@ -176,28 +202,45 @@ def print_report(result, names):
             result["unaligned_words"],
         )
     )
+    if result["objective"] == "bert" and result["one_document_share"] > 0.01:
+        print(
+            "note: {:.1%} of the parts hold one document only, so their random second sentences "
+            "are its own; part documents by blank lines".format(result["one_document_share"])
+        )
     print("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:
         print("example: {}".format(example))
 
 
+def refuse_to_overwrite(inputs, names):
+    """Raises UserError where an output is an input."""
+    read = {os.path.abspath(path) for path in inputs}
+    for name in names:
+        if os.path.abspath(name) in read:
+            raise UserError("--output_file {} is one of the input files".format(name))
+
+
+def available_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @one_line
 def main(argv):
-    if len(argv) > 1:
-        raise UserError("unexpected argument {}; a * must stand in quotes".format(argv[1]))
+    del argv
     if FLAGS.num_workers < 0:
         raise UserError("--num_workers must be 0 or more, found {}".format(FLAGS.num_workers))
     settings = settings_from_flags()
     settings.check()
     names = output_names()
     inputs = files.matching(FLAGS.input_file, "--input_file")
-    workers = FLAGS.num_workers or len(os.sched_getaffinity(0))
+    refuse_to_overwrite(inputs, names)
+    workers = FLAGS.num_workers or available_cores()
     print_report(runner.create(settings, inputs, names, workers), names)
     return 0
 
 
 if __name__ == "__main__":
-    # Each worker is one of several processes: threads inside them only get in each other's way.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     sys.exit(app.run(main))

@@ -1,5 +1,6 @@
 """The one exception a user is meant to see, and the way scripts show it."""
 
+import os
 import sys
 
 
@@ -11,14 +12,32 @@ class UserError(Exception):
 
 
 def one_line(main):
-    """Wraps a script's `main(argv)`: a UserError becomes one line on stderr and exit code 1."""
+    """Wraps a script's `main(argv)`: a UserError becomes one line on stderr and exit code 1.
+
+    Words on the command line that belong to no flag are refused: a star without quotes would
+    else lose all files but the first.
+    """
 
     def wrapped(argv):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(
+                stream, "reconfigure"
+            ):  # a terminal that cannot show a character is no fault
+                stream.reconfigure(errors="backslashreplace")
         try:
+            if len(argv) > 1:
+                raise UserError(
+                    "unexpected argument {}; a * must stand in quotes, and a value behind "
+                    "--flag=".format(argv[1])
+                )
             return main(argv)
         except UserError as error:
             print("error: {}".format(error), file=sys.stderr)
             return 1
+        except BrokenPipeError:
+            # The reader of our output (head, less) has left; nobody is there to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130

@@ -94,10 +94,7 @@ RUN_FLAGS = (
 
 def main(argv):
     """Runs what the flags ask for."""
-    if len(argv) > 1:
-        raise UserError(
-            "unexpected argument {}; quote globs and write --flag=value".format(argv[1])
-        )
+    del argv
     # TensorFlow's warnings are about its own deprecations.
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
@@ -112,11 +109,17 @@ def main(argv):
             )
         )
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
+    eval_files = []
+    if FLAGS.do_eval:
+        eval_files = train_files
+        if FLAGS.eval_file:
+            eval_files = data_files.matching(FLAGS.eval_file, "--eval_file")
     manifests = find_manifests(train_files)
+    check_vocabulary(find_manifests(eval_files), model_config)
     check_vocabulary(manifests, model_config)
     objective = choose_objective(train_files, manifests)
     run = Pretraining(
-        make_run_config(train_files, objective.name),
+        make_run_config(train_files, eval_files, objective.name),
         model_config,
         objective,
         make_optimizer_config(),
@@ -213,17 +216,12 @@ def choose_objective(train_files, manifests):
     return objective
 
 
-def make_run_config(train_files, objective_name):
+def make_run_config(train_files, eval_files, objective_name):
     """RunConfig from the flags.
 
     Raises:
-      UserError: no evaluation file or initial checkpoint is where a flag says.
+      UserError: no initial checkpoint is where its flag says.
     """
-    eval_files = []
-    if FLAGS.do_eval:
-        eval_files = train_files
-        if FLAGS.eval_file:
-            eval_files = data_files.matching(FLAGS.eval_file, "--eval_file")
     return RunConfig(
         objective=objective_name,
         train_files=train_files,

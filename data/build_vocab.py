@@ -11,6 +11,7 @@ import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
 from data import files
+from data.shard import cannot_write
 from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
 from errors import UserError, one_line
 
@@ -52,7 +53,8 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case):
             "--min_frequency".format(size, len(tokens))
         )
     pieces = _word_pieces(runs, room + len(letters)) if runs and room else []
-    tokens += [piece for piece in pieces if piece not in set(tokens)][:room]
+    known = set(tokens)
+    tokens += [piece for piece in pieces if piece not in known][:room]
     return list(SPECIAL_TOKENS) + tokens
 
 
@@ -63,14 +65,15 @@ def _count_words(paths, do_lower_case):
     words = collections.Counter()
     for path in paths:
         try:
-            with open(path, encoding="utf-8-sig") as f:
+            with files.open_file(path, "rb") as f:
                 for line in f:
-                    found = splitter.pre_tokenize_str(normalizer.normalize_str(line))
+                    text = line.decode("utf-8-sig")
+                    found = splitter.pre_tokenize_str(normalizer.normalize_str(text))
                     words.update(word for word, _ in found)
         except UnicodeDecodeError as error:
             raise UserError("{} is not UTF-8: {}".format(path, error)) from None
-        except OSError as error:
-            raise UserError("cannot read {}: {}".format(path, error.strerror)) from None
+        except files.failures() as error:
+            raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
     return words
 
 
@@ -105,6 +108,7 @@ def _define_flags(flags):
 
 @one_line
 def main(argv):
+    del argv
     from absl import flags
 
     options = flags.FLAGS
@@ -119,10 +123,8 @@ def main(argv):
     )
     try:
         files.write_atomically(options.output_file, "\n".join(tokens) + "\n")
-    except OSError as error:
-        raise UserError(
-            "cannot write {} (--output_file): {}".format(options.output_file, error.strerror)
-        ) from None
+    except files.failures() as error:
+        raise cannot_write(options.output_file, error) from None
     print("{}: {:,} tokens".format(options.output_file, len(tokens)))
     return 0
 

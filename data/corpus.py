@@ -1,8 +1,8 @@
 """Input files cut into work units, and a unit's bytes turned into documents and sentences.
 
-A unit is a byte range that begins and ends at a document border (a gz file is one unit). It does
-not depend on the number of workers: seeds, shuffling and NSP's random documents stay inside it,
-so that the same input gives the same records however many processes work.
+A unit is a byte range that begins and ends at a document border, or several small files; a gz file
+is one unit. It does not depend on the number of workers: seeds, shuffling and NSP's random
+documents stay inside it, so that the same input gives the same records however many processes work.
 """
 
 import collections
@@ -24,8 +24,22 @@ _WINDOW = 1 << 16
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 _BOM = b"\xef\xbb\xbf"
 
-# path: str. start, end: byte range of the file as stored.
-Unit = collections.namedtuple("Unit", ["index", "path", "start", "end"])
+# Bytes start to end of a file as stored.
+Range = collections.namedtuple("Range", ["path", "start", "end"])
+
+
+class Unit(collections.namedtuple("Unit", ["index", "ranges"])):
+    """What one worker does at a time: a range of a file, or several whole small files."""
+
+    @property
+    def size(self):
+        """Bytes as stored."""
+        return sum(r.end - r.start for r in self.ranges)
+
+
+# Part of a file's text. content: bytes, UTF-8; path: for messages; lines_before: function that
+# gives the number of lines of the file before the content.
+Source = collections.namedtuple("Source", ["content", "path", "lines_before"])
 
 # text: str. starts, ends: int64 [sentences] character offsets. documents: int64 [documents + 1],
 # index of each document's first sentence.
@@ -34,13 +48,14 @@ Documents = collections.namedtuple("Documents", ["text", "starts", "ends", "docu
 _QUOTES = str.maketrans("“”„‟‘’‚‛—―–…", "\"\"\"\"''''---.")
 
 
-def plan_units(paths, input_format, unit_bytes=UNIT_BYTES):
+def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_BYTES):
     """Cuts the input files into units.
 
     Args:
       paths: list of file names.
       input_format: one of FORMATS.
-      unit_bytes: int, nominal size of a unit.
+      unit_bytes: int, nominal size of a unit: larger files are cut, smaller ones go together.
+      document_bytes: int, a document that goes on for longer than this may be cut.
 
     Returns:
       list of Unit.
@@ -48,44 +63,64 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES):
     Raises:
       UserError: all files are empty, or one cannot be read.
     """
-    units = []
+    units, small, small_bytes = [], [], 0
+
+    def close_small():
+        if small:
+            units.append(Unit(len(units), tuple(small)))
+            small.clear()
+
     for path in paths:
         try:
-            length = files.size(path)
-            for start, end in _ranges(path, length, input_format, unit_bytes):
-                units.append(Unit(len(units), path, start, end))
-        except OSError as error:
-            raise UserError("cannot read {}: {}".format(path, error.strerror or error)) from None
+            ranges = _ranges(path, files.size(path), input_format, unit_bytes, document_bytes)
+        except files.failures() as error:
+            raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+        if len(ranges) == 1 and not path.endswith(".gz"):
+            if small_bytes + ranges[0].end > unit_bytes:
+                close_small()
+                small_bytes = 0
+            small += ranges
+            small_bytes += ranges[0].end
+        elif ranges:
+            close_small()
+            small_bytes = 0
+            units += [Unit(len(units) + i, (r,)) for i, r in enumerate(ranges)]
+    close_small()
     if not units:
-        raise UserError("the input is empty: {}".format(", ".join(paths)))
+        raise UserError("the input is empty: {}".format(", ".join(paths[:5])))
     return units
 
 
-def _ranges(path, length, input_format, unit_bytes):
+def _ranges(path, length, input_format, unit_bytes, document_bytes):
     if not length:
         return []
     if path.endswith(".gz") or length <= unit_bytes:
-        return [(0, length)]
+        return [Range(path, 0, length)]
     ranges, start = [], 0
     with files.open_file(path, "rb") as f:
         while start < length:
             end = length
             if length - start > unit_bytes + unit_bytes // 2:
-                end = _border_after(f, start + unit_bytes, unit_bytes, input_format)
-            ranges.append((start, end))
+                end = _border_after(f, start + unit_bytes, document_bytes, input_format)
+            ranges.append(Range(path, start, end))
             start = end
     return ranges
 
 
 def _border_after(f, position, limit, input_format):
-    border = None
-    for window in (min(_WINDOW, limit), limit):
+    window = min(_WINDOW, limit)
+    while True:
         f.seek(position)
         content = f.read(window)
         border = _document_border(content, input_format)
         if border is not None:
-            break
-    return position + (_emergency_border(content) if border is None else border)
+            return position + border
+        if len(content) < window:
+            return position + len(content)
+        # A JSON line is never cut; another document is, where it goes on for too long.
+        if window >= limit and input_format != "jsonl":
+            return position + _emergency_border(content, input_format)
+        window = max(limit, 2 * window)
 
 
 def _document_border(content, input_format):
@@ -96,95 +131,112 @@ def _document_border(content, input_format):
     return match.end() if match else None
 
 
-def _emergency_border(content):
+def _emergency_border(content, input_format):
     """Where to cut a document larger than a unit: a line end, else a character.
 
-    Memory stays flat whatever the file.
+    Memory stays flat whatever the file, but for a JSON line, which has no place to cut.
     """
     newline = content.find(b"\n")
     if newline >= 0:
         return newline + 1
+    if input_format == "jsonl":
+        return len(content)
     at = 0
     while at < len(content) and content[at] & 0xC0 == 0x80:
         at += 1
     return at
 
 
-def read_unit(unit):
-    """The bytes of a unit as they lie in the file."""
-    with files.open_file(unit.path, "rb") as f:
-        f.seek(unit.start)
-        return f.read(unit.end - unit.start)
+def read_range(part):
+    """The bytes of a Range as they lie in the file."""
+    with files.open_file(part.path, "rb") as f:
+        f.seek(part.start)
+        return f.read(part.end - part.start)
 
 
-def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, content=None, lines_before=None):
-    """The text bytes of a unit in blocks cut at document borders; several only for gz files.
+def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
+    """The text of a unit in blocks cut at document borders; several only for gz files.
 
     Args:
       unit: Unit.
       input_format: one of FORMATS.
       block_bytes: int, nominal size of a block.
-      content: bytes of the unit where the caller has read them (remote files).
-      lines_before: lines of the file before the unit, where the caller knows them.
+      contents: bytes of each range where the caller has read them (remote files).
 
     Yields:
-      (bytes, function that gives the number of lines of the file before this block).
+      (list of Source, share of the unit that is read with it, from 0 to 1).
 
     Raises:
-      UserError: the file cannot be read, or its gzip stream is damaged.
+      UserError: a file cannot be read, or its gzip stream is damaged.
     """
+    path = unit.ranges[0].path
+    contents = contents or [None] * len(unit.ranges)
     try:
-        if unit.path.endswith(".gz"):
-            source = unit.path if content is None else io.BytesIO(content)
-            with gzip.open(source, "rb") as f:
-                yield from _stream_blocks(f, input_format, block_bytes)
+        if path.endswith(".gz"):
+            yield from _gz_blocks(path, contents[0], input_format, block_bytes)
             return
-        if content is None:
-            content = read_unit(unit)
-        if not unit.start and content.startswith(_BOM):
-            content = content[len(_BOM) :]
-        yield content, lambda: _lines_before(unit) if lines_before is None else lines_before
+        sources = []
+        for part, content in zip(unit.ranges, contents):
+            path = part.path
+            content = read_range(part) if content is None else content
+            if not part.start and content.startswith(_BOM):
+                content = content[len(_BOM) :]
+            sources.append(Source(content, path, lambda part=part: _lines_before(part)))
+        yield sources, 1.0
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError("{} is not a whole gzip file: {}".format(unit.path, error)) from None
-    except OSError as error:
-        raise UserError("cannot read {}: {}".format(unit.path, error.strerror or error)) from None
+        raise UserError("{} is not a whole gzip file: {}".format(path, error)) from None
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def _stream_blocks(f, input_format, block_bytes):
+def _gz_blocks(path, content, input_format, block_bytes):
+    stored = files.size(path) if content is None else len(content)
     buffer, lines, ended = b"", 0, False
-    while not ended:
-        buffer += f.read(2 * block_bytes - len(buffer))
-        ended = len(buffer) < 2 * block_bytes
-        if not lines and buffer.startswith(_BOM):
-            buffer = buffer[len(_BOM) :]
-        cut = len(buffer)
-        if not ended:
-            rest = buffer[block_bytes:]
-            border = _document_border(rest, input_format)
-            cut = block_bytes + (_emergency_border(rest) if border is None else border)
-        block, buffer = buffer[:cut], buffer[cut:]
-        if block:
-            yield block, lambda lines=lines: lines
-        lines += block.count(b"\n")
+    with open(path, "rb") if content is None else io.BytesIO(content) as raw:
+        f = gzip.GzipFile(fileobj=raw)
+        while not ended:
+            buffer += f.read(2 * block_bytes - len(buffer))
+            ended = len(buffer) < 2 * block_bytes
+            if not lines and buffer.startswith(_BOM):
+                buffer = buffer[len(_BOM) :]
+            cut = len(buffer)
+            if not ended:
+                cut, buffer = _cut_stream(f, buffer, block_bytes, input_format)
+            block, buffer = buffer[:cut], buffer[cut:]
+            if block:
+                yield [Source(block, path, lambda lines=lines: lines)], raw.tell() / stored
+            lines += block.count(b"\n")
 
 
-def _lines_before(unit):
+def _cut_stream(f, buffer, block_bytes, input_format):
+    """(where to cut, the buffer); reads on where a JSON line does not end in the buffer."""
+    border = _document_border(buffer[block_bytes:], input_format)
+    while border is None and input_format == "jsonl":
+        more = f.read(block_bytes)
+        if not more:
+            break
+        buffer += more
+        border = _document_border(buffer[block_bytes:], input_format)
+    if border is None:
+        border = _emergency_border(buffer[block_bytes:], input_format)
+    return block_bytes + border, buffer
+
+
+def _lines_before(part):
     lines, at = 0, 0
-    with files.open_file(unit.path, "rb") as f:
-        while at < unit.start:
-            block = f.read(min(_WINDOW, unit.start - at))
+    with files.open_file(part.path, "rb") as f:
+        while at < part.start:
+            block = f.read(min(_WINDOW, part.start - at))
             lines += block.count(b"\n")
             at += len(block)
     return lines
 
 
-def read_documents(block, lines_before, path, options):
+def read_documents(sources, options):
     """Decodes a block and finds its documents and sentences.
 
     Args:
-      block: bytes, UTF-8.
-      lines_before: function that gives the number of lines before the block, for messages.
-      path: file name, for messages.
+      sources: list of Source; where one ends, a document ends.
       options: an object with input_format, text_fields (list of str), normalize_quotes (bool) and
         max_sentence_chars (int).
 
@@ -194,10 +246,7 @@ def read_documents(block, lines_before, path, options):
     Raises:
       UserError: not UTF-8, or a line that is no JSON object with the fields (file and line).
     """
-    text = _decode(block, lines_before, path)
-    if options.input_format == "jsonl":
-        text = _text_of_json_lines(text, lines_before, path, options.text_fields)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "\n\n".join(_text_of(source, options) for source in sources)
     if options.input_format in ("raw", "jsonl"):
         starts, ends = sentences.split_sentences(text, options.max_sentence_chars)
     else:
@@ -207,38 +256,51 @@ def read_documents(block, lines_before, path, options):
     return Documents(text, starts, ends, _document_borders(text, starts, ends))
 
 
-def _decode(block, lines_before, path):
+def _text_of(source, options):
+    text = _decode(source)
+    if options.input_format == "jsonl":
+        return _text_of_json_lines(text, source, options.text_fields)
+    return re.sub(r"\r+\n?", "\n", text) if "\r" in text else text
+
+
+def _decode(source):
     try:
-        return block.decode("utf-8")
+        return source.content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = lines_before() + block.count(b"\n", 0, error.start) + 1
+        lines = source.content.count(b"\n", 0, error.start)
         raise UserError(
             "{} line {} is not UTF-8 (byte 0x{:02x}); convert the file, for instance with "
-            "iconv -f GB18030 -t UTF-8".format(path, line, block[error.start])
+            "iconv -f GB18030 -t UTF-8".format(
+                source.path, source.lines_before() + lines + 1, source.content[error.start]
+            )
         ) from None
 
 
-def _text_of_json_lines(text, lines_before, path, text_fields):
+def _text_of_json_lines(text, source, text_fields):
     """JSON lines as raw text: the fields are paragraphs, a blank line between objects."""
+
+    def where(number):
+        return "{} line {}".format(source.path, source.lines_before() + number + 1)
+
     documents = []
     for number, line in enumerate(text.split("\n")):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "nested too deeply")
-            where = "{} line {}".format(path, lines_before() + number + 1)
-            raise UserError("{} is not JSON: {}".format(where, reason)) from None
+        except ValueError as error:
+            reason = getattr(error, "msg", error)
+            raise UserError("{} is not JSON: {}".format(where(number), reason)) from None
+        except RecursionError:
+            raise UserError("{} is not JSON: nested too deeply".format(where(number))) from None
         fields = [_json_field(record, name) for name in text_fields]
         if None in fields:
-            where = "{} line {}".format(path, lines_before() + number + 1)
             name = text_fields[fields.index(None)]
-            raise UserError("{} has no text field {!r} (--text_fields)".format(where, name))
-        body = re.sub(r"\s*\n\s*", "\n", "\n".join(fields).strip())
+            raise UserError("{} has no text field {!r} (--text_fields)".format(where(number), name))
         # JSON can spell halves of a surrogate pair, which no text holds.
-        body = re.sub("[\ud800-\udfff]", "\ufffd", body)
-        documents.append(body)
+        body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
+        lines = (part.strip() for part in re.split("[\r\n]+", body))
+        documents.append("\n".join(part for part in lines if part))
     return "\n\n".join(documents)
 
 

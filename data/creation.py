@@ -11,6 +11,7 @@ import google_crc32c
 import numpy as np
 
 from data import alignment, corpus, instances, masking, records, segmentation, tfrecord
+from data.display import bracketed
 from data.recipes import get_recipe
 from data.sentences import DEFAULT_MAX_CHARS
 from data.statistics import EXAMPLES, new_statistics, top_counts
@@ -55,8 +56,13 @@ class CreationSettings:
                     self.input_format, ", ".join(corpus.FORMATS)
                 )
             )
-        if self.input_format == "presegmented" and self.segmenter == "ltp":
-            raise UserError("--input_format=presegmented has its words: leave --segmenter=ltp out")
+        segmented = self.input_format == "presegmented"
+        if self.user_dict and (segmented or self.masking_spec().unit == "wordpiece"):
+            raise UserError(
+                "--user_dict has no use with {}: leave it out".format(
+                    "--input_format=presegmented" if segmented else "--masking_unit=wordpiece"
+                )
+            )
         segmentation.check(self.segmenter, self.ltp_model, self.user_dict)
         if not 8 <= self.max_seq_length <= 65536:
             raise UserError(
@@ -123,7 +129,7 @@ class UnitProcessor:
             self.settings.segmenter, self.settings.ltp_model, self.settings.user_dict
         )
 
-    def run(self, unit, target, progress, content=None, lines_before=None):
+    def run(self, unit, target, progress, contents=None):
         """Writes the records of a unit to `target` and what it returns to `target`.json.
 
         Both appear under their names only when they are complete, the JSON last.
@@ -132,7 +138,7 @@ class UnitProcessor:
           unit: corpus.Unit.
           target: local path.
           progress: called with the share of the unit done, from 0 to 1, rising.
-          content, lines_before: the unit's bytes and the lines before them, of a remote file.
+          contents: the bytes of the unit's ranges where they are remote.
 
         Returns:
           {"bytes": size, "crc32c": checksum in hexadecimal, "statistics": see statistics.py}.
@@ -142,16 +148,16 @@ class UnitProcessor:
         """
         statistics = new_statistics()
         temporary = target + ".tmp"
-        blocks = corpus.unit_blocks(
-            unit, self.settings.input_format, content=content, lines_before=lines_before
-        )
+        blocks = corpus.unit_blocks(unit, self.settings.input_format, contents=contents)
         try:
             with open(temporary, "wb") as f:
-                out = _CheckedFile(f)
-                for number, (block, lines) in enumerate(blocks):
-                    text = corpus.read_documents(block, lines, unit.path, self.settings)
+                out, done = _CheckedFile(f), 0.0
+                for number, (sources, read) in enumerate(blocks):
+                    text = corpus.read_documents(sources, self.settings)
                     place = "{}/{}/{}".format(self.settings.random_seed, unit.index, number)
-                    self._write_block(out, text, place, statistics, progress)
+                    part = _part_of(progress, done, read)
+                    self._write_block(out, text, place, statistics, part)
+                    done = read
             result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
             os.replace(temporary, target)
             with open(temporary, "w", encoding="utf-8") as f:
@@ -214,6 +220,8 @@ class UnitProcessor:
             pieces.ids, groups.starts, np.append(first[full], len(pieces.ids)), documents
         )
         statistics["documents"] += len(documents) - 1
+        statistics["blocks"] += 1
+        statistics["one_document_blocks"] += len(documents) == 2
         statistics["sentences"] += int(full.sum())
         statistics["characters"] += len(text.text)
         statistics["pieces"] += len(pieces.ids)
@@ -242,7 +250,7 @@ class UnitProcessor:
             name = str(i + 1)
             statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
-            statistics["examples"].append(bracketed(batch, masked, row, self.vocabulary.tokens))
+            statistics["examples"].append(_example(batch, masked, row, self.vocabulary.tokens))
 
 
 class _CheckedFile:
@@ -262,6 +270,11 @@ class _CheckedFile:
         return self._crc.hexdigest().decode("ascii")
 
 
+def _part_of(progress, begin, end):
+    """A progress function whose 0 to 1 is `begin` to `end` of another."""
+    return lambda share: progress(begin + (end - begin) * share)
+
+
 def _features(batch, masked):
     column = np.arange(batch.ids.shape[1])[None, :]
     return {
@@ -279,25 +292,12 @@ def _seed(place):
     return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")
 
 
-def bracketed(batch, masked, row, tokens):
-    """One row for people: words of several pieces in brackets, masked pieces as new<-old."""
-    labels = {
-        int(position): int(label)
-        for position, label, weight in zip(
-            masked.positions[row], masked.labels[row], masked.weights[row]
-        )
-        if weight
-    }
-    shown, word, last_group = [], [], None
-    for column in range(int(batch.lengths[row])):
-        piece = tokens[int(masked.ids[row, column])]
-        if column in labels:
-            piece = "{}<-{}".format(piece, tokens[labels[column]])
-        group = int(batch.group_ids[row, column])
-        if word and (group != last_group or group < 0):
-            shown.append(word)
-            word = []
-        word.append(piece)
-        last_group = group
-    shown.append(word)
-    return " ".join("(" + " ".join(w) + ")" if len(w) > 1 else w[0] for w in shown)
+def _example(batch, masked, row, tokens):
+    """Row `row` of a batch for people."""
+    length = int(batch.lengths[row])
+    groups = batch.group_ids[row, :length]
+    starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] < 0))
+    original = np.full(length, -1)
+    real = masked.weights[row] > 0
+    original[masked.positions[row, real]] = masked.labels[row, real]
+    return bracketed(masked.ids[row, :length], original, starts, tokens)

@@ -7,6 +7,7 @@ creation: workers get bytes and write local files.
 import glob
 import os
 import shutil
+import sys
 
 from errors import UserError
 
@@ -21,6 +22,19 @@ def _gfile():
     except ImportError:
         raise UserError("remote paths (gs://...) need TensorFlow, which is not installed") from None
     return tf.io.gfile
+
+
+def failures():
+    """The exceptions that file operations raise: `except files.failures() as error`."""
+    if "tensorflow" in sys.modules:
+        return (OSError, sys.modules["tensorflow"].errors.OpError)
+    return (OSError,)
+
+
+def reason(error):
+    """What went wrong, of one of `failures()`, in a few words."""
+    text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+    return text.split("\n")[0]
 
 
 def open_file(path, mode):
@@ -71,9 +85,12 @@ def make_directories(path):
     _gfile().makedirs(path) if is_remote(path) else os.makedirs(path, exist_ok=True)
 
 
-def listing(pattern):
-    """Names that match one glob, sorted."""
-    return sorted(_gfile().glob(pattern) if is_remote(pattern) else glob.glob(pattern))
+def names_in(directory):
+    """Names in a directory, sorted; none where it does not exist."""
+    if not exists(directory or "."):
+        return []
+    names = _gfile().listdir(directory) if is_remote(directory) else os.listdir(directory or ".")
+    return sorted(name.rstrip("/") for name in names)
 
 
 def matching(patterns, flag):
@@ -86,34 +103,47 @@ def matching(patterns, flag):
       flag: name of the flag, for messages.
 
     Raises:
-      UserError: a pattern matches nothing, or a directory is named.
+      UserError: a pattern matches nothing, a directory is named, or a file system fails.
     """
-    found = []
+    found = {}
     for pattern in [p.strip() for p in patterns.split(",") if p.strip()]:
-        if any(c in pattern for c in "*?["):
-            names = [n for n in listing(pattern) if os.path.basename(n)[0] not in "_."]
-            names = [n for n in names if not is_directory(n)]
-        else:
-            names = [pattern] if exists(pattern) else []
+        try:
+            names = _matches(pattern, flag)
+        except failures() as error:
+            raise UserError(
+                "cannot look for {} ({}): {}".format(pattern, flag, reason(error))
+            ) from None
         if not names:
             raise UserError("no file matches {} ({})".format(pattern, flag))
-        for name in names:
-            if is_directory(name):
-                raise UserError(
-                    "{} is a directory; name its files, for instance {} ({})".format(
-                        name, os.path.join(name, "*"), flag
-                    )
-                )
-            if name not in found:
-                found.append(name)
+        found.update(dict.fromkeys(names))
     if not found:
         raise UserError("{} names no file".format(flag))
-    return found
+    return list(found)
+
+
+def _matches(pattern, flag):
+    if exists(pattern):  # first of all: a name may hold brackets
+        if is_directory(pattern):
+            raise UserError(
+                "{} is a directory; name its files, for instance {} ({})".format(
+                    pattern, os.path.join(pattern, "*"), flag
+                )
+            )
+        return [pattern]
+    if not any(c in pattern for c in "*?["):
+        return []
+    names = _gfile().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
+    visible = (n for n in sorted(names) if not os.path.basename(n).startswith(("_", ".")))
+    return [n for n in visible if not is_directory(n)]
 
 
 def write_atomically(path, text):
     """Writes a small text file under a temporary name and renames it."""
     temporary = path + ".tmp"
-    with open_file(temporary, "w") as f:
-        f.write(text)
-    rename(temporary, path)
+    try:
+        with open_file(temporary, "w") as f:
+            f.write(text)
+        rename(temporary, path)
+    except failures():
+        remove_if_there(temporary)
+        raise

@@ -4,16 +4,26 @@ python -m data.inspect --input_file='records/train.tfrecord*' --vocab_file=vocab
 """
 
 import collections
+import itertools
 import sys
 
 import numpy as np
 
 from data import files, manifest, segmentation, tfrecord
+from data.display import bracketed
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
 from errors import UserError, one_line
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40
+
+_NEEDED = (
+    "input_ids",
+    "input_mask",
+    "masked_lm_positions",
+    "masked_lm_ids",
+    "masked_lm_weights",
+)
 
 # One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
 # positions: int [masked].
@@ -35,7 +45,7 @@ def read_rows(path, vocab_size):
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
         features = example.features.feature
-        missing = [n for n in ("input_ids", "input_mask", "masked_lm_ids") if n not in features]
+        missing = [name for name in _NEEDED if name not in features]
         if missing:
             raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
         ids = np.array(features["input_ids"].int64_list.value)
@@ -62,16 +72,9 @@ def show_row(row, tokens, segmenter):
     the piece before them.
     """
     pieces = [tokens[i] for i in row.original[: row.length]]
-    starts = _word_starts(pieces, segmenter)
-    masked = set(row.positions.tolist())
-    shown, word = [], []
-    for i, piece in enumerate(pieces):
-        if starts[i] and word:
-            shown.append(word)
-            word = []
-        word.append("{}<-{}".format(tokens[row.ids[i]], piece) if i in masked else piece)
-    shown.append(word)
-    return " ".join("(" + " ".join(w) + ")" if len(w) > 1 else w[0] for w in shown)
+    original = np.full(row.length, -1)
+    original[row.positions] = row.original[row.positions]
+    return bracketed(row.ids[: row.length], original, _word_starts(pieces, segmenter), tokens)
 
 
 def _word_starts(pieces, segmenter):
@@ -167,8 +170,34 @@ def _define_flags(flags):
     flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
 
 
+def _description(shards, vocabulary):
+    """The manifest of the shards, None without one.
+
+    Raises:
+      UserError: the records were made with another vocabulary.
+    """
+    manifests = manifest.find_manifests(shards)
+    for path, found in manifests.items():
+        if found["vocab_sha256"] != vocabulary.sha256:
+            raise UserError(
+                "{} is not the vocabulary of these records: it has {} tokens, {} says {}".format(
+                    vocabulary.path, len(vocabulary), path, found["vocab_size"]
+                )
+            )
+    return next(iter(manifests.values()), None)
+
+
+def _shown(rows, count, vocabulary, segmenter):
+    """Passes rows on and prints the first ones."""
+    for number, row in enumerate(rows):
+        if number < count:
+            print(show_row(row, vocabulary.tokens, segmenter), end="\n\n")
+        yield row
+
+
 @one_line
 def main(argv):
+    del argv
     from absl import flags
 
     options = flags.FLAGS
@@ -177,26 +206,11 @@ def main(argv):
             raise UserError("--{} is required".format(name))
     vocabulary = Vocabulary(options.vocab_file)
     shards = files.matching(options.input_file, "--input_file")
-    manifests = manifest.find_manifests(shards)
-    description = next(iter(manifests.values()), None)
-    if description and description["vocab_sha256"] != vocabulary.sha256:
-        raise UserError(
-            "{} is not the vocabulary of these records ({} tokens, the manifest says {})".format(
-                options.vocab_file, len(vocabulary), description["vocab_size"]
-            )
-        )
+    description = _description(shards, vocabulary)
     segmenter = _segmenter_of(description, options.segmenter, options.ltp_model)
-    rows = []
-    for shard in shards:
-        for row in read_rows(shard, len(vocabulary)):
-            if len(rows) < options.rows:
-                print(show_row(row, vocabulary.tokens, segmenter), end="\n\n")
-            rows.append(row)
-            if len(rows) == options.max_records:
-                break
-        if len(rows) == options.max_records:
-            break
-    print("\n".join(summarize(rows, vocabulary)))
+    rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
+    rows = itertools.islice(rows, options.max_records or None)
+    print("\n".join(summarize(_shown(rows, options.rows, vocabulary, segmenter), vocabulary)))
     if description:
         top = list(description["unknown_top"].items())[:20]
         print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))

@@ -5,6 +5,7 @@ further dupes cost a few integers, and static records, dynamic records and every
 derive from the same Instances.
 """
 
+import bisect
 import collections
 import random
 
@@ -89,8 +90,6 @@ def _random_sentence(documents, document, rng):
 
 
 def _document_of(documents, sentence):
-    import bisect
-
     return bisect.bisect_right(documents, sentence) - 1
 
 

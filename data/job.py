@@ -5,7 +5,10 @@ then a shard, then the manifest. What is complete and made from the same input w
 settings is kept when the program is started again.
 """
 
+import bisect
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -19,6 +22,7 @@ from data.statistics import add_statistics, new_statistics, top_counts
 from errors import UserError
 
 _LISTED_UNKNOWN = 100
+_LISTED_INPUTS = 100
 
 
 class Job:
@@ -35,55 +39,127 @@ class Job:
         self._done = set()  # indices of units
 
     def finished_manifest(self):
-        """The manifest of an earlier run of the same job whose shards are all there, or None."""
+        """The manifest of an earlier run of the same job whose shards are all there, or None.
+
+        Raises:
+          UserError: shards of an earlier, other run would be read together with the new ones.
+        """
         if not files.exists(self.manifest_path):
             return None
         found = manifest.read_manifest(self.manifest_path)
+        directory = os.path.dirname(self.outputs[0])
+        named = {os.path.basename(name) for name in self.outputs}
+        left = [os.path.join(directory, n) for n in found["shards"] if n not in named]
+        left = [name for name in left if files.exists(name)]
+        if left:
+            raise UserError(
+                "{} is of an earlier run with other shards and would be read together with the new "
+                "ones; remove it, or choose another --output_file".format(left[0])
+            )
         whole = found.get("fingerprint") == self.fingerprint and all(
-            files.exists(name) and files.size(name) == found["shards"][base]["bytes"]
-            for name, base in ((n, os.path.basename(n)) for n in self.outputs)
+            files.exists(name)
+            and files.size(name) == found["shards"][os.path.basename(name)]["bytes"]
+            for name in self.outputs
         )
         return found if whole else None
 
+    @contextlib.contextmanager
     def begin(self, say):
-        """Makes the folder of parts, or takes over what an earlier run of the same job left."""
-        mark = os.path.join(self.state, "fingerprint")
-        try:
-            if files.exists(mark):
-                with files.open_file(mark, "r") as f:
-                    same = f.read() == self.fingerprint
-                if not same:
-                    say("{} is from another input or other flags: discarded".format(self.state))
-                    files.remove_tree(self.state)
-            files.make_directories(self.state)
-            files.write_atomically(mark, self.fingerprint)
-            files.remove_if_there(self.manifest_path)  # it must not describe other shards
-        except Exception as error:
-            if isinstance(error, UserError):
-                raise
-            raise cannot_write(self.outputs[0], error) from None
-        if files.is_remote(self.state):
-            self.parts = tempfile.mkdtemp(prefix="quanci-")
-        self._shards = [self._make_shard(i, name) for i, name in enumerate(self.outputs)]
-        self._take_over(say)
+        """Makes the folder of parts, or takes over what an earlier run of the same job left.
 
-    def _make_shard(self, number, name):
-        record = os.path.join(self.state, "shard-{:05d}.json".format(number))
-        units = self.units[number :: len(self.outputs)]
-        return Shard(name, record, [self.part(unit) for unit in units])
+        On leaving, the folder stays only where something in it is of use to another try.
+
+        Raises:
+          UserError: the folder cannot be made, or another process works in it.
+        """
+        try:
+            lock = self._claim(say)
+        except files.failures() as error:
+            raise cannot_write(self.outputs[0], error) from None
+        try:
+            if files.is_remote(self.state):
+                self.parts = tempfile.mkdtemp(prefix="quanci-")
+            self._shards = self._make_shards()
+            self._take_over(say)
+            yield
+        finally:
+            if self.parts != self.state:
+                files.remove_tree(self.parts)
+            if not any(name.endswith(".json") for name in files.names_in(self.state)):
+                files.remove_tree(self.state)
+            if lock:
+                lock.close()
+
+    def _claim(self, say):
+        """Locks the folder and empties it of what is another job's; returns the lock's file."""
+        files.make_directories(self.state)
+        lock = None
+        if not files.is_remote(self.state):
+            lock = open(os.path.join(self.state, "lock"), "w")  # noqa: SIM115, held until the end
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    "another process is making {} (it holds {}); wait for it or stop it".format(
+                        self.outputs[0], lock.name
+                    )
+                ) from None
+        mark = os.path.join(self.state, "fingerprint")
+        if not self._marked_as_ours(mark):
+            others = [n for n in files.names_in(self.state) if n not in ("lock", "fingerprint")]
+            if others:
+                say("{} is from another input or other flags: discarded".format(self.state))
+            for name in others:
+                files.remove_if_there(os.path.join(self.state, name))
+        files.write_atomically(mark, self.fingerprint)
+        return lock
+
+    def _marked_as_ours(self, mark):
+        if not files.exists(mark):
+            return False
+        with files.open_file(mark, "r") as f:
+            return f.read() == self.fingerprint
+
+    def _make_shards(self):
+        """Shards of neighbouring units, so that they are complete one after the other."""
+        count, shards = len(self.outputs), []
+        borders = [i * len(self.units) // count for i in range(count + 1)]
+        for i, name in enumerate(self.outputs):
+            stem = os.path.join(self.state, "shard-{:05d}".format(i))
+            units = self.units[borders[i] : borders[i + 1]]
+            paths = [self.part(unit) for unit in units]
+            shards.append(Shard(name, stem, borders[i], paths, self._forget_manifest))
+        return shards
+
+    def _forget_manifest(self):
+        # Not before the first shard is replaced: until then it tells the truth.
+        files.remove_if_there(self.manifest_path)
+
+    def _shard_of(self, unit):
+        first_units = [shard.first_unit for shard in self._shards]
+        return bisect.bisect_right(first_units, unit.index) - 1
 
     def _take_over(self, say):
         complete = [shard.is_complete() for shard in self._shards]
         parts = 0
         for unit in self.units:
-            if complete[unit.index % len(complete)]:
+            result = self._finished_part(unit)
+            if complete[self._shard_of(unit)]:
                 self._done.add(unit.index)
-            elif os.path.exists(self.part(unit) + ".json"):
-                with open(self.part(unit) + ".json", encoding="utf-8") as f:
-                    self.unit_done(unit, json.load(f))
+            elif result:
+                self.unit_done(unit, result)
                 parts += 1
         if parts or any(complete):
             say("kept from an earlier run: {} shards, {} parts".format(sum(complete), parts))
+
+    def _finished_part(self, unit):
+        path = self.part(unit)
+        try:
+            with open(path + ".json", encoding="utf-8") as f:
+                result = json.load(f)
+            return result if os.path.getsize(path) == result["bytes"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # not there, or cut off by a crash: made again
 
     def part(self, unit):
         """Path of a unit's part; what UnitProcessor.run returned lies beside it, with .json."""
@@ -100,7 +176,7 @@ class Job:
           UserError: its shard cannot be written.
         """
         self._done.add(unit.index)
-        self._shards[unit.index % len(self._shards)].add(unit.index // len(self._shards), result)
+        self._shards[self._shard_of(unit)].add(unit.index, result)
 
     def finish(self, input_files):
         """Writes the manifest and removes the folder of parts.
@@ -119,23 +195,16 @@ class Job:
             for shard in self._shards:
                 shard.remove()
             raise UserError("no text to make records from in {}".format(", ".join(input_files)))
-        result = _manifest(self, shards, total)
-        manifest.write_manifest(self.manifest_path, result)
-        self.discard()
+        result = _manifest(self, input_files, shards, total)
+        try:
+            manifest.write_manifest(self.manifest_path, result)
+            files.remove_tree(self.state)
+        except files.failures() as error:
+            raise cannot_write(self.manifest_path, error) from None
         return result
 
-    def discard_unless_useful(self):
-        """Removes the folder of parts where no part or shard is complete."""
-        if not files.listing(os.path.join(self.state, "*.json")):
-            self.discard()
 
-    def discard(self):
-        files.remove_tree(self.state)
-        if self.parts != self.state:
-            files.remove_tree(self.parts)
-
-
-def _manifest(job, shards, total):
+def _manifest(job, input_files, shards, total):
     recipe = get_recipe(job.settings.objective)
     runs = max(1, sum(total["ngrams"].values()))
     return {
@@ -161,6 +230,12 @@ def _manifest(job, shards, total):
         "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
         "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
         "examples": total["examples"],
+        "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        "input": {
+            "files": len(input_files),
+            "bytes": sum(unit.size for unit in job.units),
+            "first": list(input_files[:_LISTED_INPUTS]),
+        },
         "shards": shards,
         "flags": dataclasses.asdict(job.settings),
         "fingerprint": job.fingerprint,
@@ -169,33 +244,37 @@ def _manifest(job, shards, total):
 
 def _fingerprint(settings, vocabulary, units, output_names):
     """sha256 over all that decides the records: settings, files, cut, versions of libraries."""
-    paths = {u.path for u in units}
-    inputs = {path: (files.size(path), files.modified(path)) for path in paths}
     libraries = ["numpy", "tokenizers"]
-    if settings.segmenter != "none":
-        libraries.append(settings.segmenter)
-    side_files = [f for f in (settings.user_dict, _model_config(settings)) if f]
+    libraries += [] if settings.segmenter == "none" else [settings.segmenter]
+    libraries += ["ltp-core", "ltp-extension", "torch"] if settings.segmenter == "ltp" else []
+    paths = {part.path for unit in units for part in unit.ranges} | _model_files(settings)
+    try:
+        side_files = {path: (files.size(path), files.modified(path)) for path in sorted(paths)}
+        user_dict = _sha256(settings.user_dict) if settings.user_dict else None
+    except files.failures() as error:
+        raise UserError("cannot read the input: {}".format(files.reason(error))) from None
     content = {
         "format": manifest.FORMAT_VERSION,
         "settings": dataclasses.asdict(settings),
         "vocabulary": vocabulary.sha256,
-        "inputs": inputs,
-        "units": [(u.start, u.end) for u in units],
+        "user_dict": user_dict,
+        "files": side_files,
+        "units": [unit.ranges for unit in units],
         "shards": [os.path.basename(name) for name in output_names],
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
-        "side_files": {f: _sha256(f) for f in side_files},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _model_config(settings):
-    path = os.path.join(os.path.expanduser(settings.ltp_model or ""), "config.json")
-    return path if settings.segmenter == "ltp" and os.path.isfile(path) else None
+def _model_files(settings):
+    """Files of a local LTP model."""
+    directory = os.path.expanduser(settings.ltp_model or "")
+    if settings.segmenter != "ltp" or not os.path.isdir(directory):
+        return set()
+    names = (os.path.join(directory, name) for name in os.listdir(directory))
+    return {name for name in names if os.path.isfile(name)}
 
 
 def _sha256(path):
-    try:
-        with open(path, "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
-    except OSError as error:
-        raise UserError("cannot read {}: {}".format(path, error.strerror)) from None
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()

@@ -37,8 +37,9 @@ def find_manifests(record_files):
     names = {os.path.normpath(f) for f in record_files}
     found = {}
     for directory in sorted({os.path.dirname(f) for f in record_files}):
-        pattern = os.path.join(directory, "_*.manifest.json")
-        for path in sorted(files.listing(pattern)):
+        candidates = files.names_in(directory)
+        for name in (n for n in candidates if n.startswith("_") and n.endswith(".manifest.json")):
+            path = os.path.join(directory, name)
             manifest = read_manifest(path)
             shards = {os.path.normpath(os.path.join(directory, s)) for s in manifest["shards"]}
             if names & shards:
@@ -55,8 +56,10 @@ def read_manifest(path):
     try:
         with files.open_file(path, "r") as f:
             manifest = json.load(f)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise UserError("manifest {} cannot be read: {}".format(path, error)) from None
+    except files.failures() as error:
+        raise UserError("manifest {}: {}".format(path, files.reason(error))) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("shards"), dict):
         raise UserError("{} is no manifest of Quanci records: it lists no shards".format(path))
     return manifest

@@ -50,7 +50,7 @@ class MaskingSpec(
                 "--max_predictions_per_seq must be 1 or more, found {}".format(max_predictions)
             )
         for name, probs in (("--ngram_probs", ngram_probs), ("replacement", replacement)):
-            if not probs or min(probs) < 0 or abs(sum(probs) - 1.0) > 1e-6:
+            if not probs or min(probs) < 0 or not abs(sum(probs) - 1.0) <= 1e-6:
                 raise UserError(
                     "{} must be probabilities that add up to 1, found {}".format(
                         name, ",".join(str(p) for p in probs)

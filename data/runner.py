@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 
@@ -15,9 +17,11 @@ from data.job import Job
 from data.tokenization import Vocabulary
 from errors import UserError
 
+_UNITS_PER_SHARD = 4
+_LEAST_UNIT_BYTES = 4096  # a unit of one document has no other for a random second sentence
 _POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.2
-_BROKEN_POOLS = 3  # a worker killed three times over is no accident
+_BROKEN_POOLS = 3  # workers killed so often in one run are no accident
 
 
 def create(settings, input_files, output_names, num_workers=1, say=print):
@@ -38,35 +42,40 @@ def create(settings, input_files, output_names, num_workers=1, say=print):
     """
     settings.check()
     vocabulary = Vocabulary(settings.vocab_file)
-    unit_bytes = corpus.UNIT_BYTES
-    if len(output_names) > 1:
-        total = sum(files.size(path) for path in input_files)
-        unit_bytes = max(1, min(unit_bytes, -(-total // len(output_names))))
-    units = corpus.plan_units(input_files, settings.input_format, unit_bytes)
+    units = corpus.plan_units(
+        input_files, settings.input_format, _unit_bytes(input_files, len(output_names))
+    )
     if len(units) < len(output_names):
         raise UserError(
-            "the input has only {} parts at document borders, too few for {} shards; "
-            "ask for fewer (--num_shards)".format(len(units), len(output_names))
+            "the input can be cut into {} parts only, too few for {} shards; ask for fewer "
+            "(--num_shards)".format(len(units), len(output_names))
         )
     job = Job(settings, vocabulary, units, output_names)
     finished = job.finished_manifest()
     if finished:
         say("{} is complete and made from the same input: kept".format(output_names[0]))
         return finished
-    job.begin(say)
-    try:
+    with job.begin(say):
         _run_units(job, num_workers, say)
         return job.finish(input_files)
-    except UserError:
-        job.discard_unless_useful()
-        raise
+
+
+def _unit_bytes(input_files, shards):
+    """Nominal size of a unit: several units a shard, so that shards are of about one size."""
+    if shards == 1:
+        return corpus.UNIT_BYTES
+    try:
+        total = sum(files.size(path) for path in input_files)
+    except files.failures() as error:
+        raise UserError("cannot read the input: {}".format(files.reason(error))) from None
+    return min(corpus.UNIT_BYTES, max(_LEAST_UNIT_BYTES, total // (_UNITS_PER_SHARD * shards)))
 
 
 def _run_units(job, num_workers, say):
     units = job.missing()
     if not units:
         return
-    total = sum(unit.end - unit.start for unit in units)
+    total = sum(unit.size for unit in units)
     with tqdm(total=total, unit="B", unit_scale=True, desc="records", **_bar_style()) as bar:
         if num_workers == 1:
             _run_here(job, units, bar)
@@ -82,10 +91,9 @@ def _bar_style():
 
 def _run_here(job, units, bar):
     processor = UnitProcessor(job.settings)
-    lines = _RemoteLines()
     for unit in units:
         progress = _UnitProgress(unit, bar.update)
-        job.unit_done(unit, processor.run(unit, job.part(unit), progress, *lines.read(unit)))
+        job.unit_done(unit, processor.run(unit, job.part(unit), progress, _remote_contents(unit)))
         progress(1.0)
 
 
@@ -93,7 +101,7 @@ class _UnitProgress:
     """Turns shares of a unit into rising counts of bytes, not more often than is worth it."""
 
     def __init__(self, unit, advance):
-        self._bytes, self._advance = unit.end - unit.start, advance
+        self._bytes, self._advance = unit.size, advance
         self._sent, self._at = 0, 0.0
 
     def __call__(self, share):
@@ -104,20 +112,16 @@ class _UnitProgress:
             self._sent, self._at = done, now
 
 
-class _RemoteLines:
-    """Reads the bytes of remote units in the parent and counts the lines before them."""
-
-    def __init__(self):
-        self._lines = {}
-
-    def read(self, unit):
-        """(bytes, lines of the file before them) of a remote unit, (None, None) of a local one."""
-        if not files.is_remote(unit.path):
-            return None, None
-        content = corpus.read_unit(unit)
-        before = self._lines.get(unit.path, 0)
-        self._lines[unit.path] = before + content.count(b"\n")
-        return content, before
+def _remote_contents(unit):
+    """The bytes of a unit's ranges if they are remote: workers read local files alone."""
+    if not files.is_remote(unit.ranges[0].path):
+        return None
+    try:
+        return [corpus.read_range(part) for part in unit.ranges]
+    except files.failures() as error:
+        raise UserError(
+            "cannot read {}: {}".format(unit.ranges[0].path, files.reason(error))
+        ) from None
 
 
 def _run_in_processes(job, units, num_workers, bar, say):
@@ -143,23 +147,22 @@ def _run_pool(job, units, num_workers, bar):
     executor = concurrent.futures.ProcessPoolExecutor(
         min(num_workers, len(units)), context, _start_worker, (job.settings, counter)
     )
-    lines, waiting, queue = _RemoteLines(), {}, list(reversed(units))
-    bar.n = sum(u.end - u.start for u in job.units) - sum(u.end - u.start for u in units)
-    bar.total = sum(u.end - u.start for u in job.units)
-    before = bar.n
+    waiting, queue = {}, list(reversed(units))
+    before = bar.total - sum(unit.size for unit in units)
     try:
         while queue or waiting:
             while queue and len(waiting) < 2 * num_workers:
                 unit = queue.pop()
-                arguments = (unit, job.part(unit), *lines.read(unit))
-                waiting[executor.submit(_work, *arguments)] = unit
+                task = executor.submit(_work, unit, job.part(unit), _remote_contents(unit))
+                waiting[task] = unit
             done, _ = concurrent.futures.wait(
                 waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED
             )
             for future in sorted(done, key=lambda f: waiting[f].index):
                 result = future.result()
                 job.unit_done(waiting.pop(future), result)
-            bar.update(before + counter.value - bar.n)
+            # Without the lock: a worker killed while it holds it must not stop the parent.
+            bar.update(before + counter.get_obj().value - bar.n)
     except BaseException:
         # Without this the interpreter would wait for the units that are being worked on.
         executor.shutdown(wait=False, cancel_futures=True)
@@ -175,10 +178,17 @@ _WORKER = {}
 
 def _start_worker(settings, counter):
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _WORKER.update(settings=settings, counter=counter)
 
 
-def _work(unit, target, content, lines_before):
+def _leave_with_parent():
+    # A worker that outlived a killed parent would write into the folder of the next run.
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _work(unit, target, contents):
     # Built by the first task and not on start-up: an error there would only break the pool.
     if "processor" not in _WORKER:
         _WORKER["processor"] = UnitProcessor(_WORKER["settings"])
@@ -189,6 +199,6 @@ def _work(unit, target, content, lines_before):
             counter.value += count
 
     progress = _UnitProgress(unit, advance)
-    result = _WORKER["processor"].run(unit, target, progress, content, lines_before)
+    result = _WORKER["processor"].run(unit, target, progress, contents)
     progress(1.0)
     return result

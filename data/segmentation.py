@@ -6,6 +6,7 @@ by character offsets, and a sentence whose words do not join to its text is repo
 
 import contextlib
 import functools
+import importlib.util
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 
 import numpy as np
 
+from data.tokenization import code_points
 from errors import UserError
 
 SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
@@ -63,8 +65,12 @@ def check(name, ltp_model, user_dict):
         raise UserError(
             "unknown segmenter {!r} (--segmenter); known are {}".format(name, ", ".join(SEGMENTERS))
         )
+    if name != "none" and importlib.util.find_spec(name) is None:
+        raise UserError("--segmenter={0} needs the package {0}: pip install {0}".format(name))
     if name == "ltp":
         _local_ltp_directory(ltp_model)
+    elif ltp_model:
+        raise UserError("--ltp_model needs --segmenter=ltp; --segmenter is {}".format(name))
     if user_dict:
         if name == "none":
             raise UserError("--user_dict needs a segmenter; --segmenter is none")
@@ -158,8 +164,6 @@ class BlankSegmenter:
     """Presegmented text: words are parted by blanks."""
 
     def word_starts(self, text, starts, ends, progress):
-        from data.tokenization import code_points
-
         chars = code_points(text)
         blank = (chars <= 32) | (chars == 0x3000) | (chars == 0xA0)
         marks = ~blank

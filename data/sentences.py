@@ -22,7 +22,7 @@ def _flag_table():
         (CLOSERS, _CLOSER),
         (CONTINUATIONS, _CONTINUATION),
         (_ASCII_TERMINATORS, _ASCII_TERMINATOR),
-        (" \t\n\r\u3000", _BLANK),
+        ((chr(code) for code in range(0x10000) if chr(code).isspace()), _BLANK),
     ):
         table[[ord(c) for c in chars]] |= flag
     table[np.r_[ord("A") : ord("Z") + 1, ord("a") : ord("z") + 1]] |= _LETTER
@@ -38,8 +38,8 @@ def split_sentences(text, max_chars=DEFAULT_MAX_CHARS):
     A border stands behind 。！？…； and the closing quotes and brackets after them, unless a
     comma or colon goes on; behind the ASCII marks only before a blank (and `.` only after a
     letter or a closing mark: not in "1. 总则" or "3.5"); at every line end. A longer sentence than
-    `max_chars` is cut behind its last comma or blank within the limit, else at the limit, but
-    never inside a run of ASCII letters or digits that fits the limit.
+    `max_chars` is cut behind its last comma or blank in the second half of the limit, else at the
+    limit, but never inside a run of ASCII letters or digits that fits the limit.
 
     Args:
       text: str.
@@ -80,7 +80,6 @@ def _flags(chars):
 def _sentence_borders(chars):
     """bool [chars], True where a sentence ends with this character."""
     flags = _flags(chars)
-    following = np.append(chars[1:], ord("\n"))
     next_flags = np.append(flags[1:], _BLANK)
     before = np.append(0, flags[:-1])
     ascii_mark = (flags & _ASCII_TERMINATOR) > 0
@@ -100,8 +99,7 @@ def _sentence_borders(chars):
     has_terminator = seen[tail_last] - seen[tail_start] + terminator[tail_start] > 0
     border = np.zeros(len(chars), dtype=bool)
     border[tail_last[has_terminator]] = True
-    border &= (next_flags & _CONTINUATION) == 0
-    return border & (following != 0)
+    return border & ((next_flags & _CONTINUATION) == 0)
 
 
 def _strip_blanks(chars, starts, ends):

@@ -17,16 +17,21 @@ class Shard:
     What it holds in memory does not grow with the parts: their statistics are added up in order.
     """
 
-    def __init__(self, name, record_path, part_paths):
+    def __init__(self, name, stem, first_unit, part_paths, before_rename):
         """Makes the shard.
 
         Args:
           name: path of the output file, local or remote.
-          record_path: where its record (size, checksums, statistics) is kept until the manifest.
+          stem: path without ending of what is kept until the manifest is there: STEM.tmp, the
+            file itself, and STEM.json, its record (size, checksums, statistics).
+          first_unit: index of its first unit.
           part_paths: local paths of its parts, in order.
+          before_rename: called before the file of an earlier run may be replaced.
         """
-        self.name, self._record_path, self._part_paths = name, record_path, part_paths
-        self._waiting = {}  # position -> result of a unit whose turn has not come
+        self.name, self.first_unit = name, first_unit
+        self._temporary, self._record_path = stem + ".tmp", stem + ".json"
+        self._part_paths, self._before_rename = part_paths, before_rename
+        self._waiting = {}  # index -> result of a unit whose turn has not come
         self._next = 0
         self._record = {"bytes": 0, "parts": [], "statistics": new_statistics()}
 
@@ -39,27 +44,30 @@ class Shard:
         """{"bytes", "parts": [{"bytes", "crc32c"}], "statistics"} of the file, None without one."""
         if not files.exists(self._record_path):
             return None
-        with files.open_file(self._record_path, "r") as f:
-            return json.load(f)
+        try:
+            with files.open_file(self._record_path, "r") as f:
+                return json.load(f)
+        except ValueError:  # cut off by a crash
+            return None
 
-    def add(self, position, result):
-        """Takes the part at `position`, with what UnitProcessor.run returned for it.
+    def add(self, index, result):
+        """Takes the part of unit `index`, with what UnitProcessor.run returned for it.
 
         Raises:
           UserError: the file cannot be written.
         """
-        self._waiting[position] = result
+        self._waiting[index] = result
         begin = self._next
-        while self._next in self._waiting:
-            part = self._waiting.pop(self._next)
+        while self.first_unit + self._next in self._waiting:
+            part = self._waiting.pop(self.first_unit + self._next)
             self._record["bytes"] += part["bytes"]
             self._record["parts"].append({key: part[key] for key in ("bytes", "crc32c")})
             add_statistics(self._record["statistics"], part["statistics"])
             self._next += 1
         try:
             self._write(begin)
-        except Exception as error:  # the classes of remote file systems are TensorFlow's
-            files.remove_if_there(self.name + ".tmp")
+        except files.failures() as error:
+            files.remove_if_there(self._temporary)
             raise cannot_write(self.name, error) from None
 
     def _write(self, begin):
@@ -69,12 +77,13 @@ class Shard:
             if not complete:
                 return
         if self._next > begin:
-            with files.open_file(self.name + ".tmp", "ab" if begin else "wb") as out:
+            with files.open_file(self._temporary, "ab" if begin else "wb") as out:
                 for path in self._part_paths[begin : self._next]:
                     with open(path, "rb") as f:
                         shutil.copyfileobj(f, out, _COPY_BYTES)
         if complete:
-            files.rename(self.name + ".tmp", self.name)
+            self._before_rename()
+            files.rename(self._temporary, self.name)
             files.write_atomically(self._record_path, json.dumps(self._record))
             for path in self._part_paths:
                 os.remove(path + ".json")
@@ -88,5 +97,4 @@ class Shard:
 
 def cannot_write(name, error):
     """UserError for an output that cannot be written."""
-    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-    return UserError("cannot write {} (--output_file): {}".format(name, reason))
+    return UserError("cannot write {} (--output_file): {}".format(name, files.reason(error)))

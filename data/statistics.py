@@ -14,6 +14,8 @@ def new_statistics():
             "records",
             "tokens",
             "masked",
+            "blocks",
+            "one_document_blocks",
             "documents",
             "sentences",
             "characters",

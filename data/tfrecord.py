@@ -9,6 +9,7 @@ import struct
 import google_crc32c
 import numpy as np
 
+from data import files
 from errors import UserError
 
 _HEADER, _FOOTER = 12, 4
@@ -16,7 +17,11 @@ _HEADER, _FOOTER = 12, 4
 
 def masked_crc(content):
     """TFRecord's masked CRC-32C of bytes."""
-    crc = google_crc32c.value(content)
+    return _mask(google_crc32c.value(content))
+
+
+def _mask(crc):
+    """The masked form of a CRC: an int, or uint64 array of them."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -41,8 +46,7 @@ def frame(matrix):
         [value(bytes(rows[at : at + size])) for at in range(0, count * size, size)],
         dtype=np.uint64,
     )
-    crcs = ((crcs >> 15 | crcs << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    framed[:, -_FOOTER:] = crcs.astype("<u4").view(np.uint8).reshape(count, 4)
+    framed[:, -_FOOTER:] = _mask(crcs).astype("<u4").view(np.uint8).reshape(count, 4)
     return framed
 
 
@@ -53,7 +57,7 @@ def read_records(path):
       UserError: a record is cut off or does not match its checksum (file, record, byte).
     """
     try:
-        with open(path, "rb") as f:
+        with files.open_file(path, "rb") as f:
             number = 0
             while True:
                 at = f.tell()
@@ -62,8 +66,8 @@ def read_records(path):
                     return
                 yield _read_one(f, header, path, number, at)
                 number += 1
-    except OSError as error:
-        raise UserError("cannot read {}: {}".format(path, error.strerror)) from None
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
 def _read_one(f, header, path, number, at):

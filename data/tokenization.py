@@ -14,6 +14,7 @@ import unicodedata
 
 import numpy as np
 
+from data import files
 from errors import UserError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -91,8 +92,10 @@ class Vocabulary:
 
 
 def _read_vocabulary(path):
+    if files.is_remote(path):
+        raise UserError("--vocab_file must be a local file: copy {} here first".format(path))
     try:
-        with open(path, encoding="utf-8") as f:
+        with open(path, encoding="utf-8-sig") as f:
             tokens = [line.strip() for line in f]
     except FileNotFoundError:
         raise UserError("vocabulary file {} does not exist (--vocab_file)".format(path)) from None

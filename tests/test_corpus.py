@@ -78,15 +78,15 @@ def options(**changes):
 def documents_of(content, path="x.txt", **changes):
     """[[sentence, ...], ...] of bytes."""
     chosen = options(**changes)
-    found = corpus.read_documents(content, lambda: 0, path, chosen)
+    found = corpus.read_documents([corpus.Source(content, path, lambda: 0)], chosen)
     spans = list(zip(found.starts.tolist(), found.ends.tolist()))
     borders = found.documents.tolist()
     return [[found.text[s:e] for s, e in spans[a:b]] for a, b in zip(borders[:-1], borders[1:])]
 
 
 def test_text_format_is_a_sentence_a_line():
-    content = "一。二\n三\r\n\r\n四\n \t\n\n五".encode()
-    assert documents_of(content) == [["一。二", "三"], ["四"], ["五"]]
+    content = "一。二\n三\r\n\r\n四\n \t\n\n五\r\r\n五五\n\xa0\n六".encode()
+    assert documents_of(content) == [["一。二", "三"], ["四"], ["五", "五五"], ["六"]]
 
 
 def test_raw_format_splits_paragraphs():
@@ -123,7 +123,8 @@ def test_quotes_are_normalised_behind_the_split():
 )
 def test_bad_text_names_file_and_line(content, changes, message):
     with pytest.raises(UserError, match=message):
-        corpus.read_documents(content, lambda: 10, "x.txt", options(**changes))
+        source = corpus.Source(content, "x.txt", lambda: 10)
+        corpus.read_documents([source], options(**changes))
 
 
 paragraphs = st.lists(st.text("中文ab。\t ", min_size=0, max_size=20), min_size=1, max_size=40)
@@ -139,10 +140,10 @@ def test_units_tile_the_file_at_document_borders(tmp_path_factory, texts, separa
         with pytest.raises(UserError, match="is empty"):
             corpus.plan_units([str(path)], "text", unit_bytes)
         return
-    units = corpus.plan_units([str(path)], "text", unit_bytes)
-    assert [u.start for u in units] == [0] + [u.end for u in units[:-1]]
-    assert units[-1].end == len(content)
-    pieces = [corpus.read_unit(u) for u in units]
+    ranges = ranges_of(path, "text", unit_bytes, unit_bytes)
+    assert [r.start for r in ranges] == [0] + [r.end for r in ranges[:-1]]
+    assert ranges[-1].end == len(content)
+    pieces = [corpus.read_range(r) for r in ranges]
     assert b"".join(pieces) == content
     for piece in pieces:
         piece.decode("utf-8")  # never cut inside a character
@@ -154,13 +155,53 @@ def test_units_tile_the_file_at_document_borders(tmp_path_factory, texts, separa
 def test_a_document_larger_than_a_unit_is_cut_at_a_line_and_then_at_a_character(tmp_path):
     path = tmp_path / "book.txt"
     path.write_text("".join("第{}行很长很长\n".format(i) for i in range(100)), encoding="utf-8")
-    units = corpus.plan_units([str(path)], "text", 300)
-    assert len(units) > 5
-    assert all(corpus.read_unit(u).endswith(b"\n") for u in units)
+    ranges = ranges_of(path, "text", 300, 300)
+    assert len(ranges) > 5
+    assert all(corpus.read_range(r).endswith(b"\n") for r in ranges)
+    assert len(ranges_of(path, "text", 300, 10**6)) == 1  # not before it is too long
     path.write_text("长" * 2000, encoding="utf-8")
-    units = corpus.plan_units([str(path)], "text", 1000)
-    assert len(units) > 3
-    assert "".join(corpus.read_unit(u).decode("utf-8") for u in units) == "长" * 2000
+    ranges = ranges_of(path, "text", 1000, 1000)
+    assert len(ranges) > 3
+    assert "".join(corpus.read_range(r).decode("utf-8") for r in ranges) == "长" * 2000
+
+
+def test_a_json_line_is_never_cut(tmp_path):
+    path = tmp_path / "a.jsonl"
+    lines = [json.dumps({"text": "长" * n}).encode() + b"\n" for n in (3000, 10, 20000, 5)]
+    path.write_bytes(b"".join(lines))
+    ranges = ranges_of(path, "jsonl", 500, 500)
+    assert all(corpus.read_range(r).endswith(b"}\n") for r in ranges)
+    packed = tmp_path / "a.jsonl.gz"
+    packed.write_bytes(gzip.compress(b"".join(lines)))
+    (unit,) = corpus.plan_units([str(packed)], "jsonl")
+    blocks = blocks_of(unit, "jsonl", 500)
+    assert len(blocks) > 1 and b"".join(blocks) == b"".join(lines)
+    assert all(block.endswith(b"}\n") for block in blocks)
+
+
+def test_small_files_go_together(tmp_path):
+    paths = []
+    for i in range(7):
+        paths.append(tmp_path / "{}.txt".format(i))
+        paths[-1].write_text("第{}个文件\n没有空行".format(i), encoding="utf-8")
+    size = paths[0].stat().st_size
+    units = corpus.plan_units([str(p) for p in paths], "text", 3 * size)
+    assert [len(u.ranges) for u in units] == [3, 3, 1]
+    assert [u.index for u in units] == [0, 1, 2] and units[0].size == 3 * size
+    ((sources, share),) = corpus.unit_blocks(units[1], "text")
+    found = corpus.read_documents(sources, OPTIONS)
+    assert share == 1.0 and len(found.documents) == 4  # each file ends its document
+    assert found.text.startswith("第3个文件")
+
+
+def ranges_of(path, *arguments):
+    """All ranges of the units of one file."""
+    return [r for u in corpus.plan_units([str(path)], *arguments) for r in u.ranges]
+
+
+def blocks_of(unit, *arguments):
+    """The bytes of each block of a unit of one file."""
+    return [source.content for (source,), _ in corpus.unit_blocks(unit, *arguments)]
 
 
 def test_a_gz_file_is_one_unit_read_in_blocks(tmp_path):
@@ -168,22 +209,21 @@ def test_a_gz_file_is_one_unit_read_in_blocks(tmp_path):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text))
     (unit,) = corpus.plan_units([str(path)], "text", 100)
-    blocks = list(corpus.unit_blocks(unit, "text", block_bytes=1000))
-    assert len(blocks) > 5
-    assert b"".join(block for block, _ in blocks) == text
-    found = [document for block, _ in blocks for document in documents_of(block)]
-    assert found == documents_of(text)
-    lines = [before() for _, before in blocks]
-    counted = np.cumsum([0] + [block.count(b"\n") for block, _ in blocks])
-    assert lines == counted[:-1].tolist()
+    found = list(corpus.unit_blocks(unit, "text", block_bytes=1000))
+    blocks = [source.content for (source,), _ in found]
+    assert len(blocks) > 5 and b"".join(blocks) == text
+    assert [d for block in blocks for d in documents_of(block)] == documents_of(text)
+    counted = np.cumsum([0] + [block.count(b"\n") for block in blocks])
+    assert [source.lines_before() for (source,), _ in found] == counted[:-1].tolist()
+    shares = [share for _, share in found]
+    assert shares == sorted(shares) and shares[-1] == 1.0
 
 
 def test_a_byte_order_mark_is_left_out(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xef\xbb\xbf" + "你好".encode())
     (unit,) = corpus.plan_units([str(path)], "text")
-    ((block, _),) = corpus.unit_blocks(unit, "text")
-    assert block == "你好".encode()
+    assert blocks_of(unit, "text") == ["你好".encode()]
 
 
 def test_the_line_of_bad_bytes_is_counted_from_the_beginning_of_the_file(tmp_path):
@@ -191,9 +231,10 @@ def test_the_line_of_bad_bytes_is_counted_from_the_beginning_of_the_file(tmp_pat
     good = "好的一行\n\n" * 100
     path.write_bytes(good.encode() + b"\xff\xfe\n")
     units = corpus.plan_units([str(path)], "text", 300)
-    ((block, lines_before),) = corpus.unit_blocks(units[-1], "text")
+    ((sources, _),) = corpus.unit_blocks(units[-1], "text")
+    assert sources[0].lines_before() > 0
     with pytest.raises(UserError, match="line 201 is not UTF-8"):
-        corpus.read_documents(block, lines_before, str(path), OPTIONS)
+        corpus.read_documents(sources, OPTIONS)
 
 
 def test_a_cut_off_gz_file_is_named(tmp_path):

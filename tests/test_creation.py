@@ -77,12 +77,10 @@ def test_every_text_comes_back_from_its_records(tmp_path, vocabulary):
     special = np.isin(original, [vocabulary.cls, vocabulary.sep, vocabulary.pad])
     found = {tuple(row[~s]) for row, s in zip(original, special)}
     tokenizer = WordPieceTokenizer(vocabulary, True)
-    ids = []
-    for path in CORPUS:
-        with open(path, encoding="utf-8") as f:
-            ids.append(" ".join(map(str, tokenizer.tokenize(f.read()).ids)) + " ")
-    assert sum(map(len, found)) > 0.97 * sum(text.count(" ") for text in ids)
-    assert all(any(" ".join(map(str, row)) + " " in text for text in ids) for row in found)
+    text = b"\n\n".join(contents(CORPUS)).decode()
+    ids = " ".join(map(str, tokenizer.tokenize(text).ids)) + " "
+    assert sum(map(len, found)) > 0.99 * ids.count(" ")
+    assert all(" ".join(map(str, row)) + " " in ids for row in found)
 
 
 def test_googles_records_parse_with_our_schema(shared):
@@ -129,6 +127,38 @@ def test_workers_do_not_change_a_byte(tmp_path):
     assert len(set(made[0])) == 3
     seeded = contents(make(tmp_path / "other", names=names, random_seed=7)[0])
     assert seeded[0] != made[0][0]
+
+
+def test_shards_of_another_run_are_not_mixed_in(tmp_path):
+    make(tmp_path, names=["r-{:05d}-of-00003".format(i) for i in range(3)])
+    with pytest.raises(UserError, match="r-00000-of-00003 is of an earlier run"):
+        make(tmp_path, names=["r-{:05d}-of-00002".format(i) for i in range(2)])
+
+
+def test_two_processes_do_not_share_an_output(tmp_path):
+    import fcntl
+
+    folder = tmp_path / "_records.partial"
+    folder.mkdir()
+    with open(str(folder / "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another process is making"):
+            make(tmp_path)
+    make(tmp_path)
+
+
+def test_a_failed_run_leaves_the_finished_one_alone(tmp_path):
+    paths, first = make(tmp_path)
+    before = contents(paths)
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"\xff")
+    with pytest.raises(UserError, match="not UTF-8"):
+        make(tmp_path, [str(bad)])
+    assert contents(paths) == before
+    assert (
+        manifest.read_manifest(manifest.manifest_path(paths))["fingerprint"]
+        == (first["fingerprint"])
+    )
 
 
 def test_units_of_one_shard_are_joined_in_order(tmp_path, monkeypatch):
@@ -317,11 +347,20 @@ def test_a_killed_worker_is_replaced(tmp_path, undisturbed):
     assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path, undisturbed):
+@pytest.mark.parametrize("whom", ["all", "parent"])
+def test_a_killed_run_goes_on_where_it_was(tmp_path, undisturbed, whom):
     process = start(tmp_path / "r", num_workers=2)
     wait_for_parts(process, tmp_path)
-    os.killpg(process.pid, signal.SIGKILL)
+    workers = workers_of(process)
+    if whom == "all":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:  # its workers leave with it
+        os.kill(process.pid, signal.SIGKILL)
     process.wait(60)
+    deadline = time.monotonic() + 30
+    while any(os.path.exists("/proc/{}".format(pid)) for pid in workers):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.02)
     assert not os.path.exists(manifest.manifest_path([str(tmp_path / "r-00000-of-00008")] * 8))
     again = start(tmp_path / "r", num_workers=1)
     out, err = again.communicate(timeout=120)
@@ -352,13 +391,13 @@ def test_remote_files_go_through_the_parent(workers, tmp_path):
         with tf.io.gfile.GFile(remote, "rb") as f:
             assert f.read() == contents([path])[0]
     assert files.exists(folder + "_records.manifest.json")
-    assert not files.listing(folder + "*.tmp")
+    assert not [n for n in files.names_in(folder) if n.endswith((".tmp", ".partial"))]
 
 
 def test_the_documents_of_a_pair_come_from_one_unit(tmp_path, monkeypatch, vocabulary):
     """Two units with words of their own: no row holds both."""
     monkeypatch.setattr(corpus, "UNIT_BYTES", 2000)
-    first, second = tmp_path / "1.txt", tmp_path / "2.txt"
+    first, second = tmp_path / "1.txt", tmp_path / "2.txt"  # each larger than half a unit
     first.write_text("今天天气很好。\n今天天气很好。\n\n" * 40, encoding="utf-8")
     second.write_text("我们公司开会。\n我们公司开会。\n\n" * 40, encoding="utf-8")
     paths, _ = make(tmp_path / "o", [str(first), str(second)], input_format="text")

@@ -66,10 +66,26 @@ def attempt(tmp_path, run_script, one_line_error):
             ["--do_whole_word_mask=false contradicts --masking_unit=word"],
         ),
         ({"num_shards": 0}, ["--num_shards must be from 1"]),
-        ({"num_shards": 50}, ["too few for 50 shards"]),
+        ({"num_shards": 50}, ["can be cut into 1 parts only, too few for 50 shards"]),
+        ({"output_file": "a/x,b/x"}, ["must lie in one folder"]),
+        ({"output_file": "a,b*"}, ["not both"]),
+        ({"output_file": "*/x", "num_shards": 2}, ["must stand in the file's name"]),
+        ({"output_file": ","}, ["--output_file names no file"]),
+        ({"input_file": ","}, ["--input_file names no file"]),
+        ({"text_fields": "a"}, ["--text_fields needs --input_format=jsonl"]),
+        ({"input_format": "text", "max_sentence_chars": 9}, ["--max_sentence_chars needs"]),
+        ({"ltp_model": "/nowhere"}, ["--ltp_model needs --segmenter=ltp"]),
+        ({"user_dict": VOCAB, "masking_unit": "wordpiece"}, ["--user_dict has no use"]),
+        ({"user_dict": VOCAB, "segmenter": "none"}, ["--user_dict needs a segmenter"]),
+        ({"ngram_probs": "nan,1", "masking_unit": "ngram"}, ["--ngram_probs"]),
+        ({"vocab_file": "gs://bucket/vocab.txt"}, ["must be a local file"]),
+        ({"input_file": "ram://nowhere/*.txt"}, ["no file matches ram://nowhere/*.txt"]),
         ({"num_workers": -1}, ["--num_workers must be 0 or more"]),
         ({"user_dict": "/nowhere/words.txt"}, ["cannot read /nowhere/words.txt", "--user_dict"]),
-        ({"input_format": "presegmented", "segmenter": "ltp"}, ["leave --segmenter=ltp out"]),
+        (
+            {"input_format": "presegmented", "segmenter": "ltp"},
+            ["--segmenter has no use with --input_format=presegmented"],
+        ),
         ({"output_file": "/proc/nothing/records"}, ["cannot write /proc/nothing/records"]),
     ],
 )
@@ -91,6 +107,25 @@ def test_bad_flags(attempt, flags, words):
 )
 def test_bad_input(attempt, content, flags, words):
     attempt(words, content=content, **flags)
+
+
+def test_the_input_is_never_overwritten(attempt, tmp_path):
+    attempt(["is one of the input files"], output_file=str(tmp_path / "in.txt"))
+    assert (tmp_path / "in.txt").read_text(encoding="utf-8") == TEXT
+
+
+def test_nothing_to_mask_is_no_error(run_script, tmp_path):
+    """A row whose only word is longer than its number of predictions."""
+    (tmp_path / "in.txt").write_text("图书馆\n", encoding="utf-8")
+    result = run_script(
+        "create_pretraining_data.py",
+        input_file=str(tmp_path / "in.txt"),
+        output_file=str(tmp_path / "o"),
+        vocab_file=VOCAB,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "masked 0.00%" in result.stdout
+    assert "hold one document only" in result.stdout
 
 
 def test_unknown_choice_names_the_flag(run_script):

@@ -259,6 +259,11 @@ def refusals(folder):
         (dict(short, input_file=str(folder / "late_id")), "= 77 is not in [0, 40)"),
         (dict(short, learning_rate=1e30), "the loss is not a number any more"),
         ({"output_dir": str(folder / "no_state")}, "but no file `checkpoint`"),
+        ({"output_dir": "/proc/nothing/x"}, "cannot write to --output_dir /proc/nothing/x"),
+        (
+            {"eval_file": str(folder / "manifest" / "m*"), "do_eval": True},
+            "vocabulary sizes differ",
+        ),
     ]
 
 

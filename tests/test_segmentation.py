@@ -279,9 +279,8 @@ def prepare(tmp_path):
         processor = UnitProcessor(CreationSettings(vocab_file, **options))
         processor.segmenter = built or processor.segmenter
         statistics = new_statistics()
-        documents = corpus.read_documents(
-            text.encode("utf-8"), lambda: 0, "text", processor.settings
-        )
+        source = corpus.Source(text.encode("utf-8"), "text", lambda: 0)
+        documents = corpus.read_documents([source], processor.settings)
         unit, numbers = processor.prepare(documents, statistics, lambda share: None)
         groups = []
         for start, end in zip(unit.sentences[:-1], unit.sentences[1:]):
@@ -352,7 +351,7 @@ def raw_text(copies):
 
 class TestCreatePretrainingData:
     def create(self, run_script, tmp_path, model, workers, **flags):
-        (tmp_path / "text.txt").write_text(raw_text(6), encoding="utf-8")
+        (tmp_path / "text.txt").write_text(raw_text(9), encoding="utf-8")
         folder = tmp_path / "workers{}".format(workers)
         folder.mkdir()
         result = run_script(
@@ -396,7 +395,7 @@ class TestCreatePretrainingData:
     def test_neural_model(self, run_script, tmp_path, models):
         _, manifest = self.create(run_script, tmp_path, models["neural"], 2)
         self.check_groups(manifest)
-        assert manifest["sentences"] == 6 * sum("；" not in text for text in GOLD)
+        assert manifest["sentences"] == 9 * sum("；" not in text for text in GOLD)
 
 
 def damage(model, target, name, keep):

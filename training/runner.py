@@ -8,7 +8,7 @@ import re
 import tensorflow.compat.v1 as tf
 
 from data import input_pipeline
-from data.files import write_atomically
+from data.files import failures, reason, write_atomically
 from errors import UserError
 from modeling import checkpoint
 from training import run_config as run_configs
@@ -60,7 +60,8 @@ class Pretraining:
         if step >= total:
             log("nothing to train: step {} of {} is done".format(step, total))
             return
-        run_configs.save(run, self._model, self._optimizer)
+        with _output_errors(run.output_dir):
+            run_configs.save(run, self._model, self._optimizer)
         log(
             "training: steps {} to {}, batch {} x {} tokens, {} files".format(
                 step, total, run.train_batch_size, run.max_seq_length, len(run.train_files)
@@ -86,6 +87,8 @@ class Pretraining:
                 "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
                 "is not given".format(run.output_dir)
             )
+        with _output_errors(run.output_dir):
+            tf.io.gfile.makedirs(run.output_dir)
         log("evaluating {} on {} files".format(latest or run.init_checkpoint, len(run.eval_files)))
         with _user_errors(run.eval_files):
             found = self._estimator.evaluate(
@@ -96,8 +99,8 @@ class Pretraining:
         for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
             results[name] = float(found[name])
         text = "".join("{} = {}\n".format(name, value) for name, value in results.items())
-        tf.io.gfile.makedirs(run.output_dir)
-        write_atomically(os.path.join(run.output_dir, RESULTS_FILE), text)
+        with _output_errors(run.output_dir):
+            write_atomically(os.path.join(run.output_dir, RESULTS_FILE), text)
         for name, value in results.items():
             log("  {} = {}".format(name, value))
         return results
@@ -184,6 +187,16 @@ def _hint_for_resume(output_dir, damaged):
     return "to go on from {}, name it in {}".format(
         os.path.basename(others[-1]), os.path.join(output_dir, "checkpoint")
     )
+
+
+@contextlib.contextmanager
+def _output_errors(output_dir):
+    try:
+        yield
+    except failures() as error:
+        raise UserError(
+            "cannot write to --output_dir {}: {}".format(output_dir, reason(error))
+        ) from error
 
 
 @contextlib.contextmanager
