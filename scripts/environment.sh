@@ -31,6 +31,10 @@ find_python() {
 install_environment() {
     local base version requirements wanted
     if ! suits .venv/bin/python; then
+        if [ -e .venv ] && [ ! -e .venv/installed ]; then
+            fail ".venv is there but was not made by this script and has no Python 3.9 to 3.11; \
+rename or remove it"
+        fi
         base=$(find_python) || fail "no Python 3.9, 3.10 or 3.11 with venv was found; install one \
 (for instance python3.11 and python3.11-venv), or name it in QUANCI_PYTHON"
         rm -rf .venv

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from record_checks import check_shards, read_shard, restored
 from data import corpus, manifest, runner
 from data.creation import CreationSettings
 from data.inspect import read_rows
+from data.job import Job
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
 from errors import UserError
 
@@ -159,6 +161,41 @@ def test_a_failed_run_leaves_the_finished_one_alone(tmp_path):
         manifest.read_manifest(manifest.manifest_path(paths))["fingerprint"]
         == (first["fingerprint"])
     )
+
+
+def test_workers_killed_again_and_again_end_the_run(tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(runner, "_run_pool", broken)
+    with pytest.raises(UserError, match="were killed 3 times"):
+        make(tmp_path, workers=2)
+
+
+@pytest.mark.parametrize(
+    "content, message", [("{", "cannot be read"), ("[]", "is no manifest of Quanci records")]
+)
+def test_a_damaged_manifest_is_named(tmp_path, content, message):
+    (tmp_path / "_records.manifest.json").write_text(content)
+    with pytest.raises(UserError, match="_records.manifest.json.* " + message.split(" ", 1)[1]):
+        make(tmp_path)
+
+
+def test_parts_cut_off_by_a_crash_are_made_again(tmp_path, monkeypatch):
+    """The folder of a run that was stopped, with a part and a record that are not whole."""
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 20000)
+    clean = contents(make(tmp_path / "clean")[0])
+    monkeypatch.setattr(Job, "finish", lambda *_: sys.exit("stopped"))
+    with pytest.raises(SystemExit):
+        make(tmp_path / "o")
+    monkeypatch.undo()
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 20000)
+    partial = tmp_path / "o" / "_records.partial"
+    (partial / "shard-00000.json").write_text('{"bytes": 1')
+    (partial / "unit-00001").write_bytes(b"half")
+    (partial / "unit-00001.json").write_text('{"bytes": 99, "crc32c": "0", "statistics": {}}')
+    (partial / "unit-00002.json").write_text('{"byt')
+    assert contents(make(tmp_path / "o")[0]) == clean
 
 
 def test_units_of_one_shard_are_joined_in_order(tmp_path, monkeypatch):

@@ -87,6 +87,24 @@ def test_damaged_shards(shard, tmp_path, damage, message):
     assert message in str(error.value) and "bad" in str(error.value)
 
 
+def test_records_of_another_kind(tmp_path):
+    import tensorflow.compat.v1 as tf
+
+    from data.inspect import read_rows
+    from errors import UserError
+
+    example = tf.train.Example()
+    example.features.feature["input_ids"].int64_list.value.extend([1, 2])
+    for content, message in (
+        (example.SerializeToString(), "record 0 has no feature input_mask"),
+        (b"\xff\xff\xff", "record 0 is no tf.train.Example"),
+    ):
+        matrix = np.frombuffer(content, dtype=np.uint8)[None]
+        (tmp_path / "other").write_bytes(tfrecord.frame(matrix).tobytes())
+        with pytest.raises(UserError, match=message):
+            list(read_rows(str(tmp_path / "other"), 10))
+
+
 def test_tensorflow_reads_what_we_frame(tmp_path):
     import tensorflow.compat.v1 as tf
 
