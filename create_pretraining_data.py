@@ -62,11 +62,22 @@ flags.DEFINE_bool(
 flags.DEFINE_list(
     "ngram_probs", None, "Shares of runs of 1, 2, ... words; default 0.4,0.3,0.2,0.1."
 )
+flags.DEFINE_enum(
+    "masking",
+    "static",
+    ["static", "dynamic"],
+    "static: masks are drawn here, --dupe_factor times; dynamic: run_pretraining.py draws new ones "
+    "for every batch, and the records hold the words.",
+)
 flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
 flags.DEFINE_integer("max_seq_length", 128, "Longest row in pieces, with [CLS] and [SEP].")
 flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked pieces of a row.")
 flags.DEFINE_integer("random_seed", 12345, "Seed of every random choice.")
-flags.DEFINE_integer("dupe_factor", 10, "How often the corpus is gone through, masked anew.")
+flags.DEFINE_integer(
+    "dupe_factor",
+    None,
+    "How often the corpus is gone through, masked anew (default: static 10, dynamic 1).",
+)
 flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
 flags.DEFINE_float(
     "short_seq_prob", None, "Share of documents with shorter rows (default: bert 0.1, roberta 0)."
@@ -88,6 +99,9 @@ def settings_from_flags():
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
         short_seq_prob = 0.1 if recipes.get_recipe(FLAGS.objective).short_sequences else 0.0
+    dupe_factor = FLAGS.dupe_factor
+    if dupe_factor is None:
+        dupe_factor = 10 if FLAGS.masking == "static" else 1
     return CreationSettings(
         vocab_file=FLAGS.vocab_file,
         objective=FLAGS.objective,
@@ -105,7 +119,8 @@ def settings_from_flags():
         max_seq_length=FLAGS.max_seq_length,
         max_predictions_per_seq=FLAGS.max_predictions_per_seq,
         short_seq_prob=short_seq_prob,
-        dupe_factor=FLAGS.dupe_factor,
+        masking=FLAGS.masking,
+        dupe_factor=dupe_factor,
         random_seed=FLAGS.random_seed,
     )
 
@@ -194,9 +209,12 @@ def print_report(result, names):
             *(result[k] for k in ("records", "tokens", "documents", "sentences", "characters"))
         )
     )
+    masked = "masks are drawn in training"
+    if result["masking"]["kind"] == "static":
+        masked = "masked {:.2%} of the tokens".format(result["masked_share"])
     print(
-        "masked {:.2%} of the tokens, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
-            result["masked_share"],
+        "{}, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
+            masked,
             result["unknown_share"],
             " ".join(list(result["unknown_top"])[:10]) or "none",
             result["unaligned_words"],

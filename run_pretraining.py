@@ -14,7 +14,10 @@ from absl import app, flags
 
 from data import files as data_files
 from data import input_pipeline
+from data.dynamic_masking import DynamicMasking
 from data.manifest import find_manifests
+from data.masking import MaskingSpec
+from data.tokenization import Vocabulary
 from errors import UserError, one_line
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
@@ -36,6 +39,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
 flags.DEFINE_integer("max_predictions_per_seq", 20, "Masked positions in a row, as in the records.")
+flags.DEFINE_string("vocab_file", None, "vocab.txt, where masks are drawn in training.")
 flags.DEFINE_bool("do_train", False, "Train.")
 flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
 flags.DEFINE_integer("train_batch_size", 32, "Rows in a training batch.")
@@ -115,14 +119,15 @@ def main(argv):
         if FLAGS.eval_file:
             eval_files = data_files.matching(FLAGS.eval_file, "--eval_file")
     manifests = find_manifests(train_files)
-    check_vocabulary(find_manifests(eval_files), model_config)
-    check_vocabulary(manifests, model_config)
+    eval_manifests = find_manifests(eval_files)
+    check_vocabulary({**manifests, **eval_manifests}, model_config)
     objective = choose_objective(train_files, manifests)
     run = Pretraining(
         make_run_config(train_files, eval_files, objective.name),
         model_config,
         objective,
         make_optimizer_config(),
+        choose_masking({**manifests, **eval_manifests}),
     )
     if FLAGS.do_train:
         run.train()
@@ -214,6 +219,46 @@ def choose_objective(train_files, manifests):
     objective = get_objective(name)
     log("objective: {} ({})".format(name, reason))
     return objective
+
+
+def choose_masking(manifests):
+    """How masks are drawn in training, as the manifests say; None where the records hold them.
+
+    Args:
+      manifests: {path: manifest} of all records.
+
+    Raises:
+      UserError: the manifests differ, or --vocab_file is missing or another one.
+    """
+    kinds = {path: m["masking"] for path, m in manifests.items() if "masking" in m}
+    dynamic = {path: m for path, m in kinds.items() if m["kind"] == "dynamic"}
+    if not dynamic:
+        return None
+    path, said = next(iter(dynamic.items()))
+    if any(other != said for other in kinds.values()):
+        raise UserError(
+            "{} and {} were made with other masking; use records of one kind".format(*kinds)
+        )
+    if not FLAGS.vocab_file:
+        raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
+    vocabulary = Vocabulary(FLAGS.vocab_file)
+    if vocabulary.sha256 != manifests[path]["vocab_sha256"]:
+        raise UserError(
+            "--vocab_file {} is not the vocabulary of the records ({})".format(
+                FLAGS.vocab_file, path
+            )
+        )
+    spec = MaskingSpec(
+        said["probability"],
+        said["unit"],
+        said["ngram_probs"],
+        said["replacement"],
+        FLAGS.max_predictions_per_seq,
+    )
+    log("masks: drawn anew for every batch, {:.0%} by {}".format(spec.probability, spec.unit))
+    return DynamicMasking(
+        spec, vocabulary.mask, vocabulary.random_replacements().tolist(), FLAGS.seed
+    )
 
 
 def make_run_config(train_files, eval_files, objective_name):

@@ -12,7 +12,7 @@ import numpy as np
 
 from data import alignment, corpus, instances, masking, records, segmentation, tfrecord
 from data.display import bracketed
-from data.recipes import get_recipe
+from data.recipes import get_recipe, record_features
 from data.sentences import DEFAULT_MAX_CHARS
 from data.statistics import EXAMPLES, new_statistics, top_counts
 from data.tokenization import Vocabulary, WordPieceTokenizer, code_points
@@ -40,6 +40,7 @@ class CreationSettings:
     masking_unit: Optional[str] = None
     masked_lm_prob: float = 0.15
     ngram_probs: Tuple[float, ...] = masking.DEFAULT_NGRAM_PROBS
+    masking: str = "static"
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     short_seq_prob: float = 0.1
@@ -114,7 +115,7 @@ class UnitProcessor:
         self.tokenizer = WordPieceTokenizer(self.vocabulary, settings.do_lower_case)
         self.segmenter = self._make_segmenter()
         self.layout = records.RecordLayout(
-            self.recipe.features,
+            record_features(self.recipe, settings.masking),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),
@@ -187,9 +188,11 @@ class UnitProcessor:
             batch = instances.lay_out(
                 unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
             )
-            masked = masking.sample_static(
-                batch, self.spec, self.vocabulary.mask, self.random_ids, rng
-            )
+            masked = None
+            if self.settings.masking == "static":
+                masked = masking.sample_static(
+                    batch, self.spec, self.vocabulary.mask, self.random_ids, rng
+                )
             out.write(tfrecord.frame(self.layout.encode(_features(batch, masked))))
             self._count(batch, masked, statistics)
             progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
@@ -245,10 +248,11 @@ class UnitProcessor:
     def _count(self, batch, masked, statistics):
         statistics["records"] += len(batch.lengths)
         statistics["tokens"] += int(batch.lengths.sum())
-        statistics["masked"] += int(masked.weights.sum())
-        for i, count in enumerate(masked.ngrams.tolist()):
-            name = str(i + 1)
-            statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
+        if masked:
+            statistics["masked"] += int(masked.weights.sum())
+            for i, count in enumerate(masked.ngrams.tolist()):
+                name = str(i + 1)
+                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
             statistics["examples"].append(_example(batch, masked, row, self.vocabulary.tokens))
 
@@ -277,15 +281,27 @@ def _part_of(progress, begin, end):
 
 def _features(batch, masked):
     column = np.arange(batch.ids.shape[1])[None, :]
-    return {
-        "input_ids": masked.ids,
+    values = {
         "input_mask": column < batch.lengths[:, None],
         "segment_ids": batch.segment_ids,
+        "next_sentence_labels": batch.labels,
+    }
+    if masked is None:
+        return dict(values, input_ids=batch.ids, word_groups=_numbered_in_row(batch.group_ids))
+    return {
+        **values,
+        "input_ids": masked.ids,
         "masked_lm_positions": masked.positions,
         "masked_lm_ids": masked.labels,
         "masked_lm_weights": masked.weights,
-        "next_sentence_labels": batch.labels,
     }
+
+
+def _numbered_in_row(group_ids):
+    """int [rows, S]: groups counted from 1 in each row, 0 outside of groups."""
+    before = np.concatenate([np.full_like(group_ids[:, :1], -1), group_ids[:, :-1]], axis=1)
+    heads = (group_ids >= 0) & (group_ids != before)
+    return np.where(group_ids >= 0, np.cumsum(heads, axis=1), 0)
 
 
 def _seed(place):
@@ -298,6 +314,8 @@ def _example(batch, masked, row, tokens):
     groups = batch.group_ids[row, :length]
     starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] < 0))
     original = np.full(length, -1)
+    if not masked:
+        return bracketed(batch.ids[row, :length], original, starts, tokens)
     real = masked.weights[row] > 0
     original[masked.positions[row, real]] = masked.labels[row, real]
     return bracketed(masked.ids[row, :length], original, starts, tokens)

@@ -6,6 +6,7 @@ records before a model is built.
 
 import tensorflow.compat.v1 as tf
 
+from data.dynamic_masking import MASKED_FEATURES, sample_dynamic
 from data.records import FEATURES, feature_length
 from errors import UserError
 
@@ -24,6 +25,7 @@ def make_input_fn(
     is_training,
     shuffle_buffer_size,
     seed,
+    masking=None,
 ):
     """Makes the input function for an estimator.
 
@@ -35,12 +37,14 @@ def make_input_fn(
         False: every record once, in file order, the last batch may be short.
       shuffle_buffer_size: records held for shuffling; 0 keeps the file order in training too.
       seed: int; the same seed gives the same batches.
+      masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"], length], int32 or
       float32.
     """
-    spec = _parse_spec(feature_names, max_seq_length, max_predictions_per_seq)
+    names = stored_features(feature_names, masking is not None)
+    spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
 
     def input_fn(params):
         dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
@@ -57,9 +61,22 @@ def make_input_fn(
             dataset = dataset.repeat() if is_training else dataset
         dataset = dataset.batch(params["batch_size"], drop_remainder=is_training)
         dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
+        if masking:
+            numbers = tf.data.experimental.Counter()
+            dataset = tf.data.Dataset.zip((dataset, numbers)).map(
+                lambda features, number: sample_dynamic(features, number, masking),
+                num_parallel_calls=PARSE_CALLS,
+            )
         return dataset.prefetch(2)
 
     return input_fn
+
+
+def stored_features(feature_names, masked_in_training):
+    """Names of the features that the records must hold for an objective's `feature_names`."""
+    if not masked_in_training:
+        return list(feature_names)
+    return [name for name in feature_names if name not in MASKED_FEATURES] + ["word_groups"]
 
 
 def check_records(

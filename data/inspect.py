@@ -17,17 +17,14 @@ from errors import UserError, one_line
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40
 
-_NEEDED = (
-    "input_ids",
-    "input_mask",
-    "masked_lm_positions",
-    "masked_lm_ids",
-    "masked_lm_weights",
-)
+_NEEDED = ("input_ids", "input_mask")
+_MASKED = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 # One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
-# positions: int [masked].
-Row = collections.namedtuple("Row", ["ids", "original", "positions", "length", "label"])
+# positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None.
+Row = collections.namedtuple(
+    "Row", ["ids", "original", "positions", "length", "label", "word_groups"]
+)
 
 
 def read_rows(path, vocab_size):
@@ -45,13 +42,16 @@ def read_rows(path, vocab_size):
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
         features = example.features.feature
-        missing = [name for name in _NEEDED if name not in features]
+        needed = _NEEDED if "word_groups" in features else _NEEDED + _MASKED
+        missing = [name for name in needed if name not in features]
         if missing:
             raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
-        ids = np.array(features["input_ids"].int64_list.value)
+        ids = np.array(features["input_ids"].int64_list.value, dtype=np.int64)
         weights = np.array(features["masked_lm_weights"].float_list.value)
-        positions = np.array(features["masked_lm_positions"].int64_list.value)[weights > 0]
-        labels = np.array(features["masked_lm_ids"].int64_list.value)[weights > 0]
+        positions = np.array(features["masked_lm_positions"].int64_list.value, np.int64)[
+            weights > 0
+        ]
+        labels = np.array(features["masked_lm_ids"].int64_list.value, np.int64)[weights > 0]
         if ids.max(initial=0) >= vocab_size or labels.max(initial=0) >= vocab_size:
             raise UserError(
                 "{} has ids up to {}, the vocabulary only {} tokens (--vocab_file)".format(
@@ -62,19 +62,32 @@ def read_rows(path, vocab_size):
         original[positions] = labels
         length = int(sum(features["input_mask"].int64_list.value))
         label = list(features["next_sentence_labels"].int64_list.value)
-        yield Row(ids, original, positions, length, label[0] if label else None)
+        groups = np.array(features["word_groups"].int64_list.value)
+        yield Row(
+            ids,
+            original,
+            positions,
+            length,
+            label[0] if label else None,
+            groups if len(groups) else None,
+        )
 
 
 def show_row(row, tokens, segmenter):
     """A row as text: words of several pieces in brackets, masked pieces as new<-old.
 
-    The words are found anew in the restored text; without a segmenter, pieces with `##` go with
-    the piece before them.
+    Where the record does not hold its words, they are found anew in the restored text; without a
+    segmenter, pieces with `##` go with the piece before them.
     """
     pieces = [tokens[i] for i in row.original[: row.length]]
     original = np.full(row.length, -1)
     original[row.positions] = row.original[row.positions]
-    return bracketed(row.ids[: row.length], original, _word_starts(pieces, segmenter), tokens)
+    if row.word_groups is None:
+        starts = _word_starts(pieces, segmenter)
+    else:
+        groups = row.word_groups[: row.length]
+        starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] == 0))
+    return bracketed(row.ids[: row.length], original, starts, tokens)
 
 
 def _word_starts(pieces, segmenter):
@@ -119,12 +132,15 @@ def summarize(rows, vocabulary):
         )
     ]
     lines += _histogram(np.array(lengths), width)
-    lines.append("masked: {:.2%} of the tokens".format(masked / tokens))
-    lines.append(
-        "masked pieces: {:.1%} [MASK], {:.1%} another piece, {:.1%} kept".format(
-            *(kinds / max(1, masked))
+    if masked:
+        lines.append("masked: {:.2%} of the tokens".format(masked / tokens))
+        lines.append(
+            "masked pieces: {:.1%} [MASK], {:.1%} another piece, {:.1%} kept".format(
+                *(kinds / masked)
+            )
         )
-    )
+    else:
+        lines.append("masked: nothing")
     lines.append("[UNK]: {:.2%} of the tokens".format(unknown / tokens))
     lines.append(
         "sentence labels: "

@@ -16,7 +16,7 @@ import os
 import tempfile
 
 from data import files, manifest
-from data.recipes import get_recipe
+from data.recipes import get_recipe, record_features
 from data.shard import Shard, cannot_write
 from data.statistics import add_statistics, new_statistics, top_counts
 from errors import UserError
@@ -210,7 +210,8 @@ def _manifest(job, input_files, shards, total):
     return {
         "format": manifest.FORMAT_VERSION,
         "objective": job.settings.objective,
-        "features": list(recipe.features),
+        "features": list(record_features(recipe, job.settings.masking)),
+        "masking": dict(job.settings.masking_spec()._asdict(), kind=job.settings.masking),
         "max_seq_length": job.settings.max_seq_length,
         "max_predictions_per_seq": job.settings.max_predictions_per_seq,
         "vocab_size": len(job.vocabulary),

@@ -6,11 +6,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from data import manifest
+from data.recipes import BERT_FEATURES
 from data.records import FEATURES, feature_length
 from data.tokenization import is_cjk
 
 
-def read_shard(path, max_seq_length, max_predictions, names=tuple(FEATURES)):
+def read_shard(path, max_seq_length, max_predictions, names=BERT_FEATURES):
     """{feature: array [records, length]} of one shard, by tf.io.parse_example."""
     raw = list(tf.python_io.tf_record_iterator(path))
     spec = {

@@ -527,3 +527,55 @@ def test_any_text_gives_records_of_the_schema(
         assert "no text" in str(error) or "is empty" in str(error)
         return
     check_shards(paths, Vocabulary(VOCAB))
+
+
+def test_dynamic_records_hold_the_words_and_train(tmp_path, vocabulary, run_script, one_line_error):
+    paths, result = make(tmp_path, masking="dynamic", dupe_factor=1, max_seq_length=64)
+    static, _ = make(tmp_path / "static", dupe_factor=1, max_seq_length=64)
+    names = ["input_ids", "input_mask", "segment_ids", "word_groups", "next_sentence_labels"]
+    rows = read_shard(paths[0], 64, 20, names)
+    masked = check_shards(static, vocabulary)
+    assert (rows["input_ids"] == restored(masked)).all()  # the same instances
+    assert result["masking"]["kind"] == "dynamic" and result["masking"]["unit"] == "word"
+    groups = rows["word_groups"]
+    special = np.isin(rows["input_ids"], [vocabulary.cls, vocabulary.sep, vocabulary.pad])
+    assert ((groups == 0) == special).all()
+    steps = np.diff(groups * ~special, axis=1)[~special[:, 1:] & ~special[:, :-1]]
+    assert set(np.unique(steps)) == {0, 1}
+    flags = {
+        "input_file": paths[0],
+        "output_dir": str(tmp_path / "model"),
+        "bert_config_file": os.path.join(ROOT, "sample", "bert_config.json"),
+        "max_seq_length": 64,
+        "max_predictions_per_seq": 10,
+        "do_train": True,
+        "do_eval": True,
+        "train_batch_size": 16,
+        "num_train_steps": 30,
+        "num_warmup_steps": 3,
+        "learning_rate": 1e-3,
+    }
+    one_line_error(run_script("run_pretraining.py", **flags), "give --vocab_file")
+    other = tmp_path / "vocab.txt"
+    other.write_text("\n".join([*SPECIAL_TOKENS, "a"]) + "\n")
+    wrong = run_script("run_pretraining.py", vocab_file=str(other), **flags)
+    one_line_error(wrong, "is not the vocabulary of the records")
+    trained = run_script("run_pretraining.py", vocab_file=VOCAB, **flags)
+    assert trained.returncode == 0, trained.stderr
+    assert "masks: drawn anew for every batch, 15% by word" in trained.stdout
+    with open(str(tmp_path / "model" / "eval_results.txt"), encoding="utf-8") as f:
+        results = dict(line.strip().split(" = ") for line in f)
+    assert float(results["masked_lm_loss"]) < 7.5  # ln(3417) = 8.1 at the start
+
+
+def test_dynamic_masking_by_flag(tmp_path, run_script):
+    flags = dict(FLAGS, output_file=str(tmp_path / "r"), num_shards=1, masking="dynamic")
+    del flags["dupe_factor"]
+    result = run_script("create_pretraining_data.py", **flags)
+    assert result.returncode == 0, result.stderr
+    assert "masks are drawn in training" in result.stdout
+    made = manifest.read_manifest(str(tmp_path / "_r.manifest.json"))
+    assert made["flags"]["dupe_factor"] == 1 and "word_groups" in made["features"]
+    shown = run_script("-m data.inspect", input_file=str(tmp_path / "r"), vocab_file=VOCAB)
+    assert shown.returncode == 0, shown.stderr
+    assert "masked: nothing" in shown.stdout and "(" in shown.stdout.splitlines()[0]

@@ -43,9 +43,12 @@ def test_words_are_bracketed_and_masks_shown():
     original = np.array([2, 5, 6, 7, 8, 11, 9, 10, 3, 0])
     ids = original.copy()
     ids[[1, 2, 7]] = [4, 4, 10]
-    row = Row(ids, original, np.array([1, 2, 7]), 9, 0)
+    row = Row(ids, original, np.array([1, 2, 7]), 9, 0, None)
     expected = "[CLS] ([MASK]<-语 [MASK]<-言) (模 型) 的 (pro ##ba<-##ba) [SEP]"
     assert show_row(row, tokens, make_segmenter("rjieba")) == expected
+    groups = np.array([0, 1, 1, 2, 3, 4, 5, 5, 0, 0])
+    with_groups = "[CLS] ([MASK]<-语 [MASK]<-言) 模 型 的 (pro ##ba<-##ba) [SEP]"
+    assert show_row(row._replace(word_groups=groups), tokens, None) == with_groups
     without = "[CLS] [MASK]<-语 [MASK]<-言 模 型 的 (pro ##ba<-##ba) [SEP]"
     assert show_row(row, tokens, None) == without
 

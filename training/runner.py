@@ -23,7 +23,7 @@ _UNFIT_RECORD = re.compile(r"indices\[[^\n]* is not in \[0, \d+\)|Key: [^\n]*")
 class Pretraining:
     """One run: its checks happen when it is made, before anything is written."""
 
-    def __init__(self, run_config, model_config, objective, optimizer_config):
+    def __init__(self, run_config, model_config, objective, optimizer_config, masking=None):
         """Checks records, model and checkpoints against each other and logs the plan.
 
         Args:
@@ -31,10 +31,12 @@ class Pretraining:
           model_config: model config.
           objective: an object of modeling.objectives.
           optimizer_config: OptimizerConfig.
+          masking: dynamic_masking.DynamicMasking for records without masks, else None.
 
         Raises:
           UserError: they do not fit together.
         """
+        self._masking = masking
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
         self._resume = checkpoint.latest(run_config.output_dir)
@@ -112,7 +114,9 @@ class Pretraining:
                 seen.append(files[0])
                 input_pipeline.check_records(
                     files,
-                    self._objective.feature_names,
+                    input_pipeline.stored_features(
+                        self._objective.feature_names, self._masking is not None
+                    ),
                     run.max_seq_length,
                     run.max_predictions_per_seq,
                     self._model.vocab_size,
@@ -175,6 +179,7 @@ class Pretraining:
             is_training,
             run.shuffle_buffer_size,
             run.seed,
+            self._masking,
         )
 
 

@@ -27,6 +27,19 @@ BERT_FEATURES = (
 )
 
 
+# The features that static masking makes, and what takes their place where masks are drawn in
+# training.
+_STATIC_ONLY = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+
+
+def record_features(recipe, masking):
+    """Names of the features of a recipe's records, for masking "static" or "dynamic"."""
+    if masking == "static":
+        return recipe.features
+    kept = tuple(name for name in recipe.features if name not in _STATIC_ONLY)
+    return (*kept, "word_groups")
+
+
 def get_recipe(objective):
     """The recipe of an objective.
 
