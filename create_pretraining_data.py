@@ -16,7 +16,7 @@ from absl import app, flags
 
 from data import corpus, files, manifest, masking, recipes, runner, segmentation
 from data.creation import CreationSettings
-from errors import UserError, one_line
+from errors import UserError, one_line, require
 
 FLAGS = flags.FLAGS
 
@@ -92,9 +92,7 @@ def settings_from_flags():
     Raises:
       UserError: a flag is missing, or two contradict each other.
     """
-    for name in ("input_file", "output_file", "vocab_file"):
-        if not getattr(FLAGS, name):
-            raise UserError("--{} is required".format(name))
+    require(FLAGS, "input_file", "output_file", "vocab_file")
     refuse_idle_flags()
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:

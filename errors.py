@@ -11,6 +11,13 @@ class UserError(Exception):
     """
 
 
+def require(flags, *names):
+    """Raises UserError for the first of the flags `names` that was not given."""
+    for name in names:
+        if not getattr(flags, name):
+            raise UserError("--{} is required".format(name))
+
+
 def one_line(main):
     """Wraps a script's `main(argv)`: a UserError becomes one line on stderr and exit code 1.
 

@@ -18,7 +18,7 @@ from data.dynamic_masking import DynamicMasking
 from data.manifest import find_manifests
 from data.masking import MaskingSpec
 from data.tokenization import Vocabulary
-from errors import UserError, one_line
+from errors import UserError, one_line, require
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
 from modeling.objectives import OBJECTIVES, get_objective
@@ -145,9 +145,7 @@ def check_flags():
         raise UserError("--use_tpu=True is not supported in this version; leave it out")
     if not FLAGS.do_train and not FLAGS.do_eval:
         raise UserError("nothing to do; give --do_train, --do_eval or both")
-    for name in ("input_file", "output_dir", "bert_config_file"):
-        if not getattr(FLAGS, name):
-            raise UserError("--{} is missing".format(name))
+    require(FLAGS, "input_file", "output_dir", "bert_config_file")
     for name in POSITIVE:
         if getattr(FLAGS, name) <= 0:
             raise UserError("--{}={} must be positive".format(name, getattr(FLAGS, name)))

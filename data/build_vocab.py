@@ -13,7 +13,7 @@ from tokenizers import normalizers, pre_tokenizers
 from data import files
 from data.shard import cannot_write
 from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
-from errors import UserError, one_line
+from errors import UserError, one_line, require
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case):
@@ -112,9 +112,7 @@ def main(argv):
     from absl import flags
 
     options = flags.FLAGS
-    for name in ("input_file", "output_file"):
-        if not getattr(options, name):
-            raise UserError("--{} is required".format(name))
+    require(options, "input_file", "output_file")
     if options.vocab_size <= len(SPECIAL_TOKENS):
         raise UserError("--vocab_size must be above {}".format(len(SPECIAL_TOKENS)))
     paths = files.matching(options.input_file, "--input_file")

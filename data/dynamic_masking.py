@@ -8,11 +8,11 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
+from data.records import MASKED_FEATURES
+
 # What the sampler adds to a batch, and what it needs of the vocabulary. spec: MaskingSpec; mask_id:
 # int; random_ids: int [n], ids that may replace a piece; seed: int.
 DynamicMasking = collections.namedtuple("DynamicMasking", ["spec", "mask_id", "random_ids", "seed"])
-
-MASKED_FEATURES = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 # The groups of a batch; group numbers count from 1 in each row, 0 is special tokens and padding.
 # sizes (in pieces), segments: int32 [batch, groups + 1]; count: int32 [batch].

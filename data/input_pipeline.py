@@ -6,8 +6,8 @@ records before a model is built.
 
 import tensorflow.compat.v1 as tf
 
-from data.dynamic_masking import MASKED_FEATURES, sample_dynamic
-from data.records import FEATURES, feature_length
+from data.dynamic_masking import sample_dynamic
+from data.records import FEATURES, MASKED_FEATURES, feature_length
 from errors import UserError
 
 # Shards read in turn in training.

@@ -11,14 +11,14 @@ import numpy as np
 
 from data import files, manifest, segmentation, tfrecord
 from data.display import bracketed
+from data.records import MASKED_FEATURES
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
-from errors import UserError, one_line
+from errors import UserError, one_line, require
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40
 
 _NEEDED = ("input_ids", "input_mask")
-_MASKED = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 # One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
 # positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None.
@@ -42,7 +42,7 @@ def read_rows(path, vocab_size):
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
         features = example.features.feature
-        needed = _NEEDED if "word_groups" in features else _NEEDED + _MASKED
+        needed = _NEEDED if "word_groups" in features else _NEEDED + MASKED_FEATURES
         missing = [name for name in needed if name not in features]
         if missing:
             raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
@@ -217,9 +217,7 @@ def main(argv):
     from absl import flags
 
     options = flags.FLAGS
-    for name in ("input_file", "vocab_file"):
-        if not getattr(options, name):
-            raise UserError("--{} is required".format(name))
+    require(options, "input_file", "vocab_file")
     vocabulary = Vocabulary(options.vocab_file)
     shards = files.matching(options.input_file, "--input_file")
     description = _description(shards, vocabulary)

@@ -27,6 +27,10 @@ FEATURES = {
 }
 
 
+# What masking makes of a row; absent where masks are drawn in training.
+MASKED_FEATURES = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+
+
 def feature_length(name, max_seq_length, max_predictions_per_seq):
     """Number of values that feature `name` holds in one record.
 

@@ -18,10 +18,12 @@ if sys.version_info < (3, 9):
         "test_corpus.py",
         "test_docs.py",
         "test_creation_faults.py",
+        "test_creation_restart.py",
         "test_inspect.py",
         "test_masking.py",
         "test_sample.py",
         "test_segmentation.py",
+        "test_segmentation_errors.py",
         "test_tokenization.py",
     ]
 
@@ -66,3 +68,15 @@ def one_line_error():
             assert word in errors[0], errors[0]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Tiny LTP models: {"legacy": directory, "neural": directory}."""
+    from ltp_models import build_legacy, build_neural
+
+    root = tmp_path_factory.mktemp("ltp")
+    return {
+        "legacy": build_legacy(str(root / "legacy")),
+        "neural": build_neural(str(root / "neural")),
+    }

@@ -8,6 +8,8 @@ import collections
 import json
 import os
 
+from data.tokenization import SPECIAL_TOKENS
+
 # words, pos, ner: lists of str, one entry per word; LTP's tag sets.
 Sentence = collections.namedtuple("Sentence", ["words", "pos", "ner"])
 
@@ -206,3 +208,21 @@ def _train_neural(model, batch):
 def _write_json(directory, name, content):
     with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
         json.dump(content, f, ensure_ascii=False, indent=1)
+
+
+GOLD = {"".join(sentence.words): sentence.words for sentence in SENTENCES}
+
+
+def write_vocabulary(path, extra=()):
+    """A vocab.txt of the characters of the sentences and some pieces more."""
+    characters = sorted({c for text in GOLD for c in text.lower()})
+    tokens = [*SPECIAL_TOKENS, *characters, "的", "2019", "bert", *extra]
+    path.write_text("\n".join(dict.fromkeys(tokens)) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def raw_text(copies):
+    """Documents of a few sentences each that raw text's sentence splitter leaves whole."""
+    sentences = [text for text in GOLD if "；" not in text]
+    documents = ["\n".join(sentences[at : at + 6]) for at in range(0, len(sentences), 6)]
+    return "\n\n".join(documents * copies) + "\n"

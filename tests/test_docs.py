@@ -65,8 +65,8 @@ def test_every_command_runs(workplace):
             assert result.returncode == 0, command + "\n" + result.stderr
             ran += 1
     assert ran >= 4
-    assert (workplace / "work" / "_train.tfrecord.manifest.json").exists()
-    assert (workplace / "work" / "model" / "eval_results.txt").exists()
+    assert (workplace / "output" / "_train.tfrecord.manifest.json").exists()
+    assert (workplace / "output" / "model" / "eval_results.txt").exists()
 
 
 def test_quickstart_runs_twice(workplace):

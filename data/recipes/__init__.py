@@ -6,6 +6,7 @@ A recipe module names RECIPE: the kind of row (`pairs`, a function of instances.
 
 import collections
 
+from data.records import MASKED_FEATURES
 from errors import UserError
 
 # pairs: function (UnitPieces, CreationSettings, seed) -> Rows. unit: default masking unit.
@@ -27,16 +28,11 @@ BERT_FEATURES = (
 )
 
 
-# The features that static masking makes, and what takes their place where masks are drawn in
-# training.
-_STATIC_ONLY = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
-
-
 def record_features(recipe, masking):
     """Names of the features of a recipe's records, for masking "static" or "dynamic"."""
     if masking == "static":
         return recipe.features
-    kept = tuple(name for name in recipe.features if name not in _STATIC_ONLY)
+    kept = tuple(name for name in recipe.features if name not in MASKED_FEATURES)
     return (*kept, "word_groups")
 
 
