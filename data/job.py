@@ -35,7 +35,7 @@ class Job:
         self.manifest_path = manifest.manifest_path(output_names)
         self.state = manifest.side_path(output_names, ".partial")
         self.parts = self.state
-        self._shards = []
+        self._shards, self._first_units = [], []
         self._done = set()  # indices of units
 
     def finished_manifest(self):
@@ -80,6 +80,7 @@ class Job:
             if files.is_remote(self.state):
                 self.parts = tempfile.mkdtemp(prefix="quanci-")
             self._shards = self._make_shards()
+            self._first_units = [shard.first_unit for shard in self._shards]
             self._take_over(say)
             yield
         finally:
@@ -136,8 +137,7 @@ class Job:
         files.remove_if_there(self.manifest_path)
 
     def _shard_of(self, unit):
-        first_units = [shard.first_unit for shard in self._shards]
-        return bisect.bisect_right(first_units, unit.index) - 1
+        return bisect.bisect_right(self._first_units, unit.index) - 1
 
     def _take_over(self, say):
         complete = [shard.is_complete() for shard in self._shards]

@@ -113,8 +113,8 @@ class _UnitProgress:
 
 
 def _remote_contents(unit):
-    """The bytes of a unit's ranges if they are remote: workers read local files alone."""
-    if not files.is_remote(unit.ranges[0].path):
+    """The bytes of a unit's ranges if one is remote: workers read local files alone."""
+    if not any(files.is_remote(part.path) for part in unit.ranges):
         return None
     try:
         return [corpus.read_range(part) for part in unit.ranges]

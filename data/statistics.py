@@ -1,7 +1,5 @@
 """Counts of what was read and written: one dict per unit, added up for shards and the manifest."""
 
-import collections
-
 EXAMPLES = 3
 # A long corpus has no end of rare unknown words; the frequent ones are what matters.
 _MOST_UNKNOWN = 20000
@@ -33,14 +31,11 @@ def add_statistics(total, part):
     """Adds the statistics `part` to `total`."""
     for name, value in part.items():
         if isinstance(value, dict):
-            counter = collections.Counter(total[name])
-            counter.update(value)
-            kept = (
-                counter.items()
-                if len(counter) <= _MOST_UNKNOWN
-                else top_counts(counter, _MOST_UNKNOWN // 2)
-            )
-            total[name] = dict(kept)
+            counter = total[name]
+            for key, count in value.items():
+                counter[key] = counter.get(key, 0) + count
+            if len(counter) > _MOST_UNKNOWN:
+                total[name] = dict(top_counts(counter, _MOST_UNKNOWN // 2))
         elif isinstance(value, list):
             total[name] = (total[name] + value)[:EXAMPLES]
         else:
