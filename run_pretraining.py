@@ -13,27 +13,45 @@ import tensorflow.compat.v1 as tf
 from absl import app, flags
 
 from data import files as data_files
-from data import input_pipeline
-from data.dynamic_masking import DynamicMasking
 from data.manifest import find_manifests
-from data.masking import MaskingSpec
-from data.tokenization import Vocabulary
 from errors import UserError, one_line, require
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
+from modeling.conversion import huggingface
 from modeling.objectives import OBJECTIVES, get_objective
-from optimization.config import OptimizerConfig
-from training.log import log
+from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
+from training import devices, inputs, plan, presets
+from training.cluster import resolve_tpu
+from training.log import log, warn
 from training.run_config import RunConfig
 from training.runner import Pretraining
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
-flags.DEFINE_string("eval_file", None, "Files for --do_eval; without it --input_file is read.")
+flags.DEFINE_string(
+    "eval_file",
+    None,
+    "Files for --do_eval; with --do_train every checkpoint is evaluated on them and the best one "
+    "kept. Without it --input_file is read after training.",
+)
 flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
 flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
-flags.DEFINE_string("init_checkpoint", None, "Weights to start from: prefix, .index or directory.")
+flags.DEFINE_string(
+    "init_checkpoint",
+    None,
+    "Weights to start from: a prefix, an .index file, a directory, or one of Hugging Face.",
+)
+flags.DEFINE_list(
+    "init_layers", None, "Layers of --init_checkpoint that the model's layers start as: 0,1,2."
+)
+flags.DEFINE_bool(
+    "init_slots", False, "Take the optimizer's state from --init_checkpoint, too; the step is 0."
+)
+flags.DEFINE_string(
+    "preset", None, "Flags of a known recipe: a name in configs/pretraining, or a JSON file."
+)
+flags.DEFINE_bool("dry_run", False, "Check everything, print the plan, and stop.")
 flags.DEFINE_string(
     "objective", "auto", "auto, or one of {}.".format(", ".join(sorted(OBJECTIVES)))
 )
@@ -42,15 +60,30 @@ flags.DEFINE_integer("max_predictions_per_seq", 20, "Masked positions in a row, 
 flags.DEFINE_string("vocab_file", None, "vocab.txt, where masks are drawn in training.")
 flags.DEFINE_bool("do_train", False, "Train.")
 flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
-flags.DEFINE_integer("train_batch_size", 32, "Rows in a training batch.")
+flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
+flags.DEFINE_integer(
+    "gradient_accumulation_steps",
+    1,
+    "Parts in which the rows of an update are computed, to save memory; the result is the same.",
+)
 flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
 flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
 flags.DEFINE_integer("num_train_steps", 100000, "Updates in all, those before a resume counted.")
 flags.DEFINE_integer("num_warmup_steps", 10000, "Updates over which the rate rises.")
+flags.DEFINE_integer(
+    "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
+)
+flags.DEFINE_enum("optimizer", "adamw", sorted(OPTIMIZERS), "lamb: ymcui's; lamb_albert: Google's.")
+flags.DEFINE_enum(
+    "warmup",
+    "replace",
+    sorted(WARMUPS),
+    "While it lasts: instead of the decay (BERT) or times it.",
+)
 flags.DEFINE_float("lr_decay_power", 1.0, "Power of the decay after the warm-up; 1 is linear.")
 flags.DEFINE_float("weight_decay_rate", 0.01, "Decoupled weight decay.")
-flags.DEFINE_float("adam_beta_2", 0.999, "Decay of Adam's second moment.")
-flags.DEFINE_float("adam_epsilon", 1e-6, "Adam's epsilon.")
+flags.DEFINE_float("adam_beta_2", 0.999, "Decay of the second moment.")
+flags.DEFINE_float("adam_epsilon", 1e-6, "Epsilon of Adam and LAMB.")
 flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
 flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept.")
 flags.DEFINE_integer("iterations_per_loop", 1000, "Updates per call on a TPU.")
@@ -58,13 +91,16 @@ flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
 flags.DEFINE_integer("shuffle_buffer_size", 10000, "Records shuffled at a time; 0 = file order.")
 flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
 flags.DEFINE_enum("gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT.")
-flags.DEFINE_bool("use_tpu", False, "Not supported in this version.")
+flags.DEFINE_enum(
+    "distribution", "none", devices.DISTRIBUTIONS, "mirrored: a copy of the model on every GPU."
+)
+flags.DEFINE_bool("use_tpu", False, "Train and evaluate on a TPU.")
+flags.DEFINE_string("tpu_name", None, "The Cloud TPU's name, grpc://ADDRESS:8470, or local.")
+flags.DEFINE_string("tpu_zone", None, "Zone of --tpu_name; default: this machine's.")
+flags.DEFINE_string("gcp_project", None, "Project of --tpu_name; default: this machine's.")
+flags.DEFINE_string("master", None, "Address of a TPU's master in place of --tpu_name.")
+flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.")
 flags.DEFINE_bool("do_lower_case", True, "Accepted for Google's command lines; records decide.")
-flags.DEFINE_string("tpu_name", None, "Used with --use_tpu.")
-flags.DEFINE_string("tpu_zone", None, "Used with --use_tpu.")
-flags.DEFINE_string("gcp_project", None, "Used with --use_tpu.")
-flags.DEFINE_string("master", None, "Used with --use_tpu.")
-flags.DEFINE_integer("num_tpu_cores", 8, "Used with --use_tpu.")
 
 POSITIVE = (
     "max_seq_length",
@@ -76,6 +112,9 @@ POSITIVE = (
     "iterations_per_loop",
     "max_eval_steps",
     "keep_checkpoint_max",
+    "gradient_accumulation_steps",
+    "stop_step",
+    "num_tpu_cores",
 )
 NOT_NEGATIVE = ("num_warmup_steps", "shuffle_buffer_size", "weight_decay_rate", "lr_decay_power")
 # Flags that RunConfig holds under the same name.
@@ -93,6 +132,22 @@ RUN_FLAGS = (
     "keep_checkpoint_max",
     "shuffle_buffer_size",
     "seed",
+    "stop_step",
+    "init_slots",
+    "use_tpu",
+    "num_tpu_cores",
+    "distribution",
+)
+# Flags that OptimizerConfig holds under the same name.
+OPTIMIZER_FLAGS = (
+    "learning_rate",
+    "num_train_steps",
+    "num_warmup_steps",
+    "optimizer",
+    "warmup",
+    "lr_decay_power",
+    "weight_decay_rate",
+    "gradient_accumulation_steps",
 )
 
 
@@ -102,16 +157,11 @@ def main(argv):
     # TensorFlow's warnings are about its own deprecations.
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
+    if FLAGS.preset:
+        for line in presets.apply(FLAGS, FLAGS.preset):
+            log(line)
     check_flags()
-    model_config = BertConfig.from_json_file(FLAGS.bert_config_file, gelu=FLAGS.gelu)
-    if FLAGS.max_seq_length > model_config.max_position_embeddings:
-        raise UserError(
-            "--max_seq_length={} is more than max_position_embeddings {} in {}".format(
-                FLAGS.max_seq_length,
-                model_config.max_position_embeddings,
-                FLAGS.bert_config_file,
-            )
-        )
+    model_config = read_model_config()
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
     eval_files = []
     if FLAGS.do_eval:
@@ -119,19 +169,31 @@ def main(argv):
         if FLAGS.eval_file:
             eval_files = data_files.matching(FLAGS.eval_file, "--eval_file")
     manifests = find_manifests(train_files)
-    eval_manifests = find_manifests(eval_files)
-    check_vocabulary({**manifests, **eval_manifests}, model_config)
-    objective = choose_objective(train_files, manifests)
+    all_manifests = {**manifests, **find_manifests(eval_files)}
+    lengths = FLAGS.max_seq_length, FLAGS.max_predictions_per_seq
+    inputs.check_manifests(all_manifests, model_config, *lengths)
+    objective = inputs.choose_objective(FLAGS.objective, train_files, manifests)
+    run_config = make_run_config(train_files, eval_files, objective.name, model_config)
+    run_config.train_records = inputs.count_records(train_files, manifests)
+    optimizer_config = make_optimizer_config()
+    devices.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
     run = Pretraining(
-        make_run_config(train_files, eval_files, objective.name),
+        run_config,
         model_config,
         objective,
-        make_optimizer_config(),
-        choose_masking({**manifests, **eval_manifests}),
+        optimizer_config,
+        inputs.choose_masking(
+            all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
+        ),
+        None if FLAGS.dry_run else find_devices(run_config),
     )
+    if FLAGS.dry_run:
+        for line in plan.describe(run_config, model_config, optimizer_config, run.parameters):
+            log(line)
+        return
     if FLAGS.do_train:
         run.train()
-    if FLAGS.do_eval:
+    if FLAGS.do_eval and not (FLAGS.do_train and FLAGS.eval_file):
         run.evaluate()
 
 
@@ -141,19 +203,22 @@ def check_flags():
     Raises:
       UserError: naming the flag.
     """
-    if FLAGS.use_tpu:
-        raise UserError("--use_tpu=True is not supported in this version; leave it out")
     if not FLAGS.do_train and not FLAGS.do_eval:
         raise UserError("nothing to do; give --do_train, --do_eval or both")
     require(FLAGS, "input_file", "output_dir", "bert_config_file")
     for name in POSITIVE:
-        if getattr(FLAGS, name) <= 0:
+        if getattr(FLAGS, name) is not None and getattr(FLAGS, name) <= 0:
             raise UserError("--{}={} must be positive".format(name, getattr(FLAGS, name)))
     for name in NOT_NEGATIVE:
         if getattr(FLAGS, name) < 0:
             raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
     if FLAGS.learning_rate <= 0:
         raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))
+    if FLAGS.use_tpu and FLAGS.distribution != "none":
+        raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
+    for name in ("init_layers", "init_slots"):
+        if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
+            raise UserError("--{} needs --init_checkpoint".format(name))
     if FLAGS.objective != "auto":
         get_objective(FLAGS.objective)
     if FLAGS.do_train and FLAGS.num_warmup_steps >= FLAGS.num_train_steps:
@@ -163,130 +228,94 @@ def check_flags():
         )
 
 
-def check_vocabulary(manifests, model_config):
-    """Compares the vocabulary that the records were made with and the model's.
-
-    Args:
-      manifests: {path: manifest} of the records.
-      model_config: model config.
+def read_model_config():
+    """BertConfig from the flags.
 
     Raises:
-      UserError: the sizes differ.
+      UserError: the file is wrong, or its table of positions too short.
     """
-    for path, manifest in manifests.items():
-        size = manifest.get("vocab_size")
-        if size is not None and size != model_config.vocab_size:
-            raise UserError(
-                "vocabulary sizes differ: manifest {} says {}, config {} says {}".format(
-                    path, size, model_config.source, model_config.vocab_size
-                )
-            )
-
-
-def choose_objective(train_files, manifests):
-    """The objective of --objective, the manifests, or the features of the first record.
-
-    Args:
-      train_files: record files.
-      manifests: {path: manifest} of them.
-
-    Raises:
-      UserError: none of them says it, or manifests disagree.
-    """
-    named = {m["objective"]: path for path, m in manifests.items() if m.get("objective")}
-    if FLAGS.objective != "auto":
-        name, reason = FLAGS.objective, "by --objective"
-    elif len(named) > 1:
+    model_config = BertConfig.from_json_file(FLAGS.bert_config_file, gelu=FLAGS.gelu)
+    if FLAGS.max_seq_length > model_config.max_position_embeddings:
         raise UserError(
-            "the records were made for different objectives: {}; give --objective".format(
-                ", ".join("{} in {}".format(*item) for item in sorted(named.items()))
+            "--max_seq_length={} is more than max_position_embeddings {} in {}".format(
+                FLAGS.max_seq_length,
+                model_config.max_position_embeddings,
+                FLAGS.bert_config_file,
             )
         )
-    elif named:
-        name, path = next(iter(named.items()))
-        reason = "manifest {} says so".format(path)
-    else:
-        features = input_pipeline.first_records(train_files[0], 1)[0]
-        if not {"next_sentence_labels", "masked_lm_ids"} <= set(features):
-            raise UserError(
-                "cannot tell the objective: no manifest beside {} and its records have {}; give "
-                "--objective".format(train_files[0], ", ".join(features))
-            )
-        name = "bert"
-        reason = "no manifest, and {} has next_sentence_labels".format(train_files[0])
-    objective = get_objective(name)
-    log("objective: {} ({})".format(name, reason))
-    return objective
+    return model_config
 
 
-def choose_masking(manifests):
-    """How masks are drawn in training, as the manifests say; None where the records hold them.
-
-    Args:
-      manifests: {path: manifest} of all records.
-
-    Raises:
-      UserError: the manifests differ, or --vocab_file is missing or another one.
-    """
-    kinds = {path: m["masking"] for path, m in manifests.items() if "masking" in m}
-    dynamic = {path: m for path, m in kinds.items() if m["kind"] == "dynamic"}
-    if not dynamic:
-        return None
-    path, said = next(iter(dynamic.items()))
-    if any(other != said for other in kinds.values()):
-        raise UserError(
-            "{} and {} were made with other masking; use records of one kind".format(*kinds)
-        )
-    if not FLAGS.vocab_file:
-        raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
-    vocabulary = Vocabulary(FLAGS.vocab_file)
-    if vocabulary.sha256 != manifests[path]["vocab_sha256"]:
-        raise UserError(
-            "--vocab_file {} is not the vocabulary of the records ({})".format(
-                FLAGS.vocab_file, path
-            )
-        )
-    spec = MaskingSpec(
-        said["probability"],
-        said["unit"],
-        said["ngram_probs"],
-        said["replacement"],
-        FLAGS.max_predictions_per_seq,
-    )
-    log("masks: drawn anew for every batch, {:.0%} by {}".format(spec.probability, spec.unit))
-    return DynamicMasking(
-        spec, vocabulary.mask, vocabulary.random_replacements().tolist(), FLAGS.seed
-    )
-
-
-def make_run_config(train_files, eval_files, objective_name):
+def make_run_config(train_files, eval_files, objective_name, model_config):
     """RunConfig from the flags.
 
     Raises:
-      UserError: no initial checkpoint is where its flag says.
+      UserError: no initial checkpoint is where its flag says, or its layers do not fit.
     """
+    init = FLAGS.init_checkpoint
+    if init and not huggingface.is_directory(init):
+        init = checkpoint.resolve(init)
     return RunConfig(
         objective=objective_name,
         train_files=train_files,
         eval_files=eval_files,
-        init_checkpoint=(
-            checkpoint.resolve(FLAGS.init_checkpoint) if FLAGS.init_checkpoint else None
-        ),
+        init_checkpoint=init,
+        init_layers=parse_layers(model_config),
+        eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
         **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
     )
+
+
+def parse_layers(model_config):
+    """--init_layers as a list of ints, or None.
+
+    Raises:
+      UserError: it is no list of numbers, one for each layer of the model.
+    """
+    if not FLAGS.init_layers:
+        return None
+    if not all(layer.strip().isdigit() for layer in FLAGS.init_layers):
+        raise UserError(
+            "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
+                ",".join(FLAGS.init_layers)
+            )
+        )
+    layers = [int(layer) for layer in FLAGS.init_layers]
+    if len(layers) != model_config.num_hidden_layers:
+        raise UserError(
+            "--init_layers names {} layers, but num_hidden_layers in {} is {}".format(
+                len(layers), model_config.source, model_config.num_hidden_layers
+            )
+        )
+    return layers
 
 
 def make_optimizer_config():
     """OptimizerConfig from the flags."""
     return OptimizerConfig(
-        learning_rate=FLAGS.learning_rate,
-        num_train_steps=FLAGS.num_train_steps,
-        num_warmup_steps=FLAGS.num_warmup_steps,
-        lr_decay_power=FLAGS.lr_decay_power,
-        weight_decay_rate=FLAGS.weight_decay_rate,
         beta_2=FLAGS.adam_beta_2,
         epsilon=FLAGS.adam_epsilon,
+        **{name: getattr(FLAGS, name) for name in OPTIMIZER_FLAGS},
     )
+
+
+def find_devices(run_config):
+    """What the flags say to compute on.
+
+    Raises:
+      UserError: it is not there.
+    """
+    if FLAGS.distribution == "mirrored":
+        return devices.mirrored()
+    if not FLAGS.use_tpu:
+        return devices.Devices()
+    tpu = resolve_tpu(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project, FLAGS.master)
+    log(tpu.description)
+    paths = run_config.train_files + run_config.eval_files + [run_config.output_dir]
+    local = [path for path in paths if not data_files.is_remote(path)]
+    if local and FLAGS.tpu_name != "local":
+        warn("a Cloud TPU reads and writes gs:// only, and {} is local".format(local[0]))
+    return devices.Devices(cluster=tpu.resolver, master=tpu.master)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ setup(
         "transformers>=4.40,<5" + MODERN,
         "huggingface_hub<1" + MODERN,
         "tokenizers" + MODERN,
+        "safetensors" + MODERN,
         "sentencepiece" + MODERN,
         "rjieba" + MODERN,
         "jieba" + MODERN,

@@ -4,6 +4,9 @@ The one place that builds input graphs, and the checks that tell a user what is 
 records before a model is built.
 """
 
+import dataclasses
+from typing import Optional
+
 import tensorflow.compat.v1 as tf
 
 from data.dynamic_masking import sample_dynamic
@@ -15,6 +18,26 @@ CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
 CHECKED_RECORDS = 100
+# Epochs of neighbouring seeds do not share a seed.
+EPOCH_SEEDS = 1000003
+
+
+@dataclasses.dataclass
+class TrainingOrder:
+    """In which order training reads rows, and where in it.
+
+    Attributes:
+      shuffle_buffer_size: rows held for shuffling; 0 = file order in every epoch.
+      seed: int. The order within an epoch follows from the seed and the epoch's number alone.
+      first_row: rows of the run that were read before; a resumed run goes on behind them.
+      rows_per_epoch: rows in all files, None where unknown: then a late first_row is reached by
+        reading past all rows before it.
+    """
+
+    shuffle_buffer_size: int
+    seed: int
+    first_row: int = 0
+    rows_per_epoch: Optional[int] = None
 
 
 def make_input_fn(
@@ -22,10 +45,10 @@ def make_input_fn(
     feature_names,
     max_seq_length,
     max_predictions_per_seq,
-    is_training,
-    shuffle_buffer_size,
-    seed,
+    order=None,
     masking=None,
+    replicas=1,
+    full_batches=False,
 ):
     """Makes the input function for an estimator.
 
@@ -33,36 +56,36 @@ def make_input_fn(
       files: record files.
       feature_names: names from data.records.FEATURES.
       max_seq_length, max_predictions_per_seq: lengths in the records.
-      is_training: True: endless, shuffled (files and records) by `seed`, full batches only;
-        False: every record once, in file order, the last batch may be short.
-      shuffle_buffer_size: records held for shuffling; 0 keeps the file order in training too.
-      seed: int; the same seed gives the same batches.
+      order: TrainingOrder for training: endless, full batches only. None: every record once, in
+        file order, the last batch may be short.
       masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
+      replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
+      full_batches: leave a short last batch out (TPUs take batches of one size only).
 
     Returns:
-      input_fn(params), giving a dataset of dicts name -> [params["batch_size"], length], int32 or
-      float32.
+      input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
+      length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
     names = stored_features(feature_names, masking is not None)
     spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
 
     def input_fn(params):
-        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
-        if is_training and shuffle_buffer_size:
-            dataset = dataset.shuffle(len(files), seed=seed).repeat()
-            # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
-            # session with a live iterator is closed, and parsing, not reading, takes the time.
-            dataset = dataset.interleave(
-                tf.data.TFRecordDataset, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
-            )
-            dataset = dataset.shuffle(shuffle_buffer_size, seed=seed)
+        batch_size = params["batch_size"] // replicas
+        hosts, host = _hosts(params)
+        if order:
+            dataset = _training_rows(files, order)
+            first_batch = order.first_row // (batch_size * hosts)
         else:
+            dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
             dataset = dataset.flat_map(tf.data.TFRecordDataset)
-            dataset = dataset.repeat() if is_training else dataset
-        dataset = dataset.batch(params["batch_size"], drop_remainder=is_training)
+            first_batch = 0
+        if hosts > 1:
+            dataset = dataset.shard(hosts, host)
+        dataset = dataset.batch(batch_size, drop_remainder=full_batches or order is not None)
         dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
         if masking:
-            numbers = tf.data.experimental.Counter()
+            # Hosts draw apart.
+            numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
             dataset = tf.data.Dataset.zip((dataset, numbers)).map(
                 lambda features, number: sample_dynamic(features, number, masking),
                 num_parallel_calls=PARSE_CALLS,
@@ -70,6 +93,39 @@ def make_input_fn(
         return dataset.prefetch(2)
 
     return input_fn
+
+
+def _hosts(params):
+    """(number of hosts, this one's index) of a TPU that asks for input host by host."""
+    context = params.get("context") if hasattr(params, "get") else None
+    if context is None:
+        return 1, 0
+    _, index, count, _ = context.current_input_fn_deployment()
+    return count, index
+
+
+def _training_rows(files, order):
+    """Serialized rows of epoch after epoch, from order.first_row on."""
+    first_epoch, skipped = 0, order.first_row
+    if order.rows_per_epoch:
+        first_epoch, skipped = divmod(order.first_row, order.rows_per_epoch)
+
+    def epoch_rows(epoch):
+        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
+        if not order.shuffle_buffer_size:
+            return dataset.flat_map(tf.data.TFRecordDataset)
+        # An epoch is shuffled by itself, so that its order hangs on nothing before it.
+        seed = tf.constant(order.seed, tf.int64) * EPOCH_SEEDS + epoch
+        dataset = dataset.shuffle(len(files), seed=seed)
+        # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
+        # session with a live iterator is closed, and parsing, not reading, takes the time.
+        dataset = dataset.interleave(
+            tf.data.TFRecordDataset, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
+        )
+        return dataset.shuffle(order.shuffle_buffer_size, seed=seed)
+
+    epochs = tf.data.experimental.Counter(first_epoch)
+    return epochs.flat_map(epoch_rows).skip(skipped)
 
 
 def stored_features(feature_names, masked_in_training):

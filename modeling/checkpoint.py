@@ -12,6 +12,10 @@ MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
+# What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
+_BODY = re.compile(r"/(encoder|embeddings)/")
+_LAYER = re.compile(r"/encoder/layer_(\d+)/")
+
 # What the checkpoint readers of both TensorFlow versions raise on damage.
 _UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
@@ -19,10 +23,11 @@ _UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
 class LoadPlan(
     collections.namedtuple("LoadPlan", ["prefix", "loaded", "new", "unused", "training_state"])
 ):
-    """What a checkpoint gives to a model: lists of variable names.
+    """What a checkpoint gives to a model.
 
-    loaded: in both; new: in the model only; unused: in the checkpoint only; training_state:
-    optimizer slots and step counters in the checkpoint, never taken by a warm start.
+    loaded: ordered dict variable name -> name in the checkpoint; new: names in the model only;
+    unused: names in the checkpoint only; training_state: optimizer slots and step counters in
+    the checkpoint, which a warm start leaves there unless it is told to take the slots.
     """
 
     __slots__ = ()
@@ -37,7 +42,7 @@ class LoadPlan(
                     len(self.loaded),
                     len(self.new),
                     len(self.unused),
-                    ", optimizer state left behind" if self.training_state else "",
+                    ", optimizer state there" if self.training_state else "",
                 ),
             )
         ]
@@ -50,16 +55,55 @@ class LoadPlan(
                     "stripped checkpoint has lost it".format(self.prefix, ", ".join(lost)),
                 )
             )
-        others = [name for name in self.new if not name.startswith(MLM_HEAD)]
+        body = [name for name in self.new if _BODY.search(name)]
+        if body:
+            report.append(
+                (
+                    True,
+                    "the encoder in {} is not whole: {} start at random values; is the config the "
+                    "checkpoint's own?".format(self.prefix, _some(body)),
+                )
+            )
+        others = [name for name in self.new if name not in lost and name not in body]
         if others:
             report.append((False, "new, at random values: " + _some(others)))
         if self.unused:
             report.append((False, "unused: " + _some(self.unused)))
         return report
 
-    def assignment_map(self):
-        """Checkpoint name -> variable name, for tf.train.init_from_checkpoint."""
-        return collections.OrderedDict((name, name) for name in self.loaded)
+    def slots(self, slot_names):
+        """Optimizer slots of the loaded variables: ordered dict slot variable -> its source.
+
+        Args:
+          slot_names: last parts of their names ("adam_m", "adam_v").
+        """
+        there = set(self.training_state)
+        pairs = [
+            ("{}/{}".format(name, slot), "{}/{}".format(source, slot))
+            for name, source in self.loaded.items()
+            for slot in slot_names
+        ]
+        return collections.OrderedDict((name, source) for name, source in pairs if source in there)
+
+
+def initialize(prefix, sources):
+    """Makes variables of the default graph start at values of a checkpoint.
+
+    Args:
+      prefix: the checkpoint.
+      sources: dict variable name -> name in the checkpoint.
+    """
+    # One layer may go to several places, but a map takes each of its names once.
+    maps = []
+    for name, source in sources.items():
+        for chosen in maps:
+            if source not in chosen:
+                chosen[source] = name
+                break
+        else:
+            maps.append({source: name})
+    for chosen in maps:
+        tf.train.init_from_checkpoint(prefix, chosen)
 
 
 def resolve(path):
@@ -153,53 +197,88 @@ def verify(prefix, hint="take another copy of it"):
             ) from error
 
 
-def plan_loading(prefix, model_shapes, config_source):
+def plan_loading(prefix, model_shapes, config_source, init_layers=None):
     """Compares a checkpoint with a model.
 
     Args:
       prefix: checkpoint prefix.
       model_shapes: dict variable name -> list of ints (ParameterStore.shapes()).
       config_source: the model config's file name, for messages.
+      init_layers: list of ints: layer i of the model starts as this layer of the checkpoint;
+        None = layer i.
 
     Returns:
       LoadPlan.
 
     Raises:
-      UserError: sizes differ, or the checkpoint has nothing for this model.
+      UserError: sizes differ, a layer is not there, or the checkpoint has nothing for this model.
     """
     shapes = read_shapes(prefix)
     state = [name for name in shapes if _TRAINING_STATE.search(name)]
-    loaded = [name for name in model_shapes if name in shapes]
+    sources = {name: _source(name, init_layers) for name in model_shapes}
+    loaded = [name for name in model_shapes if sources[name] in shapes]
     # The word table first: a wrong vocabulary is the usual reason, and shows there.
     for name in sorted(loaded, key=lambda n: not n.endswith(WORD_TABLE)):
-        _check_shape(prefix, name, shapes[name], list(model_shapes[name]), config_source)
+        shape = shapes[sources[name]]
+        _check_shape(prefix, name, shape, list(model_shapes[name]), config_source)
     if not loaded:
         raise UserError(
             "checkpoint {} holds no variable of this model ({}, ...), only {}".format(
                 prefix, next(iter(model_shapes)), _some(list(shapes), 3)
             )
         )
-    known = set(model_shapes) | set(state)
+    if init_layers:
+        _check_layers_are_there(prefix, shapes, model_shapes, sources)
+    known = {sources[name] for name in loaded} | set(state)
     return LoadPlan(
         prefix=prefix,
-        loaded=loaded,
-        new=[name for name in model_shapes if name not in shapes],
+        loaded=collections.OrderedDict((name, sources[name]) for name in loaded),
+        new=[name for name in model_shapes if sources[name] not in shapes],
         unused=[name for name in shapes if name not in known],
         training_state=state,
     )
 
 
-def check_resumable(prefix, model_shapes, config_source):
+def _source(name, init_layers):
+    """The checkpoint's name for a variable when layers are chosen."""
+    found = _LAYER.search(name)
+    if not init_layers or not found:
+        return name
+    return "{}{}{}".format(
+        name[: found.start(1)], init_layers[int(found.group(1))], name[found.end(1) :]
+    )
+
+
+def _check_layers_are_there(prefix, shapes, model_shapes, sources):
+    for name in model_shapes:
+        if _LAYER.search(name) and sources[name] not in shapes:
+            raise UserError(
+                "--init_layers asks for {}, which checkpoint {} does not hold".format(
+                    sources[name], prefix
+                )
+            )
+
+
+def check_resumable(prefix, model_shapes, config_source, slot_names=()):
     """Checks that the checkpoint `prefix` is one of this very model.
 
+    Args:
+      prefix, model_shapes, config_source: as for plan_loading.
+      slot_names: last parts of the names of optimizer slots that must be there.
+
     Raises:
-      UserError: a variable is missing or has another shape.
+      UserError: a variable is missing or has another shape, or the slots are not there.
     """
     plan = plan_loading(prefix, model_shapes, config_source)
     if plan.new:
         raise UserError(
             "checkpoint {} in --output_dir belongs to another model: it lacks {}; use another "
             "--output_dir".format(prefix, _some(plan.new, 3))
+        )
+    if slot_names and not plan.slots(slot_names):
+        raise UserError(
+            "checkpoint {} in --output_dir holds no optimizer state of this run ({}); use another "
+            "--output_dir and give it as --init_checkpoint".format(prefix, ", ".join(slot_names))
         )
 
 

@@ -34,9 +34,18 @@ ACTIVATIONS = {
 class PlainKernels:
     """Ordinary TensorFlow operations in float32."""
 
-    def __init__(self, seed=0):
-        """`seed`: every dropout takes the next seed counted from it."""
+    def __init__(self, seed=0, step_seed=0, one_hot_embedding=False):
+        """Makes the kernels of one pass through the model.
+
+        Args:
+          seed: int; every dropout takes the next seed counted from it.
+          step_seed: int or int32 scalar tensor that differs from step to step. The masks follow
+            from the two seeds alone, so a resumed run draws those of the straight one.
+          one_hot_embedding: look rows up by a matrix product, which is what TPUs are fast at.
+        """
         self._seed = seed
+        self._step_seed = step_seed
+        self._one_hot_embedding = one_hot_embedding
         self._dropouts = 0
 
     def matmul(self, x, kernel, transpose_kernel=False):
@@ -49,7 +58,11 @@ class PlainKernels:
 
     def embedding(self, table, ids):
         """Rows of table [size, width] at ids [...] -> [..., width]."""
-        return tf.gather(table, ids)
+        if not self._one_hot_embedding:
+            return tf.gather(table, ids)
+        size, width = table.shape.as_list()
+        one_hot = tf.one_hot(tf.reshape(ids, [-1]), size, dtype=table.dtype)
+        return tf.reshape(self.matmul(one_hot, table), ids.shape.as_list() + [width])
 
     def layer_norm(self, x, gamma, beta):
         """Normalises the last axis of x [..., width]: biased variance, epsilon in the root."""
@@ -62,7 +75,9 @@ class PlainKernels:
         if not rate:
             return x
         self._dropouts += 1
-        return tf.nn.dropout(x, rate=rate, seed=self._seed + self._dropouts)
+        seed = tf.stack([self._seed + self._dropouts, tf.cast(self._step_seed, tf.int32)])
+        kept = tf.random.stateless_uniform(tf.shape(x), seed) >= rate
+        return tf.where(kept, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
 
     def attention_probs(self, scores, mask_bias, scale, rate):
         """dropout(softmax(scores * scale + mask_bias)).

@@ -19,7 +19,17 @@ class ParameterStore:
     def __init__(self, seed=0):
         """`seed`: the initial value of a variable depends on this and its name only."""
         self._seed = seed
+        self._variables = collections.OrderedDict()
         self._parameters = collections.OrderedDict()
+
+    def again(self):
+        """A store of the same variables whose tensors are read anew.
+
+        For a second pass through a model in another context of the graph (the body of a loop).
+        """
+        store = ParameterStore(self._seed)
+        store._variables = self._variables
+        return store
 
     def get(self, name, shape, initializer, trainable=True):
         """Returns the tensor of parameter `name`, creating its variable at first use.
@@ -42,16 +52,9 @@ class ParameterStore:
             if known != shape:
                 raise ValueError("{} has shape {}, asked for {}".format(name, known, shape))
             return self._parameters[name].tensor
-        # Resource variables read as a value of their own on both TensorFlow versions; a reference
-        # variable could change under a reader.
-        variable = tf.get_variable(
-            name,
-            shape=shape,
-            dtype=tf.float32,
-            initializer=self._seeded(initializer, name),
-            trainable=trainable,
-            use_resource=True,
-        )
+        variable = self._variables.get(name)
+        if variable is None:
+            variable = self._create(name, shape, initializer, trainable)
         tensor = tf.convert_to_tensor(variable)
         self._parameters[name] = Parameter(variable, tensor)
         return tensor
@@ -69,6 +72,19 @@ class ParameterStore:
     def count(self):
         """Number of weights in all parameters."""
         return sum(p.variable.shape.num_elements() for p in self._parameters.values())
+
+    def _create(self, name, shape, initializer, trainable):
+        # Resource variables read as a value of their own on both TensorFlow versions; a reference
+        # variable could change under a reader.
+        self._variables[name] = tf.get_variable(
+            name,
+            shape=shape,
+            dtype=tf.float32,
+            initializer=self._seeded(initializer, name),
+            trainable=trainable,
+            use_resource=True,
+        )
+        return self._variables[name]
 
     def _seeded(self, initializer, name):
         # By name, not by order: another kernels object adds operations, and the weights of a

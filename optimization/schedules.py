@@ -1,4 +1,9 @@
-"""Learning rates as functions of the step."""
+"""Learning rates as functions of the step.
+
+Both take: step: scalar tensor or number, the updates done so far; learning_rate: float, the peak;
+num_train_steps, num_warmup_steps: numbers of updates; power: float. They return a float32 scalar
+tensor.
+"""
 
 import tensorflow.compat.v1 as tf
 
@@ -11,20 +16,32 @@ def warmup_then_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, 
 
       step < warm-up:  learning_rate * step / num_warmup_steps
       otherwise:       learning_rate * (1 - min(step, N) / N) ** power,  N = num_train_steps
-
-    Args:
-      step: scalar tensor or number, the updates done so far.
-      learning_rate: float, the peak.
-      num_train_steps, num_warmup_steps: numbers of updates.
-      power: float.
-
-    Returns:
-      float32 scalar tensor.
     """
     step = tf.cast(step, tf.float32)
-    remaining = 1.0 - tf.minimum(step / float(num_train_steps), 1.0)
-    decayed = learning_rate * tf.pow(remaining, power)
+    decayed = _decayed(step, learning_rate, num_train_steps, power)
     if not num_warmup_steps:
         return decayed
     warming = learning_rate * step / float(num_warmup_steps)
     return tf.where(step < float(num_warmup_steps), warming, decayed)
+
+
+def warmup_times_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, power=1.0):
+    """The rate of ELECTRA's program: the warm-up *multiplies* the decayed rate.
+
+      learning_rate * (1 - min(step, N) / N) ** power * min(1, step / num_warmup_steps)
+
+    Without a warm-up the factor is 1; the original divides 0 by 0 at step 0.
+    """
+    step = tf.cast(step, tf.float32)
+    decayed = _decayed(step, learning_rate, num_train_steps, power)
+    if not num_warmup_steps:
+        return decayed
+    return decayed * tf.minimum(1.0, step / float(num_warmup_steps))
+
+
+WARMUPS = {"replace": warmup_then_decay, "multiply": warmup_times_decay}
+
+
+def _decayed(step, learning_rate, num_train_steps, power):
+    remaining = 1.0 - tf.minimum(step / float(num_train_steps), 1.0)
+    return learning_rate * tf.pow(remaining, power)

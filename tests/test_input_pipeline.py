@@ -25,17 +25,15 @@ NAMES = [
 ]
 
 
-def batches(files, count=None, batch_size=4, is_training=False, buffer_size=0, seed=1, names=NAMES):
+def batches(files, count=None, batch_size=4, order=None, names=NAMES, params=None, **settings):
     """The first `count` batches (None: all) as dicts of arrays."""
-    input_fn = input_pipeline.make_input_fn(
-        files, names, SEQ, PREDICTIONS, is_training, buffer_size, seed
-    )
+    input_fn = input_pipeline.make_input_fn(files, names, SEQ, PREDICTIONS, order, **settings)
     found = []
     with tf.Graph().as_default(), tf.Session() as session:
-        tf.set_random_seed(seed)
-        dataset = input_fn({"batch_size": batch_size})
+        tf.set_random_seed(1)
+        dataset = input_fn(dict(params or {}, batch_size=batch_size))
         tensors = tf.data.make_one_shot_iterator(dataset).get_next()
-        if is_training:
+        if order:
             assert all(t.shape.is_fully_defined() for t in tensors.values())
         while count is None or len(found) < count:
             try:
@@ -43,6 +41,10 @@ def batches(files, count=None, batch_size=4, is_training=False, buffer_size=0, s
             except tf.errors.OutOfRangeError:
                 break
     return found
+
+
+def order(buffer_size, seed=1, **settings):
+    return input_pipeline.TrainingOrder(buffer_size, seed, **settings)
 
 
 @pytest.fixture
@@ -74,8 +76,12 @@ def test_evaluation_reads_all_in_file_order(shards):
     assert first["next_sentence_labels"].shape == (4, 1)
 
 
+def test_evaluation_with_full_batches_only(shards):
+    assert numbers(batches(shards, full_batches=True)) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
 def test_training_without_buffer_keeps_the_order_and_repeats(shards):
-    assert numbers(batches(shards, 4, is_training=True)) == [
+    assert numbers(batches(shards, 4, order=order(0))) == [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
         [8, 9, 0, 1],
@@ -83,14 +89,48 @@ def test_training_without_buffer_keeps_the_order_and_repeats(shards):
     ]
 
 
-def test_training_shuffles_by_the_seed(shards):
+def test_training_shuffles_by_the_seed_epoch_by_epoch(shards):
     runs = [
-        numbers(batches(shards, 10, is_training=True, buffer_size=6, seed=seed))
+        [n for batch in numbers(batches(shards, 10, order=order(6, seed))) for n in batch]
         for seed in (1, 1, 2)
     ]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
-    assert {n for batch in runs[0] for n in batch} == set(range(10))
+    epochs = [runs[0][i : i + 10] for i in range(0, 40, 10)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+@pytest.mark.parametrize("buffer_size", [0, 6])
+@pytest.mark.parametrize("rows_per_epoch", [None, 10])
+@pytest.mark.parametrize("done", [1, 2, 3, 7])
+def test_a_resumed_run_goes_on_where_it_stopped(shards, buffer_size, rows_per_epoch, done):
+    straight = numbers(batches(shards, 12, order=order(buffer_size)))
+    rest = order(buffer_size, first_row=4 * done, rows_per_epoch=rows_per_epoch)
+    assert numbers(batches(shards, 12 - done, order=rest)) == straight[done:]
+
+
+def test_replicas_take_parts_of_a_batch_in_turn(shards):
+    whole = numbers(batches(shards, 4, order=order(6)))
+    parts = numbers(batches(shards, 8, order=order(6), replicas=2))
+    assert [a + b for a, b in zip(parts[::2], parts[1::2])] == whole
+
+
+class Host:
+    """What TPUEstimator gives to the input function of one host."""
+
+    def __init__(self, index, count):
+        self._place = ("/cpu:0", index, count, 4)
+
+    def current_input_fn_deployment(self):
+        return self._place
+
+
+def test_hosts_share_the_rows(shards):
+    whole = [n for batch in numbers(batches(shards, 6, order=order(6))) for n in batch]
+    for index in range(2):
+        mine = numbers(batches(shards, 3, order=order(6), params={"context": Host(index, 2)}))
+        assert [n for batch in mine for n in batch] == whole[index::2]
 
 
 def test_only_named_features_are_parsed(shards):
@@ -102,7 +142,7 @@ def test_first_records_of_the_original_program():
     """Golden records through the pipeline and the objective: the original program's losses."""
     files = [golden_cases.path("bert", "pretrain.tfrecord")]
     input_pipeline.check_records(files, NAMES, 48, 8, 240, 2)
-    input_fn = input_pipeline.make_input_fn(files, NAMES, 48, 8, False, 0, 0)
+    input_fn = input_pipeline.make_input_fn(files, NAMES, 48, 8)
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = tf.data.make_one_shot_iterator(input_fn({"batch_size": 4})).get_next()
         features = session.run(tensors)

@@ -23,14 +23,15 @@ SIZES = {
 }
 
 
-def run_encoder(inputs, weights=None, config_changes=None, is_training=False, runs=1):
-    """Encoder outputs on numpy inputs; `weights`: name -> array, default the initial values."""
+def run_encoder(inputs, weights=None, config_changes=None, is_training=False, kernels=None):
+    """Encoder outputs on numpy inputs; `weights`: name -> array, default the initial values;
+    `kernels`: arguments of PlainKernels."""
     config = BertConfig(dict(SIZES, **(config_changes or {})))
     with tf.Graph().as_default():
-        tf.set_random_seed(1)
         store = ParameterStore(seed=3)
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        output = encoder(config, store, PlainKernels(seed=5), is_training=is_training, **tensors)
+        chosen = PlainKernels(**(kernels or {}))
+        output = encoder(config, store, chosen, is_training=is_training, **tensors)
         fetches = {
             "layers": tf.stack(output.all_encoder_layers),
             "pooled": output.pooled_output,
@@ -42,8 +43,7 @@ def run_encoder(inputs, weights=None, config_changes=None, is_training=False, ru
                 assert set(weights) == set(store.shapes())
                 for variable in tf.global_variables():
                     variable.load(weights[variable.op.name], session)
-            results = [session.run(fetches) for _ in range(runs)]
-    return results[0] if runs == 1 else results
+            return session.run(fetches)
 
 
 def random_inputs(batch=3, seq=12, seed=0):
@@ -144,15 +144,34 @@ def test_padding_tokens_do_not_matter():
 
 
 @pytest.mark.tf1
-def test_dropout_is_seeded_and_only_in_training():
+def test_dropout_follows_from_seed_and_step_and_is_only_in_training():
     inputs = random_inputs()
-    a, b = run_encoder(inputs, is_training=True, runs=2)
-    again = run_encoder(inputs, is_training=True)
-    plain, repeated = run_encoder(inputs, runs=2)
-    assert np.max(np.abs(a["layers"] - b["layers"])) > 1e-3
-    np.testing.assert_array_equal(a["layers"], again["layers"])
-    np.testing.assert_array_equal(plain["layers"], repeated["layers"])
-    assert np.max(np.abs(a["layers"] - plain["layers"])) > 1e-3
+
+    def layers(**settings):
+        return run_encoder(inputs, is_training=True, kernels=settings)["layers"]
+
+    first = layers(seed=5, step_seed=1)
+    np.testing.assert_array_equal(first, layers(seed=5, step_seed=1))
+    plain = run_encoder(inputs, kernels={"seed": 5, "step_seed": 1})["layers"]
+    np.testing.assert_array_equal(plain, run_encoder(inputs)["layers"])
+    for other in (layers(seed=5, step_seed=2), layers(seed=6, step_seed=1), plain):
+        assert np.max(np.abs(first - other)) > 1e-3
+
+
+@pytest.mark.tf1
+def test_dropout_keeps_the_mean_and_the_share():
+    with tf.Graph().as_default(), tf.Session() as session:
+        dropped = session.run(PlainKernels().dropout(tf.ones([1000, 100]), 0.2))
+    assert set(np.unique(dropped)) == {np.float32(0.0), np.float32(1.25)}
+    assert abs(np.mean(dropped == 0.0) - 0.2) < 0.01
+
+
+@pytest.mark.tf1
+def test_lookup_by_product_is_the_same():
+    inputs = random_inputs()
+    inputs["position_ids"] = np.tile(np.arange(12), [3, 1]).astype(np.int32)
+    by_product = run_encoder(inputs, kernels={"one_hot_embedding": True})
+    np.testing.assert_allclose(by_product["layers"], run_encoder(inputs)["layers"], atol=1e-6)
 
 
 @pytest.mark.tf1

@@ -30,7 +30,7 @@ def run_case(features, objective_name="bert", gelu="tanh"):
         plan = checkpoint.plan_loading(prefix, store.shapes(), config.source)
         assert not plan.new and not plan.unused
         assert all(not warning for warning, _ in plan.lines())
-        tf.train.init_from_checkpoint(prefix, plan.assignment_map())
+        checkpoint.initialize(prefix, plan.loaded)
         encoded = output.tensors["encoder"]
         fetches = {
             "embedding_output": encoded.embedding_output,

@@ -1,4 +1,4 @@
-"""Evaluation sums, the record of a run, and the progress hook."""
+"""Evaluation sums, the record of a run, and its hooks."""
 
 import json
 
@@ -14,7 +14,8 @@ from modeling.objectives import get_objective
 from modeling.objectives.masked_lm import ObjectiveOutput
 from optimization.config import OptimizerConfig
 from training import hooks, run_config
-from training.model_fn import TOTAL_LOSS, eval_metrics, model_parameters
+from training.host_values import HostValues
+from training.model_fn import TOTAL_LOSS, count_out_of_range, eval_metrics, model_parameters
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -53,8 +54,8 @@ def make_run(folder, **changes):
 
 def test_run_config_is_saved_and_guards_the_objective(tmp_path):
     run = make_run(tmp_path)
-    run_config.check_same_objective(run)  # nothing there yet
     optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=10)
+    run_config.check_same_run(run, optimizer)  # nothing there yet
     run_config.save(run, BertConfig(TINY_CONFIG, gelu="tanh"), optimizer)
     with open(str(tmp_path / "out" / "run_config.json"), encoding="utf-8") as reader:
         saved = json.load(reader)
@@ -62,9 +63,12 @@ def test_run_config_is_saved_and_guards_the_objective(tmp_path):
     assert saved["run"]["max_seq_length"] == SEQ
     assert saved["model"]["activation"] == "gelu_tanh"
     assert saved["optimizer"]["learning_rate"] == 1e-3
-    run_config.check_same_objective(run)
+    run_config.check_same_run(run, optimizer)
     with pytest.raises(UserError, match="was trained with objective bert, this run has roberta"):
-        run_config.check_same_objective(make_run(tmp_path, objective="roberta"))
+        run_config.check_same_run(make_run(tmp_path, objective="roberta"), optimizer)
+    optimizer.optimizer = "lamb"
+    with pytest.raises(UserError, match="was trained with optimizer adamw, this run has lamb"):
+        run_config.check_same_run(run, optimizer)
 
 
 def test_model_parameters_without_a_session(tmp_path):
@@ -75,24 +79,85 @@ def test_model_parameters_without_a_session(tmp_path):
     assert parameters.count() == sum(np.prod(s) for s in parameters.shapes().values())
 
 
+class Loop:
+    """A counter under hooks; its values are functions of the step."""
+
+    def __init__(self, hooks_of, start, **changes):
+        """`hooks_of`: HostValues -> hooks; `changes`: value name -> function of the step."""
+        self.step = tf.train.get_or_create_global_step()
+        now = tf.cast(self.step, tf.float32)
+        values = {"loss": now, "learning_rate": now, "gradient_norm": now, "ids_out_of_range": 0}
+        values.update((name, make(now)) for name, make in changes.items() if name in values)
+        is_finite = changes.get("is_finite", lambda now: now > -1.0)(now)
+        host_values = HostValues(values, is_finite)
+        function, tensors = host_values.host_call
+        with tf.control_dependencies([function(*tensors)]):
+            self.op = self.step.assign_add(1)
+        scaffold = tf.train.Scaffold(
+            init_op=self.step.initializer, init_fn=lambda _, s: self.step.load(start, s)
+        )
+        self.session = tf.train.MonitoredSession(
+            tf.train.ChiefSessionCreator(scaffold), hooks=hooks_of(host_values)
+        )
+
+
 def run_hook(folder, start, stop, capsys, monkeypatch):
     """Runs a counter from `start` to `stop` under the hook, a second a step, ten the first."""
     clock = [100.0]
     monkeypatch.setattr(hooks.time, "time", lambda: clock[0])
     with tf.Graph().as_default():
-        step = tf.train.get_or_create_global_step()
-        loss = tf.cast(step, tf.float32)
-        with tf.control_dependencies([loss]):
-            op = step.assign_add(1)
-        hook = hooks.ProgressHook({"loss": loss, "learning_rate": loss}, 64, 40, str(folder))
-        init = step.initializer
-        scaffold = tf.train.Scaffold(init_op=init, init_fn=lambda _, s: step.load(start, s))
-        creator = tf.train.ChiefSessionCreator(scaffold)
-        with tf.train.MonitoredSession(creator, hooks=[hook]) as session:
+        loop = Loop(lambda values: [hooks.ProgressHook(values, 64, 40, str(folder))], start)
+        with loop.session as session:
             for index in range(stop - start):
                 clock[0] += 10.0 if index == 0 else 1.0
-                session.run(op)
+                session.run(loop.op)
     return capsys.readouterr()
+
+
+def test_skipped_updates_are_told_and_then_stop_the_run(capsys):
+    """Steps 3 and 6 to 10 fail: a warning each, and an end at the fifth in a row."""
+    with tf.Graph().as_default():
+        bad = [2.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+        loop = Loop(
+            lambda values: [hooks.FaultHook(values)],
+            0,
+            is_finite=lambda now: tf.reduce_all(tf.not_equal(now, bad)),
+            gradient_norm=lambda now: now * float("inf"),
+        )
+        with pytest.raises(UserError) as error, loop.session as session:
+            for _ in range(20):
+                session.run(loop.op)
+    message = str(error.value)
+    assert "not finite in 5 steps in a row (steps 6 to 10; learning rate 9, gradient norm inf" in (
+        message
+    )
+    warnings = capsys.readouterr().out.splitlines()
+    assert len(warnings) == 5 and "WARNING: step 3: the gradient is not finite" in warnings[0]
+    assert warnings[-1].endswith("5 so far")
+
+
+def test_ids_out_of_range_stop_the_run():
+    with tf.Graph().as_default():
+        loop = Loop(
+            lambda values: [hooks.FaultHook(values)],
+            0,
+            ids_out_of_range=lambda now: tf.cast(now > 1.0, tf.int32) * 4,
+        )
+        with pytest.raises(UserError, match="step 3: 4 ids or positions"), loop.session as session:
+            for _ in range(5):
+                session.run(loop.op)
+
+
+def test_ids_out_of_range_are_counted():
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = {
+            "input_ids": tf.constant([[3, 40, -1]]),
+            "segment_ids": tf.constant([[0, 1, 2]]),
+            "masked_lm_positions": tf.constant([[2, 3]]),
+            "masked_lm_weights": tf.constant([[9.0, 9.0]]),
+        }
+        config = BertConfig(TINY_CONFIG)
+        assert session.run(count_out_of_range(features, config, 3)) == 4
 
 
 def test_progress(tmp_path, capsys, monkeypatch):

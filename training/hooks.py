@@ -1,17 +1,21 @@
 """Session hooks of a training run."""
 
-import collections
 import shutil
 import sys
 import time
 
 import tensorflow.compat.v1 as tf
 
-from training.log import log
+from errors import UserError
+from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
+from training.log import log, warn
 
 # A line after this many steps or seconds, whichever comes first.
 LINE_STEPS = 100
 LINE_SECONDS = 30.0
+# So many updates left out one behind the other end the run: the weights do not change any more.
+SKIPPED_LIMIT = 5
+IDS_OUT_OF_RANGE = "ids_out_of_range"
 
 
 class ProgressHook(tf.train.SessionRunHook):
@@ -20,16 +24,16 @@ class ProgressHook(tf.train.SessionRunHook):
     On a terminal it draws a bar, elsewhere it writes lines.
     """
 
-    def __init__(self, scalars, tokens_per_step, num_train_steps, output_dir):
+    def __init__(self, host_values, tokens_per_step, num_train_steps, output_dir):
         """Makes the hook.
 
         Args:
-          scalars: dict name -> float32 scalar tensor; "loss" among them.
+          host_values: HostValues; "loss" and "learning_rate" among them.
           tokens_per_step: tokens in a training batch, padding counted.
           num_train_steps: the step at which training ends.
           output_dir: where the event file goes.
         """
-        self._scalars = collections.OrderedDict(sorted(scalars.items()))
+        self._host_values = host_values
         self._tokens_per_step = tokens_per_step
         self._num_train_steps = num_train_steps
         self._output_dir = output_dir
@@ -44,7 +48,6 @@ class ProgressHook(tf.train.SessionRunHook):
         # Here, not in begin(): only now is the step restored.
         self._last_step = session.run(self._global_step)
         self._rate_start = None
-        self._values = None
         if self._bar is None and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -57,56 +60,59 @@ class ProgressHook(tf.train.SessionRunHook):
             )
 
     def before_run(self, run_context):
-        return tf.train.SessionRunArgs([self._global_step, self._scalars])
+        return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
         # The fetched step may be the one before or after the update; it only says when to look.
-        seen, self._values = run_values.results
-        now = time.time()
+        seen, now = run_values.results, time.time()
         if self._rate_start is None:
             # The first step compiles the graph, and is left out of the rate.
-            step = run_context.session.run(self._global_step)
+            step, values = self._read(run_context.session)
             self._rate_start = (step, now)
-            self._show(step, now)
+            self._show(step, values, now)
         elif seen + 1 >= self._last_step + self._every or now - self._last_time >= LINE_SECONDS:
-            step = run_context.session.run(self._global_step)
+            step, values = self._read(run_context.session)
             if step >= self._last_step + self._every or now - self._last_time >= LINE_SECONDS:
-                self._show(step, now)
+                self._show(step, values, now)
 
     def end(self, session):
-        step, now = session.run(self._global_step), time.time()
-        if self._values is not None and step > self._last_step:
-            self._show(step, now)
+        (step, values), now = self._read(session), time.time()
+        if self._rate_start is not None and step > self._last_step:
+            self._show(step, values, now)
         if self._bar is not None:
             self._bar.close()
         self._writer.flush()
 
-    def _show(self, step, now):
+    def _read(self, session):
+        """(step, name -> value) after the last update."""
+        return session.run([self._global_step, dict(self._host_values.reads)])
+
+    def _show(self, step, values, now):
         first_step, first_time = self._rate_start
         elapsed = now - first_time
         rate = (step - first_step) / elapsed if elapsed > 0 else 0.0
         summary = tf.Summary()
-        for name, value in self._values.items():
+        for name, value in values.items():
             summary.value.add(tag=name, simple_value=float(value))
         if rate:
             summary.value.add(tag="steps_per_second", simple_value=rate)
         self._writer.add_summary(summary, step)
         if self._bar is not None:
             self._bar.n = int(step)
-            shown = ["loss {:.4f}".format(self._values["loss"])] + self._speed(step, rate)
+            shown = ["loss {:.4f}".format(values["loss"])] + self._speed(step, rate)
             self._bar.set_postfix_str("  ".join(shown))
         else:
-            log(self._line(step, rate))
+            log(self._line(step, values, rate))
         self._last_step, self._last_time = step, now
 
-    def _line(self, step, rate):
+    def _line(self, step, values, rate):
         parts = ["step {}/{}".format(step, self._num_train_steps)]
         parts.extend(
-            "{} {:.4f}".format(name, value)
-            for name, value in self._values.items()
-            if name != "learning_rate"
+            "{} {:.4f}".format(name, values[name])
+            for name in self._host_values.reads
+            if name.endswith("loss")
         )
-        parts.append("learning_rate {:.3g}".format(self._values["learning_rate"]))
+        parts.append("learning_rate {:.3g}".format(values["learning_rate"]))
         return "  ".join(parts + self._speed(step, rate))
 
     def _speed(self, step, rate):
@@ -117,6 +123,61 @@ class ProgressHook(tf.train.SessionRunHook):
             "{:.0f} tokens/s".format(rate * self._tokens_per_step),
             "ETA " + duration((self._num_train_steps - step) / rate),
         ]
+
+
+class FaultHook(tf.train.SessionRunHook):
+    """Tells of updates left out for a gradient that is not finite, and stops where they go on.
+
+    It also stops at ids outside their tables, which only a CPU does by itself.
+    """
+
+    def __init__(self, host_values):
+        self._host_values = host_values
+        self._told = 0
+
+    def begin(self):
+        reads = self._host_values.reads
+        self._watched = [reads[SKIPPED], reads[IDS_OUT_OF_RANGE]]
+        self._global_step = tf.train.get_global_step()
+
+    def after_run(self, run_context, run_values):
+        # A call of its own, for what a step's own call reads may be of the step before.
+        skipped, wrong_ids = run_context.session.run(self._watched)
+        if skipped > self._told or wrong_ids:
+            self._look(run_context.session)
+
+    def end(self, session):
+        self._look(session)
+
+    def _look(self, session):
+        step, values = session.run([self._global_step, dict(self._host_values.reads)])
+        if values[IDS_OUT_OF_RANGE]:
+            raise UserError(
+                "step {}: {:.0f} ids or positions of the batch lie outside the model's tables; "
+                "records and model need one vocabulary and one --max_seq_length".format(
+                    step, values[IDS_OUT_OF_RANGE]
+                )
+            )
+        in_a_row = int(values[SKIPPED_IN_A_ROW])
+        if in_a_row >= SKIPPED_LIMIT:
+            raise UserError(
+                "the gradient was not finite in {} steps in a row (steps {} to {}; learning rate "
+                "{:.3g}, gradient norm {}, loss {}, no id out of range); take a lower "
+                "--learning_rate or more --num_warmup_steps".format(
+                    in_a_row,
+                    step - in_a_row + 1,
+                    step,
+                    values["learning_rate"],
+                    values["gradient_norm"],
+                    values["loss"],
+                )
+            )
+        if values[SKIPPED] > self._told:
+            self._told = values[SKIPPED]
+            warn(
+                "step {}: the gradient is not finite (norm {}), the update is left out; {:.0f} "
+                "so far".format(step, values["gradient_norm"], values[SKIPPED])
+            )
 
 
 def duration(seconds):

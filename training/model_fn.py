@@ -1,12 +1,18 @@
 """Model config + objective + optimizer -> the model_fn of a TPUEstimator."""
 
+import collections
+
 import tensorflow.compat.v1 as tf
 
 from data.records import FEATURES, feature_length
+from modeling import checkpoint
 from modeling.kernels import PlainKernels
 from modeling.parameters import ParameterStore
+from optimization.gradients import Forward
+from optimization.replicas import current_replicas
 from optimization.train_op import build_train_op
-from training.hooks import ProgressHook
+from training.hooks import IDS_OUT_OF_RANGE, FaultHook, ProgressHook
+from training.host_values import HostValues
 
 # The estimator keeps "loss" for its own mean over batches.
 TOTAL_LOSS = "total_loss"
@@ -28,28 +34,94 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
 
     def model_fn(features, labels, mode, params):
         del labels, params
-        is_training = mode == tf.estimator.ModeKeys.TRAIN
+        slots = optimizer_config.slot_names if run_config.init_slots else ()
+        scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
+        if mode == tf.estimator.ModeKeys.TRAIN:
+            return _train_spec(
+                model_config, objective, optimizer_config, run_config, features, scaffold_fn
+            )
         store = ParameterStore(seed=run_config.seed)
-        kernels = PlainKernels(seed=run_config.seed)
-        output = objective.build(model_config, store, kernels, features, is_training)
+        kernels = PlainKernels(one_hot_embedding=run_config.use_tpu)
+        output = objective.build(model_config, store, kernels, features, is_training=False)
         loss = tf.add_n([ratio.value() for ratio in output.losses.values()])
-        scaffold_fn = _scaffold_fn(init_plan) if init_plan else None
-        if is_training:
-            train = build_train_op(
-                loss, store.trainable(), optimizer_config, tf.train.get_global_step()
-            )
-            return tf.estimator.tpu.TPUEstimatorSpec(
-                mode=mode,
-                loss=loss,
-                train_op=train.op,
-                scaffold_fn=scaffold_fn,
-                training_hooks=[_progress(loss, output, train, optimizer_config, run_config)],
-            )
         return tf.estimator.tpu.TPUEstimatorSpec(
             mode=mode, loss=loss, scaffold_fn=scaffold_fn, eval_metrics=eval_metrics(output)
         )
 
     return model_fn
+
+
+def _train_spec(model_config, objective, optimizer_config, run_config, features, scaffold_fn):
+    global_step = tf.train.get_global_step()
+    forward = make_forward(model_config, objective, run_config, global_step)
+    replicas = current_replicas(on_tpu=run_config.use_tpu)
+    train = build_train_op(forward, features, optimizer_config, global_step, replicas)
+    loss = tf.add_n(list(train.losses.values()))
+    wrong_ids = count_out_of_range(features, model_config, run_config.max_seq_length)
+    values = collections.OrderedDict(loss=loss)
+    values.update(sorted(train.losses.items()))
+    values["learning_rate"] = train.learning_rate
+    values["gradient_norm"] = train.global_norm
+    values[IDS_OUT_OF_RANGE] = replicas.sum([wrong_ids])[0]
+    host_values = HostValues(values, train.is_finite)
+    return tf.estimator.tpu.TPUEstimatorSpec(
+        mode=tf.estimator.ModeKeys.TRAIN,
+        # The estimator stops at the first loss that is not finite; our hook knows better when.
+        loss=tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss)),
+        train_op=train.op,
+        scaffold_fn=scaffold_fn,
+        host_call=host_values.host_call,
+        training_hooks=[
+            ProgressHook(
+                host_values,
+                tokens_per_step=run_config.train_batch_size * run_config.max_seq_length,
+                num_train_steps=optimizer_config.num_train_steps,
+                output_dir=run_config.output_dir,
+            ),
+            FaultHook(host_values),
+        ],
+    )
+
+
+def make_forward(model_config, objective, run_config, global_step):
+    """The pass through the model that build_train_op asks for.
+
+    Args:
+      model_config, objective, run_config: as for make_model_fn.
+      global_step: the step counter; dropout follows from it, the seed and the rows.
+
+    Returns:
+      function of features (dict name -> [rows, ...]) that returns a Forward. Every call has the
+      same variables; a call inside a loop reads them there.
+    """
+    first = ParameterStore(seed=run_config.seed)
+
+    def forward(features):
+        store = first.again() if first.shapes() else first
+        # The rows are part of the seed, so that parts and replicas draw different masks.
+        step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
+        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
+        output = objective.build(model_config, store, kernels, features, is_training=True)
+        return Forward(output.losses, store.trainable())
+
+    return forward
+
+
+def count_out_of_range(features, model_config, max_seq_length):
+    """How many ids and positions of a batch lie outside their tables: int32 scalar.
+
+    A CPU stops at some of them; a GPU or TPU reads zeros or another row without a word.
+    """
+    limits = {"V": model_config.vocab_size, "S": max_seq_length}
+    counts = [tf.constant(0)]
+    for name, values in features.items():
+        limit = limits.get(FEATURES[name].limit, FEATURES[name].limit)
+        if name == "segment_ids":
+            limit = model_config.type_vocab_size
+        if limit is not None:
+            outside = tf.logical_or(values < 0, values >= limit)
+            counts.append(tf.reduce_sum(tf.cast(outside, tf.int32)))
+    return tf.add_n(counts)
 
 
 def model_parameters(model_config, objective, run_config):
@@ -128,20 +200,13 @@ def _length(name, run_config):
     return feature_length(name, run_config.max_seq_length, run_config.max_predictions_per_seq)
 
 
-def _scaffold_fn(init_plan):
+def _scaffold_fn(init_plan, slot_names):
     def scaffold_fn():
-        tf.train.init_from_checkpoint(init_plan.prefix, init_plan.assignment_map())
+        sources = dict(init_plan.loaded)
+        there = {variable.op.name for variable in tf.global_variables()}
+        slots = init_plan.slots(slot_names)
+        sources.update((name, source) for name, source in slots.items() if name in there)
+        checkpoint.initialize(init_plan.prefix, sources)
         return tf.train.Scaffold()
 
     return scaffold_fn
-
-
-def _progress(loss, output, train, optimizer_config, run_config):
-    scalars = {name: ratio.value() for name, ratio in output.losses.items()}
-    scalars.update(loss=loss, learning_rate=train.learning_rate)
-    return ProgressHook(
-        scalars,
-        tokens_per_step=run_config.train_batch_size * run_config.max_seq_length,
-        num_train_steps=optimizer_config.num_train_steps,
-        output_dir=run_config.output_dir,
-    )

@@ -22,6 +22,8 @@ class RunConfig:
     train_files: List[str]
     eval_files: List[str]
     init_checkpoint: Optional[str] = None
+    init_layers: Optional[List[int]] = None
+    init_slots: bool = False
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     do_train: bool = False
@@ -34,6 +36,12 @@ class RunConfig:
     keep_checkpoint_max: int = 5
     shuffle_buffer_size: int = 10000
     seed: int = 12345
+    stop_step: Optional[int] = None
+    eval_while_training: bool = False
+    train_records: Optional[int] = None
+    use_tpu: bool = False
+    num_tpu_cores: int = 8
+    distribution: str = "none"
 
 
 def save(run_config, model_config, optimizer_config):
@@ -55,22 +63,26 @@ def save(run_config, model_config, optimizer_config):
     write_atomically(os.path.join(run_config.output_dir, FILE_NAME), text)
 
 
-def check_same_objective(run_config):
-    """Refuses to go on in an output_dir with another objective: its optimizer state would not fit.
+def check_same_run(run_config, optimizer_config):
+    """Refuses to go on in an output_dir with another objective or optimizer: the optimizer state
+    there would not fit.
 
     Raises:
-      UserError: output_dir/run_config.json names another objective.
+      UserError: output_dir/run_config.json names others.
     """
     path = os.path.join(run_config.output_dir, FILE_NAME)
     try:
         with tf.io.gfile.GFile(path, "r") as reader:
-            before = json.loads(reader.read())["run"]["objective"]
+            saved = json.loads(reader.read())
+        before = [saved["run"]["objective"], saved["optimizer"]["optimizer"]]
     except (tf.errors.OpError, ValueError, KeyError, TypeError):
-        return
-    if before != run_config.objective:
-        raise UserError(
-            "output_dir {} was trained with objective {}, this run has {}; use another "
-            "--output_dir and give the checkpoint as --init_checkpoint".format(
-                run_config.output_dir, before, run_config.objective
+        return  # the checkpoint itself is checked against the model all the same
+    now = [run_config.objective, optimizer_config.optimizer]
+    for what, old, new in zip(("objective", "optimizer"), before, now):
+        if old != new:
+            raise UserError(
+                "output_dir {} was trained with {} {}, this run has {}; use another "
+                "--output_dir and give the checkpoint as --init_checkpoint".format(
+                    run_config.output_dir, what, old, new
+                )
             )
-        )

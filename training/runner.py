@@ -1,29 +1,31 @@
-"""Runs pre-training and evaluation on one machine."""
+"""Runs pre-training and evaluation."""
 
-import contextlib
-import logging
 import os
-import re
 
 import tensorflow.compat.v1 as tf
 
 from data import input_pipeline
-from data.files import failures, reason, write_atomically
+from data.files import write_atomically
 from errors import UserError
 from modeling import checkpoint
+from modeling.conversion import huggingface
 from training import run_config as run_configs
+from training.best import RESULTS_FILE, BestCheckpoint, results_text
+from training.devices import Devices
+from training.faults import output_errors, session_errors
 from training.log import log, warn
 from training.model_fn import TOTAL_LOSS, make_model_fn, model_parameters
 
-RESULTS_FILE = "eval_results.txt"
-# Ids beyond a table, or a feature of another length, further on than the first records.
-_UNFIT_RECORD = re.compile(r"indices\[[^\n]* is not in \[0, \d+\)|Key: [^\n]*")
+# Where weights of a Hugging Face directory are laid down as a TensorFlow checkpoint.
+IMPORTED = os.path.join("init_from_huggingface", "model.ckpt")
 
 
 class Pretraining:
     """One run: its checks happen when it is made, before anything is written."""
 
-    def __init__(self, run_config, model_config, objective, optimizer_config, masking=None):
+    def __init__(
+        self, run_config, model_config, objective, optimizer_config, masking=None, devices=None
+    ):
         """Checks records, model and checkpoints against each other and logs the plan.
 
         Args:
@@ -32,46 +34,66 @@ class Pretraining:
           objective: an object of modeling.objectives.
           optimizer_config: OptimizerConfig.
           masking: dynamic_masking.DynamicMasking for records without masks, else None.
+          devices: training.devices.Devices, None for the local machine as TensorFlow finds it.
 
         Raises:
           UserError: they do not fit together.
         """
-        self._masking = masking
+        self._masking, self._devices = masking, devices or Devices()
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
         self._resume = checkpoint.latest(run_config.output_dir)
         self._check_records()
-        parameters = model_parameters(model_config, objective, run_config)
-        init_plan = self._plan_start(parameters.shapes())
+        self.parameters = model_parameters(model_config, objective, run_config)
+        self._init_plan = self._plan_start(self.parameters.shapes())
         log(
             "model: {} layers, hidden {}, {} heads, vocabulary {}, {:,} parameters".format(
                 model_config.num_hidden_layers,
                 model_config.hidden_size,
                 model_config.num_attention_heads,
                 model_config.vocab_size,
-                parameters.count(),
+                self.parameters.count(),
             )
         )
         log(model_config.describe_activation())
-        self._estimator = self._make_estimator(init_plan)
 
     def train(self):
-        """Trains up to num_train_steps (a total, counted from step 0 of output_dir)."""
+        """Trains up to num_train_steps, or stop_step (both are totals, from step 0 of output_dir).
+
+        With eval_while_training every checkpoint is evaluated, and the best one kept.
+        """
         run, total = self._run, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
-        if step >= total:
-            log("nothing to train: step {} of {} is done".format(step, total))
+        end = min(total, run.stop_step or total)
+        if step >= end:
+            log("nothing to train: step {} of {} is done".format(step, end))
             return
-        with _output_errors(run.output_dir):
+        with output_errors(run.output_dir):
             run_configs.save(run, self._model, self._optimizer)
         log(
-            "training: steps {} to {}, batch {} x {} tokens, {} files".format(
-                step, total, run.train_batch_size, run.max_seq_length, len(run.train_files)
+            "training: steps {} to {}{}, batch {} x {} tokens, {} files".format(
+                step,
+                end,
+                "" if end == total else " (the schedule's end is {})".format(total),
+                run.train_batch_size,
+                run.max_seq_length,
+                len(run.train_files),
             )
         )
-        with _user_errors(run.train_files):
-            self._estimator.train(self._input_fn(run.train_files, True), max_steps=total)
-        log("trained to step {}; checkpoints in {}".format(total, run.output_dir))
+        estimator = self._make_estimator()
+        best = BestCheckpoint(run.output_dir) if run.eval_while_training else None
+        while step < end:
+            # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
+            # next checkpoint, evaluate, and go on from there.
+            until = min(end, step + run.save_checkpoints_steps) if best else end
+            with session_errors(run.train_files):
+                estimator.train(self._training_input(step), max_steps=until)
+            step = until
+            if best and step < end:
+                self._evaluate_for(best, estimator)
+        log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
+        if best:
+            self._evaluate_for(best, estimator)
 
     def evaluate(self):
         """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
@@ -89,20 +111,29 @@ class Pretraining:
                 "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
                 "is not given".format(run.output_dir)
             )
-        with _output_errors(run.output_dir):
+        return self._evaluate(self._make_estimator(), latest or run.init_checkpoint)
+
+    def _evaluate_for(self, best, estimator):
+        latest = checkpoint.latest(self._run.output_dir)
+        with output_errors(self._run.output_dir):
+            if best.offer(latest, self._evaluate(estimator, latest)):
+                log("the best so far (loss {:.4f}), kept in {}".format(best.loss, best.folder))
+            else:
+                log("not better than the best so far (loss {:.4f})".format(best.loss))
+
+    def _evaluate(self, estimator, shown):
+        run = self._run
+        with output_errors(run.output_dir):
             tf.io.gfile.makedirs(run.output_dir)
-        log("evaluating {} on {} files".format(latest or run.init_checkpoint, len(run.eval_files)))
-        with _user_errors(run.eval_files):
-            found = self._estimator.evaluate(
-                self._input_fn(run.eval_files, False), steps=run.max_eval_steps
-            )
+        log("evaluating {} on {} files".format(shown, len(run.eval_files)))
+        with session_errors(run.eval_files):
+            found = estimator.evaluate(self._evaluation_input(), steps=run.max_eval_steps)
         results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
         names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
         for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
             results[name] = float(found[name])
-        text = "".join("{} = {}\n".format(name, value) for name, value in results.items())
-        with _output_errors(run.output_dir):
-            write_atomically(os.path.join(run.output_dir, RESULTS_FILE), text)
+        with output_errors(run.output_dir):
+            write_atomically(os.path.join(run.output_dir, RESULTS_FILE), results_text(results))
         for name, value in results.items():
             log("  {} = {}".format(name, value))
         return results
@@ -127,59 +158,89 @@ class Pretraining:
         """Says where the weights come from; the LoadPlan of a warm start, else None."""
         run = self._run
         if self._resume:
-            run_configs.check_same_objective(run)
-            checkpoint.verify(self._resume, _hint_for_resume(run.output_dir, self._resume))
-            checkpoint.check_resumable(self._resume, shapes, self._model.source)
-            log(
-                "{} {} (step {}){}".format(
-                    "RESUME: going on from" if run.do_train else "weights of --output_dir:",
-                    self._resume,
-                    checkpoint.saved_step(self._resume),
-                    "; --init_checkpoint is not read" if run.init_checkpoint else "",
-                )
-            )
+            self._check_resume(shapes)
             return None
         if not run.init_checkpoint:
             log("INIT: a new model with random weights (seed {})".format(run.seed))
             return None
         log("INIT: a new run, weights from {}".format(run.init_checkpoint))
-        checkpoint.verify(run.init_checkpoint)
-        plan = checkpoint.plan_loading(run.init_checkpoint, shapes, self._model.source)
+        prefix = self._initial_prefix()
+        checkpoint.verify(prefix)
+        plan = checkpoint.plan_loading(prefix, shapes, self._model.source, run.init_layers)
         for is_warning, line in plan.lines():
             (warn if is_warning else log)(line)
+        slots = plan.slots(self._optimizer.slot_names)
+        if run.init_slots and not slots:
+            raise UserError(
+                "checkpoint {} holds no optimizer state of {} ({}); leave --init_slots out".format(
+                    prefix, self._optimizer.optimizer, ", ".join(self._optimizer.slot_names)
+                )
+            )
+        if run.init_slots:
+            log("optimizer state: {} slots taken over, the step starts at 0".format(len(slots)))
+        elif plan.training_state:
+            log("optimizer state: starts at 0, as does the step (--init_slots would take it over)")
         return plan
 
-    def _make_estimator(self, init_plan):
+    def _check_resume(self, shapes):
         run = self._run
-        config = tf.estimator.tpu.RunConfig(
-            model_dir=run.output_dir,
-            tf_random_seed=run.seed,
-            save_checkpoints_steps=run.save_checkpoints_steps,
-            keep_checkpoint_max=run.keep_checkpoint_max,
-            # The progress hook writes the scalars; the estimator's own would be the same again.
-            save_summary_steps=0,
-            log_step_count_steps=None,
-            tpu_config=tf.estimator.tpu.TPUConfig(iterations_per_loop=run.iterations_per_loop),
+        if run.do_train:
+            run_configs.check_same_run(run, self._optimizer)
+        checkpoint.verify(self._resume, _hint_for_resume(run.output_dir, self._resume))
+        slots = self._optimizer.slot_names if run.do_train else ()
+        checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
+        log(
+            "{} {} (step {}){}".format(
+                "RESUME: going on from" if run.do_train else "weights of --output_dir:",
+                self._resume,
+                checkpoint.saved_step(self._resume),
+                "; --init_checkpoint is not read" if run.init_checkpoint else "",
+            )
         )
+
+    def _initial_prefix(self):
+        run = self._run
+        if not huggingface.is_directory(run.init_checkpoint):
+            return run.init_checkpoint
+        # Beside the run's own checkpoints, where a TPU's machine can read it as well.
+        prefix = os.path.join(run.output_dir, IMPORTED)
+        with output_errors(run.output_dir):
+            report = huggingface.import_checkpoint(run.init_checkpoint, prefix)
+        for is_warning, line in report.lines():
+            (warn if is_warning else log)(line)
+        return prefix
+
+    def _make_estimator(self):
+        run = self._run
         return tf.estimator.tpu.TPUEstimator(
-            make_model_fn(self._model, self._objective, self._optimizer, run, init_plan),
-            use_tpu=False,
-            config=config,
+            make_model_fn(self._model, self._objective, self._optimizer, run, self._init_plan),
+            use_tpu=run.use_tpu,
+            config=self._devices.estimator_config(run),
             train_batch_size=run.train_batch_size,
             eval_batch_size=run.eval_batch_size,
         )
 
-    def _input_fn(self, files, is_training):
+    def _training_input(self, step):
         run = self._run
+        order = input_pipeline.TrainingOrder(
+            shuffle_buffer_size=run.shuffle_buffer_size,
+            seed=run.seed,
+            first_row=step * run.train_batch_size,
+            rows_per_epoch=run.train_records,
+        )
+        return self._input_fn(run.train_files, order=order, replicas=self._devices.replicas)
+
+    def _evaluation_input(self):
+        return self._input_fn(self._run.eval_files, full_batches=self._run.use_tpu)
+
+    def _input_fn(self, files, **settings):
         return input_pipeline.make_input_fn(
             files,
             self._objective.feature_names,
-            run.max_seq_length,
-            run.max_predictions_per_seq,
-            is_training,
-            run.shuffle_buffer_size,
-            run.seed,
-            self._masking,
+            self._run.max_seq_length,
+            self._run.max_predictions_per_seq,
+            masking=self._masking,
+            **settings,
         )
 
 
@@ -192,51 +253,3 @@ def _hint_for_resume(output_dir, damaged):
     return "to go on from {}, name it in {}".format(
         os.path.basename(others[-1]), os.path.join(output_dir, "checkpoint")
     )
-
-
-@contextlib.contextmanager
-def _output_errors(output_dir):
-    try:
-        yield
-    except failures() as error:
-        raise UserError(
-            "cannot write to --output_dir {}: {}".format(output_dir, reason(error))
-        ) from error
-
-
-@contextlib.contextmanager
-def _user_errors(files):
-    """Turns what damaged records raise deep inside TensorFlow into one sentence."""
-    # TPUEstimator logs an exception before it raises it again; one report is enough.
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(_drop_recorded)
-    try:
-        yield
-    except tf.errors.DataLossError as error:
-        raise input_pipeline.find_damage(files) or error from error
-    except tf.errors.InvalidArgumentError as error:
-        misfit = _UNFIT_RECORD.search(error.message or "")
-        if not misfit:
-            raise
-        raise UserError(
-            "a record of {} and the rest does not fit this run: {}".format(
-                files[0], misfit.group(0)
-            )
-        ) from error
-    except tf.train.NanLossDuringTrainingError as error:
-        raise UserError(
-            "the loss is not a number any more; take a lower --learning_rate or more "
-            "--num_warmup_steps"
-        ) from error
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "out of memory or disk space ({}); free some or take a smaller batch".format(
-                (error.message or "").split("\n")[0][:200]
-            )
-        ) from error
-    finally:
-        logger.removeFilter(_drop_recorded)
-
-
-def _drop_recorded(record):
-    return not str(record.msg).startswith(("Error recorded from", "Closing session due"))

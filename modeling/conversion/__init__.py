@@ -1,0 +1,1 @@
+"""Hugging Face directories and TensorFlow checkpoints, one into the other."""

@@ -1,0 +1,292 @@
+"""Hugging Face directories as a starting point: reading them, writing TensorFlow checkpoints."""
+
+import collections
+import os
+import uuid
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from errors import UserError
+from modeling.config import read_json_object
+from modeling.conversion import tensor_files
+from modeling.conversion.names import FAMILIES
+from modeling.kernels import LAYER_NORM_EPSILON
+
+CONFIGS = ("config.json", "bert_config.json")
+# In the order in which transformers looks for them.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+SUPPORTED = (
+    "bert (BERT, RoBERTa-wwm, MacBERT; classes BertModel, BertForMaskedLM, BertForPreTraining)"
+)
+
+
+class ImportReport(
+    collections.namedtuple("ImportReport", ["path", "prefix", "written", "unknown", "notes"])
+):
+    """What an import did.
+
+    path: the directory; prefix: the checkpoint written; written: its variable names; unknown:
+    Hugging Face tensors that have no place in the model; notes: sentences of warning.
+    """
+
+    __slots__ = ()
+
+    def lines(self):
+        """The report for the log: a list of (is_warning, text)."""
+        report = [
+            (
+                False,
+                "Hugging Face directory {}: {} variables written to {}".format(
+                    self.path, len(self.written), self.prefix
+                ),
+            )
+        ]
+        if self.unknown:
+            report.append((False, "not part of the model: " + _some(self.unknown)))
+        return report + [(True, note) for note in self.notes]
+
+
+def is_directory(path):
+    """Whether `path` is a directory of Hugging Face weights, and not one of TensorFlow's."""
+    if not tf.io.gfile.isdir(path):
+        return False
+    names = set(tf.io.gfile.listdir(path))
+    if any(name.endswith(".index") for name in names):
+        return False
+    return any(name in names for name in CONFIGS) and any(name in names for name in WEIGHTS)
+
+
+def config_file(path):
+    """Name of the config in the directory `path`.
+
+    Raises:
+      UserError: there is none.
+    """
+    return _one_of(path, CONFIGS, "config")
+
+
+def read_tensors(path):
+    """Reads the weights in a directory.
+
+    Args:
+      path: directory with one of WEIGHTS; the first that is there is read.
+
+    Returns:
+      Ordered dict name -> numpy array: float32 whatever the file's precision; integers and
+      booleans as they are.
+
+    Raises:
+      UserError: there are no weights, the package that reads them is missing, or a file is
+        missing or damaged.
+    """
+    weights = _one_of(path, WEIGHTS, "weights")
+    if not weights.endswith(".index.json"):
+        return tensor_files.read_file(weights)
+    tensors = collections.OrderedDict()
+    weight_map = _weight_map(weights)
+    for name in sorted(set(weight_map.values())):
+        shard = os.path.join(path, name)
+        if not tf.io.gfile.exists(shard):
+            raise UserError("{} is missing, but {} names it; copy it there".format(shard, weights))
+        tensors.update(tensor_files.read_file(shard))
+    for name in weight_map:
+        if name not in tensors:
+            raise UserError(
+                "{} is not in {}, where {} says it is; take another copy of them".format(
+                    name, os.path.join(path, weight_map[name]), weights
+                )
+            )
+    return tensors
+
+
+def import_checkpoint(path, prefix):
+    """Writes the weights of a directory as a TensorFlow checkpoint under the released names.
+
+    Args:
+      path: directory, see is_directory.
+      prefix: the checkpoint's prefix; its `.index` comes last, so where that is, it is complete.
+        Optimizer state, a step and a state file `checkpoint` are not written.
+
+    Returns:
+      ImportReport.
+
+    Raises:
+      UserError: there are no weights or config, they are of a family that is not supported, a
+        file is damaged, a package is missing, or the checkpoint cannot be written.
+    """
+    config = config_file(path)
+    values = read_json_object(config, "model config")
+    family = _family(values, config)
+    notes = _check_network(values, config)
+    tensors = read_tensors(path)
+    converted = family.to_tensorflow(tensors)
+    _check_tensors(path, family, tensors, converted)
+    if values.get("tie_word_embeddings") is False:
+        _check_tied(path, family, tensors, converted.tensors)
+    write_checkpoint(prefix, converted.tensors)
+    return ImportReport(path, prefix, sorted(converted.tensors), sorted(converted.unknown), notes)
+
+
+def write_checkpoint(prefix, tensors):
+    """Writes arrays as a TensorFlow checkpoint; what was at `prefix` is replaced.
+
+    Args:
+      prefix: the checkpoint's prefix; missing folders are made.
+      tensors: dict variable name -> numpy array.
+
+    Raises:
+      UserError: the place cannot be written to.
+    """
+    folder, base = os.path.split(prefix)
+    # A folder of its own: what is half written is never taken for a checkpoint, not even by
+    # something that looks for *.index.
+    scratch = os.path.join(folder, "_{}.partial-{}".format(base, uuid.uuid4().hex[:12]))
+    try:
+        tf.io.gfile.makedirs(scratch)
+        try:
+            _save(os.path.join(scratch, base), tensors)
+            _replace(scratch, folder, base)
+        finally:
+            tf.io.gfile.rmtree(scratch)
+    except tf.errors.OpError as error:
+        raise UserError(
+            "checkpoint {} cannot be written: {}".format(prefix, _reason(error))
+        ) from error
+
+
+def _one_of(path, names, what):
+    if not tf.io.gfile.isdir(path):
+        raise UserError("Hugging Face directory {} does not exist or is a file".format(path))
+    there = set(tf.io.gfile.listdir(path))
+    for name in names:
+        if name in there:
+            return os.path.join(path, name)
+    raise UserError(
+        "directory {} holds no {}; one of these files must be there: {}".format(
+            path, what, ", ".join(names)
+        )
+    )
+
+
+def _weight_map(path):
+    """Dict tensor name -> file name of an index file."""
+    weight_map = read_json_object(path, "weight index").get("weight_map")
+    well_formed = isinstance(weight_map, dict) and all(
+        # Only names: a path could lead out of the directory.
+        isinstance(v, str) and v and os.path.basename(v) == v
+        for v in weight_map.values()
+    )
+    if not weight_map or not well_formed:
+        raise UserError(
+            "weight index {} has no usable weight_map (tensor name to file name); take another "
+            "copy of it".format(path)
+        )
+    return weight_map
+
+
+def _family(values, config):
+    """NameMap for a config; files of before 2019 do not name their family and are BERT."""
+    model_type = values.get("model_type", "bert")
+    if isinstance(model_type, str) and model_type in FAMILIES:
+        return FAMILIES[model_type]
+    hint = ""
+    if model_type == "roberta":
+        hint = (
+            "; RoBERTa-wwm is a BERT network and not this one: if these are its weights, save "
+            "them with the Bert classes, not the Roberta ones"
+        )
+    raise UserError(
+        "{}: model_type {!r} cannot be imported, only {}{}".format(
+            config, model_type, SUPPORTED, hint
+        )
+    )
+
+
+def _check_network(values, config):
+    """Refuses settings that make another network; returns notes on what changes it slightly."""
+    positions = values.get("position_embedding_type", "absolute")
+    if positions != "absolute":
+        raise UserError(
+            "{}: position_embedding_type {!r} cannot be imported, only 'absolute'".format(
+                config, positions
+            )
+        )
+    epsilon = values.get("layer_norm_eps", LAYER_NORM_EPSILON)
+    if epsilon == LAYER_NORM_EPSILON:
+        return []
+    return [
+        "layer_norm_eps is {} in {}, but {} here: outputs differ a little".format(
+            epsilon, config, LAYER_NORM_EPSILON
+        )
+    ]
+
+
+def _check_tensors(path, family, tensors, converted):
+    if family.word_table not in converted.tensors:
+        raise UserError(
+            "the tensors in {} are not named as in a supported model: {} is missing, there are "
+            "{}; supported is {}".format(
+                path,
+                family.huggingface_name(family.word_table).name,
+                _some(sorted(tensors), 3) or "none",
+                SUPPORTED,
+            )
+        )
+    for name, array in converted.tensors.items():
+        if array.dtype != np.float32:
+            raise UserError(
+                "{} in {} holds {} numbers, not floating-point weights; take a copy that is not "
+                "quantized".format(family.huggingface_name(name).name, path, array.dtype)
+            )
+
+
+def _check_tied(path, family, tensors, converted):
+    output = tensors.get(family.output_table)
+    if output is not None and not np.array_equal(output, converted[family.word_table]):
+        raise UserError(
+            "{} in {} is not the word table (tie_word_embeddings is false); only models that "
+            "share the two can be imported".format(family.output_table, path)
+        )
+
+
+def _save(prefix, tensors):
+    names = sorted(tensors)
+    with tf.Graph().as_default():
+        # Fed, not constants: a graph may not be larger than 2 GB.
+        inputs = [tf.placeholder(tensors[n].dtype, tensors[n].shape) for n in names]
+        save = tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=inputs
+        )
+        # No accelerator: it would be taken, with all of its memory, from the training to come.
+        devices = tf.ConfigProto(device_count={"GPU": 0})
+        with tf.Session(config=devices) as session:
+            session.run(save, {i: tensors[n] for i, n in zip(inputs, names)})
+
+
+def _replace(scratch, folder, base):
+    """Moves the checkpoint `base` from `scratch` to `folder`, its index last."""
+    old = [n for n in tf.io.gfile.listdir(folder or ".") if n.startswith(base + ".data-")]
+    index = os.path.join(folder, base + ".index")
+    if tf.io.gfile.exists(index):
+        tf.io.gfile.remove(index)
+    for name in old:
+        tf.io.gfile.remove(os.path.join(folder, name))
+    for name in sorted(tf.io.gfile.listdir(scratch), key=lambda n: n.endswith(".index")):
+        tf.io.gfile.rename(os.path.join(scratch, name), os.path.join(folder, name))
+
+
+def _reason(error):
+    """The one line of a TensorFlow error that says what happened."""
+    # The graph's own words stand before it, the node behind it.
+    return error.message.split("\n\t [[")[0].strip().split("\n")[-1]
+
+
+def _some(names, limit=8):
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)

@@ -1,0 +1,47 @@
+"""LAMB, in the two forms in which Chinese models were trained."""
+
+import tensorflow.compat.v1 as tf
+
+from optimization.weight_decay import WeightDecayOptimizer
+
+
+class LambOptimizer(WeightDecayOptimizer):
+    """LAMB as in ymcui/LAMB_Optimizer_TF, with which BERT-wwm and MacBERT were trained.
+
+      u = m / (sqrt(v) + epsilon) + decay * w        (moments as in Adam, not corrected)
+      w = w - rate * (|w| / |u|) * u
+
+    (You et al. 2020, algorithm 2, with phi(x) = x and without bias correction.) Every variable
+    has its ratio, layer norms and biases too; it is 1 where one of the norms is 0. Slots are
+    named `<variable>/lamb_m` and `<variable>/lamb_v`.
+    """
+
+    SLOT_NAMES = ("lamb_m", "lamb_v")
+
+    def _update(self, grad, var):
+        direction = self._direction(grad, var)
+        rate = self._rate_tensor
+        if self._has_ratio(var.op.name):
+            rate *= trust_ratio(tf.norm(var), tf.norm(direction))
+        return var.assign_sub(rate * direction)
+
+    def _has_ratio(self, variable_name):
+        del variable_name
+        return True
+
+
+class AlbertLambOptimizer(LambOptimizer):
+    """LAMB as in google-research/albert: no ratio where there is no decay; slots adam_m, adam_v."""
+
+    SLOT_NAMES = ("adam_m", "adam_v")
+
+    def _has_ratio(self, variable_name):
+        return self.decays(variable_name)
+
+
+def trust_ratio(weight_norm, update_norm):
+    """weight_norm / update_norm, 1 where one of them is 0: float32 scalars."""
+    both = tf.logical_and(weight_norm > 0.0, update_norm > 0.0)
+    # Division by a safe number: tf.where evaluates both sides.
+    safe = tf.where(both, update_norm, tf.ones_like(update_norm))
+    return tf.where(both, weight_norm / safe, tf.ones_like(weight_norm))

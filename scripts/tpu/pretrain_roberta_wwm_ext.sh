@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# RoBERTa-wwm-ext: one phase on rows of 512, no next-sentence loss.
+#
+#   TPU_NAME=my-tpu TPU_ZONE=us-central1-b DATA_DIR=gs://bucket/records \
+#   MODEL_DIR=gs://bucket/roberta_wwm_ext INIT_CHECKPOINT=gs://bucket/chinese_bert/bert_model.ckpt \
+#       bash scripts/tpu/pretrain_roberta_wwm_ext.sh
+#
+# Flags behind the script's name go to run_pretraining.py. Start it again to go on with a run that
+# was cut short. USE_TPU=false runs on this machine. Other models of the family:
+#   large  PRESET=roberta_wwm_ext_large INIT_CHECKPOINT=        (random weights)
+#   RBT3   PRESET=rbt3   INIT_CHECKPOINT=.../chinese_roberta_wwm_ext/bert_model.ckpt
+#   RBTL3  PRESET=rbtl3  INIT_CHECKPOINT=.../chinese_roberta_wwm_ext_large/bert_model.ckpt
+#
+# Records, from text in corpus/ and the vocab.txt of the model to start from; the masks are drawn
+# once, as the original's. 75 predictions in 512 pieces are from run.pretrain.sh of ymcui/LERT,
+# dupe_factor 5 is BERT-wwm's:
+#
+#   python create_pretraining_data.py --input_file='corpus/*.txt' --input_format=raw \
+#       --output_file="$DATA_DIR/tf_examples.tfrecord.*" --num_shards=64 \
+#       --vocab_file=vocab.txt --objective=roberta --segmenter=ltp --ltp_model=LTP/legacy \
+#       --masking_unit=word --dupe_factor=5 --masked_lm_prob=0.15 \
+#       --max_seq_length=512 --max_predictions_per_seq=75
+set -euo pipefail
+
+USE_TPU=${USE_TPU:-true}
+PRESET=${PRESET:-roberta_wwm_ext}
+PYTHON=${PYTHON:-python}
+DATA_DIR=${DATA_DIR:?where tf_examples.tfrecord.* lie}
+MODEL_DIR=${MODEL_DIR:?where the model is written}
+INIT_CHECKPOINT=${INIT_CHECKPOINT?checkpoint of the released Chinese BERT; empty: random weights}
+
+machine=(--use_tpu=False)
+if [ "$USE_TPU" = true ]; then
+    machine=(
+        --use_tpu=True
+        --tpu_name="${TPU_NAME:?name of the TPU, or USE_TPU=false}"
+        ${TPU_ZONE:+--tpu_zone="$TPU_ZONE"}
+        ${GCP_PROJECT:+--gcp_project="$GCP_PROJECT"}
+    )
+fi
+script=$(dirname "${BASH_SOURCE[0]}")/../../run_pretraining.py
+
+"$PYTHON" "$script" \
+    --preset="$PRESET" \
+    --input_file="${DATA_DIR}/tf_examples.tfrecord.*" \
+    --output_dir="$MODEL_DIR" \
+    --init_checkpoint="$INIT_CHECKPOINT" \
+    --do_train=True \
+    "${machine[@]}" "$@"

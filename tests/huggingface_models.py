@@ -1,0 +1,111 @@
+"""Tiny Hugging Face models, and our network's outputs on the same inputs, for tests."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from modeling import checkpoint, heads
+from modeling.config import BertConfig
+from modeling.encoder import encoder
+from modeling.kernels import PlainKernels
+from modeling.parameters import ParameterStore
+
+SIZES = {
+    "vocab_size": 50,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": 20,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+}
+
+
+def make_model(class_name="BertForPreTraining", seed=0, **changes):
+    """A model of random weights, biases and norms away from 0 and 1, dropout off."""
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    config = transformers.BertConfig(
+        layer_norm_eps=1e-12,
+        initializer_range=0.2,
+        attn_implementation="eager",
+        **dict(SIZES, **changes),
+    )
+    model = getattr(transformers, class_name)(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model
+
+
+def random_inputs(sizes=SIZES, batch=3, seq=10, seed=0):
+    """Token ids, mask and types of rows of several lengths; row 0 is full."""
+    rng = np.random.RandomState(seed)
+    lengths = rng.randint(4, seq + 1, size=batch)
+    lengths[0] = seq
+    mask = (np.arange(seq) < lengths[:, None]).astype(np.int32)
+    return {
+        "input_ids": rng.randint(0, sizes["vocab_size"], (batch, seq)).astype(np.int32) * mask,
+        "input_mask": mask,
+        "segment_ids": rng.randint(0, sizes["type_vocab_size"], (batch, seq)).astype(np.int32),
+    }
+
+
+def their_outputs(model, inputs):
+    """Dict of arrays from a model: hidden_states [layers, ...], pooled, and its heads' logits."""
+    import torch
+
+    names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
+    fed = {names.get(k, k): torch.tensor(v).long() for k, v in inputs.items()}
+    bare = getattr(model, "bert", model)
+    with torch.no_grad():
+        encoded = bare(output_hidden_states=True, **fed)
+        outputs = {
+            "embeddings": encoded.hidden_states[0],
+            "hidden_states": torch.stack(encoded.hidden_states[1:]),
+        }
+        if encoded.pooler_output is not None:
+            outputs["pooled"] = encoded.pooler_output
+        if bare is not model:
+            scores = model(**fed)
+            outputs["mlm"] = getattr(scores, "prediction_logits", getattr(scores, "logits", None))
+            if hasattr(scores, "seq_relationship_logits"):
+                outputs["nsp"] = scores.seq_relationship_logits
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def build_ours(config, store, inputs):
+    """The same outputs as tensors of our network."""
+    tensors = {name: tf.constant(value) for name, value in inputs.items()}
+    kernels = PlainKernels()
+    encoded = encoder(config, store, kernels, **tensors)
+    flat = tf.reshape(encoded.sequence_output, [-1, config.hidden_size])
+    logits = heads.masked_lm_logits(config, store, kernels, flat, encoded.embedding_table)
+    shape = list(inputs["input_ids"].shape) + [config.vocab_size]
+    return {
+        "embeddings": encoded.embedding_output,
+        "hidden_states": tf.stack(encoded.all_encoder_layers),
+        "pooled": encoded.pooled_output,
+        "mlm": tf.reshape(logits, shape),
+        "nsp": heads.sentence_pair_logits(config, store, kernels, encoded.pooled_output),
+    }
+
+
+def our_outputs(config_values, prefix, inputs):
+    """(dict of arrays from our network with the checkpoint's weights, LoadPlan)."""
+    with tf.Graph().as_default():
+        store = ParameterStore()
+        outputs = build_ours(BertConfig(config_values), store, inputs)
+        plan = checkpoint.plan_loading(prefix, store.shapes(), "config.json")
+        tf.train.init_from_checkpoint(prefix, {name: name for name in plan.loaded})
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            return session.run(outputs), plan
+
+
+def assert_same(ours, theirs, atol=1e-5):
+    """Every output of theirs is ours, at padding too."""
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(ours[name], expected, rtol=0, atol=atol, err_msg=name)

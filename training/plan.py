@@ -1,0 +1,117 @@
+"""What a run will take: the plan that --dry_run prints."""
+
+import time
+
+import tensorflow.compat.v1 as tf
+
+from training.hooks import duration
+
+# Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
+# for each token, matrices of attention scores for each head, rows of vocabulary scores for each
+# prediction. Fitted to the peak memory of runs with 4 x 256 and 12 x 768 models.
+KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 22, 9, 4, 3
+# Share of the speed of a plain matrix product that a training step reaches.
+EFFICIENCY = 0.45
+_BENCHMARK_SIZE, _BENCHMARK_SECONDS = 1024, 0.5
+_FLOAT = 4
+
+
+def describe(run, model, optimizer, parameters):
+    """The plan.
+
+    Args:
+      run: RunConfig.
+      model: model config.
+      optimizer: OptimizerConfig.
+      parameters: ParameterStore of the model.
+
+    Returns:
+      list of lines.
+    """
+    steps = min(optimizer.num_train_steps, run.stop_step or optimizer.num_train_steps)
+    tokens = run.train_batch_size * run.max_seq_length
+    lines = [
+        "plan: {:,} parameters, {} with rate {:g}, {:,} steps ({:,} of them warm-up)".format(
+            parameters.count(),
+            optimizer.optimizer,
+            optimizer.learning_rate,
+            steps,
+            optimizer.num_warmup_steps,
+        ),
+        "plan: {:,} rows or {:,} tokens a step, {:,} tokens in all".format(
+            run.train_batch_size, tokens, tokens * steps
+        ),
+        _epochs(run, steps),
+        "plan: about {:.1f} GB of memory{}".format(
+            memory_bytes(run, model, optimizer, parameters.count()) / 1e9,
+            " on each TPU core" if run.use_tpu else "",
+        ),
+    ]
+    if run.use_tpu:
+        lines.append("plan: no estimate of the time for a TPU")
+    else:
+        rate = EFFICIENCY * matmul_flops_per_second()
+        seconds = step_flops(run, model) / rate
+        lines.append(
+            "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
+                seconds, tokens / seconds, duration(seconds * steps), _device()
+            )
+        )
+    lines.append("dry run: nothing was written")
+    return lines
+
+
+def memory_bytes(run, model, optimizer, parameter_count):
+    """Bytes that training takes on one device: weights, moments, gradients, activations."""
+    parts = optimizer.gradient_accumulation_steps
+    rows = run.train_batch_size // (parts * (run.num_tpu_cores if run.use_tpu else 1))
+    tokens = rows * run.max_seq_length
+    # Weight, two moments, gradient and its clipped copy; parts add up in a fifth.
+    copies = 5 + (1 if parts > 1 else 0)
+    layer = KEPT_HIDDEN * model.hidden_size + KEPT_INNER * model.intermediate_size
+    layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
+    vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * model.vocab_size
+    floats = copies * parameter_count + tokens * layer * model.num_hidden_layers + vocabulary
+    return _FLOAT * floats
+
+
+def step_flops(run, model):
+    """Floating-point operations of one update.
+
+    A multiplication and an addition for each weight and token forward, twice that backward
+    (Kaplan et al. 2020, section 2.1); the attention products and the vocabulary likewise.
+    """
+    hidden = model.hidden_size
+    weights = 4 * hidden * hidden + 2 * hidden * model.intermediate_size
+    attention = 2 * hidden * run.max_seq_length
+    tokens = run.train_batch_size * run.max_seq_length
+    predictions = run.train_batch_size * run.max_predictions_per_seq
+    encoder = tokens * model.num_hidden_layers * (weights + attention)
+    return 6.0 * (encoder + predictions * hidden * (hidden + model.vocab_size))
+
+
+def matmul_flops_per_second():
+    """Speed of a float32 matrix product on this machine, measured for half a second."""
+    size = _BENCHMARK_SIZE
+    with tf.Graph().as_default(), tf.Session() as session:
+        product = tf.matmul(tf.random.uniform([size, size]), tf.random.uniform([size, size]))
+        operation = tf.reduce_sum(product)
+        session.run(operation)
+        count, start = 0, time.time()
+        while time.time() - start < _BENCHMARK_SECONDS:
+            session.run(operation)
+            count += 1
+        return 2.0 * size**3 * count / (time.time() - start)
+
+
+def _epochs(run, steps):
+    rows = run.train_batch_size * steps
+    if not run.train_records:
+        return "plan: no manifest beside the records, so their number is not known"
+    return "plan: {:,} records, so {:.2f} epochs".format(
+        run.train_records, rows / run.train_records
+    )
+
+
+def _device():
+    return "GPU" if tf.test.is_gpu_available() else "CPU"
