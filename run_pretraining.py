@@ -186,14 +186,14 @@ def main(argv):
             all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
         ),
         None if FLAGS.dry_run else find_devices(run_config),
+        FLAGS.dry_run,
     )
     if FLAGS.dry_run:
         for line in plan.describe(run_config, model_config, optimizer_config, run.parameters):
             log(line)
         return
-    if FLAGS.do_train:
-        run.train()
-    if FLAGS.do_eval and not (FLAGS.do_train and FLAGS.eval_file):
+    evaluated = FLAGS.do_train and run.train()
+    if FLAGS.do_eval and not evaluated:
         run.evaluate()
 
 

@@ -21,11 +21,14 @@ _UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
 
 class LoadPlan(
-    collections.namedtuple("LoadPlan", ["prefix", "loaded", "new", "unused", "training_state"])
+    collections.namedtuple(
+        "LoadPlan", ["prefix", "shown", "loaded", "new", "unused", "training_state"]
+    )
 ):
     """What a checkpoint gives to a model.
 
-    loaded: ordered dict variable name -> name in the checkpoint; new: names in the model only;
+    prefix, shown: of the checkpoint, and what messages call it; loaded: ordered dict variable
+    name -> name in the checkpoint; new: names in the model only;
     unused: names in the checkpoint only; training_state: optimizer slots and step counters in
     the checkpoint, which a warm start leaves there unless it is told to take the slots.
     """
@@ -38,7 +41,7 @@ class LoadPlan(
             (
                 False,
                 "checkpoint {}: {} variables loaded, {} new, {} unused{}".format(
-                    self.prefix,
+                    self.shown,
                     len(self.loaded),
                     len(self.new),
                     len(self.unused),
@@ -52,7 +55,7 @@ class LoadPlan(
                 (
                     True,
                     "the masked-LM head is not in {}: {} start at random values; a fine-tuned or "
-                    "stripped checkpoint has lost it".format(self.prefix, ", ".join(lost)),
+                    "stripped checkpoint has lost it".format(self.shown, ", ".join(lost)),
                 )
             )
         body = [name for name in self.new if _BODY.search(name)]
@@ -61,7 +64,7 @@ class LoadPlan(
                 (
                     True,
                     "the encoder in {} is not whole: {} start at random values; is the config the "
-                    "checkpoint's own?".format(self.prefix, _some(body)),
+                    "checkpoint's own?".format(self.shown, _some(body)),
                 )
             )
         others = [name for name in self.new if name not in lost and name not in body]
@@ -93,15 +96,17 @@ def initialize(prefix, sources):
       prefix: the checkpoint.
       sources: dict variable name -> name in the checkpoint.
     """
+    # Variables, not names: TensorFlow takes a name with slots below it for a scope.
+    variables = {variable.op.name: variable for variable in tf.global_variables()}
     # One layer may go to several places, but a map takes each of its names once.
     maps = []
     for name, source in sources.items():
         for chosen in maps:
             if source not in chosen:
-                chosen[source] = name
+                chosen[source] = variables[name]
                 break
         else:
-            maps.append({source: name})
+            maps.append({source: variables[name]})
     for chosen in maps:
         tf.train.init_from_checkpoint(prefix, chosen)
 
@@ -197,7 +202,7 @@ def verify(prefix, hint="take another copy of it"):
             ) from error
 
 
-def plan_loading(prefix, model_shapes, config_source, init_layers=None):
+def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=None):
     """Compares a checkpoint with a model.
 
     Args:
@@ -206,6 +211,7 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None):
       config_source: the model config's file name, for messages.
       init_layers: list of ints: layer i of the model starts as this layer of the checkpoint;
         None = layer i.
+      shown: what messages call the checkpoint where it was made from something else.
 
     Returns:
       LoadPlan.
@@ -213,25 +219,26 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None):
     Raises:
       UserError: sizes differ, a layer is not there, or the checkpoint has nothing for this model.
     """
-    shapes = read_shapes(prefix)
+    shapes, shown = read_shapes(prefix), shown or prefix
     state = [name for name in shapes if _TRAINING_STATE.search(name)]
     sources = {name: _source(name, init_layers) for name in model_shapes}
     loaded = [name for name in model_shapes if sources[name] in shapes]
     # The word table first: a wrong vocabulary is the usual reason, and shows there.
     for name in sorted(loaded, key=lambda n: not n.endswith(WORD_TABLE)):
         shape = shapes[sources[name]]
-        _check_shape(prefix, name, shape, list(model_shapes[name]), config_source)
+        _check_shape(shown, name, shape, list(model_shapes[name]), config_source)
     if not loaded:
         raise UserError(
             "checkpoint {} holds no variable of this model ({}, ...), only {}".format(
-                prefix, next(iter(model_shapes)), _some(list(shapes), 3)
+                shown, next(iter(model_shapes)), _some(list(shapes), 3)
             )
         )
     if init_layers:
-        _check_layers_are_there(prefix, shapes, model_shapes, sources)
+        _check_layers_are_there(shown, shapes, model_shapes, sources)
     known = {sources[name] for name in loaded} | set(state)
     return LoadPlan(
         prefix=prefix,
+        shown=shown,
         loaded=collections.OrderedDict((name, sources[name]) for name in loaded),
         new=[name for name in model_shapes if sources[name] not in shapes],
         unused=[name for name in shapes if name not in known],
@@ -249,12 +256,12 @@ def _source(name, init_layers):
     )
 
 
-def _check_layers_are_there(prefix, shapes, model_shapes, sources):
+def _check_layers_are_there(shown, shapes, model_shapes, sources):
     for name in model_shapes:
         if _LAYER.search(name) and sources[name] not in shapes:
             raise UserError(
                 "--init_layers asks for {}, which checkpoint {} does not hold".format(
-                    sources[name], prefix
+                    sources[name], shown
                 )
             )
 
@@ -331,17 +338,17 @@ def _missing_shards(prefix):
     return [name for name in wanted if name not in shards]
 
 
-def _check_shape(prefix, name, in_checkpoint, in_model, config_source):
+def _check_shape(shown, name, in_checkpoint, in_model, config_source):
     if in_checkpoint == in_model:
         return
     if name.endswith(WORD_TABLE) and in_checkpoint[1:] == in_model[1:]:
         raise UserError(
             "vocabulary sizes differ: checkpoint {} has {} word vectors, config {} says "
-            "vocab_size {}".format(prefix, in_checkpoint[0], config_source, in_model[0])
+            "vocab_size {}".format(shown, in_checkpoint[0], config_source, in_model[0])
         )
     raise UserError(
         "shapes differ: {} is {} in checkpoint {}, but {} by config {}".format(
-            name, in_checkpoint, prefix, in_model, config_source
+            name, in_checkpoint, shown, in_model, config_source
         )
     )
 

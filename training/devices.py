@@ -7,6 +7,21 @@ from errors import UserError
 DISTRIBUTIONS = ("none", "mirrored")
 
 
+class _UnderStrategies:
+    """What TPUEstimator lacks under a tf.distribute strategy; goes before it in a class's bases."""
+
+    def _call_input_fn(self, input_fn, mode, input_context=None):
+        # A strategy passes the context; TensorFlow 1.15's method does not take it, and our input
+        # functions do not need it.
+        del input_context
+        return super()._call_input_fn(input_fn, mode)
+
+    @tf.autograph.experimental.do_not_convert
+    def _call_model_fn(self, features, labels, mode, config):
+        # TensorFlow 2 puts it through AutoGraph there: another program, and slow to build.
+        return super()._call_model_fn(features, labels, mode, config)
+
+
 class Devices:
     """Where a run takes place.
 
@@ -27,8 +42,21 @@ class Devices:
         self._strategy, self._session_config = strategy, session_config
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
 
-    def estimator_config(self, run):
-        """The tf.estimator.tpu.RunConfig of a training.run_config.RunConfig."""
+    def make_estimator(self, model_fn, run):
+        """The estimator of a model_fn and a training.run_config.RunConfig."""
+
+        class Estimator(_UnderStrategies, tf.estimator.tpu.TPUEstimator):
+            pass  # made here, as TensorFlow 1.15 prints a warning at the mere name
+
+        return Estimator(
+            model_fn,
+            use_tpu=run.use_tpu,
+            config=self._estimator_config(run),
+            train_batch_size=run.train_batch_size,
+            eval_batch_size=run.eval_batch_size,
+        )
+
+    def _estimator_config(self, run):
         return tf.estimator.tpu.RunConfig(
             model_dir=run.output_dir,
             tf_random_seed=run.seed,
@@ -68,12 +96,13 @@ def mirrored(devices=None):
     return Devices(strategy=tf.distribute.MirroredStrategy(devices))
 
 
-def check_batch(run, parts):
+def check_batch(run, parts, replicas=1):
     """Checks that a batch divides over cores, replicas and micro-batches.
 
     Args:
       run: RunConfig.
       parts: gradient_accumulation_steps.
+      replicas: copies of the model under a tf.distribute strategy.
 
     Raises:
       UserError: naming the flags.
@@ -81,13 +110,13 @@ def check_batch(run, parts):
     if run.use_tpu:
         for name in ("train_batch_size", "eval_batch_size"):
             _check_multiple(name, getattr(run, name), run.num_tpu_cores, "--num_tpu_cores")
-    copies = run.num_tpu_cores if run.use_tpu else 1
-    _check_multiple(
-        "train_batch_size",
-        run.train_batch_size,
-        copies * parts,
-        "--gradient_accumulation_steps" + (" x --num_tpu_cores" if copies > 1 else ""),
-    )
+    what = "--gradient_accumulation_steps"
+    if run.use_tpu and run.num_tpu_cores > 1:
+        what += " x --num_tpu_cores"
+    if replicas > 1:
+        what += " x {} replicas".format(replicas)
+    copies = run.num_tpu_cores if run.use_tpu else replicas
+    _check_multiple("train_batch_size", run.train_batch_size, copies * parts, what)
 
 
 def _check_multiple(name, value, divisor, what):

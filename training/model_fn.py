@@ -63,7 +63,7 @@ def _train_spec(model_config, objective, optimizer_config, run_config, features,
     values["learning_rate"] = train.learning_rate
     values["gradient_norm"] = train.global_norm
     values[IDS_OUT_OF_RANGE] = replicas.sum([wrong_ids])[0]
-    host_values = HostValues(values, train.is_finite)
+    host_values = HostValues(values, train.is_finite, summed=[IDS_OUT_OF_RANGE])
     return tf.estimator.tpu.TPUEstimatorSpec(
         mode=tf.estimator.ModeKeys.TRAIN,
         # The estimator stops at the first loss that is not finite; our hook knows better when.

@@ -8,8 +8,10 @@ from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
 # for each token, matrices of attention scores for each head, rows of vocabulary scores for each
-# prediction. Fitted to the peak memory of runs with 4 x 256 and 12 x 768 models.
-KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 22, 9, 4, 3
+# prediction; and what a process takes before it has a model. Fitted to the peak memory of runs
+# with 4 x 256 and 12 x 768 models in rows of 128 and 512, within 10 %.
+KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 12, 5, 3.5, 1.6
+PROCESS_BYTES = 0.7e9
 # Share of the speed of a plain matrix product that a training step reaches.
 EFFICIENCY = 0.45
 _BENCHMARK_SIZE, _BENCHMARK_SECONDS = 1024, 0.5
@@ -62,7 +64,8 @@ def describe(run, model, optimizer, parameters):
 
 
 def memory_bytes(run, model, optimizer, parameter_count):
-    """Bytes that training takes on one device: weights, moments, gradients, activations."""
+    """Bytes that training takes on one device: weights, moments, gradients, activations; on this
+    machine the process itself, too."""
     parts = optimizer.gradient_accumulation_steps
     rows = run.train_batch_size // (parts * (run.num_tpu_cores if run.use_tpu else 1))
     tokens = rows * run.max_seq_length
@@ -72,7 +75,7 @@ def memory_bytes(run, model, optimizer, parameter_count):
     layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
     vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * model.vocab_size
     floats = copies * parameter_count + tokens * layer * model.num_hidden_layers + vocabulary
-    return _FLOAT * floats
+    return _FLOAT * floats + (0 if run.use_tpu else PROCESS_BYTES)
 
 
 def step_flops(run, model):

@@ -1,6 +1,7 @@
 """Runs pre-training and evaluation."""
 
 import os
+import tempfile
 
 import tensorflow.compat.v1 as tf
 
@@ -11,7 +12,7 @@ from modeling import checkpoint
 from modeling.conversion import huggingface
 from training import run_config as run_configs
 from training.best import RESULTS_FILE, BestCheckpoint, results_text
-from training.devices import Devices
+from training.devices import Devices, check_batch
 from training.faults import output_errors, session_errors
 from training.log import log, warn
 from training.model_fn import TOTAL_LOSS, make_model_fn, model_parameters
@@ -24,7 +25,14 @@ class Pretraining:
     """One run: its checks happen when it is made, before anything is written."""
 
     def __init__(
-        self, run_config, model_config, objective, optimizer_config, masking=None, devices=None
+        self,
+        run_config,
+        model_config,
+        objective,
+        optimizer_config,
+        masking=None,
+        devices=None,
+        dry_run=False,
     ):
         """Checks records, model and checkpoints against each other and logs the plan.
 
@@ -35,6 +43,7 @@ class Pretraining:
           optimizer_config: OptimizerConfig.
           masking: dynamic_masking.DynamicMasking for records without masks, else None.
           devices: training.devices.Devices, None for the local machine as TensorFlow finds it.
+          dry_run: nothing may be written to output_dir; for checks and `parameters` only.
 
         Raises:
           UserError: they do not fit together.
@@ -42,6 +51,10 @@ class Pretraining:
         self._masking, self._devices = masking, devices or Devices()
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
+        self._dry_run, self._scratch = dry_run, None
+        check_batch(
+            run_config, optimizer_config.gradient_accumulation_steps, self._devices.replicas
+        )
         self._resume = checkpoint.latest(run_config.output_dir)
         self._check_records()
         self.parameters = model_parameters(model_config, objective, run_config)
@@ -61,13 +74,16 @@ class Pretraining:
         """Trains up to num_train_steps, or stop_step (both are totals, from step 0 of output_dir).
 
         With eval_while_training every checkpoint is evaluated, and the best one kept.
+
+        Returns:
+          Whether the last checkpoint has been evaluated.
         """
         run, total = self._run, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
         end = min(total, run.stop_step or total)
         if step >= end:
             log("nothing to train: step {} of {} is done".format(step, end))
-            return
+            return False
         with output_errors(run.output_dir):
             run_configs.save(run, self._model, self._optimizer)
         log(
@@ -94,6 +110,7 @@ class Pretraining:
         log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
         if best:
             self._evaluate_for(best, estimator)
+        return best is not None
 
     def evaluate(self):
         """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
@@ -166,14 +183,16 @@ class Pretraining:
         log("INIT: a new run, weights from {}".format(run.init_checkpoint))
         prefix = self._initial_prefix()
         checkpoint.verify(prefix)
-        plan = checkpoint.plan_loading(prefix, shapes, self._model.source, run.init_layers)
+        plan = checkpoint.plan_loading(
+            prefix, shapes, self._model.source, run.init_layers, shown=run.init_checkpoint
+        )
         for is_warning, line in plan.lines():
             (warn if is_warning else log)(line)
         slots = plan.slots(self._optimizer.slot_names)
         if run.init_slots and not slots:
             raise UserError(
                 "checkpoint {} holds no optimizer state of {} ({}); leave --init_slots out".format(
-                    prefix, self._optimizer.optimizer, ", ".join(self._optimizer.slot_names)
+                    plan.shown, self._optimizer.optimizer, ", ".join(self._optimizer.slot_names)
                 )
             )
         if run.init_slots:
@@ -202,23 +221,25 @@ class Pretraining:
         run = self._run
         if not huggingface.is_directory(run.init_checkpoint):
             return run.init_checkpoint
-        # Beside the run's own checkpoints, where a TPU's machine can read it as well.
-        prefix = os.path.join(run.output_dir, IMPORTED)
-        with output_errors(run.output_dir):
-            report = huggingface.import_checkpoint(run.init_checkpoint, prefix)
+        prefix = os.path.join(self._import_folder(), IMPORTED)
+        report = huggingface.import_checkpoint(run.init_checkpoint, prefix)
         for is_warning, line in report.lines():
             (warn if is_warning else log)(line)
         return prefix
 
+    def _import_folder(self):
+        # A TPU's machine reads the initial weights itself, and sees the output's place only.
+        if self._run.use_tpu and not self._dry_run:
+            return self._run.output_dir
+        self._scratch = tempfile.TemporaryDirectory(prefix="quanci-")  # goes with this object
+        return self._scratch.name
+
     def _make_estimator(self):
         run = self._run
-        return tf.estimator.tpu.TPUEstimator(
-            make_model_fn(self._model, self._objective, self._optimizer, run, self._init_plan),
-            use_tpu=run.use_tpu,
-            config=self._devices.estimator_config(run),
-            train_batch_size=run.train_batch_size,
-            eval_batch_size=run.eval_batch_size,
+        model_fn = make_model_fn(
+            self._model, self._objective, self._optimizer, run, self._init_plan
         )
+        return self._devices.make_estimator(model_fn, run)
 
     def _training_input(self, step):
         run = self._run
