@@ -21,7 +21,7 @@ from modeling.conversion import huggingface
 from modeling.objectives import OBJECTIVES, get_objective
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import devices, inputs, plan, presets
-from training.cluster import resolve_tpu
+from training.cluster import check_reachable, resolve_tpu
 from training.log import log, warn
 from training.run_config import RunConfig
 from training.runner import Pretraining
@@ -311,6 +311,7 @@ def find_devices(run_config):
         return devices.Devices()
     tpu = resolve_tpu(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project, FLAGS.master)
     log(tpu.description)
+    check_reachable(tpu)
     paths = run_config.train_files + run_config.eval_files + [run_config.output_dir]
     local = [path for path in paths if not data_files.is_remote(path)]
     if local and FLAGS.tpu_name != "local":

@@ -5,6 +5,7 @@ records before a model is built.
 """
 
 import dataclasses
+import itertools
 from typing import Optional
 
 import tensorflow.compat.v1 as tf
@@ -191,6 +192,12 @@ def first_records(path, limit):
     if not records:
         raise UserError("{} holds no record; write the records anew".format(path))
     return records
+
+
+def count_rows(files, limit):
+    """How many records the files hold; counts no further than `limit`."""
+    rows = (row for path in files for row in tf.python_io.tf_record_iterator(path))
+    return sum(1 for _ in itertools.islice(rows, limit))
 
 
 def find_damage(files):

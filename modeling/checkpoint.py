@@ -97,7 +97,7 @@ def initialize(prefix, sources):
       sources: dict variable name -> name in the checkpoint.
     """
     # Variables, not names: TensorFlow takes a name with slots below it for a scope.
-    variables = {variable.op.name: variable for variable in tf.global_variables()}
+    variables = variables_by_name()
     # One layer may go to several places, but a map takes each of its names once.
     maps = []
     for name, source in sources.items():
@@ -109,6 +109,15 @@ def initialize(prefix, sources):
             maps.append({source: variables[name]})
     for chosen in maps:
         tf.train.init_from_checkpoint(prefix, chosen)
+
+
+def variables_by_name():
+    """Global variables of the default graph: dict of name -> variable.
+
+    Under a tf.distribute strategy a variable's `op` is that of the replica's copy, whose name is
+    longer; `name` is the same on all replicas.
+    """
+    return {variable.name.split(":")[0]: variable for variable in tf.global_variables()}
 
 
 def resolve(path):

@@ -76,7 +76,8 @@ def _accumulate(forward, features, parts, whole, denominators):
     reached = []
 
     def body(index, gradients, numerators):
-        part = forward({name: value[index] for name, value in features.items()})
+        # Not value[index]: XLA of TensorFlow 1.15, and so a TPU, slices at constants only.
+        part = forward({name: tf.gather(value, index) for name, value in features.items()})
         found, tops = _part_gradients(part, denominators)
         reached[:] = [g is not None for g in found]
         gradients = [old if g is None else old + g for old, g in zip(gradients, found)]

@@ -10,7 +10,9 @@ import tensorflow.compat.v1 as tf
 from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node
 
 from errors import UserError, one_line
-from training import cluster
+from training import cloud_tpu_api, cluster
+from training.devices import Devices
+from training.run_config import RunConfig
 
 pytestmark = pytest.mark.tf1
 
@@ -48,7 +50,7 @@ def offline(monkeypatch, tmp_path):
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    monkeypatch.setattr(cluster, "RETRY_WAITS", (0.01,))
+    monkeypatch.setattr(cloud_tpu_api, "RETRY_WAITS", (0.01,))
     return asked
 
 
@@ -296,7 +298,7 @@ def test_overload_is_retried(fake, refusal):
 
 @pytest.mark.parametrize("limit", ["SOCKET_SECONDS", "API_SECONDS"])
 def test_silent_server(fake, refusal, monkeypatch, limit):
-    monkeypatch.setattr(cluster, limit, 0.3)
+    monkeypatch.setattr(cloud_tpu_api if limit == "SOCKET_SECONDS" else cluster, limit, 0.3)
     fake({"my-tpu": node("READY")}, delay=3)
     start = time.time()
     reason = "timed out" if limit == "SOCKET_SECONDS" else "no answer in time"
@@ -346,6 +348,54 @@ def test_slow_metadata_server(refusal, monkeypatch):
 def test_flags(refusal, flags, message, offline):
     assert refusal(**flags).startswith(message)
     assert offline == []
+
+
+@pytest.fixture
+def listener():
+    """A socket on which somebody listens, as a TPU would."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        found.listen(5)
+        yield found
+
+
+def test_somebody_answers(fake, listener):
+    port = listener.getsockname()[1]
+    fake({"my-tpu": node("READY", addresses=[("127.0.0.1", port)] * 2)})
+    cluster.check_reachable(cluster.resolve_tpu("my-tpu", ZONE, PROJECT))
+    address = "grpc://127.0.0.1:{}".format(port)
+    cluster.check_reachable(cluster.resolve_tpu(address))
+    cluster.check_reachable(cluster.resolve_tpu(None, master=address))
+    cluster.check_reachable(cluster.resolve_tpu("local"))
+    cluster.check_reachable(cluster.resolve_tpu(None, master="local"))
+
+
+@pytest.mark.parametrize("flag", ["tpu_name", "master"])
+def test_nobody_answers(flag):
+    tpu = cluster.resolve_tpu(**{"tpu_name": None, flag: "grpc://127.0.0.1:1"})
+    with pytest.raises(UserError, match=r"^no TPU answers at grpc://127.0.0.1:1; check"):
+        cluster.check_reachable(tpu)
+
+
+def test_an_address_that_is_silent(monkeypatch):
+    tpu = cluster.resolve_tpu("grpc://127.0.0.1")
+    monkeypatch.setattr(cluster, "SOCKET_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "create_connection", lambda *args, **kwargs: time.sleep(3))
+    start = time.time()
+    with pytest.raises(UserError, match=r"^no TPU answers at grpc://127.0.0.1:8470;"):
+        cluster.check_reachable(tpu)
+    assert time.time() - start < 2
+
+
+def test_a_tpu_that_is_taken_away(fake):
+    api = fake({"my-tpu": node("READY")})
+    tpu = cluster.resolve_tpu("my-tpu", ZONE, PROJECT)
+    api.nodes[next(iter(api.nodes))] = node("PREEMPTED")
+    with pytest.raises(UserError, match=r"^the TPU can no longer be used: .*PREEMPTED"):
+        cluster.check_reachable(tpu)
+    run = RunConfig("out", "bert", [], [], None, use_tpu=True)
+    with pytest.raises(UserError, match=r"^the TPU can no longer be used: .*PREEMPTED"):
+        Devices(cluster=tpu.resolver).make_estimator(None, run)
 
 
 def test_library_is_missing(monkeypatch, refusal):

@@ -309,9 +309,11 @@ def test_a_tpu_that_is_not_ready(folder, monkeypatch):
     with FakeTpuApi({"mine": node("PREEMPTED")}) as api:
         monkeypatch.setenv("TPU_API_DISCOVERY_URL", api.url)
         tpu = {"use_tpu": True, "tpu_zone": ZONE, "gcp_project": PROJECT}
-        done = run_many([flags_of(folder, tpu_name=name, **tpu) for name in ("mine", "yours")])
-    assert [code for code, _, _ in done] == [1, 1], done
+        names = ("mine", "yours", "grpc://127.0.0.1:1")
+        done = run_many([flags_of(folder, tpu_name=name, **tpu) for name in names])
+    assert [code for code, _, _ in done] == [1, 1, 1], done
     assert all(err.count("\n") == 1 for _, _, err in done)
     place = "(zone {}, project {})".format(ZONE, PROJECT)
     assert "TPU mine {} is PREEMPTED, not READY".format(place) in done[0][2]
     assert "there is no TPU yours {}".format(place) in done[1][2]
+    assert "no TPU answers at grpc://127.0.0.1:1; check" in done[2][2]

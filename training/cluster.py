@@ -12,13 +12,10 @@ of Google's, it asks every 30 seconds whether the TPU was taken away.
 
 import collections
 import http.client
-import json
-import logging
 import os
 import re
 import socket
 import threading
-import time
 import types
 import urllib.request
 import warnings
@@ -26,19 +23,16 @@ import warnings
 import tensorflow.compat.v1 as tf
 
 from errors import UserError
+from training.cloud_tpu_api import EXAMPLE, SOCKET_SECONDS, CloudTpuApi, shortened
 from training.log import warn
 
 METADATA_SECONDS = 5  # project and zone together; the server is a neighbour or absent
 API_SECONDS = 25  # description, credentials and answer together, retries counted
-SOCKET_SECONDS = 8  # one connection or one read
-# Retries sit here alone (CloudTpuApi.fetch): neither TensorFlow nor the callers have any.
-RETRY_WAITS = (1, 3)
 
 # Exactly one of resolver and master is not None: RunConfig(cluster=resolver, master=master).
 Tpu = collections.namedtuple("Tpu", "resolver master description")
 
 _LOCAL = "local"  # what TensorFlow calls the TPU of the machine it runs on
-_EXAMPLE = "--tpu_name=grpc://ADDRESS:8470"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _ADDRESS = re.compile(r"(?:grpc://)?([^\s/:]+)(?::(\d+))?")
 _WAIT = "wait until it is READY, then start again"
@@ -82,7 +76,7 @@ def resolve_tpu(tpu_name, tpu_zone=None, gcp_project=None, master=None, service_
     if master:
         return Tpu(None, master, "TPU at {} (--master)".format(master))
     if not tpu_name:
-        raise UserError("--use_tpu=True needs --tpu_name=NAME, {} or --master".format(_EXAMPLE))
+        raise UserError("--use_tpu=True needs --tpu_name=NAME, {} or --master".format(EXAMPLE))
     if tpu_name == _LOCAL:
         return Tpu(_resolver(_LOCAL), None, "TPU of this machine (--tpu_name=local)")
     if tpu_name.startswith("grpc://"):
@@ -95,7 +89,7 @@ def _named_tpu(name, zone, project, service_url):
     if not _NAME.fullmatch(name):
         raise UserError(
             "--tpu_name={} is neither the name of a TPU (letters, digits, - and _) nor an "
-            "address ({})".format(name, _EXAMPLE)
+            "address ({})".format(name, EXAMPLE)
         )
     zone, project = _complete(name, zone, project)
     api = CloudTpuApi(name, zone, project, service_url)
@@ -143,7 +137,7 @@ def _normal_address(tpu_name):
     """grpc://host:port[,grpc://host:port...]: with every port, for the versions differ there."""
     found = [_ADDRESS.fullmatch(part) for part in tpu_name.split(",")]
     if not all(found):
-        raise UserError("--tpu_name={} is no address; write {}".format(tpu_name, _EXAMPLE))
+        raise UserError("--tpu_name={} is no address; write {}".format(tpu_name, EXAMPLE))
     return ",".join("grpc://{}:{}".format(m.group(1), m.group(2) or 8470) for m in found)
 
 
@@ -227,7 +221,7 @@ def _addresses_of_ready(node, where):
     if not endpoints or not all(e.get("ipAddress") and e.get("port") for e in endpoints):
         raise UserError(
             "{} is READY, but the Cloud TPU API gives no address for it; start again in a minute, "
-            "or give {}".format(where, _EXAMPLE)
+            "or give {}".format(where, EXAMPLE)
         )
     return ["{}:{}".format(e["ipAddress"], e["port"]) for e in endpoints]
 
@@ -237,7 +231,7 @@ def _warn_of_health(node, where):
     health = node.get("health", "HEALTH_UNSPECIFIED")
     if health not in ("HEALTHY", "HEALTH_UNSPECIFIED"):
         said = node.get("healthDescription")
-        health += " ({})".format(_shortened(said)) if said else ""
+        health += " ({})".format(shortened(said)) if said else ""
         warn(
             "{} is READY, but its health is {}; should the run fail, recreate it".format(
                 where, health
@@ -245,154 +239,49 @@ def _warn_of_health(node, where):
         )
 
 
-class CloudTpuApi:
-    """Asks the Cloud TPU API for one node; every failure is one UserError."""
+def check_reachable(tpu):
+    """Sees whether somebody listens at the TPU's address.
 
-    def __init__(self, name, zone, project, service_url=None):
-        """Args are those of resolve_tpu, all known.
+    TensorFlow would wait for an answer for hours, and without a word.
 
-        Raises:
-          UserError: cloud-tpu-client and what it brings along is not installed.
-        """
-        self.where = "TPU {} (zone {}, project {})".format(name, zone, project)
-        self._full_name = "projects/{}/locations/{}/nodes/{}".format(project, zone, name)
-        self._library = _import_library()
-        url = os.environ.get("TPU_API_DISCOVERY_URL") or service_url
-        discovery = self._library.discovery
-        # An address that was given must not end at Google's after all.
-        urls = [url] if url else [discovery.DISCOVERY_URI, discovery.V2_DISCOVERY_URI]
-        values = {"api": "tpu", "apiVersion": "v1"}
-        self._urls = [self._library.uritemplate.expand(each, values) for each in urls]
-        self._document = self._credentials = None
+    Args:
+      tpu: Tpu.
 
-    def fetch(self):
-        """The node as a dict.
-
-        Raises:
-          UserError: the API cannot be reached or refuses.
-        """
-        for wait in RETRY_WAITS + (None,):
-            try:
-                return self._ask()
-            # Whatever the libraries raise: certificates, credentials, proxies, a web page.
-            except Exception as error:
-                if wait is None or not _is_transient(error):
-                    raise self._explained(error) from error
-                time.sleep(wait)
-
-    def unreachable(self, reason):
-        """The UserError for an API that does not answer."""
-        return UserError(
-            "cannot reach the Cloud TPU API at {} to ask for {}: {}; check the network, or give "
-            "{}".format(self._urls[0], self.where, _shortened(reason), _EXAMPLE)
-        )
-
-    def _ask(self):
-        # A connection of its own each time: httplib2 serves one thread, and old ones time out.
-        library, http = self._library, self._library.httplib2.Http(timeout=SOCKET_SECONDS)
-        if self._document is None:
-            self._document = self._discover(http)
-        scopes = self._document.get("auth", {}).get("oauth2", {}).get("scopes")
-        if scopes:
-            if self._credentials is None:
-                self._credentials, _ = library.auth.default(scopes=sorted(scopes))
-            http = library.AuthorizedHttp(self._credentials, http=http)
-        service = library.discovery.build_from_document(self._document, http=http)
-        node = service.projects().locations().nodes().get(name=self._full_name).execute()
-        if not isinstance(node, dict):
-            raise ValueError("a node must be a JSON object")
-        return node
-
-    def _discover(self, http):
-        for url in self._urls:
-            response, content = http.request(url)
-            if response.status == 200:
-                return json.loads(content.decode("utf-8"))
-        raise self._library.HttpError(response, content, uri=url)
-
-    def _explained(self, error):
-        """UserError that says what `error` means for the user."""
-        library = self._library
-        if isinstance(error, library.HttpError) and self._document is not None:
-            return self._refused(error.resp.status, _api_message(error))
-        if isinstance(error, library.HttpError):
-            return self.unreachable("HTTP {} for its description".format(error.resp.status))
-        network = (OSError, library.httplib2.HttpLib2Error, http.client.HTTPException)
-        if isinstance(error, network + (library.auth.exceptions.TransportError,)):
-            return self.unreachable(getattr(error, "strerror", None) or str(error) or repr(error))
-        if isinstance(error, library.auth.exceptions.GoogleAuthError):
-            return UserError(
-                "no valid Google credentials to ask for {}: {}; run `gcloud auth "
-                "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a key "
-                "file".format(self.where, _shortened(error.args[0] if error.args else error))
-            )
-        return self.unreachable("the answer is not that of the API ({!r})".format(error))
-
-    def _refused(self, status, message):
-        if status == 404:
-            return UserError(
-                "there is no {}; check --tpu_name, --tpu_zone and --gcp_project".format(self.where)
-            )
-        if status in (401, 403):
-            return UserError(
-                "permission denied to ask for {} (HTTP {}: {}); give this account the role TPU "
-                "Viewer there and enable the API tpu.googleapis.com".format(
-                    self.where, status, message
-                )
-            )
-        return UserError(
-            "the Cloud TPU API does not tell of {} (HTTP {}: {}); {}".format(
-                self.where,
-                status,
-                message,
-                "try again later" if status >= 500 or status == 429 else "check the flags",
-            )
-        )
+    Raises:
+      UserError: naming the address that does not answer.
+    """
+    masters = [tpu.master] if tpu.master else _addresses_of_workers(tpu.resolver)
+    for master in masters:
+        found = _ADDRESS.fullmatch(master)
+        if found and found.group(2):
+            _connect(found.group(1), int(found.group(2)))
 
 
-def _import_library():
-    """What is used of cloud-tpu-client's dependencies; cloud_tpu_client itself is TensorFlow's."""
+def lost(error):
+    """The UserError for a TPU that was taken away after it was found; `error` is TensorFlow's."""
+    return UserError("the TPU can no longer be used: {}".format(shortened(error)))
+
+
+def _addresses_of_workers(resolver):
     try:
-        import google.auth
-        import google.auth.exceptions
-        import httplib2
-        import uritemplate
-        from google_auth_httplib2 import AuthorizedHttp
-        from googleapiclient import discovery
-        from googleapiclient.errors import HttpError
-    except ImportError as error:
-        raise UserError(
-            "cloud-tpu-client, which looks TPUs up by name, is not installed ({}); run `pip "
-            "install cloud-tpu-client==0.10`, or give {}".format(error, _EXAMPLE)
-        ) from error
-    # They warn on standard error of what is then said in one line; TensorFlow does the same.
-    for name in ("google.auth", "google_auth_httplib2", "googleapiclient"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return types.SimpleNamespace(
-        AuthorizedHttp=AuthorizedHttp,
-        HttpError=HttpError,
-        auth=google.auth,
-        discovery=discovery,
-        httplib2=httplib2,
-        uritemplate=uritemplate,
+        spec = resolver.cluster_spec()
+    except (ValueError, RuntimeError) as error:
+        raise lost(error) from error
+    # TensorFlow 1.15 has none for the machine's own TPU, 2.15 an empty one.
+    return [address for job in (spec.jobs if spec else ()) for address in spec.job_tasks(job)]
+
+
+def _connect(host, port):
+    where = "grpc://{}:{}".format(host, port)
+    too_late = UserError(
+        "no TPU answers at {}; check the address, and that this machine is in the TPU's "
+        "network".format(where)
     )
 
+    def connect():
+        try:
+            socket.create_connection((host, port), timeout=SOCKET_SECONDS).close()
+        except OSError as error:
+            raise too_late from error
 
-def _is_transient(error):
-    """Whether the same question may be answered in a moment: an overload or a lost connection."""
-    status = getattr(getattr(error, "resp", None), "status", 0)
-    lost = isinstance(error, (socket.timeout, ConnectionResetError, http.client.BadStatusLine))
-    return lost or status == 429 or status >= 500
-
-
-def _api_message(error):
-    """The text within an HttpError: Google's errors are JSON, a proxy's are web pages."""
-    try:
-        return _shortened(json.loads(error.content.decode("utf-8"))["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return _shortened(error.resp.reason)
-
-
-def _shortened(text):
-    """The first sentence or 200 characters, in one line and without a stop."""
-    return " ".join(str(text).split()).split(". ")[0][:200].rstrip(".")
+    _within(SOCKET_SECONDS, connect, too_late)

@@ -1,8 +1,11 @@
 """What a run is computed on: this machine, its GPUs together, or a TPU."""
 
+import warnings
+
 import tensorflow.compat.v1 as tf
 
 from errors import UserError
+from training import cluster
 
 DISTRIBUTIONS = ("none", "mirrored")
 
@@ -41,6 +44,9 @@ class Devices:
         self._cluster, self._master = cluster, master
         self._strategy, self._session_config = strategy, session_config
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
+        if strategy:
+            # TensorFlow 2's, about what it does itself with the dataset of a strategy.
+            warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
 
     def make_estimator(self, model_fn, run):
         """The estimator of a model_fn and a training.run_config.RunConfig."""
@@ -48,10 +54,16 @@ class Devices:
         class Estimator(_UnderStrategies, tf.estimator.tpu.TPUEstimator):
             pass  # made here, as TensorFlow 1.15 prints a warning at the mere name
 
+        try:
+            config = self._estimator_config(run)
+        except (ValueError, RuntimeError) as error:  # it asks for the TPU once more
+            if self._cluster is None:
+                raise
+            raise cluster.lost(error) from error
         return Estimator(
             model_fn,
             use_tpu=run.use_tpu,
-            config=self._estimator_config(run),
+            config=config,
             train_batch_size=run.train_batch_size,
             eval_batch_size=run.eval_batch_size,
         )

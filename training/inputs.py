@@ -30,7 +30,7 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
       UserError: naming the manifests and both values.
     """
     for key, what in AGREED:
-        said = [(path, m[key]) for path, m in manifests.items() if key in m]
+        said = [(path, m[key]) for path, m in manifests.items() if _binds(m, key)]
         for path, value in said[1:]:
             if value != said[0][1]:
                 raise UserError(
@@ -51,10 +51,16 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
                 )
             )
         for key, value in expected.items():
-            if manifest.get(key, value) != value:
+            if _binds(manifest, key) and manifest[key] != value:
                 raise UserError(
                     "--{}={}, but manifest {} says {}".format(key, value, path, manifest[key])
                 )
+
+
+def _binds(manifest, key):
+    """Whether the records fix a value: where masks are drawn in training, not their number."""
+    is_dynamic = manifest.get("masking", {}).get("kind") == "dynamic"
+    return key in manifest and not (is_dynamic and key == "max_predictions_per_seq")
 
 
 def choose_objective(requested, train_files, manifests):

@@ -203,7 +203,7 @@ def _length(name, run_config):
 def _scaffold_fn(init_plan, slot_names):
     def scaffold_fn():
         sources = dict(init_plan.loaded)
-        there = {variable.op.name for variable in tf.global_variables()}
+        there = checkpoint.variables_by_name()
         slots = init_plan.slots(slot_names)
         sources.update((name, source) for name, source in slots.items() if name in there)
         checkpoint.initialize(init_plan.prefix, sources)

@@ -144,7 +144,7 @@ class Pretraining:
             tf.io.gfile.makedirs(run.output_dir)
         log("evaluating {} on {} files".format(shown, len(run.eval_files)))
         with session_errors(run.eval_files):
-            found = estimator.evaluate(self._evaluation_input(), steps=run.max_eval_steps)
+            found = estimator.evaluate(self._evaluation_input(), steps=self._eval_steps())
         results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
         names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
         for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
@@ -154,6 +154,19 @@ class Pretraining:
         for name, value in results.items():
             log("  {} = {}".format(name, value))
         return results
+
+    def _eval_steps(self):
+        """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""
+        run = self._run
+        if not run.use_tpu:
+            return run.max_eval_steps
+        rows = input_pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
+        if rows < run.eval_batch_size:
+            raise UserError(
+                "{} and the rest hold {} rows, and a TPU takes full batches only; take a smaller "
+                "--eval_batch_size than {}".format(run.eval_files[0], rows, run.eval_batch_size)
+            )
+        return rows // run.eval_batch_size
 
     def _check_records(self):
         run, seen = self._run, []
