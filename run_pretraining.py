@@ -12,22 +12,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import app, flags
 
+import script_flags
 from data import files as data_files
 from data.manifest import find_manifests
 from errors import UserError, one_line, require
-from modeling import checkpoint
-from modeling.config import GELU_CHOICES, BertConfig
-from modeling.conversion import huggingface
 from modeling.objectives import OBJECTIVES, get_objective
-from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import devices, inputs, plan, presets
-from training.cluster import check_reachable, resolve_tpu
-from training.log import log, warn
+from training.log import log
+from training.pretraining import Pretraining
 from training.run_config import RunConfig
-from training.runner import Pretraining
 
 FLAGS = flags.FLAGS
 
+script_flags.define_model_flags()
+script_flags.define_optimizer_flags()
+script_flags.define_device_flags()
+flags.adopt_module_key_flags(script_flags)
 flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
 flags.DEFINE_string(
     "eval_file",
@@ -36,12 +36,6 @@ flags.DEFINE_string(
     "kept. Without it --input_file is read after training.",
 )
 flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
-flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
-flags.DEFINE_string(
-    "init_checkpoint",
-    None,
-    "Weights to start from: a prefix, an .index file, a directory, or one of Hugging Face.",
-)
 flags.DEFINE_list(
     "init_layers", None, "Layers of --init_checkpoint that the model's layers start as: 0,1,2."
 )
@@ -61,11 +55,6 @@ flags.DEFINE_string("vocab_file", None, "vocab.txt, where masks are drawn in tra
 flags.DEFINE_bool("do_train", False, "Train.")
 flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
 flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
-flags.DEFINE_integer(
-    "gradient_accumulation_steps",
-    1,
-    "Parts in which the rows of an update are computed, to save memory; the result is the same.",
-)
 flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
 flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
 flags.DEFINE_integer("num_train_steps", 100000, "Updates in all, those before a resume counted.")
@@ -73,33 +62,11 @@ flags.DEFINE_integer("num_warmup_steps", 10000, "Updates over which the rate ris
 flags.DEFINE_integer(
     "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
 )
-flags.DEFINE_enum("optimizer", "adamw", sorted(OPTIMIZERS), "lamb: ymcui's; lamb_albert: Google's.")
-flags.DEFINE_enum(
-    "warmup",
-    "replace",
-    sorted(WARMUPS),
-    "While it lasts: instead of the decay (BERT) or times it.",
-)
-flags.DEFINE_float("lr_decay_power", 1.0, "Power of the decay after the warm-up; 1 is linear.")
-flags.DEFINE_float("weight_decay_rate", 0.01, "Decoupled weight decay.")
-flags.DEFINE_float("adam_beta_2", 0.999, "Decay of the second moment.")
-flags.DEFINE_float("adam_epsilon", 1e-6, "Epsilon of Adam and LAMB.")
 flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
 flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept.")
-flags.DEFINE_integer("iterations_per_loop", 1000, "Updates per call on a TPU.")
 flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
 flags.DEFINE_integer("shuffle_buffer_size", 10000, "Records shuffled at a time; 0 = file order.")
 flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
-flags.DEFINE_enum("gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT.")
-flags.DEFINE_enum(
-    "distribution", "none", devices.DISTRIBUTIONS, "mirrored: a copy of the model on every GPU."
-)
-flags.DEFINE_bool("use_tpu", False, "Train and evaluate on a TPU.")
-flags.DEFINE_string("tpu_name", None, "The Cloud TPU's name, grpc://ADDRESS:8470, or local.")
-flags.DEFINE_string("tpu_zone", None, "Zone of --tpu_name; default: this machine's.")
-flags.DEFINE_string("gcp_project", None, "Project of --tpu_name; default: this machine's.")
-flags.DEFINE_string("master", None, "Address of a TPU's master in place of --tpu_name.")
-flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.")
 flags.DEFINE_bool("do_lower_case", True, "Accepted for Google's command lines; records decide.")
 
 POSITIVE = (
@@ -138,17 +105,6 @@ RUN_FLAGS = (
     "num_tpu_cores",
     "distribution",
 )
-# Flags that OptimizerConfig holds under the same name.
-OPTIMIZER_FLAGS = (
-    "learning_rate",
-    "num_train_steps",
-    "num_warmup_steps",
-    "optimizer",
-    "warmup",
-    "lr_decay_power",
-    "weight_decay_rate",
-    "gradient_accumulation_steps",
-)
 
 
 def main(argv):
@@ -161,7 +117,7 @@ def main(argv):
         for line in presets.apply(FLAGS, FLAGS.preset):
             log(line)
     check_flags()
-    model_config = read_model_config()
+    model_config = script_flags.read_model_config(FLAGS.max_seq_length)
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
     eval_files = []
     if FLAGS.do_eval:
@@ -175,7 +131,9 @@ def main(argv):
     objective = inputs.choose_objective(FLAGS.objective, train_files, manifests)
     run_config = make_run_config(train_files, eval_files, objective.name, model_config)
     run_config.train_records = inputs.count_records(train_files, manifests)
-    optimizer_config = make_optimizer_config()
+    optimizer_config = script_flags.make_optimizer_config(
+        FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
+    )
     devices.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
     run = Pretraining(
         run_config,
@@ -185,7 +143,9 @@ def main(argv):
         inputs.choose_masking(
             all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
         ),
-        None if FLAGS.dry_run else find_devices(run_config),
+        None
+        if FLAGS.dry_run
+        else script_flags.find_devices(train_files + eval_files + [FLAGS.output_dir]),
         FLAGS.dry_run,
     )
     if FLAGS.dry_run:
@@ -206,16 +166,10 @@ def check_flags():
     if not FLAGS.do_train and not FLAGS.do_eval:
         raise UserError("nothing to do; give --do_train, --do_eval or both")
     require(FLAGS, "input_file", "output_dir", "bert_config_file")
-    for name in POSITIVE:
-        if getattr(FLAGS, name) is not None and getattr(FLAGS, name) <= 0:
-            raise UserError("--{}={} must be positive".format(name, getattr(FLAGS, name)))
-    for name in NOT_NEGATIVE:
-        if getattr(FLAGS, name) < 0:
-            raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
+    script_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:
         raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))
-    if FLAGS.use_tpu and FLAGS.distribution != "none":
-        raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
+    script_flags.check_devices()
     for name in ("init_layers", "init_slots"):
         if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
             raise UserError("--{} needs --init_checkpoint".format(name))
@@ -228,38 +182,17 @@ def check_flags():
         )
 
 
-def read_model_config():
-    """BertConfig from the flags.
-
-    Raises:
-      UserError: the file is wrong, or its table of positions too short.
-    """
-    model_config = BertConfig.from_json_file(FLAGS.bert_config_file, gelu=FLAGS.gelu)
-    if FLAGS.max_seq_length > model_config.max_position_embeddings:
-        raise UserError(
-            "--max_seq_length={} is more than max_position_embeddings {} in {}".format(
-                FLAGS.max_seq_length,
-                model_config.max_position_embeddings,
-                FLAGS.bert_config_file,
-            )
-        )
-    return model_config
-
-
 def make_run_config(train_files, eval_files, objective_name, model_config):
     """RunConfig from the flags.
 
     Raises:
       UserError: no initial checkpoint is where its flag says, or its layers do not fit.
     """
-    init = FLAGS.init_checkpoint
-    if init and not huggingface.is_directory(init):
-        init = checkpoint.resolve(init)
     return RunConfig(
         objective=objective_name,
         train_files=train_files,
         eval_files=eval_files,
-        init_checkpoint=init,
+        init_checkpoint=script_flags.initial_checkpoint(),
         init_layers=parse_layers(model_config),
         eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
         **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
@@ -288,35 +221,6 @@ def parse_layers(model_config):
             )
         )
     return layers
-
-
-def make_optimizer_config():
-    """OptimizerConfig from the flags."""
-    return OptimizerConfig(
-        beta_2=FLAGS.adam_beta_2,
-        epsilon=FLAGS.adam_epsilon,
-        **{name: getattr(FLAGS, name) for name in OPTIMIZER_FLAGS},
-    )
-
-
-def find_devices(run_config):
-    """What the flags say to compute on.
-
-    Raises:
-      UserError: it is not there.
-    """
-    if FLAGS.distribution == "mirrored":
-        return devices.mirrored()
-    if not FLAGS.use_tpu:
-        return devices.Devices()
-    tpu = resolve_tpu(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project, FLAGS.master)
-    log(tpu.description)
-    check_reachable(tpu)
-    paths = run_config.train_files + run_config.eval_files + [run_config.output_dir]
-    local = [path for path in paths if not data_files.is_remote(path)]
-    if local and FLAGS.tpu_name != "local":
-        warn("a Cloud TPU reads and writes gs:// only, and {} is local".format(local[0]))
-    return devices.Devices(cluster=tpu.resolver, master=tpu.master)
 
 
 if __name__ == "__main__":

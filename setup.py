@@ -11,7 +11,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.7,<3.12",
     packages=find_packages(include=["data*", "modeling*", "optimization*", "training*"]),
-    py_modules=["create_pretraining_data", "run_pretraining", "errors"],
+    py_modules=["create_pretraining_data", "run_pretraining", "run_finetuning", "run_prediction", "convert_checkpoint", "script_flags", "errors"],
     install_requires=[
         "absl-py",
         "cloud-tpu-client==0.10",

@@ -22,6 +22,8 @@ FEATURES = {
     "masked_lm_ids": Feature("int64", "P", 0, "V"),
     "masked_lm_weights": Feature("float32", "P", 0.0, None),
     "next_sentence_labels": Feature("int64", "1", 0, 2),
+    # Class of a fine-tuning example; the objective knows how many there are.
+    "label_ids": Feature("int64", "1", 0, 1 << 21),
     # Number of the word a piece belongs to, from 1 in each row; 0: special tokens and padding.
     "word_groups": Feature("int64", "S", 0, "S"),
 }

@@ -1,4 +1,4 @@
-"""Pre-training heads on top of the encoder."""
+"""Heads on top of the encoder."""
 
 import tensorflow.compat.v1 as tf
 
@@ -40,8 +40,19 @@ def masked_lm_logits(config, store, kernels, vectors, embedding_table, prefix="c
 
 def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relationship"):
     """Scores of the two sentence-pair classes: pooled [batch, hidden] -> [batch, 2]."""
+    return classification_logits(config, store, kernels, pooled, 2, prefix + "/")
+
+
+def classification_logits(config, store, kernels, vectors, num_labels, prefix=""):
+    """Scores of classes by one layer: vectors [N, hidden] -> [N, num_labels].
+
+    Google's programs write this layer's matrix as [num_labels, hidden], under names without a
+    scope in fine-tuned models.
+    """
     weights = store.get(
-        prefix + "/output_weights", [2, config.hidden_size], layers.truncated_normal(config)
+        prefix + "output_weights",
+        [num_labels, config.hidden_size],
+        layers.truncated_normal(config),
     )
-    bias = store.get(prefix + "/output_bias", [2], tf.zeros_initializer())
-    return tf.nn.bias_add(kernels.matmul(pooled, weights, transpose_kernel=True), bias)
+    bias = store.get(prefix + "output_bias", [num_labels], tf.zeros_initializer())
+    return tf.nn.bias_add(kernels.matmul(vectors, weights, transpose_kernel=True), bias)

@@ -5,7 +5,7 @@ import of TensorFlow serves all, and virtual devices must be asked for before a 
 session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
-training.runner.Pretraining; its keys: output_dir, train_file; optional: replicas, parts,
+training.pretraining.Pretraining; its keys: output_dir, train_file; optional: replicas, parts,
 optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken, too), "counts":
 "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it is in a
 replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable name ->
@@ -32,8 +32,8 @@ from optimization.config import OPTIMIZERS, OptimizerConfig
 from optimization.replicas import StrategyReplicas
 from training import hooks, model_fn
 from training.devices import Devices
+from training.pretraining import Pretraining
 from training.run_config import RunConfig
-from training.runner import Pretraining
 
 DEVICES = ["/cpu:0", "/cpu:1"]
 BATCH, STEPS, LEARNING_RATE, CLIP_NORM = 8, 5, 0.001, 0.5

@@ -1,6 +1,5 @@
 """run_pretraining.py from the command line: a tiny run, its resumption, and every refusal."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import golden_cases
 import numpy as np
 import pytest
+import script_driver
 import tensorflow.compat.v1 as tf
 from golden_cases import ROOT, needs_golden
 from record_files import (
@@ -37,18 +37,8 @@ def run_script(*arguments):
 
 
 def run_many(command_lines):
-    """[exit code, stdout, stderr] of each, all in one process."""
-    env = dict(os.environ, PYTHONPATH=ROOT)
-    done = subprocess.run(
-        [sys.executable, os.path.join(ROOT, "tests", "run_pretraining_driver.py")],
-        input=json.dumps(command_lines),
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """script_driver.run_many of this script."""
+    return script_driver.run_many("run_pretraining", command_lines)
 
 
 def flags_of(folder, **changes):

@@ -24,6 +24,7 @@ from modeling.config import BertConfig
 from optimization.config import OptimizerConfig
 from training import runner
 from training.devices import Devices
+from training.pretraining import Pretraining
 from training.run_config import RunConfig
 
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
@@ -112,7 +113,7 @@ def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None):
         gradient_accumulation_steps=parts,
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
-    return runner.Pretraining(run, model_config(DROPOUT), objective, config, masking, devices)
+    return Pretraining(run, model_config(DROPOUT), objective, config, masking, devices)
 
 
 def model_config(changes):

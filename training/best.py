@@ -15,25 +15,47 @@ def results_text(results):
     return "".join("{} = {}\n".format(name, value) for name, value in results.items())
 
 
-class BestCheckpoint:
-    """output_dir/best: the checkpoint with the lowest loss on --eval_file, and its figures."""
+def read_results(path):
+    """What results_text wrote, as a dict of floats; empty where there is no such file."""
+    if not tf.io.gfile.exists(path):
+        return {}
+    with tf.io.gfile.GFile(path, "r") as reader:
+        pairs = [line.rstrip("\n").split(" = ") for line in reader]
+    return {name: float(value) for name, value in pairs}
 
-    def __init__(self, output_dir):
-        """Takes up what an earlier part of the run left there."""
+
+class BestCheckpoint:
+    """output_dir/best: the checkpoint with the best evaluation, and its figures.
+
+    Attributes:
+      folder: where it is.
+      value: its figure, None before the first evaluation.
+    """
+
+    def __init__(self, output_dir, key="loss", larger_is_better=False):
+        """Takes up what an earlier part of the run left there.
+
+        Args:
+          output_dir: of the run.
+          key: name of the figure that decides.
+          larger_is_better: whether it is an accuracy rather than a loss.
+        """
         self.folder = os.path.join(output_dir, FOLDER)
-        self.loss = self._saved_loss()
+        self._key, self._sign = key, -1 if larger_is_better else 1
+        self.value = self._saved_value()
 
     def offer(self, prefix, results):
-        """Keeps a copy of a checkpoint if its loss is the lowest so far.
+        """Keeps a copy of a checkpoint if it is better than all so far.
 
         Args:
           prefix: the checkpoint.
-          results: its evaluation, a dict with "loss".
+          results: its evaluation, a dict with the key that decides.
 
         Returns:
           Whether it was kept.
         """
-        if self.loss is not None and not results["loss"] < self.loss:
+        value = results[self._key]
+        if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
         tf.io.gfile.makedirs(self.folder)
         older = tf.io.gfile.glob(os.path.join(self.folder, "*.data-*"))
@@ -50,8 +72,12 @@ class BestCheckpoint:
         for path in older:
             if path not in targets:
                 tf.io.gfile.remove(path)
-        self.loss = results["loss"]
+        self.value = value
         return True
+
+    def shown(self):
+        """The figure for the log."""
+        return "{} {:.4f}".format(self._key, self.value)
 
     def _copy(self, source):
         target = os.path.join(self.folder, os.path.basename(source))
@@ -59,10 +85,5 @@ class BestCheckpoint:
         tf.io.gfile.rename(target + ".tmp", target, overwrite=True)
         return target
 
-    def _saved_loss(self):
-        path = os.path.join(self.folder, RESULTS_FILE)
-        if not tf.io.gfile.exists(path):
-            return None
-        with tf.io.gfile.GFile(path, "r") as reader:
-            values = dict(line.rstrip("\n").split(" = ") for line in reader)
-        return float(values["loss"])
+    def _saved_value(self):
+        return read_results(os.path.join(self.folder, RESULTS_FILE)).get(self._key)

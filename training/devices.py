@@ -66,6 +66,7 @@ class Devices:
             config=config,
             train_batch_size=run.train_batch_size,
             eval_batch_size=run.eval_batch_size,
+            predict_batch_size=run.eval_batch_size,
         )
 
     def _estimator_config(self, run):

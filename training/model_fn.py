@@ -43,6 +43,11 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
         store = ParameterStore(seed=run_config.seed)
         kernels = PlainKernels(one_hot_embedding=run_config.use_tpu)
         output = objective.build(model_config, store, kernels, features, is_training=False)
+        if mode == tf.estimator.ModeKeys.PREDICT:
+            predictions = {name: output.tensors[name] for name in objective.predicted}
+            return tf.estimator.tpu.TPUEstimatorSpec(
+                mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
+            )
         loss = tf.add_n([ratio.value() for ratio in output.losses.values()])
         return tf.estimator.tpu.TPUEstimatorSpec(
             mode=mode, loss=loss, scaffold_fn=scaffold_fn, eval_metrics=eval_metrics(output)

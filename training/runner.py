@@ -1,4 +1,4 @@
-"""Runs pre-training and evaluation."""
+"""Runs a training with its evaluations; what pre-training and fine-tuning have in common."""
 
 import os
 import tempfile
@@ -11,18 +11,24 @@ from errors import UserError
 from modeling import checkpoint
 from modeling.conversion import huggingface
 from training import run_config as run_configs
-from training.best import RESULTS_FILE, BestCheckpoint, results_text
+from training.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
 from training.devices import Devices, check_batch
 from training.faults import output_errors, session_errors
 from training.log import log, warn
-from training.model_fn import TOTAL_LOSS, make_model_fn, model_parameters
+from training.model_fn import make_model_fn, model_parameters
 
 # Where weights of a Hugging Face directory are laid down as a TensorFlow checkpoint.
 IMPORTED = os.path.join("init_from_huggingface", "model.ckpt")
 
 
-class Pretraining:
-    """One run: its checks happen when it is made, before anything is written."""
+class Runner:
+    """One run: its checks happen when it is made, before anything is written.
+
+    A subclass says how a checkpoint is evaluated (`_evaluate`) and which one is the best.
+    """
+
+    # Key of an evaluation's results by which the best checkpoint is chosen.
+    BEST_BY, LARGER_IS_BETTER = "loss", False
 
     def __init__(
         self,
@@ -84,6 +90,26 @@ class Pretraining:
         if step >= end:
             log("nothing to train: step {} of {} is done".format(step, end))
             return False
+        self._log_training(step, end)
+        estimator, best = self._make_estimator(), self._best()
+        # Where a run was stopped between a checkpoint and its evaluation, that is made up for.
+        if best and step and self._evaluated_step() != step:
+            self._evaluate_for(best, estimator)
+        while step < end:
+            # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
+            # next checkpoint, evaluate, and go on from there.
+            until = min(end, step + run.save_checkpoints_steps) if best else end
+            with session_errors(run.train_files):
+                estimator.train(self._training_input(step), max_steps=until)
+            step = until
+            if step == end:
+                log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
+            if best:
+                self._evaluate_for(best, estimator)
+        return best is not None
+
+    def _log_training(self, step, end):
+        run, total = self._run, self._optimizer.num_train_steps
         with output_errors(run.output_dir):
             run_configs.save(run, self._model, self._optimizer)
         log(
@@ -96,77 +122,35 @@ class Pretraining:
                 len(run.train_files),
             )
         )
-        estimator = self._make_estimator()
-        best = BestCheckpoint(run.output_dir) if run.eval_while_training else None
-        while step < end:
-            # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
-            # next checkpoint, evaluate, and go on from there.
-            until = min(end, step + run.save_checkpoints_steps) if best else end
-            with session_errors(run.train_files):
-                estimator.train(self._training_input(step), max_steps=until)
-            step = until
-            if best and step < end:
-                self._evaluate_for(best, estimator)
-        log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
-        if best:
-            self._evaluate_for(best, estimator)
-        return best is not None
 
-    def evaluate(self):
-        """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
-
-        Returns:
-          dict of what eval_results.txt holds.
-
-        Raises:
-          UserError: there is no checkpoint to evaluate.
-        """
+    def _best(self):
         run = self._run
-        latest = checkpoint.latest(run.output_dir)
-        if not latest and not run.init_checkpoint:
-            raise UserError(
-                "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
-                "is not given".format(run.output_dir)
-            )
-        return self._evaluate(self._make_estimator(), latest or run.init_checkpoint)
+        if not run.eval_while_training:
+            return None
+        return BestCheckpoint(run.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+
+    def _evaluated_step(self):
+        results = read_results(os.path.join(self._run.output_dir, RESULTS_FILE))
+        return int(results.get("global_step", -1))
 
     def _evaluate_for(self, best, estimator):
         latest = checkpoint.latest(self._run.output_dir)
         with output_errors(self._run.output_dir):
             if best.offer(latest, self._evaluate(estimator, latest)):
-                log("the best so far (loss {:.4f}), kept in {}".format(best.loss, best.folder))
+                log("the best so far ({}), kept in {}".format(best.shown(), best.folder))
             else:
-                log("not better than the best so far (loss {:.4f})".format(best.loss))
+                log("not better than the best so far ({})".format(best.shown()))
 
-    def _evaluate(self, estimator, shown):
+    def _evaluate(self, estimator, prefix):
+        """Evaluates a checkpoint; returns a dict name -> number, written to eval_results.txt."""
+        raise NotImplementedError
+
+    def _write_results(self, results):
         run = self._run
-        with output_errors(run.output_dir):
-            tf.io.gfile.makedirs(run.output_dir)
-        log("evaluating {} on {} files".format(shown, len(run.eval_files)))
-        with session_errors(run.eval_files):
-            found = estimator.evaluate(self._evaluation_input(), steps=self._eval_steps())
-        results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
-        names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
-        for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
-            results[name] = float(found[name])
         with output_errors(run.output_dir):
             write_atomically(os.path.join(run.output_dir, RESULTS_FILE), results_text(results))
         for name, value in results.items():
             log("  {} = {}".format(name, value))
-        return results
-
-    def _eval_steps(self):
-        """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""
-        run = self._run
-        if not run.use_tpu:
-            return run.max_eval_steps
-        rows = input_pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
-        if rows < run.eval_batch_size:
-            raise UserError(
-                "{} and the rest hold {} rows, and a TPU takes full batches only; take a smaller "
-                "--eval_batch_size than {}".format(run.eval_files[0], rows, run.eval_batch_size)
-            )
-        return rows // run.eval_batch_size
 
     def _check_records(self):
         run, seen = self._run, []
@@ -249,6 +233,8 @@ class Pretraining:
 
     def _make_estimator(self):
         run = self._run
+        with output_errors(run.output_dir):
+            tf.io.gfile.makedirs(run.output_dir)
         model_fn = make_model_fn(
             self._model, self._objective, self._optimizer, run, self._init_plan
         )
@@ -263,9 +249,6 @@ class Pretraining:
             rows_per_epoch=run.train_records,
         )
         return self._input_fn(run.train_files, order=order, replicas=self._devices.replicas)
-
-    def _evaluation_input(self):
-        return self._input_fn(self._run.eval_files, full_batches=self._run.use_tpu)
 
     def _input_fn(self, files, **settings):
         return input_pipeline.make_input_fn(

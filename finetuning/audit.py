@@ -1,0 +1,62 @@
+"""What is worth knowing of the data before a model is trained on it."""
+
+import collections
+
+
+def describe(splits, features, labels, max_seq_length):
+    """Lines for the log.
+
+    Args:
+      splits: dict split -> list of Example.
+      features: dict split -> FeatureFile.
+      labels: list of str.
+      max_seq_length: length of rows.
+
+    Returns:
+      List of (is_warning, text).
+    """
+    lines = []
+    for split, examples in splits.items():
+        found = features[split]
+        lines.append((False, _size(split, examples, found, max_seq_length)))
+        empty = sum(not e.text_a or e.text_b == "" for e in examples)
+        if empty:
+            lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
+        classes = collections.Counter(e.label for e in examples if e.label is not None)
+        if classes:
+            lines.append((False, "{}: {}".format(split, _classes(classes, labels))))
+    lines += [line for line in (_overlap(splits, other) for other in ("dev", "test")) if line]
+    return lines
+
+
+def _size(split, examples, found, max_seq_length):
+    return "{}: {:,} examples, {} ({:.1%}) cut at --max_seq_length={}".format(
+        split, len(examples), found.truncated, found.truncated / len(examples), max_seq_length
+    )
+
+
+def _classes(classes, labels, limit=20):
+    total = sum(classes.values())
+    parts = ["{} {:,} ({:.1%})".format(k, classes[k], classes[k] / total) for k in labels[:limit]]
+    if len(labels) > limit:
+        parts.append("{} more labels".format(len(labels) - limit))
+    never = sum(1 for label in labels if not classes[label])
+    if never:
+        parts.append("{} of {} labels do not occur".format(never, len(labels)))
+    return ", ".join(parts)
+
+
+def _overlap(splits, other):
+    """A warning where texts of the training examples come up in `other`, which flatters it."""
+    if "train" not in splits or other not in splits:
+        return None
+    trained = {(e.text_a, e.text_b) for e in splits["train"]}
+    shared = sum((e.text_a, e.text_b) in trained for e in splits[other])
+    if not shared:
+        return None
+    return (
+        True,
+        "{:,} of {:,} {} examples are also in train; their score is too good by that".format(
+            shared, len(splits[other]), other
+        ),
+    )

@@ -1,0 +1,231 @@
+"""Fine-tuning without a model: rows, tables, labels, scores, reports."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data import records
+from data.sequences import encode_text, lay_out
+from data.tfrecord import read_records
+from data.tokenization import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
+from errors import UserError
+from finetuning import audit, report, task_file
+from finetuning.classification import ClassificationTask
+from finetuning.features import FeatureFile, write_features
+from finetuning.tables import Example, read_table
+from finetuning.tasks import TASK_NAMES, get_task
+
+CHARACTERS = "天地人你我他好坏大小"
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vocab") / "vocab.txt"
+    path.write_text("\n".join([*SPECIAL_TOKENS, *CHARACTERS, "a", "##b"]) + "\n", encoding="utf-8")
+    return Vocabulary(str(path))
+
+
+def googles_pair(first, second, room):
+    """What google-research/bert does: one piece after the other from the longer list."""
+    first, second = list(first), list(second)
+    while len(first) + len(second) > room:
+        (first if len(first) > len(second) else second).pop()
+    return first, second
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    first=st.lists(st.integers(5, 14), max_size=30),
+    second=st.none() | st.lists(st.integers(5, 14), max_size=30),
+    max_seq_length=st.integers(8, 40),
+)
+def test_rows_are_googles(vocabulary, first, second, max_seq_length):
+    row = lay_out(vocabulary, first, second, max_seq_length)
+    cls, sep = vocabulary.cls, vocabulary.sep
+    if second is None:
+        expected = [cls, *first[: max_seq_length - 2], sep]
+        segments = [0] * len(expected)
+    else:
+        one, two = googles_pair(first, second, max_seq_length - 3)
+        expected = [cls, *one, sep, *two, sep]
+        segments = [0] * (len(one) + 2) + [1] * (len(two) + 1)
+    padding = [0] * (max_seq_length - len(expected))
+    assert row.input_ids == expected + padding
+    assert row.input_mask == [1] * len(expected) + padding
+    assert row.segment_ids == segments + padding
+    whole = len(first) + len(second or ()) + (2 if second is None else 3)
+    assert row.is_truncated == (whole > max_seq_length)
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return str(path)
+
+
+def texts(path, **kwargs):
+    return [(e.text_a, e.text_b, e.label) for e in read_table(path, **kwargs)]
+
+
+def test_tables(tmp_path):
+    path = tmp_path / "t.tsv"
+    two = [("好", None, "1"), ("坏", None, "0")]
+    assert texts(write(path, "label\ttext_a\n1\t好\n0\t坏\n")) == two
+    assert texts(write(path, "qid\ttext_a\ttext_b\n7\t好\t坏\n")) == [("好", "坏", None)]
+    assert texts(write(path, '"好\t坏"\t1\n')) == [('"好', '坏"', "1")]  # quotes mean nothing
+    bom_crlf_blank = b"\xef\xbb\xbf" + "好\t1\r\n\r\n坏\t0\r\n".encode()
+    assert texts(write(path, bom_crlf_blank)) == two
+    assert texts(write(path, "好\t坏\n"), is_pair=True) == [("好", "坏", None)]
+    assert texts(write(path, "好\n"), is_pair=False) == [("好", None, None)]
+    assert texts(write(path, "\t1\n"), is_pair=False) == [("", None, "1")]
+    assert read_table(write(path, "\n好\t1\n"))[0].where == "{}, line 2".format(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_pair", "message"),
+    [
+        ("好\t1\n坏\n", None, r"line 2: 1 columns, where 2 are expected \(text_a, label\)"),
+        ("好\t坏\t1\t2\n", True, "line 1: 4 columns; text_a, text_b, label is what is read"),
+        ("好\t坏\t1\n", False, "line 1: 3 columns; text_a, label is what is read"),
+        ("label\ttext_a\n1\t好\n", True, "line 1: the header names no text_b"),
+        ("", None, "holds no example"),
+        ("label\ttext_a\n", None, "holds no example"),
+        ("好\t1\n".encode() + "坏\t0\n".encode("gb18030"), None, "line 2 is not UTF-8; convert"),
+    ],
+)
+def test_wrong_tables(tmp_path, content, is_pair, message):
+    path = write(tmp_path / "t.tsv", content)
+    with pytest.raises(UserError, match=message) as raised:
+        read_table(path, is_pair)
+    assert path in str(raised.value)
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read .*No such file"):
+        read_table(str(tmp_path / "none.tsv"))
+
+
+def examples_of(*labels):
+    return [
+        Example("好", None, label, "f.tsv, line {}".format(i)) for i, label in enumerate(labels)
+    ]
+
+
+def test_labels(tmp_path):
+    task = ClassificationTask("t", {})
+    assert task.choose_labels(None, str(tmp_path), {"train": examples_of("b", "a", "b")})
+    assert task.labels == ["a", "b"]
+    assert task.label_numbers(examples_of("b", "a", None)).tolist() == [1, 0, 0]
+    with pytest.raises(UserError, match=r"f.tsv, line 1: unknown label 'c'; known are a, b"):
+        task.label_numbers(examples_of("a", "c"))
+    write(tmp_path / "labels.txt", "y\nx\n")
+    task = ClassificationTask("t", {})
+    assert task.choose_labels(None, str(tmp_path), {}).endswith("labels.txt")
+    assert task.labels == ["y", "x"]
+    task = ClassificationTask("t", {})
+    assert task.choose_labels(["q", "r"], str(tmp_path), {}) == "--labels"
+    assert task.labels == ["q", "r"]
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "message"),
+    [
+        (["0", "1"], ["a", "b"], "--labels=a,b, but task t has the labels 0,1; leave it out"),
+        (None, ["a"], "labels a .--labels.: two different ones at least"),
+        (None, ["a", "a"], "labels a,a .--labels.: two different ones"),
+        (None, None, "the labels are not known; give --labels or "),
+    ],
+)
+def test_wrong_labels(tmp_path, own, given, message):
+    with pytest.raises(UserError, match=message):
+        ClassificationTask("t", {}, labels=own).choose_labels(given, str(tmp_path), {})
+
+
+def test_tasks_by_name():
+    assert TASK_NAMES == ("chnsenticorp", "lcqmc", "tsv")
+    assert get_task("lcqmc").defaults == {
+        "max_seq_length": 128,
+        "num_train_epochs": 3,
+        "learning_rate": 2e-5,
+    }
+    assert get_task("lcqmc") is not get_task("lcqmc")
+    with pytest.raises(UserError, match=r"'lcmqc' is not known .* chnsenticorp, lcqmc, tsv"):
+        get_task("lcmqc")
+
+
+def test_scores_by_hand():
+    """3 of 4 right; F1 of class 0 is 2*1/(2*1+0+1) = 2/3, of class 1 2*2/(2*2+1+0) = 4/5."""
+    task = ClassificationTask("t", {}, labels=["0", "1"])
+    probabilities = np.float32([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    found = task.score(np.int32([0, 1, 1, 0]), probabilities)
+    assert found["eval_accuracy"] == pytest.approx(0.75)
+    assert found["eval_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    # (TP * TN - FP * FN) / sqrt((TP+FP)(TP+FN)(TN+FP)(TN+FN)) = 2 / sqrt(3 * 2 * 2 * 1)
+    assert found["eval_mcc"] == pytest.approx(2 / np.sqrt(12))
+
+
+def test_features(tmp_path, vocabulary, monkeypatch):
+    monkeypatch.setattr("finetuning.features.CHUNK", 2)
+    tokenizer = WordPieceTokenizer(vocabulary)
+    examples = [
+        Example("天地人", "你我", "1", ""),
+        Example("ab 好" * 9, "", "0", ""),
+        Example("大", "小", "1", ""),
+    ]
+    path = str(tmp_path / "r")
+    found = write_features(path, examples, np.int32([1, 0, 1]), tokenizer, 16, multiple_of=4)
+    assert found == FeatureFile(path, 3, 1)
+    assert not (tmp_path / "r.tmp").exists()
+    import tensorflow.compat.v1 as tf
+
+    rows = [tf.train.Example.FromString(bytes(r)).features.feature for r in read_records(path)]
+    assert len(rows) == 4
+    for row, example, number in zip(rows, [*examples, examples[-1]], (1, 0, 1, 1)):
+        expected = encode_text(tokenizer, example.text_a, example.text_b, 16)
+        for name in ("input_ids", "input_mask", "segment_ids"):
+            assert list(row[name].int64_list.value) == getattr(expected, name)
+        assert list(row["label_ids"].int64_list.value) == [number]
+    assert set(rows[0]) <= set(records.FEATURES)
+
+
+def test_audit():
+    splits = {"train": examples_of("a", "a", "b"), "dev": [Example("", None, "a", "")]}
+    splits["dev"] += examples_of("a")
+    features = {"train": FeatureFile("f", 3, 1), "dev": FeatureFile("g", 2, 0)}
+    lines = audit.describe(splits, features, ["a", "b", "c"], 64)
+    assert lines == [
+        (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64"),
+        (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
+        (False, "dev: 2 examples, 0 (0.0%) cut at --max_seq_length=64"),
+        (True, "dev: 1 examples have an empty text"),
+        (False, "dev: a 2 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
+        (True, "1 of 2 dev examples are also in train; their score is too good by that"),
+    ]
+
+
+def test_report(tmp_path):
+    trials = [{"eval_accuracy": 0.692, "eval_loss": 1.0}, {"eval_accuracy": 0.676, "eval_loss": 2}]
+    assert report.trial_lines("t", trials) == [
+        "t eval_accuracy: 69.2 (68.4)  maximum (mean) of 2 trials: 69.2 67.6"
+    ]
+    report.save_trials(str(tmp_path), trials)
+    assert json.loads((tmp_path / "trials.json").read_text()) == trials
+    report.save_predictions(str(tmp_path), ["坏", "好"], np.float32([[0.25, 0.75], [0.5, 0.125]]))
+    assert (tmp_path / "test_results.tsv").read_text() == "0.25\t0.75\n0.5\t0.125\n"
+    assert (tmp_path / "test_labels.txt").read_text(encoding="utf-8") == "好\n坏\n"
+
+
+def test_task_file(tmp_path):
+    task_file.save(str(tmp_path), "t", "classification", ["坏", "好"], 32, True)
+    for prefix in (tmp_path / "model.ckpt-1", tmp_path / "best" / "model.ckpt-1"):
+        found = task_file.find(str(prefix), "classification")
+        assert found["labels"] == ["坏", "好"] and found["max_seq_length"] == 32
+    with pytest.raises(UserError, match="fine-tuned for 'classification', not for tagging"):
+        task_file.find(str(tmp_path / "m"), "tagging")
+    with pytest.raises(UserError, match=r"has no task.json beside it"):
+        task_file.find(str(tmp_path / "a" / "b" / "c"), "classification")
+    (tmp_path / "task.json").write_text('{"kind": "classification", "labels": "ab"}')
+    with pytest.raises(UserError, match="labels must be a list of names"):
+        task_file.find(str(tmp_path / "m"), "classification")

@@ -1,0 +1,300 @@
+"""run_finetuning.py from the command line: a tiny task, its resumption, trials, every refusal."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import script_driver
+import tensorflow.compat.v1 as tf
+from record_files import TINY_CONFIG, write_json
+
+from data.tokenization import SPECIAL_TOKENS
+
+pytestmark = pytest.mark.tf1
+
+GOOD, BAD, OTHERS = "好妙优", "坏差劣", "天地人你我他大小多少高低"
+EXAMPLES = {"train": 96, "dev": 24, "test": 20}
+
+
+def make_examples(count, seed):
+    """(label, text): label 1 where a good word is in the text, 0 for a bad one."""
+    rng = np.random.RandomState(seed)
+    for _ in range(count):
+        label = rng.randint(2)
+        text = list(rng.choice(list(OTHERS), 6))
+        text[rng.randint(6)] = rng.choice(list(GOOD if label else BAD))
+        yield label, "".join(text)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A task, a vocabulary and a config."""
+    path = tmp_path_factory.mktemp("finetuning")
+    (path / "data").mkdir()
+    for seed, (split, count) in enumerate(EXAMPLES.items()):
+        lines = ["{}\t{}\n".format(*example) for example in make_examples(count, seed)]
+        text = "label\ttext_a\n" + "".join(lines)
+        (path / "data" / (split + ".tsv")).write_text(text, encoding="utf-8")
+    tokens = SPECIAL_TOKENS + tuple(GOOD + BAD + OTHERS)
+    (path / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    config = dict(TINY_CONFIG, vocab_size=len(tokens), hidden_dropout_prob=0.1)
+    write_json(path / "config.json", config)
+    return path
+
+
+def flags_of(folder, **changes):
+    """The command line of a tiny run in `folder`; None takes a flag out."""
+    values = {
+        "task_name": "chnsenticorp",
+        "data_dir": str(folder / "data"),
+        "bert_config_file": str(folder / "config.json"),
+        "vocab_file": str(folder / "vocab.txt"),
+        "output_dir": str(folder / "out"),
+        "do_train": True,
+        "do_eval": True,
+        "do_predict": True,
+        "max_seq_length": 12,
+        "train_batch_size": 8,
+        "eval_batch_size": 7,
+        "learning_rate": 0.003,
+        "num_train_epochs": 3,
+        "keep_checkpoint_max": 5,
+    }
+    values.update(changes)
+    return ["--{}={}".format(k, v) for k, v in sorted(values.items()) if v is not None]
+
+
+def run_many(command_lines):
+    return script_driver.run_many("run_finetuning", command_lines)
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    """name -> [exit code, stdout, stderr]; runs in this order."""
+    only = {"do_train": None, "do_predict": None}
+    best = str(folder / "straight" / "best")
+    runs = {
+        "straight": flags_of(folder, output_dir=str(folder / "straight")),
+        "again": flags_of(folder, output_dir=str(folder / "straight")),
+        "evaluated": flags_of(folder, output_dir=str(folder / "e"), init_checkpoint=best, **only),
+        "trials": flags_of(
+            folder, output_dir=str(folder / "trials"), num_trials=2, num_train_epochs=1
+        ),
+        "no dev": flags_of(
+            folder,
+            output_dir=str(folder / "plain"),
+            do_eval=None,
+            init_checkpoint=best,
+            optimizer="lamb",
+            gradient_accumulation_steps=2,
+            num_train_epochs=1,
+        ),
+    }
+    results = run_many(list(runs.values()))
+    return dict(zip(runs, results))
+
+
+def out_of(done, name):
+    code, out, err = done[name]
+    assert (code, err) == (0, ""), err
+    return out
+
+
+def results_of(folder):
+    with open(str(folder / "eval_results.txt"), encoding="utf-8") as reader:
+        return {k: float(v) for k, v in (line.rstrip("\n").split(" = ") for line in reader)}
+
+
+def labels_of(folder, split):
+    lines = (folder / "data" / (split + ".tsv")).read_text(encoding="utf-8").split("\n")[1:-1]
+    return [int(line[0]) for line in lines]
+
+
+def predictions_of(folder):
+    return np.loadtxt(str(folder / "test_results.tsv"), delimiter="\t")
+
+
+def test_a_run_learns_and_leaves_its_files(folder, done):
+    out, made = out_of(done, "straight"), folder / "straight"
+    assert "task: chnsenticorp, labels 0, 1 (of the task)" in out
+    assert "train: 96 examples, 0 (0.0%) cut at --max_seq_length=12" in out
+    for step in (12, 24, 36):
+        assert (
+            "predicting 24 examples of {} with {}".format(
+                folder / "straight" / "eval.tf_record", made / "model.ckpt-{}".format(step)
+            )
+            in out
+        )
+    results = results_of(made)
+    assert sorted(results) == [
+        "eval_accuracy",
+        "eval_loss",
+        "eval_macro_f1",
+        "eval_mcc",
+        "global_step",
+    ]
+    assert results == results_of(made / "best")
+    assert results["eval_accuracy"] > 0.9
+    found = predictions_of(made)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)
+    right = np.mean(found.argmax(axis=1) == labels_of(folder, "test"))
+    assert right > 0.9 and "test: accuracy {:.4f}".format(right) in out
+    shown = (made / "test_labels.txt").read_text().split()
+    assert shown == [str(label) for label in found.argmax(axis=1)]
+    saved = json.loads((made / "task.json").read_text())
+    assert (saved["labels"], saved["max_seq_length"]) == (["0", "1"], 12)
+
+
+def test_a_finished_run_is_not_trained_again(folder, done):
+    out = out_of(done, "again")
+    assert "nothing to train: step 36 of 36 is done" in out
+    assert "the best checkpoint, of step" in out
+
+
+def test_an_initial_checkpoint_is_evaluated(folder, done):
+    out_of(done, "evaluated")
+    expected, found = results_of(folder / "straight"), results_of(folder / "e")
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_killed_run_goes_on(folder, done):
+    """Killed after the first epoch's checkpoint, before its evaluation."""
+    straight, killed = folder / "straight", folder / "killed"
+    shutil.copytree(str(straight), str(killed))
+    shutil.rmtree(str(killed / "best"))
+    for path in list(killed.glob("model.ckpt-24*")) + list(killed.glob("model.ckpt-36*")):
+        path.unlink()
+    (killed / "eval_results.txt").unlink()
+    (killed / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-12"\n')
+    ((code, out, err),) = run_many([flags_of(folder, output_dir=str(killed))])
+    assert (code, err) == (0, ""), err
+    assert "RESUME: going on from {}".format(killed / "model.ckpt-12") in out
+    readers = [tf.train.NewCheckpointReader(str(f / "model.ckpt-36")) for f in (straight, killed)]
+    names = readers[0].get_variable_to_shape_map()
+    for name in names:
+        np.testing.assert_array_equal(*[r.get_tensor(name) for r in readers], err_msg=name)
+    assert results_of(killed) == results_of(straight)
+    np.testing.assert_array_equal(predictions_of(killed), predictions_of(straight))
+
+
+def test_trials(folder, done):
+    out = out_of(done, "trials")
+    trials = json.loads((folder / "trials" / "trials.json").read_text())
+    assert len(trials) == 2
+    for number, trial in enumerate(trials):
+        results = results_of(folder / "trials" / "trial_{}".format(number))
+        assert {name: trial[name] for name in results} == results
+    found = [trial["eval_accuracy"] for trial in trials]
+    shown = "chnsenticorp eval_accuracy: {:.1f} ({:.1f})".format(
+        100 * max(found), 100 * np.mean(found)
+    )
+    assert shown in out
+    weights = [
+        tf.train.NewCheckpointReader(str(folder / "trials" / name / "model.ckpt-12")).get_tensor(
+            "bert/pooler/dense/kernel"
+        )
+        for name in ("trial_0", "trial_1")
+    ]
+    assert np.abs(weights[0] - weights[1]).max() > 0.01
+
+
+def test_without_dev_examples_the_last_checkpoint_predicts(folder, done):
+    out = out_of(done, "no dev")
+    assert "with {}".format(folder / "plain" / "model.ckpt-12") in out
+    assert not (folder / "plain" / "best").exists()
+    assert len(predictions_of(folder / "plain")) == EXAMPLES["test"]
+    slots = tf.train.NewCheckpointReader(str(folder / "plain" / "model.ckpt-12"))
+    assert slots.has_tensor("output_weights/lamb_m")
+
+
+def test_refusals(folder, tmp_path):
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "train.tsv").write_text("0\tx\n", encoding="utf-8")
+    for name, label in (("unknown", "3"), ("unlabelled", None)):
+        (tmp_path / name).mkdir()
+        for split in ("train", "dev"):
+            line = "好" if label is None and split == "dev" else "好\t{}".format(label or 0)
+            (tmp_path / name / (split + ".tsv")).write_text((line + "\n") * 8, encoding="utf-8")
+    write_json(tmp_path / "config.json", dict(TINY_CONFIG, vocab_size=99))
+    best = str(folder / "nothing")
+    cases = [
+        ({"do_train": None, "do_eval": None, "do_predict": None}, "nothing to do; give --do_train"),
+        ({"task_name": None}, "--task_name is required"),
+        ({"data_dir": None}, "--data_dir is required"),
+        ({"vocab_file": None}, "--vocab_file is required"),
+        ({"task_name": "xyz"}, "task 'xyz' is not known (--task_name); known are"),
+        ({"num_trials": 0}, "--num_trials=0 must be positive"),
+        ({"num_train_epochs": 0}, "--num_train_epochs=0.0 must be positive"),
+        ({"warmup_proportion": 1}, "--warmup_proportion=1.0 must be below 1"),
+        ({"warmup_proportion": -1}, "--warmup_proportion=-1.0 must not be negative"),
+        ({"max_seq_length": 4}, "--max_seq_length=4 is below 8"),
+        ({"max_seq_length": 99}, "--max_seq_length=99 is more than max_position_embeddings 16"),
+        ({"train_batch_size": 100}, "--train_batch_size=100 is more than the 96 training examples"),
+        ({"labels": "a,b"}, "--labels=a,b, but task chnsenticorp has the labels 0,1"),
+        ({"data_dir": str(tmp_path / "none")}, "holds no train.tsv or train.txt"),
+        ({"data_dir": str(tmp_path / "wrong")}, "holds no dev.tsv or dev.txt"),
+        ({"data_dir": str(tmp_path / "unknown")}, "line 1: unknown label '3'; known are 0, 1"),
+        ({"data_dir": str(tmp_path / "unlabelled")}, "dev.tsv, line 1 has no label"),
+        (
+            {"bert_config_file": str(tmp_path / "config.json")},
+            "vocabulary sizes differ: {} has 23 lines".format(folder / "vocab.txt"),
+        ),
+        ({"do_train": None}, "nothing to evaluate or predict with: --output_dir"),
+        ({"init_checkpoint": best}, "checkpoint {} does not exist".format(best)),
+        ({"distribution": "mirrored", "use_tpu": True}, "exclude each other"),
+        ({"use_tpu": True, "tpu_name": "grpc://127.0.0.1:1"}, "no TPU answers at grpc://127.0.0.1"),
+    ]
+    results = run_many(
+        [
+            flags_of(folder, **dict({"output_dir": str(tmp_path / "refused")}, **changes))
+            for changes, _ in cases
+        ]
+    )
+    for (code, _, err), (_, message) in zip(results, cases):
+        assert code == 1 and err.startswith("error: ") and err.count("\n") == 1, err
+        assert message in err
+    assert not list((tmp_path / "refused").glob("model.ckpt*"))
+
+
+def test_a_pretrained_checkpoint_is_no_fine_tuned_one(folder, done, tmp_path):
+    """Without its head there is nothing to evaluate."""
+    reader = tf.train.NewCheckpointReader(str(folder / "straight" / "model.ckpt-36"))
+    with tf.Graph().as_default(), tf.Session() as session:
+        names = [n for n in reader.get_variable_to_shape_map() if n.startswith("bert/")]
+        variables = [tf.get_variable(n, initializer=reader.get_tensor(n)) for n in names]
+        session.run(tf.global_variables_initializer())
+        prefix = tf.train.Saver(variables).save(session, str(tmp_path / "encoder"))
+    ((code, _, err),) = run_many(
+        [flags_of(folder, do_train=None, init_checkpoint=prefix, output_dir=str(tmp_path / "o"))]
+    )
+    assert code == 1 and err.count("\n") == 1, err
+    assert "was not fine-tuned for this: it lacks output_weights, output_bias" in err
+
+
+def test_predictions_are_hugging_faces(folder, done):
+    """The probabilities of the test examples, by BertForSequenceClassification."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from modeling.conversion.names import BERT
+
+    prefix = tf.train.latest_checkpoint(str(folder / "straight" / "best"))
+    reader = tf.train.NewCheckpointReader(prefix)
+    names = reader.get_variable_to_shape_map()
+    arrays = {n: reader.get_tensor(n) for n in names if n.startswith("bert/")}
+    state = dict(BERT.to_huggingface(arrays).tensors)
+    state["classifier.weight"] = reader.get_tensor("output_weights")
+    state["classifier.bias"] = reader.get_tensor("output_bias")
+    with open(str(folder / "config.json"), encoding="utf-8") as f:
+        config = transformers.BertConfig(**json.load(f), num_labels=2)
+    model = transformers.BertForSequenceClassification(config).eval()
+    loaded = model.load_state_dict({n: torch.tensor(v) for n, v in state.items()}, strict=False)
+    assert not loaded.unexpected_keys
+    tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
+    text = (folder / "data" / "test.tsv").read_text(encoding="utf-8").split("\n")[1:-1]
+    batch = tokenizer([t.split("\t")[1] for t in text], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        expected = torch.softmax(model(**batch).logits, dim=-1).numpy()
+    np.testing.assert_allclose(predictions_of(folder / "straight"), expected, atol=1e-5)
+    assert os.path.exists(prefix + ".index")

@@ -1,0 +1,59 @@
+"""Runs pre-training and its evaluation."""
+
+from data import input_pipeline
+from errors import UserError
+from modeling import checkpoint
+from training.faults import session_errors
+from training.log import log
+from training.model_fn import TOTAL_LOSS
+from training.runner import Runner
+
+
+class Pretraining(Runner):
+    """A run on pre-training records; the best checkpoint has the lowest loss on the eval files."""
+
+    def evaluate(self):
+        """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
+
+        Returns:
+          dict of what eval_results.txt holds.
+
+        Raises:
+          UserError: there is no checkpoint to evaluate.
+        """
+        run = self._run
+        latest = checkpoint.latest(run.output_dir)
+        if not latest and not run.init_checkpoint:
+            raise UserError(
+                "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
+                "is not given".format(run.output_dir)
+            )
+        return self._evaluate(self._make_estimator(), latest or run.init_checkpoint)
+
+    def _evaluate(self, estimator, prefix):
+        run = self._run
+        log("evaluating {} on {} files".format(prefix, len(run.eval_files)))
+        with session_errors(run.eval_files):
+            found = estimator.evaluate(self._evaluation_input(), steps=self._eval_steps())
+        results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
+        names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
+        for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
+            results[name] = float(found[name])
+        self._write_results(results)
+        return results
+
+    def _eval_steps(self):
+        """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""
+        run = self._run
+        if not run.use_tpu:
+            return run.max_eval_steps
+        rows = input_pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
+        if rows < run.eval_batch_size:
+            raise UserError(
+                "{} and the rest hold {} rows, and a TPU takes full batches only; take a smaller "
+                "--eval_batch_size than {}".format(run.eval_files[0], rows, run.eval_batch_size)
+            )
+        return rows // run.eval_batch_size
+
+    def _evaluation_input(self):
+        return self._input_fn(self._run.eval_files, full_batches=self._run.use_tpu)
