@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 from absl import app, flags
 
 import script_flags
-from data.tokenization import Vocabulary, WordPieceTokenizer
+from data.tokenization import WordPieceTokenizer
 from errors import UserError, one_line, require
 from finetuning import audit, report, task_file
 from finetuning.classification import SPLITS
@@ -83,7 +83,8 @@ def main(argv):
     task = get_task(FLAGS.task_name)
     take_defaults(task)
     model_config = script_flags.read_model_config(FLAGS.max_seq_length)
-    tokenizer = make_tokenizer(model_config)
+    vocabulary = script_flags.read_vocabulary(model_config)
+    tokenizer = WordPieceTokenizer(vocabulary, FLAGS.do_lower_case)
     script_flags.initial_checkpoint()  # is it there?
     splits = read_splits(task)
     source = task.choose_labels(FLAGS.labels, FLAGS.data_dir, splits)
@@ -134,22 +135,6 @@ def take_defaults(task):
         raise UserError(
             "--max_seq_length={} is below {}".format(FLAGS.max_seq_length, SHORTEST_ROW)
         )
-
-
-def make_tokenizer(model_config):
-    """WordPieceTokenizer of --vocab_file.
-
-    Raises:
-      UserError: the vocabulary is not the model's.
-    """
-    vocabulary = Vocabulary(FLAGS.vocab_file)
-    if len(vocabulary) != model_config.vocab_size:
-        raise UserError(
-            "vocabulary sizes differ: {} has {} lines, config {} says vocab_size {}".format(
-                FLAGS.vocab_file, len(vocabulary), model_config.source, model_config.vocab_size
-            )
-        )
-    return WordPieceTokenizer(vocabulary, FLAGS.do_lower_case)
 
 
 def read_splits(task):

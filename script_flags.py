@@ -3,6 +3,7 @@
 from absl import flags
 
 from data import files as data_files
+from data.tokenization import Vocabulary
 from errors import UserError
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
@@ -106,6 +107,22 @@ def read_model_config(max_seq_length):
             )
         )
     return model_config
+
+
+def read_vocabulary(model_config):
+    """Vocabulary of --vocab_file.
+
+    Raises:
+      UserError: it is not the model's.
+    """
+    vocabulary = Vocabulary(FLAGS.vocab_file)
+    if len(vocabulary) != model_config.vocab_size:
+        raise UserError(
+            "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(
+                FLAGS.vocab_file, len(vocabulary), model_config.source, model_config.vocab_size
+            )
+        )
+    return vocabulary
 
 
 def initial_checkpoint():

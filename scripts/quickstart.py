@@ -20,6 +20,9 @@ CONFIG = "sample/bert_config.json"
 RECORDS = OUTPUT + "/records/sample.tfrecord"
 HELD_OUT = OUTPUT + "/records/held_out.tfrecord"
 MODEL = OUTPUT + "/model"
+FILLED = OUTPUT + "/filled.jsonl"
+CLASSIFIER = OUTPUT + "/classifier"
+CONVERTED = OUTPUT + "/huggingface"
 SHAPE = "--max_seq_length=64 --max_predictions_per_seq=10"
 CREATE = (
     "create_pretraining_data.py --input_format=raw --vocab_file={} --objective=bert {} "
@@ -38,10 +41,29 @@ STEPS = (
         "pre-training",
         "run_pretraining.py --input_file={} --eval_file={} --output_dir={} "
         "--bert_config_file={} {} "
-        "--do_train --do_eval --train_batch_size=32 --eval_batch_size=32 --learning_rate=1e-3 "
-        "--num_train_steps=300 --num_warmup_steps=30 --save_checkpoints_steps=300".format(
+        "--do_train --do_eval --train_batch_size=32 --eval_batch_size=32 --learning_rate=5e-4 "
+        "--num_train_steps=300 --num_warmup_steps=60 --save_checkpoints_steps=300".format(
             RECORDS, HELD_OUT, MODEL, CONFIG, SHAPE
         ),
+    ),
+    (
+        "fill masks",
+        "run_prediction.py --task=fill_mask --input_file=sample/masked.txt --output_file={} "
+        "--bert_config_file={} --vocab_file={} --init_checkpoint={} --top_k=3".format(
+            FILLED, CONFIG, VOCAB, MODEL
+        ),
+    ),
+    (
+        "fine-tuning",
+        "run_finetuning.py --task_name=tsv --data_dir=sample/classification --output_dir={} "
+        "--bert_config_file={} --vocab_file={} --init_checkpoint={} --do_train --do_eval "
+        "--max_seq_length=64 --train_batch_size=16 --learning_rate=2e-4 "
+        "--num_train_epochs=6".format(CLASSIFIER, CONFIG, VOCAB, MODEL),
+    ),
+    (
+        "conversion",
+        "convert_checkpoint.py --tf_checkpoint_path={} --config_file={} --vocab_file={} "
+        "--pytorch_dump_path={}".format(MODEL, CONFIG, VOCAB, CONVERTED),
     ),
 )
 
@@ -65,6 +87,12 @@ def read_results(path):
         return {k.strip(): float(v) for k, v in (line.split("=") for line in f if "=" in line)}
 
 
+def read_filled(path):
+    """The sentences of run_prediction.py with their masks filled."""
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line)["filled"] for line in f]
+
+
 def main():
     shutil.rmtree(OUTPUT, ignore_errors=True)
     os.makedirs(OUTPUT)
@@ -77,6 +105,8 @@ def main():
         "masked_share": manifest["masked_share"],
         "unknown_share": manifest["unknown_share"],
         "evaluation": read_results(MODEL + "/eval_results.txt"),
+        "filled": read_filled(FILLED),
+        "classifier": read_results(CLASSIFIER + "/eval_results.txt"),
         "seconds": seconds,
     }
     with open(OUTPUT + "/summary.json", "w", encoding="utf-8") as f:
@@ -87,10 +117,15 @@ def main():
         table.add_row(name, "{:,}".format(summary[name]))
     for name, value in summary["evaluation"].items():
         table.add_row("held out: " + name, "{:g}".format(value))
+    for text in summary["filled"]:
+        table.add_row("masks filled", text)
+    for name, value in summary["classifier"].items():
+        table.add_row("classifier: " + name, "{:g}".format(value))
     for name, value in seconds.items():
         table.add_row("seconds: " + name, "{:g}".format(value))
+    table.add_row("seconds: all", "{:g}".format(sum(seconds.values())))
     Console().print(table)
-    print("records and model are in {0}/, the summary in {0}/summary.json".format(OUTPUT))
+    print("records, models and summary.json are in {}/".format(OUTPUT))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs the main function of a script once for each command line, in one process:
 script_driver.py run_pretraining
 
-Reads a JSON list of lists of flags from standard input, writes a JSON list of
+Reads a JSON list of [list of flags, standard input] from standard input, writes a JSON list of
 [exit code, standard output, standard error]. One import of TensorFlow serves all, and no other
 script's flags are defined in this process. run_many() is the other end of it.
 """
@@ -14,21 +14,24 @@ import os
 import subprocess
 import sys
 import traceback
+from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def run_many(script, command_lines, timeout=300):
+def run_many(script, command_lines, texts=None, timeout=300):
     """[exit code, stdout, stderr] of each command line, all in one other process.
 
     Args:
       script: "run_pretraining" and the like.
       command_lines: list of lists of flags.
+      texts: what each reads from standard input, None = nothing.
       timeout: in seconds, for all of them.
     """
+    texts = texts or [""] * len(command_lines)
     done = subprocess.run(
         [sys.executable, os.path.abspath(__file__), script],
-        input=json.dumps(command_lines),
+        input=json.dumps(list(zip(command_lines, texts))),
         capture_output=True,
         text=True,
         env=dict(os.environ, PYTHONPATH=ROOT),
@@ -38,24 +41,31 @@ def run_many(script, command_lines, timeout=300):
     return json.loads(done.stdout)
 
 
-def run_one(script, arguments):
+def run_one(script, arguments, text):
     """[code, stdout, stderr] of one command line; 2 and the traceback for a crash."""
     from absl import flags
     from absl.testing import flagsaver
 
     from errors import one_line
 
-    out, err = io.StringIO(), io.StringIO()
-    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    # As where no locale is set; what scripts write is UTF-8 all the same.
+    read, out = (io.TextIOWrapper(io.BytesIO(b), "ascii") for b in (text.encode("utf-8"), b""))
+    err = io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(flagsaver.flagsaver())
+        stack.enter_context(mock.patch.object(sys, "stdin", read))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
         try:
             rest = flags.FLAGS([script.__name__] + arguments)
             code = one_line(script.main)(rest)
         except Exception:
             code = 2
             traceback.print_exc(file=err)
-    return [code or 0, out.getvalue(), err.getvalue()]
+    out.flush()
+    return [code or 0, out.buffer.getvalue().decode("utf-8"), err.getvalue()]
 
 
 if __name__ == "__main__":
     chosen = importlib.import_module(sys.argv[1])
-    json.dump([run_one(chosen, arguments) for arguments in json.load(sys.stdin)], sys.stdout)
+    json.dump([run_one(chosen, *one) for one in json.load(sys.stdin)], sys.stdout)

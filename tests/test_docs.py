@@ -80,6 +80,9 @@ def test_quickstart_runs_twice(workplace):
     assert summary["evaluation"]["global_step"] == 300
     # ln(3417) = 8.1: an untrained model
     assert summary["evaluation"]["masked_lm_loss"] < 7.3
+    assert len(summary["filled"]) == 5 and not any("[MASK]" in s for s in summary["filled"])
+    assert summary["classifier"]["eval_accuracy"] > 0.5
+    assert (workplace / "quickstart" / "huggingface" / "model.safetensors").exists()
     assert "Quanci on its sample" in result.stdout
 
 
@@ -131,13 +134,16 @@ def test_no_network_is_said_in_a_line(bare):
 
 
 def test_the_layers_do_not_import_each_other():
-    packages = ("data", "modeling", "optimization")
+    above = ("training", "finetuning", "prediction", "script_flags")
     forbidden = {
-        "data": ("modeling", "optimization", "training"),
-        "modeling": ("data", "optimization", "training"),
-        "optimization": ("data", "modeling", "training"),
+        "data": ("modeling", "optimization", *above),
+        "modeling": ("data", "optimization", *above),
+        "optimization": ("data", "modeling", *above),
+        "training": ("finetuning", "prediction", "script_flags"),
+        "finetuning": ("training", "prediction", "script_flags"),
+        "prediction": ("script_flags",),
     }
-    for package in packages:
+    for package in forbidden:
         for folder, _, names in os.walk(os.path.join(ROOT, package)):
             for name in (n for n in names if n.endswith(".py")):
                 with open(os.path.join(folder, name), encoding="utf-8") as f:

@@ -239,7 +239,7 @@ def test_refusals(folder, tmp_path):
         ({"data_dir": str(tmp_path / "unlabelled")}, "dev.tsv, line 1 has no label"),
         (
             {"bert_config_file": str(tmp_path / "config.json")},
-            "vocabulary sizes differ: {} has 23 lines".format(folder / "vocab.txt"),
+            "vocabulary sizes differ: {} holds 23 tokens".format(folder / "vocab.txt"),
         ),
         ({"do_train": None}, "nothing to evaluate or predict with: --output_dir"),
         ({"init_checkpoint": best}, "checkpoint {} does not exist".format(best)),

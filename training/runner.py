@@ -9,16 +9,13 @@ from data import input_pipeline
 from data.files import write_atomically
 from errors import UserError
 from modeling import checkpoint
-from modeling.conversion import huggingface
 from training import run_config as run_configs
 from training.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
 from training.devices import Devices, check_batch
 from training.faults import output_errors, session_errors
+from training.initial_weights import tensorflow_prefix
 from training.log import log, warn
 from training.model_fn import make_model_fn, model_parameters
-
-# Where weights of a Hugging Face directory are laid down as a TensorFlow checkpoint.
-IMPORTED = os.path.join("init_from_huggingface", "model.ckpt")
 
 
 class Runner:
@@ -215,14 +212,7 @@ class Runner:
         )
 
     def _initial_prefix(self):
-        run = self._run
-        if not huggingface.is_directory(run.init_checkpoint):
-            return run.init_checkpoint
-        prefix = os.path.join(self._import_folder(), IMPORTED)
-        report = huggingface.import_checkpoint(run.init_checkpoint, prefix)
-        for is_warning, line in report.lines():
-            (warn if is_warning else log)(line)
-        return prefix
+        return tensorflow_prefix(self._run.init_checkpoint, self._import_folder)
 
     def _import_folder(self):
         # A TPU's machine reads the initial weights itself, and sees the output's place only.

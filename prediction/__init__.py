@@ -1,0 +1,23 @@
+"""What run_prediction.py can be asked for: a file each, and a line here."""
+
+from errors import UserError
+from prediction.classify import Classify
+from prediction.features import Features
+from prediction.fill_mask import FillMask
+
+TASKS = {
+    "classify": Classify,
+    "features": Features,
+    "fill_mask": FillMask,
+}
+
+
+def get_task(name):
+    """The class of the task called `name`.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    if name not in TASKS:
+        raise UserError("--task={} is not known; known are {}".format(name, ", ".join(TASKS)))
+    return TASKS[name]

@@ -1,0 +1,98 @@
+"""--task=classify: the classes that a fine-tuned checkpoint gives to texts."""
+
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from errors import UserError
+from finetuning import task_file
+from modeling import checkpoint
+from modeling.conversion import huggingface
+from modeling.objectives.classification import Classification
+from prediction.task import Task, rounded_share
+from training.predictor import Head
+
+
+class Classify(Task):
+    """{"text", "label", "probability", "probabilities": {label: probability}} of a line, or of
+    `first<TAB>second`; an empty line is [CLS] [SEP].
+
+    What the classes are called stands in task.json beside the checkpoint, as do the defaults of
+    --max_seq_length and --do_lower_case.
+    """
+
+    head = Head("output_", "classification head", "give a checkpoint that run_finetuning.py wrote")
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        self._labels = setup.saved["labels"]
+        self._objective = Classification("classify", len(self._labels))
+
+    @staticmethod
+    def saved_settings(path):
+        """task.json of the weights.
+
+        Raises:
+          UserError: there is none, or it holds wrong values.
+        """
+        is_folder = huggingface.is_directory(path)
+        values = task_file.find(os.path.join(path, "") if is_folder else path, "classification")
+        for key, kind, shown in (
+            ("max_seq_length", int, "a whole number"),
+            ("do_lower_case", bool, "true or false"),
+        ):
+            if type(values.get(key)) is not kind:
+                raise UserError(
+                    "{} of {}: {} is {!r}, but must be {}".format(
+                        task_file.FILE_NAME, path, key, values.get(key), shown
+                    )
+                )
+        classes = None if is_folder else checkpoint.read_shapes(path).get("output_bias")
+        labels = len(values["labels"])
+        if not labels or (classes and classes != [labels]):
+            raise UserError(
+                "{} of {} names {} labels, but the checkpoint has {} classes; it belongs to "
+                "another one".format(task_file.FILE_NAME, path, labels, (classes or ["no"])[0])
+            )
+        return values
+
+    def build(self, config, store, kernels, features):
+        """probabilities [batch, labels]; see Predictor."""
+        # The objective of fine-tuning itself; its loss is not run.
+        unknown = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
+        features = dict(features, label_ids=unknown)
+        output = self._objective.build(config, store, kernels, features, is_training=False)
+        return {"probabilities": output.tensors["probabilities"]}
+
+    def predict(self, lines):
+        """See Task.
+
+        Raises:
+          UserError: a line has more than two texts.
+        """
+        rows = [self._row(line) for line in lines]
+        for line, output in zip(lines, self.predictor.run(rows)):
+            shares = [rounded_share(p) for p in output["probabilities"]]
+            best = int(np.argmax(output["probabilities"]))
+            yield {
+                "text": line.text,
+                "label": self._labels[best],
+                "probability": shares[best],
+                "probabilities": dict(zip(self._labels, shares)),
+            }
+
+    def _row(self, line):
+        texts = line.text.split("\t")
+        if len(texts) > 2:
+            raise UserError(
+                "{} has {} tabs; a line is a text, or two texts with a tab between".format(
+                    line.where, len(texts) - 1
+                )
+            )
+        if len(texts) > self.config.type_vocab_size:
+            raise UserError(
+                "{} is a pair of texts, but {} has token types for one only "
+                "(type_vocab_size)".format(line.where, self.config.source)
+            )
+        return self.make_row(line, *(self.pieces(text) for text in texts))

@@ -1,0 +1,259 @@
+"""--task=fill_mask: what may stand at the masks of a text."""
+
+import collections
+import functools
+import heapq
+import itertools
+import math
+import operator
+import re
+
+import tensorflow.compat.v1 as tf
+
+from data.tokenization import is_cjk, is_punctuation
+from errors import UserError
+from modeling import heads
+from modeling.checkpoint import MLM_HEAD
+from modeling.encoder import encoder
+from prediction.task import Task, rounded_share
+from training.predictor import Head
+
+MASK = "[MASK]"
+# Beginnings of words that are followed up where --top_k asks for fewer words.
+MIN_BEAMS = 8
+
+# Masks with nothing between them. first: number of the first among the text's masks.
+_Run = collections.namedtuple("_Run", ["first", "length"])
+
+# A text with masks. parts: the texts around them, one more than masks; row: for the predictor,
+# None where there is no mask; runs: list of _Run.
+_Blanks = collections.namedtuple("_Blanks", ["parts", "row", "runs"])
+
+# The beginning of a word, or all of it. ids: tuple of its pieces.
+_Beam = collections.namedtuple("_Beam", ["log_prob", "ids"])
+
+
+class _Search:
+    """The words for a run of masks of `row`; `beams`: list of _Beam, best first."""
+
+    def __init__(self, row, run, beams):
+        self.row, self.run, self.beams = row, run, beams
+
+    def rows(self):
+        """For each beam the row with its pieces filled in, to ask for the next one."""
+        first = self.row["positions"][self.run.first]
+        for beam in self.beams:
+            position = first + len(beam.ids)
+            ids = self.row["input_ids"]
+            yield {
+                "input_ids": ids[:first] + list(beam.ids) + ids[position:],
+                "segment_ids": self.row["segment_ids"],
+                "positions": [position],
+            }
+
+    def extend(self, outputs, width):
+        """Keeps the best `width` beams longer by a piece; `outputs`: iterator, one for each."""
+        longer = [
+            _Beam(beam.log_prob + piece.log_prob, beam.ids + piece.ids)
+            for beam in self.beams
+            for piece in _pieces(next(outputs), 0)
+        ]
+        self.beams = heapq.nlargest(width, longer, key=operator.attrgetter("log_prob"))
+
+
+class FillMask(Task):
+    """{"text", "masks", "words", "filled"}.
+
+    masks: [{"position", "top": [{"token", "probability"}]}] has every [MASK] by itself, all others
+    still masked; position counts characters. words: [{"position", "length", "top": [{"word",
+    "probability"}]}] has the masks that stand side by side, taken together: a beam search fills
+    one after the other, left to right, each seen by the next, and a word's probability is the
+    product of its pieces', each given the ones before it. filled: the text with the best word at
+    such masks and the best token at single ones. Probabilities are shares of the whole
+    vocabulary, but what no text can produce is not proposed (Vocabulary.random_replacements).
+
+    Only [MASK], in capitals, is a mask. An empty line has none and is no fault. Of a text longer
+    than a row the model sees the masks and what is around them; masks too far apart for one row
+    are refused.
+    """
+
+    options = ("top_k",)
+    feature_names = Task.feature_names + ("positions",)
+    optional = "/pooler/"
+    head = Head(
+        MLM_HEAD,
+        "masked-LM head",
+        "give a pre-trained checkpoint: one that was fine-tuned or stripped has lost it",
+    )
+
+    def __init__(self, setup, top_k):
+        """`top_k`: how many tokens and words to name."""
+        super().__init__(setup)
+        self._candidates = self.vocabulary.random_replacements()
+        self._top_k, self._width = top_k, max(top_k, MIN_BEAMS)
+
+    def build(self, config, store, kernels, features):
+        """log_probs and ids [batch, positions, beams] of the best candidates; see Predictor."""
+        encoded = encoder(
+            config,
+            store,
+            kernels,
+            features["input_ids"],
+            features["input_mask"],
+            features["segment_ids"],
+        )
+        positions = features["positions"]
+        vectors = heads.gather_positions(encoded.sequence_output, positions)
+        logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)
+        candidates = tf.constant(self._candidates)
+        log_probs = tf.gather(tf.nn.log_softmax(logits), candidates, axis=1)
+        count = min(self._width, len(self._candidates))
+        best, places = tf.nn.top_k(log_probs, count)
+        shape = tf.concat([tf.shape(positions), [count]], axis=0)
+        return {
+            "log_probs": tf.reshape(best, shape),
+            "ids": tf.reshape(tf.gather(candidates, places), shape),
+        }
+
+    def predict(self, lines):
+        """See Task.
+
+        Raises:
+          UserError: a line has no mask, or masks too far apart.
+        """
+        texts = [self._read(line) for line in lines]
+        outputs = iter(self.predictor.run([text.row for text in texts if text.row]))
+        tops = [_all_pieces(text, next(outputs)) if text.row else [] for text in texts]
+        searches = [
+            [_Search(text.row, run, top[run.first]) for run in text.runs]
+            for text, top in zip(texts, tops)
+        ]
+        self._complete(list(itertools.chain.from_iterable(searches)))
+        for line, text, top, words in zip(lines, texts, tops, searches):
+            yield self._result(line, text, top, words)
+
+    def _read(self, line):
+        parts = line.text.split(MASK)
+        ids, places = self.pieces(parts[0]), []
+        for part in parts[1:]:
+            places.append(len(ids))
+            ids += [self.vocabulary.mask] + self.pieces(part)
+        if not ids:
+            self.notes.see(line, ids, self.vocabulary, False)
+            return _Blanks(parts, None, [])
+        start = self._window(line, len(ids), places)
+        row = self.make_row(line, ids, start=start)
+        row["positions"] = [1 + place - start for place in places]
+        return _Blanks(parts, row, _runs(parts))
+
+    def _window(self, line, count, places):
+        """Which of `count` pieces is the first that the model sees, for masks at `places`."""
+        if not places:
+            found = re.search(re.escape(MASK), line.text, re.IGNORECASE)
+            hint = "put it where a word is missing, or take the line out"
+            if found:
+                hint = "{} must be written in capitals".format(found.group(0))
+            raise UserError("{} has no {}; {}".format(line.where, MASK, hint))
+        room, apart = self.max_seq_length - 2, places[-1] - places[0]
+        if apart >= room:
+            raise UserError(
+                "the masks of {} lie {} tokens apart, more than --max_seq_length={} takes; raise "
+                "that or split the line".format(line.where, apart, self.max_seq_length)
+            )
+        middle = (places[0] + places[-1] + 1) // 2
+        return max(0, min(middle - room // 2, count - room))
+
+    def _complete(self, searches):
+        """Goes on with each search to the end; all of them go through the network together."""
+        for step in range(1, max([search.run.length for search in searches], default=0)):
+            active = [search for search in searches if search.run.length > step]
+            outputs = iter(self.predictor.run([row for search in active for row in search.rows()]))
+            for search in active:
+                search.extend(outputs, self._width)
+
+    def _result(self, line, text, tops, words):
+        offsets = _offsets(text.parts)
+        filled = text.parts[0]
+        for word in words:
+            for number, piece in enumerate(self._spelled(word.beams[0]), word.run.first + 1):
+                filled = add_text(add_piece(filled, piece), text.parts[number])
+        return {
+            "text": line.text,
+            "masks": [
+                {"position": offset, "top": self._top(pieces, "token")}
+                for offset, pieces in zip(offsets, tops)
+            ],
+            "words": [
+                {
+                    "position": offsets[word.run.first],
+                    "length": word.run.length,
+                    "top": self._top(word.beams, "word"),
+                }
+                for word in words
+                if word.run.length > 1
+            ],
+            "filled": filled,
+        }
+
+    def _top(self, beams, kind):
+        return [
+            {
+                kind: functools.reduce(add_piece, self._spelled(beam)),
+                "probability": rounded_share(math.exp(beam.log_prob)),
+            }
+            for beam in beams[: self._top_k]
+        ]
+
+    def _spelled(self, beam):
+        return [self.vocabulary.tokens[i] for i in beam.ids]
+
+
+def add_piece(text, piece):
+    """`text` and a piece of the vocabulary behind it: a `##` piece joins the word that stands
+    there, over a blank, too."""
+    if not piece.startswith("##") or len(piece) == 2:
+        return add_text(text, piece)
+    word = text.rstrip()
+    return (word if word and _in_word(word[-1]) else text) + piece[2:]
+
+
+def add_text(text, more):
+    """`text` and `more` behind it, with a blank where two words would run into one."""
+    if text and more and _in_word(text[-1]) and _in_word(more[0]):
+        return text + " " + more
+    return text + more
+
+
+def _in_word(char):
+    return not (char.isspace() or is_cjk(ord(char)) or is_punctuation(char))
+
+
+def _pieces(output, number):
+    """What the network says at the position `number` of a row: list of _Beam of one piece."""
+    pairs = zip(output["log_probs"][number].tolist(), output["ids"][number].tolist())
+    return [_Beam(log_prob, (piece,)) for log_prob, piece in pairs]
+
+
+def _all_pieces(text, output):
+    """_pieces of every mask of a text."""
+    return [_pieces(output, number) for number in range(len(text.row["positions"]))]
+
+
+def _offsets(parts):
+    """Where each mask begins in a text of `parts` with masks between."""
+    offsets, at = [], 0
+    for part in parts[:-1]:
+        offsets.append(at + len(part))
+        at = offsets[-1] + len(MASK)
+    return offsets
+
+
+def _runs(parts):
+    """The masks between `parts` in runs with nothing between them: list of _Run."""
+    runs = []
+    for number, part in enumerate(parts[:-1]):
+        if number and not part:
+            runs[-1] = _Run(runs[-1].first, runs[-1].length + 1)
+        else:
+            runs.append(_Run(number, 1))
+    return runs

@@ -1,0 +1,154 @@
+"""Lines of text in, lines of JSON out."""
+
+import collections
+import contextlib
+import gzip
+import json
+import os
+import sys
+import zlib
+
+from data import files
+from errors import UserError
+
+STANDARD_INPUT = "standard input"
+
+
+class Line(collections.namedtuple("Line", ["text", "number", "source"])):
+    """A line of input: its text without the line's end, its number from 1, and its file."""
+
+    __slots__ = ()
+
+    @property
+    def where(self):
+        """What messages call it."""
+        return "{} line {}".format(self.source, self.number)
+
+
+def read_lines(path):
+    """Reads a text file line by line.
+
+    Args:
+      path: file name, local or remote, gzipped where it ends in .gz; None or "-" for standard
+        input.
+
+    Yields:
+      Line.
+
+    Raises:
+      UserError: the file cannot be read, or a line is not UTF-8.
+    """
+    source = STANDARD_INPUT if _is_stream(path) else path
+    try:
+        with _opened(path, "rb", sys.stdin) as reader:
+            for number, content in enumerate(reader, 1):
+                yield Line(_decode(content, number, source), number, source)
+    except (EOFError, zlib.error) as error:
+        raise UserError("{} is not a whole gzip file: {}".format(source, error)) from None
+    except files.failures() as error:
+        raise UserError(
+            "cannot read {} (--input_file): {}".format(source, files.reason(error))
+        ) from None
+
+
+class ResultFile:
+    """A file of JSON lines that has its name only when it is whole; a context manager."""
+
+    def __init__(self, path):
+        """`path`: file name, written gzipped where it ends in .gz; None or "-" for standard output.
+
+        Raises (as the other methods): UserError: it cannot be written.
+        """
+        self.is_stream = _is_stream(path)
+        self._path = path
+        self._temporary = path if self.is_stream else _with_suffix(path, ".tmp")
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self):
+        with self._failures():
+            # Found out now and not when all is computed.
+            if not self.is_stream and files.is_directory(self._path):
+                raise UserError("--output_file {} is a directory; name a file".format(self._path))
+            self._file = self._closing.enter_context(_opened(self._temporary, "wb", sys.stdout))
+        return self
+
+    def write(self, results):
+        """Writes a line for each dict of `results`, any iterable, and flushes."""
+        for result in results:
+            content = json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
+            with self._failures():
+                self._file.write(content.encode("utf-8"))
+        with self._failures():
+            self._file.flush()
+
+    def __exit__(self, kind, *_):
+        try:
+            with self._failures():
+                self._closing.close()
+                if not kind and not self.is_stream:
+                    files.rename(self._temporary, self._path)
+        finally:
+            if not self.is_stream:
+                with contextlib.suppress(*files.failures()):
+                    files.remove_if_there(self._temporary)
+
+    @contextlib.contextmanager
+    def _failures(self):
+        try:
+            yield
+        except BrokenPipeError:  # not a failure: the reader of the pipe has seen enough
+            raise
+        except files.failures() as error:
+            raise UserError(
+                "cannot write --output_file {}: {}".format(
+                    "(standard output)" if self.is_stream else self._path, files.reason(error)
+                )
+            ) from None
+
+
+def check_different(input_file, output_file):
+    """Refuses to write over the file that is read.
+
+    Raises:
+      UserError: they are one file.
+    """
+    if _is_stream(input_file) or _is_stream(output_file):
+        return
+    if os.path.realpath(input_file) == os.path.realpath(output_file):
+        raise UserError("--output_file {} is --input_file; give another name".format(output_file))
+
+
+def _is_stream(path):
+    return not path or path == "-"
+
+
+@contextlib.contextmanager
+def _opened(path, mode, stream):
+    """A binary file by name; without a name that of the text stream `stream`, left open."""
+    if _is_stream(path):
+        yield stream.buffer
+        return
+    with files.open_file(path, mode) as f:
+        if not path.endswith(".gz"):
+            yield f
+            return
+        with gzip.GzipFile(filename="", fileobj=f, mode=mode) as unpacked:
+            yield unpacked
+
+
+def _with_suffix(path, suffix):
+    """path + suffix, before a .gz that says how the file is written."""
+    stem = path[: -len(".gz")] if path.endswith(".gz") else path
+    return stem + suffix + path[len(stem) :]
+
+
+def _decode(content, number, source):
+    try:
+        text = content.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "{} line {} is not UTF-8 (byte 0x{:02x}); convert it, for instance with "
+            "iconv -f GB18030 -t UTF-8".format(source, number, content[error.start])
+        ) from None
+    text = text[:-1] if text.endswith("\n") else text
+    return text[:-1] if text.endswith("\r") else text

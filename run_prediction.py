@@ -1,0 +1,132 @@
+"""Asks a model about lines of text: words at masks, vectors, classes.
+
+echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vocab_file=vocab.txt \
+    --bert_config_file=bert_config.json --init_checkpoint=bert_model.ckpt
+"""
+
+import contextlib
+import os
+import sys
+
+# Before TensorFlow is imported: its start-up messages are no concern of the user.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow.compat.v1 as tf
+from absl import app, flags
+
+import script_flags
+from data.tokenization import WordPieceTokenizer
+from errors import UserError, one_line, require
+from prediction import TASKS, get_task
+from prediction.features import POOLINGS
+from prediction.lines import ResultFile, check_different, read_lines
+from prediction.task import Setup, predict_lines
+from training.log import log
+from training.predictor import Predictor
+
+FLAGS = flags.FLAGS
+
+script_flags.define_model_flags()
+flags.adopt_module_key_flags(script_flags)
+flags.DEFINE_string("task", None, "What to ask for: {}.".format(", ".join(TASKS)))
+flags.DEFINE_string(
+    "input_file",
+    None,
+    "A text a line, UTF-8, gzipped if .gz; classify takes pairs with a tab between. Default, "
+    "or -: standard input.",
+)
+flags.DEFINE_string(
+    "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
+)
+flags.DEFINE_string("vocab_file", None, "The model's vocab.txt.")
+flags.DEFINE_bool(
+    "do_lower_case", None, "Lower-case the text. Default: task.json's for classify, else true."
+)
+flags.DEFINE_integer(
+    "max_seq_length", None, "Most tokens of a row. Default: task.json's for classify, else 128."
+)
+flags.DEFINE_integer("batch_size", 32, "Rows computed at a time.")
+flags.DEFINE_integer("top_k", 5, "fill_mask: how many tokens and words to name.")
+flags.DEFINE_list(
+    "layers", ["-1"], "features: layers, 1 the first and -1 the last, 0 the embeddings."
+)
+flags.DEFINE_string(
+    "pooling", "none", "features: {}; not none gives one vector a line.".format(", ".join(POOLINGS))
+)
+
+DEFAULT_SEQ_LENGTH = 128
+MIN_SEQ_LENGTH = 3
+
+
+def main(argv):
+    """Runs what the flags ask for."""
+    del argv
+    # TensorFlow's warnings are about its own deprecations.
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.disable_v2_behavior()
+    task_class = check_flags()
+    results = ResultFile(FLAGS.output_file)
+    # The log gives way where results go to standard output.
+    log_stream = sys.stderr if results.is_stream else sys.stdout
+    with results, contextlib.redirect_stdout(log_stream):
+        path = script_flags.initial_checkpoint()
+        task = make_task(task_class, path)
+        log(task.config.describe_activation())
+        with Predictor(task.config, task, path, task.max_seq_length, FLAGS.batch_size) as predictor:
+            task.start(predictor)
+            predict_lines(task, read_lines(FLAGS.input_file), results)
+
+
+def check_flags():
+    """Refuses flags that cannot work, before any file is opened.
+
+    Returns:
+      The class of the task.
+
+    Raises:
+      UserError: naming the flag.
+    """
+    require(FLAGS, "task")
+    task_class = get_task(FLAGS.task)
+    require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
+    script_flags.check_numbers(positive=("batch_size", "top_k"))
+    if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
+        raise UserError(
+            "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
+            "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
+        )
+    for name, other in TASKS.items():
+        for option in other.options:
+            if FLAGS[option].present and option not in task_class.options:
+                raise UserError(
+                    "--{} is for --task={} and has no meaning for --task={}; leave it out".format(
+                        option, name, FLAGS.task
+                    )
+                )
+    check_different(FLAGS.input_file, FLAGS.output_file)
+    return task_class
+
+
+def make_task(task_class, path):
+    """The task for the weights `path`.
+
+    Raises:
+      UserError: config, vocabulary and flags do not fit together.
+    """
+    config = script_flags.read_model_config(FLAGS.max_seq_length or 0)
+    saved = task_class.saved_settings(path)
+    length = FLAGS.max_seq_length or min(
+        saved.get("max_seq_length", DEFAULT_SEQ_LENGTH), config.max_position_embeddings
+    )
+    do_lower_case = FLAGS.do_lower_case
+    if do_lower_case is None:
+        do_lower_case = saved.get("do_lower_case", True)
+    vocabulary = script_flags.read_vocabulary(config)
+    log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
+    tokenizer = WordPieceTokenizer(vocabulary, do_lower_case)
+    options = {name: getattr(FLAGS, name) for name in task_class.options}
+    return task_class(Setup(config, tokenizer, length, saved), **options)
+
+
+if __name__ == "__main__":
+    app.run(one_line(main))
