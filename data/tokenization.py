@@ -22,7 +22,7 @@ MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert to
 # Classes of code points.
 _UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
 _CODE_POINTS = 0x110000
-_CJK_RANGES = (
+CJK_RANGES = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
     (0x20000, 0x2A6DF),
@@ -36,7 +36,7 @@ _CJK_RANGES = (
 
 def is_cjk(code):
     """True for the code points that BERT's tokenizer stands apart (not kana, not hangul)."""
-    return any(low <= code <= high for low, high in _CJK_RANGES)
+    return any(low <= code <= high for low, high in CJK_RANGES)
 
 
 def is_punctuation(char):

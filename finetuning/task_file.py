@@ -34,25 +34,53 @@ def save(folder, task_name, kind, labels, max_seq_length, do_lower_case):
     write_atomically(os.path.join(folder, FILE_NAME), text)
 
 
-def find(prefix, kind):
-    """task.json of the checkpoint `prefix`: beside it or, for a best checkpoint, one above.
-
-    Returns:
-      dict of what `save` wrote.
-
-    Raises:
-      UserError: there is none, it is damaged or of another kind.
-    """
+def path_beside(prefix):
+    """Path of task.json beside the checkpoint `prefix` or, for a best checkpoint, one above; None
+    where there is none."""
     folder = os.path.dirname(prefix)
     for place in (folder, os.path.dirname(folder)):
         path = os.path.join(place, FILE_NAME)
         if tf.io.gfile.exists(path):
-            break
-    else:
+            return path
+    return None
+
+
+def find(prefix, kind, num_labels=None):
+    """What `save` wrote for the checkpoint `prefix`.
+
+    Args:
+      prefix: checkpoint prefix.
+      kind, num_labels: see `read`.
+
+    Returns:
+      dict.
+
+    Raises:
+      UserError: there is no such file, or see `read`.
+    """
+    path = path_beside(prefix)
+    if path is None:
         raise UserError(
             "checkpoint {} has no {} beside it: it was not fine-tuned by run_finetuning.py, or "
             "moved away from its folder".format(prefix, FILE_NAME)
         )
+    return read(path, kind, num_labels)
+
+
+def read(path, kind, num_labels=None):
+    """The content of a task.json.
+
+    Args:
+      path: its name.
+      kind: as for `save`.
+      num_labels: classes of the checkpoint, None where they are not known.
+
+    Returns:
+      dict.
+
+    Raises:
+      UserError: it is damaged, of another kind or of another checkpoint.
+    """
     values = read_json_object(path, "task file")
     if values.get("kind") != kind:
         raise UserError(
@@ -63,4 +91,21 @@ def find(prefix, kind):
     labels = values.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise UserError("{}: labels must be a list of names".format(path))
+    if not labels or len(set(labels)) < len(labels):
+        raise UserError("{} names no label, or one twice".format(path))
+    if num_labels not in (None, len(labels)):
+        raise UserError(
+            "{} names {} labels, but the checkpoint has {} classes; it belongs to another "
+            "one".format(path, len(labels), num_labels)
+        )
+    for key, what in (("max_seq_length", int), ("do_lower_case", bool)):
+        if type(values.get(key)) is not what:
+            raise UserError(
+                "{}: {} is {!r}, but must be {}".format(
+                    path,
+                    key,
+                    values.get(key),
+                    "true or false" if what is bool else "a whole number",
+                )
+            )
     return values

@@ -36,26 +36,10 @@ class Classify(Task):
         Raises:
           UserError: there is none, or it holds wrong values.
         """
-        is_folder = huggingface.is_directory(path)
-        values = task_file.find(os.path.join(path, "") if is_folder else path, "classification")
-        for key, kind, shown in (
-            ("max_seq_length", int, "a whole number"),
-            ("do_lower_case", bool, "true or false"),
-        ):
-            if type(values.get(key)) is not kind:
-                raise UserError(
-                    "{} of {}: {} is {!r}, but must be {}".format(
-                        task_file.FILE_NAME, path, key, values.get(key), shown
-                    )
-                )
-        classes = None if is_folder else checkpoint.read_shapes(path).get("output_bias")
-        labels = len(values["labels"])
-        if not labels or (classes and classes != [labels]):
-            raise UserError(
-                "{} of {} names {} labels, but the checkpoint has {} classes; it belongs to "
-                "another one".format(task_file.FILE_NAME, path, labels, (classes or ["no"])[0])
-            )
-        return values
+        if huggingface.is_directory(path):
+            return task_file.find(os.path.join(path, ""), "classification")
+        (classes,) = checkpoint.read_shapes(path).get("output_bias", [None])
+        return task_file.find(path, "classification", classes)
 
     def build(self, config, store, kernels, features):
         """probabilities [batch, labels]; see Predictor."""

@@ -19,6 +19,13 @@ SIZES = {
     "type_vocab_size": 2,
     "hidden_act": "gelu",
 }
+# What the classes with heads give -> the attribute of their result.
+LOGITS = {
+    "BertForPreTraining": {"mlm": "prediction_logits", "nsp": "seq_relationship_logits"},
+    "BertForMaskedLM": {"mlm": "logits"},
+    "BertForNextSentencePrediction": {"nsp": "logits"},
+    "BertForSequenceClassification": {"classes": "logits"},
+}
 
 
 def make_model(class_name="BertForPreTraining", seed=0, **changes):
@@ -54,7 +61,7 @@ def random_inputs(sizes=SIZES, batch=3, seq=10, seed=0):
 
 
 def their_outputs(model, inputs):
-    """Dict of arrays from a model: hidden_states [layers, ...], pooled, and its heads' logits."""
+    """Dict of arrays from a model: hidden_states [layers, ...], pooled, mlm, nsp, classes."""
     import torch
 
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
@@ -70,34 +77,37 @@ def their_outputs(model, inputs):
             outputs["pooled"] = encoded.pooler_output
         if bare is not model:
             scores = model(**fed)
-            outputs["mlm"] = getattr(scores, "prediction_logits", getattr(scores, "logits", None))
-            if hasattr(scores, "seq_relationship_logits"):
-                outputs["nsp"] = scores.seq_relationship_logits
+            for name, attribute in LOGITS[type(model).__name__].items():
+                outputs[name] = getattr(scores, attribute)
     return {name: value.numpy() for name, value in outputs.items()}
 
 
-def build_ours(config, store, inputs):
-    """The same outputs as tensors of our network."""
+def build_ours(config, store, inputs, labels=None):
+    """The same outputs as tensors of our network; with `labels` its classes, too."""
     tensors = {name: tf.constant(value) for name, value in inputs.items()}
     kernels = PlainKernels()
     encoded = encoder(config, store, kernels, **tensors)
     flat = tf.reshape(encoded.sequence_output, [-1, config.hidden_size])
     logits = heads.masked_lm_logits(config, store, kernels, flat, encoded.embedding_table)
     shape = list(inputs["input_ids"].shape) + [config.vocab_size]
-    return {
+    pooled = encoded.pooled_output
+    outputs = {
         "embeddings": encoded.embedding_output,
         "hidden_states": tf.stack(encoded.all_encoder_layers),
-        "pooled": encoded.pooled_output,
+        "pooled": pooled,
         "mlm": tf.reshape(logits, shape),
-        "nsp": heads.sentence_pair_logits(config, store, kernels, encoded.pooled_output),
+        "nsp": heads.sentence_pair_logits(config, store, kernels, pooled),
     }
+    if labels:
+        outputs["classes"] = heads.classification_logits(config, store, kernels, pooled, labels)
+    return outputs
 
 
-def our_outputs(config_values, prefix, inputs):
+def our_outputs(config_values, prefix, inputs, labels=None):
     """(dict of arrays from our network with the checkpoint's weights, LoadPlan)."""
     with tf.Graph().as_default():
         store = ParameterStore()
-        outputs = build_ours(BertConfig(config_values), store, inputs)
+        outputs = build_ours(BertConfig(config_values), store, inputs, labels)
         plan = checkpoint.plan_loading(prefix, store.shapes(), "config.json")
         tf.train.init_from_checkpoint(prefix, {name: name for name in plan.loaded})
         with tf.Session() as session:

@@ -88,12 +88,18 @@ def test_models_with_fewer_heads(class_name, new, form, tmp_path):
     import_and_compare(model, folder, tmp_path / "x.ckpt", new)
 
 
-def test_fine_tuned_head_is_reported_and_left_out(tmp_path):
-    model = models.make_model("BertForSequenceClassification")
-    folder = save(model, tmp_path / "hf", "safetensors")
+def test_classifiers_are_taken_along_and_other_heads_left_out(tmp_path):
+    model = models.make_model("BertForSequenceClassification", num_labels=3)
+    folder = save(model, tmp_path / "classes", "safetensors")
     report = huggingface.import_checkpoint(folder, str(tmp_path / "x.ckpt"))
-    assert report.unknown == ["classifier.bias", "classifier.weight"]
-    assert "classifier.bias, classifier.weight" in report.lines()[1][1]
+    assert report.unknown == []
+    reader = tf.train.NewCheckpointReader(str(tmp_path / "x.ckpt"))
+    for name, value in (("weights", model.classifier.weight), ("bias", model.classifier.bias)):
+        np.testing.assert_array_equal(reader.get_tensor("output_" + name), value.detach().numpy())
+    folder = save(models.make_model("BertForQuestionAnswering"), tmp_path / "qa", "safetensors")
+    report = huggingface.import_checkpoint(folder, str(tmp_path / "y.ckpt"))
+    assert report.unknown == ["qa_outputs.bias", "qa_outputs.weight"]
+    assert "qa_outputs.bias, qa_outputs.weight" in report.lines()[1][1]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])

@@ -83,12 +83,12 @@ def test_spellings(layers, random):
         "embeddings.position_ids": np.arange(3),
         "bert.embeddings.position_ids": np.arange(3),
         "cls.predictions.decoder.weight": np.zeros([6, 4], np.float32),
-        "classifier.weight": np.zeros(3, np.float32),
+        "qa_outputs.weight": np.zeros(3, np.float32),
     }
     items = sorted(dict(spelled, **extra).items())
     random.shuffle(items)
     converted = BERT.to_tensorflow(dict(items))
-    assert converted.unknown == ["classifier.weight"]
+    assert converted.unknown == ["qa_outputs.weight"]
     assert_equal(converted.tensors, variables)
 
 
@@ -105,10 +105,24 @@ def test_what_is_transposed():
         "cls.seq_relationship.weight",
         False,
     )
+    assert BERT.huggingface_name("output_weights") == ("classifier.weight", False)
+    assert BERT.huggingface_name("output_bias") == ("classifier.bias", False)
     assert BERT.huggingface_name("bert/encoder/layer_10/attention/output/LayerNorm/gamma") == (
         "bert.encoder.layer.10.attention.output.LayerNorm.weight",
         False,
     )
+
+
+def test_second_names():
+    """What load_state_dict asks for beside the names that are stored."""
+    bias, words = np.zeros(3, np.float32), np.ones([3, 2], np.float32)
+    tensors = {"cls.predictions.bias": bias, "bert.embeddings.word_embeddings.weight": words}
+    second = BERT.tied(tensors)
+    assert set(second) == {"cls.predictions.decoder.bias", "cls.predictions.decoder.weight"}
+    assert second["cls.predictions.decoder.bias"] is bias
+    assert second["cls.predictions.decoder.weight"] is words
+    del tensors["cls.predictions.bias"]
+    assert BERT.tied(tensors) == {}
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -130,6 +144,8 @@ def test_names_that_are_nearly_right():
         "x/bert/pooler/dense/kernel",
         "global_step",
         "bert/embeddings/LayerNorm/beta/adam_v",
+        "output_weights/adam_m",
+        "cls/squad/output_weights",
     ):
         assert BERT.huggingface_name(name) is None
     for name in (

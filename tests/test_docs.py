@@ -69,10 +69,12 @@ def test_every_command_runs(workplace):
     assert (workplace / "output" / "model" / "eval_results.txt").exists()
 
 
-def test_quickstart_runs_twice(workplace):
-    for _ in range(2):
-        result = run("python scripts/quickstart.py", workplace)
-        assert result.returncode == 0, result.stderr
+def test_quickstart(workplace):
+    (workplace / "quickstart").mkdir()
+    (workplace / "quickstart" / "of an earlier run").write_text("")
+    result = run("python scripts/quickstart.py", workplace)
+    assert result.returncode == 0, result.stderr
+    assert not (workplace / "quickstart" / "of an earlier run").exists()
     with open(str(workplace / "quickstart" / "summary.json"), encoding="utf-8") as f:
         summary = json.load(f)
     assert summary["records"] > 1000

@@ -22,6 +22,7 @@ from tpu_graphs import (
 from data.records import FEATURES, feature_length
 from errors import UserError
 from modeling.objectives import OBJECTIVES, get_objective
+from modeling.objectives.classification import Classification
 from optimization.config import OPTIMIZERS
 
 tf.disable_v2_behavior()
@@ -86,6 +87,12 @@ def test_training_can_run_on_a_tpu(tmp_path, objective, optimizer, parts):
     )
     # The training loop, and the one over the parts.
     assert len(tpu_operations(graph, "LoopCond")) >= parts
+    assert_sums(graph, CORES_PER_HOST)
+
+
+def test_fine_tuning_can_run_on_a_tpu(tmp_path):
+    graph = training_graph(tmp_path, Classification("task", 3))
+    assert problems(graph) == []
     assert_sums(graph, CORES_PER_HOST)
 
 

@@ -2,15 +2,14 @@
 
 import collections
 import os
-import uuid
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from errors import UserError
 from modeling.config import read_json_object
-from modeling.conversion import tensor_files
-from modeling.conversion.names import FAMILIES
+from modeling.conversion import folders, tensor_files
+from modeling.conversion.names import FAMILIES, some
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")
@@ -22,7 +21,8 @@ WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 SUPPORTED = (
-    "bert (BERT, RoBERTa-wwm, MacBERT; classes BertModel, BertForMaskedLM, BertForPreTraining)"
+    "bert (BERT, RoBERTa-wwm, MacBERT; classes BertModel, BertForMaskedLM, BertForPreTraining, "
+    "BertForSequenceClassification)"
 )
 
 
@@ -48,7 +48,7 @@ class ImportReport(
             )
         ]
         if self.unknown:
-            report.append((False, "not part of the model: " + _some(self.unknown)))
+            report.append((False, "not part of the model: " + some(self.unknown)))
         return report + [(True, note) for note in self.notes]
 
 
@@ -144,20 +144,9 @@ def write_checkpoint(prefix, tensors):
       UserError: the place cannot be written to.
     """
     folder, base = os.path.split(prefix)
-    # A folder of its own: what is half written is never taken for a checkpoint, not even by
-    # something that looks for *.index.
-    scratch = os.path.join(folder, "_{}.partial-{}".format(base, uuid.uuid4().hex[:12]))
-    try:
-        tf.io.gfile.makedirs(scratch)
-        try:
-            _save(os.path.join(scratch, base), tensors)
-            _replace(scratch, folder, base)
-        finally:
-            tf.io.gfile.rmtree(scratch)
-    except tf.errors.OpError as error:
-        raise UserError(
-            "checkpoint {} cannot be written: {}".format(prefix, _reason(error))
-        ) from error
+    with folders.staged(folder) as scratch, folders.writing("checkpoint " + prefix):
+        _save(os.path.join(scratch, base), tensors)
+        folders.publish(scratch, folder)
 
 
 def _one_of(path, names, what):
@@ -234,7 +223,7 @@ def _check_tensors(path, family, tensors, converted):
             "{}; supported is {}".format(
                 path,
                 family.huggingface_name(family.word_table).name,
-                _some(sorted(tensors), 3) or "none",
+                some(sorted(tensors), 3) or "none",
                 SUPPORTED,
             )
         )
@@ -267,26 +256,3 @@ def _save(prefix, tensors):
         devices = tf.ConfigProto(device_count={"GPU": 0})
         with tf.Session(config=devices) as session:
             session.run(save, {i: tensors[n] for i, n in zip(inputs, names)})
-
-
-def _replace(scratch, folder, base):
-    """Moves the checkpoint `base` from `scratch` to `folder`, its index last."""
-    old = [n for n in tf.io.gfile.listdir(folder or ".") if n.startswith(base + ".data-")]
-    index = os.path.join(folder, base + ".index")
-    if tf.io.gfile.exists(index):
-        tf.io.gfile.remove(index)
-    for name in old:
-        tf.io.gfile.remove(os.path.join(folder, name))
-    for name in sorted(tf.io.gfile.listdir(scratch), key=lambda n: n.endswith(".index")):
-        tf.io.gfile.rename(os.path.join(scratch, name), os.path.join(folder, name))
-
-
-def _reason(error):
-    """The one line of a TensorFlow error that says what happened."""
-    # The graph's own words stand before it, the node behind it.
-    return error.message.split("\n\t [[")[0].strip().split("\n")[-1]
-
-
-def _some(names, limit=8):
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)

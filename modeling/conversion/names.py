@@ -24,6 +24,12 @@ _BUFFERS = re.compile(r"(.*\.)?embeddings\.(position_ids|token_type_ids)")
 _NUMBER = "(?P<{}>0|[1-9][0-9]*)"
 
 
+def some(names, limit=8):
+    """A list of names for a message, cut after `limit`."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)
+
+
 def dense(tensorflow, huggingface):
     """Rules of a dense layer: kernels are [in, out] here and [out, in] there."""
     return [
@@ -73,6 +79,8 @@ class NameMap:
       word_table: variable name of the word embeddings, which every file of the family holds.
       output_table: Hugging Face name of the output projection, which is the word table again
         (tied) and so has no variable of its own.
+      base: first part of the encoder's Hugging Face names ("bert."); files saved by the bare
+        encoder class lack it.
     """
 
     def __init__(self, rules, base, word_table, output_table, aliases=None):
@@ -80,14 +88,12 @@ class NameMap:
 
         Args:
           rules: list of Rule.
-          base: first part of the encoder's Hugging Face names ("bert."); files saved by the bare
-            encoder class lack it.
-          word_table, output_table: see the class.
+          base, word_table, output_table: see the class.
           aliases: dict of other Hugging Face spellings -> the spelling in `rules`.
         """
         self.word_table = word_table
         self.output_table = output_table
-        self._base = base
+        self.base = base
         self._aliases = dict(aliases or {})
         self._forth = [(_regex(r.tensorflow), r.huggingface, r.transposed) for r in rules]
         self._back = [(_regex(r.huggingface), r.tensorflow, r.transposed) for r in rules]
@@ -102,7 +108,18 @@ class NameMap:
         name = re.sub(r"\bLayerNorm\.gamma$", "LayerNorm.weight", name)
         name = re.sub(r"\bLayerNorm\.beta$", "LayerNorm.bias", name)
         name = self._aliases.get(name, name)
-        return _first(self._back, name) or _first(self._back, self._base + name)
+        return _first(self._back, name) or _first(self._back, self.base + name)
+
+    def tied(self, tensors):
+        """Second names under which Hugging Face's modules hold weights: dict name -> its tensor.
+
+        Args:
+          tensors: dict Hugging Face name -> tensor.
+        """
+        second = {n: tensors[first] for n, first in self._aliases.items() if first in tensors}
+        if second:  # the head is there, and so its output projection
+            second[self.output_table] = tensors[self.huggingface_name(self.word_table).name]
+        return second
 
     def to_huggingface(self, tensors):
         """Renames and transposes variables.
@@ -163,7 +180,8 @@ def _laid_out(array, transposed):
     return np.ascontiguousarray(array.T) if transposed else array
 
 
-# BERT, RoBERTa-wwm, MacBERT: BertModel, BertForMaskedLM, BertForPreTraining.
+# BERT, RoBERTa-wwm, MacBERT: BertModel, BertForMaskedLM, BertForPreTraining,
+# BertForSequenceClassification.
 BERT = NameMap(
     rules=(
         embeddings("bert/embeddings", "bert.embeddings")
@@ -176,6 +194,9 @@ BERT = NameMap(
             # Created as [2, hidden] on both sides.
             Rule("cls/seq_relationship/output_weights", "cls.seq_relationship.weight", False),
             Rule("cls/seq_relationship/output_bias", "cls.seq_relationship.bias", False),
+            # Fine-tuned classifiers, [labels, hidden] on both sides.
+            Rule("output_weights", "classifier.weight", False),
+            Rule("output_bias", "classifier.bias", False),
         ]
     ),
     base="bert.",

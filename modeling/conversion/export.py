@@ -1,0 +1,149 @@
+"""The files that the conversion writes: config.json, bert_config.json and weights."""
+
+import collections
+import json
+import os
+
+import tensorflow.compat.v1 as tf
+
+from errors import UserError
+from modeling.config import BertConfig, read_json_object
+from modeling.conversion import folders
+from modeling.kernels import LAYER_NORM_EPSILON
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+ORIGINAL_CONFIG = "bert_config.json"
+
+# What we compute -> the name that transformers has for it.
+HIDDEN_ACTS = {
+    "gelu_erf": "gelu",
+    "gelu_tanh": "gelu_new",
+    "relu": "relu",
+    "tanh": "tanh",
+    "linear": "linear",
+}
+# The names of transformers -> hidden_act as our configs and the original programs' have it.
+ORIGINAL_HIDDEN_ACTS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_new",
+    "gelu_fast": "gelu_new",
+    "gelu_accurate": "gelu_new",
+    "gelu_pytorch_tanh": "gelu_new",
+    "relu": "relu",
+    "tanh": "tanh",
+    "linear": "linear",
+}
+
+
+def hugging_face_config(source, selection, pad_token_id, labels):
+    """The content of config.json, as transformers itself would save it.
+
+    Args:
+      source: Source.
+      selection: Selection.
+      pad_token_id: int.
+      labels: list of str, by class number; None = LABEL_0, LABEL_1, ...
+
+    Returns:
+      Ordered dict.
+    """
+    values = collections.OrderedDict(architectures=[selection.architecture.name])
+    values["model_type"] = source.family.model_type
+    values.update(source.config.to_dict())
+    values["hidden_act"] = HIDDEN_ACTS[source.config.activation]
+    values["layer_norm_eps"] = LAYER_NORM_EPSILON
+    values["pad_token_id"] = pad_token_id
+    values["position_embedding_type"] = "absolute"
+    values["tie_word_embeddings"] = True
+    values["torch_dtype"] = "float32"
+    if "classifier" in selection.parts:
+        labels = labels or ["LABEL_{}".format(i) for i in range(source.num_labels)]
+        values["num_labels"] = len(labels)
+        values["id2label"] = collections.OrderedDict((str(i), n) for i, n in enumerate(labels))
+        values["label2id"] = collections.OrderedDict((n, i) for i, n in enumerate(labels))
+    return values
+
+
+def original_config(path):
+    """The model config that a Hugging Face directory's config file amounts to.
+
+    Args:
+      path: config.json or bert_config.json; keys that are not there have transformers' defaults.
+
+    Returns:
+      BertConfig, whose to_dict() is the content of bert_config.json.
+
+    Raises:
+      UserError: the file is wrong, or its hidden_act is not one of ours.
+    """
+    import transformers
+
+    values = read_json_object(path, "model config")
+    values = dict(transformers.BertConfig().to_dict(), **values)
+    act = values["hidden_act"]
+    if not isinstance(act, str) or act not in ORIGINAL_HIDDEN_ACTS:
+        raise UserError(
+            "{}: hidden_act {!r} cannot be converted; known are {}".format(
+                path, act, ", ".join(ORIGINAL_HIDDEN_ACTS)
+            )
+        )
+    return BertConfig(dict(values, hidden_act=ORIGINAL_HIDDEN_ACTS[act]), source=path)
+
+
+def write_json(path, values):
+    """Writes a JSON file.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    with folders.writing(path), tf.io.gfile.GFile(path, "w") as writer:
+        writer.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_weights(path, names, tensors, bare):
+    """Writes the weights file of a Hugging Face directory.
+
+    Args:
+      path: *.bin gives a state dict of torch.save, any other name safetensors.
+      names: NameMap.
+      tensors: dict variable name -> float32 array.
+      bare: whether they are the bare encoder's, whose names lack the first part.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    converted = names.to_huggingface(tensors).tensors
+    if bare:
+        converted = {name[len(names.base) :]: array for name, array in converted.items()}
+    write = _write_state_dict if path.endswith(".bin") else _write_safetensors
+    with folders.writing(path):
+        write(path, names, converted)
+
+
+def _write_safetensors(path, names, tensors):
+    import safetensors
+    from safetensors.numpy import save_file
+
+    del names
+    with open(path, "wb"):
+        mode = os.stat(path).st_mode
+    try:
+        # transformers refuses a file that does not say it is PyTorch's.
+        save_file(tensors, path, metadata={"format": "pt"})
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from error
+    os.chmod(path, mode)  # the library lets only the owner read it
+
+
+def _write_state_dict(path, names, tensors):
+    import torch
+
+    state = {name: torch.from_numpy(array) for name, array in tensors.items()}
+    # Tensors that share their memory are stored once; load_state_dict asks for both names.
+    state.update(names.tied(state))
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:
+        raise OSError(str(error)) from error

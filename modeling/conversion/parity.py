@@ -1,0 +1,158 @@
+"""Comparison of our network with PyTorch's on the same random rows."""
+
+import collections
+import contextlib
+import importlib
+import os
+
+import numpy as np
+
+from errors import UserError
+from modeling.config import read_json_object
+from modeling.conversion import huggingface, network
+
+# Of any number that either side computes, in float32.
+TOLERANCE = 1e-4
+ROWS, LONGEST_ROW = 4, 32
+PACKAGES = ("torch", "transformers", "safetensors", "tokenizers")
+
+
+def require_packages():
+    """Raises UserError where a package that the conversion needs is not installed."""
+    for package in PACKAGES:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise UserError(
+                "the conversion needs the Python package {}, which is not installed; install it "
+                "(Python 3.9 and above), or convert on another machine".format(package)
+            ) from error
+
+
+def compare(source, selection, folder, weights):
+    """Computes both networks on random rows: padded ones, of several token types.
+
+    Args:
+      source: Source, our side.
+      selection: Selection, what is compared of it.
+      folder: Hugging Face directory, the other side; read by transformers.
+      weights: name of the weights file in it, None = the one that transformers finds.
+
+    Returns:
+      Ordered dict: what was computed -> the largest difference, nan where that is no number.
+
+    Raises:
+      UserError: transformers does not find all weights.
+    """
+    inputs = random_inputs(source.config)
+    theirs = _their_outputs(folder, weights, source.family, selection, inputs)
+    ours = network.outputs(source, [p for p in selection.parts if p in theirs], inputs)
+    titles = {part.name: part.output for part in source.family.parts}
+    return collections.OrderedDict(
+        (titles.get(name, name), _largest_difference(ours[name], theirs[name])) for name in theirs
+    )
+
+
+def check(differences, hint):
+    """Refuses a conversion that computes something else.
+
+    Args:
+      differences: of `compare`.
+      hint: end of the message, what to do.
+
+    Raises:
+      UserError: a difference is above TOLERANCE.
+    """
+    for name, difference in differences.items():
+        if not difference <= TOLERANCE:  # so written for nan
+            raise UserError(
+                "TensorFlow and PyTorch differ by {:.2g} in {}, where {:g} is allowed; nothing was "
+                "written; {}".format(difference, name, TOLERANCE, hint)
+            )
+
+
+def random_inputs(config):
+    """Dict of int32 arrays [batch, seq]: input_ids, input_mask (row 0 is full), segment_ids."""
+    rng = np.random.RandomState(0)
+    seq = min(LONGEST_ROW, config.max_position_embeddings)
+    lengths = rng.randint(1, seq + 1, size=ROWS)
+    lengths[0] = seq
+    mask = (np.arange(seq) < lengths[:, np.newaxis]).astype(np.int32)
+    ids = rng.randint(0, config.vocab_size, (ROWS, seq)).astype(np.int32)
+    types = rng.randint(0, config.type_vocab_size, (ROWS, seq)).astype(np.int32)
+    return {"input_ids": ids * mask, "input_mask": mask, "segment_ids": types}
+
+
+def _their_outputs(folder, weights, family, selection, inputs):
+    """The outputs of network.outputs, as transformers computes them."""
+    import torch
+
+    names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
+    fed = {names.get(k, k): torch.from_numpy(v).long() for k, v in inputs.items()}
+    has_pooler = "pooler" in selection.parts
+    with _quiet(), torch.no_grad():
+        bare = _load(family.architectures[-1].name, folder, weights, add_pooling_layer=has_pooler)
+        encoded = bare(output_hidden_states=True, **fed)
+        outputs = collections.OrderedDict(
+            [(network.HIDDEN_STATES, [state.numpy() for state in encoded.hidden_states])]
+        )
+        if has_pooler:
+            outputs["pooler"] = encoded.pooler_output.numpy()
+        del bare
+        if selection.architecture.logits:
+            scores = _load(selection.architecture.name, folder, weights)(**fed)
+            for part, attribute in selection.architecture.logits.items():
+                outputs[part] = getattr(scores, attribute).numpy()
+    return outputs
+
+
+def _load(class_name, folder, weights, **arguments):
+    """A model in float32, from a directory or from a weights file of any name in it."""
+    import torch
+    import transformers
+
+    model_class = getattr(transformers, class_name)
+    config = model_class.config_class.from_dict(
+        read_json_object(huggingface.config_file(folder), "model config")
+    )
+    if weights is None or weights in huggingface.WEIGHTS:
+        place = {"pretrained_model_name_or_path": folder}
+    else:
+        state = torch.load(os.path.join(folder, weights), map_location="cpu", weights_only=True)
+        place = {"pretrained_model_name_or_path": None, "state_dict": state}
+    model, info = model_class.from_pretrained(
+        config=config, output_loading_info=True, local_files_only=True, **place, **arguments
+    )
+    if info["missing_keys"] or info["mismatched_keys"]:
+        raise UserError(
+            "transformers' {} does not find {} in {}".format(
+                class_name, list(info["missing_keys"]) + list(info["mismatched_keys"]), folder
+            )
+        )
+    return model.float().eval()
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without transformers' bars, and its remarks on weights that a class has no place for."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _largest_difference(ours, theirs):
+    """Largest difference of two arrays, or of the pairs of two lists of arrays."""
+    if isinstance(theirs, list):
+        return max(
+            (_largest_difference(a, b) for a, b in zip(ours, theirs)),
+            key=lambda d: np.inf if np.isnan(d) else d,
+        )
+    return float(np.abs(np.float64(ours) - np.float64(theirs)).max())
