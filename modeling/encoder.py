@@ -80,6 +80,12 @@ def encoder(
     )
 
 
+def encode(config, store, kernels, features, is_training=False):
+    """encoder() on the record features input_ids, input_mask and segment_ids [batch, seq]."""
+    ids, mask, segments = (features[n] for n in ("input_ids", "input_mask", "segment_ids"))
+    return encoder(config, store, kernels, ids, mask, segments, is_training=is_training)
+
+
 def pooler(config, store, kernels, sequence_output, prefix):
     """tanh(dense(first token)): [batch, seq, hidden] -> [batch, hidden]."""
     width = config.hidden_size

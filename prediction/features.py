@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from errors import UserError
-from modeling.encoder import encoder
+from modeling.encoder import encode
 from prediction.task import WINDOW_LINES, Task
 from training.log import warn
 
@@ -51,9 +51,7 @@ class Features(Task):
         """layers [batch, layers, seq, hidden] and pooled [batch, hidden], or vector [batch,
         layers * hidden]; see Predictor."""
         mask = features["input_mask"]
-        encoded = encoder(
-            config, store, kernels, features["input_ids"], mask, features["segment_ids"]
-        )
+        encoded = encode(config, store, kernels, features)
         outputs = [encoded.embedding_output] + list(encoded.all_encoder_layers)
         chosen = [outputs[i if i >= 0 else i + len(outputs)] for i in self._layers]
         if self._pooling == "none":

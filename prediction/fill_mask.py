@@ -14,7 +14,7 @@ from data.tokenization import is_cjk, is_punctuation
 from errors import UserError
 from modeling import heads
 from modeling.checkpoint import MLM_HEAD
-from modeling.encoder import encoder
+from modeling.encoder import encode
 from prediction.task import Task, rounded_share
 from training.predictor import Head
 
@@ -94,14 +94,7 @@ class FillMask(Task):
 
     def build(self, config, store, kernels, features):
         """log_probs and ids [batch, positions, beams] of the best candidates; see Predictor."""
-        encoded = encoder(
-            config,
-            store,
-            kernels,
-            features["input_ids"],
-            features["input_mask"],
-            features["segment_ids"],
-        )
+        encoded = encode(config, store, kernels, features)
         positions = features["positions"]
         vectors = heads.gather_positions(encoded.sequence_output, positions)
         logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)

@@ -1,5 +1,6 @@
 """Tiny Hugging Face models, and our network's outputs on the same inputs, for tests."""
 
+import golden_cases
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -119,3 +120,28 @@ def assert_same(ours, theirs, atol=1e-5):
     """Every output of theirs is ours, at padding too."""
     for name, expected in theirs.items():
         np.testing.assert_allclose(ours[name], expected, rtol=0, atol=atol, err_msg=name)
+
+
+def assert_golden_outputs(model):
+    """Compares what a BertForPreTraining computes with the golden case bert."""
+    features = golden_cases.batch_features("bert")
+    inputs = {name: features[name] for name in ("input_ids", "input_mask", "segment_ids")}
+    theirs = their_outputs(model, inputs)
+    expected = golden_cases.arrays("bert", "outputs.npz")
+    rows = np.arange(len(inputs["input_ids"]))[:, None]
+    at_masks = theirs["mlm"][rows, features["masked_lm_positions"]]
+    got = {
+        "embedding_output": theirs["embeddings"],
+        "all_encoder_layers": theirs["hidden_states"],
+        "pooled_output": theirs["pooled"],
+        "masked_lm_log_probs": log_softmax(at_masks.reshape(-1, at_masks.shape[-1])),
+        "next_sentence_log_probs": log_softmax(theirs["nsp"]),
+    }
+    for name, value in got.items():
+        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5, err_msg=name)
+
+
+def log_softmax(logits):
+    import torch
+
+    return torch.log_softmax(torch.from_numpy(logits), -1).numpy()

@@ -2,7 +2,6 @@
 
 import golden_cases
 import huggingface_models as models
-import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
@@ -37,27 +36,9 @@ def as_model(variables):
     return model
 
 
-def log_softmax(logits):
-    return torch.log_softmax(torch.from_numpy(logits), -1).numpy()
-
-
 def test_same_outputs():
     model = as_model(golden_variables())
-    features = golden_cases.batch_features("bert")
-    inputs = {name: features[name] for name in ("input_ids", "input_mask", "segment_ids")}
-    theirs = models.their_outputs(model, inputs)
-    expected = golden_cases.arrays("bert", "outputs.npz")
-    rows = np.arange(len(inputs["input_ids"]))[:, None]
-    at_masks = theirs["mlm"][rows, features["masked_lm_positions"]]
-    got = {
-        "embedding_output": theirs["embeddings"],
-        "all_encoder_layers": theirs["hidden_states"],
-        "pooled_output": theirs["pooled"],
-        "masked_lm_log_probs": log_softmax(at_masks.reshape(-1, at_masks.shape[-1])),
-        "next_sentence_log_probs": log_softmax(theirs["nsp"]),
-    }
-    for name, value in got.items():
-        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5, err_msg=name)
+    models.assert_golden_outputs(model)
 
 
 @pytest.mark.parametrize("safe", [True, False])

@@ -149,25 +149,7 @@ def test_golden_outputs(golden):
     with no_warnings():
         model, unexpected = load("AutoModelForPreTraining", golden[0] / "new" / "hf")
     assert type(model).__name__ == "BertForPreTraining" and not unexpected
-    features = golden_cases.batch_features("bert")
-    inputs = {name: features[name] for name in ("input_ids", "input_mask", "segment_ids")}
-    theirs = models.their_outputs(model, inputs)
-    expected = golden_cases.arrays("bert", "outputs.npz")
-    rows = np.arange(len(inputs["input_ids"]))[:, None]
-    at_masks = theirs["mlm"][rows, features["masked_lm_positions"]]
-    got = {
-        "embedding_output": theirs["embeddings"],
-        "all_encoder_layers": theirs["hidden_states"],
-        "pooled_output": theirs["pooled"],
-        "masked_lm_log_probs": log_softmax(at_masks.reshape(-1, at_masks.shape[-1])),
-        "next_sentence_log_probs": log_softmax(theirs["nsp"]),
-    }
-    for name, value in got.items():
-        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5, err_msg=name)
-
-
-def log_softmax(logits):
-    return torch.log_softmax(torch.from_numpy(logits), -1).numpy()
+    models.assert_golden_outputs(model)
 
 
 @needs_golden

@@ -5,7 +5,7 @@ import collections
 import tensorflow.compat.v1 as tf
 
 from modeling import heads, losses
-from modeling.encoder import encoder
+from modeling.encoder import encode
 from modeling.objectives.masked_lm import ObjectiveOutput
 
 
@@ -41,15 +41,7 @@ class Classification:
           ObjectiveOutput; tensors: logits and probabilities [batch, labels], example_loss
           [batch]. The loss is the mean over rows.
         """
-        encoded = encoder(
-            config,
-            store,
-            kernels,
-            features["input_ids"],
-            features["input_mask"],
-            features["segment_ids"],
-            is_training=is_training,
-        )
+        encoded = encode(config, store, kernels, features, is_training)
         pooled = kernels.dropout(encoded.pooled_output, self._dropout if is_training else 0.0)
         logits = heads.classification_logits(config, store, kernels, pooled, self.num_labels)
         labels = tf.reshape(features["label_ids"], [-1])

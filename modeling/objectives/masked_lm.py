@@ -5,7 +5,7 @@ import collections
 import tensorflow.compat.v1 as tf
 
 from modeling import heads, losses
-from modeling.encoder import encoder
+from modeling.encoder import encode
 
 # The original program's guard against a batch without predictions.
 MASKED_LM_EPSILON = 1e-5
@@ -54,15 +54,7 @@ class MaskedLm:
           ObjectiveOutput. The loss is sum(w * nll) / (sum(w) + 1e-5) plus, with sentence pairs,
           the mean over rows (Devlin et al. 2019, section 3.1).
         """
-        encoded = encoder(
-            config,
-            store,
-            kernels,
-            features["input_ids"],
-            features["input_mask"],
-            features["segment_ids"],
-            is_training=is_training,
-        )
+        encoded = encode(config, store, kernels, features, is_training)
         output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {})
         output.tensors["encoder"] = encoded
         self._masked_lm(config, store, kernels, encoded, features, output)
