@@ -131,6 +131,7 @@ def to_hugging_face():
             write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))
         else:
             log("no vocab.txt was found, so no tokenizer files are written; name it: --vocab_file")
+        copy_task(task_file.path_beside(source.prefix) if task else None, scratch)
         publish(scratch, folder)
     warn_of_other_weights(folder, weights)
 
@@ -172,6 +173,7 @@ def to_tensorflow():
         check_parity(source, selection, path, None, hint)
         export.write_json(os.path.join(scratch, export.ORIGINAL_CONFIG), config.to_dict())
         copy_vocabulary(os.path.join(path, tokenizer_files.VOCABULARY), scratch)
+        copy_task(task_file.path_beside(os.path.join(path, "")), scratch)
         publish(scratch, folder)
 
 
@@ -181,7 +183,7 @@ def strip():
     Raises:
       UserError: something is not there, or the folder is the checkpoint's own.
     """
-    folder = FLAGS.strip_optimizer.rstrip("/")
+    folder = FLAGS.strip_optimizer.rstrip("/") or "/"
     folders.check("--strip_optimizer=" + folder, folder)
     source = open_source()
     if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, RELEASE_NAME)):
@@ -199,6 +201,7 @@ def strip():
         # As it is: its further keys are other programs'.
         copy(FLAGS.config_file, os.path.join(scratch, export.ORIGINAL_CONFIG))
         copy_vocabulary(vocabulary.path if vocabulary else "", scratch)
+        copy_task(task_file.path_beside(source.prefix), scratch)
         publish(scratch, folder)
 
 
@@ -341,6 +344,12 @@ def copy_vocabulary(path, folder):
         copy(path, os.path.join(folder, tokenizer_files.VOCABULARY))
     else:
         log("no vocab.txt was found, so none is written")
+
+
+def copy_task(path, folder):
+    """Copies a task.json, if there is one (not None): run_prediction.py names classes by it."""
+    if path:
+        copy(path, os.path.join(folder, task_file.FILE_NAME))
 
 
 def copy(path, target):

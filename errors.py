@@ -11,6 +11,12 @@ class UserError(Exception):
     """
 
 
+def some(names, limit=8):
+    """The first names with commas, and how many more there are, for messages."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)
+
+
 def require(flags, *names):
     """Raises UserError for the first of the flags `names` that was not given."""
     for name in names:

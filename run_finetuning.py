@@ -16,11 +16,13 @@ from absl import app, flags
 
 import script_flags
 from data.tokenization import WordPieceTokenizer
-from errors import UserError, one_line, require
+from errors import UserError, one_line, require, some
 from finetuning import audit, report, task_file
 from finetuning.classification import SPLITS
 from finetuning.features import write_features
 from finetuning.tasks import TASK_NAMES, get_task
+from modeling import checkpoint
+from modeling.conversion import huggingface
 from training.faults import output_errors
 from training.finetuning import Finetuning
 from training.log import log, warn
@@ -36,7 +38,11 @@ flags.DEFINE_string("task_name", None, "One of {}.".format(", ".join(TASK_NAMES)
 flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
 flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
 flags.DEFINE_string("vocab_file", None, "The vocab.txt that the model was trained with.")
-flags.DEFINE_bool("do_lower_case", True, "As the model was trained: True for the Chinese ones.")
+flags.DEFINE_bool(
+    "do_lower_case",
+    None,
+    "As the model was trained. Default: as in training where that is over, else true.",
+)
 flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
 flags.DEFINE_bool("do_train", False, "Train; with --do_eval the best epoch's checkpoint is kept.")
 flags.DEFINE_bool("do_eval", False, "Evaluate on the dev examples, in training after each epoch.")
@@ -81,13 +87,16 @@ def main(argv):
     tf.disable_v2_behavior()
     check_flags()
     task = get_task(FLAGS.task_name)
-    take_defaults(task)
+    saved = saved_task(task)
+    take_defaults(task, saved)
     model_config = script_flags.read_model_config(FLAGS.max_seq_length)
     vocabulary = script_flags.read_vocabulary(model_config)
     tokenizer = WordPieceTokenizer(vocabulary, FLAGS.do_lower_case)
     script_flags.initial_checkpoint()  # is it there?
     splits = read_splits(task)
-    source = task.choose_labels(FLAGS.labels, FLAGS.data_dir, splits)
+    check_pairs(splits, model_config)
+    source = choose_labels(task, splits, saved)
+    check_same_data(splits, saved)
     numbers = {split: task.label_numbers(examples) for split, examples in splits.items()}
     check_batch_sizes(splits)
     chosen_devices = script_flags.find_devices([FLAGS.output_dir])
@@ -101,7 +110,7 @@ def main(argv):
     for trial in range(FLAGS.num_trials):
         folder = FLAGS.output_dir
         if FLAGS.num_trials > 1:
-            folder = os.path.join(folder, "trial_{}".format(trial))
+            folder = os.path.join(folder, trial_name(trial))
             log("trial {} of {}".format(trial + 1, FLAGS.num_trials))
         run = make_run(task, data, folder, FLAGS.seed + trial, model_config, chosen_devices)
         trials.append(run_trial(run, task, data, folder))
@@ -123,9 +132,36 @@ def check_flags():
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
 
 
-def take_defaults(task):
-    """Sets flags that were not given to the task's defaults, and says so."""
-    taken = {name: value for name, value in task.defaults.items() if getattr(FLAGS, name) is None}
+def saved_task(task):
+    """What task.json says of the model that is gone on with or evaluated; {} for a new one.
+
+    Raises:
+      UserError: it is damaged, or the model is one for another kind of task.
+    """
+    folder = FLAGS.output_dir
+    if FLAGS.num_trials > 1:
+        folder = os.path.join(folder, trial_name(0))
+    prefix = checkpoint.latest(folder)
+    if not prefix and not FLAGS.do_train:
+        prefix = script_flags.initial_checkpoint()
+        if prefix and huggingface.is_directory(prefix):
+            prefix = os.path.join(prefix, "")
+    path = prefix and task_file.path_beside(prefix)
+    return task_file.read(path, task.kind) if path else {}
+
+
+def trial_name(number):
+    """Folder of a trial, below output_dir."""
+    return "trial_{}".format(number)
+
+
+def take_defaults(task, saved):
+    """Sets flags that were not given to what the model was trained with or the task's defaults,
+    and says so."""
+    defaults = dict(task.defaults, do_lower_case=True)
+    for name in ("max_seq_length", "do_lower_case"):
+        defaults[name] = saved.get(name, defaults[name])
+    taken = {name: value for name, value in defaults.items() if getattr(FLAGS, name) is None}
     for name, value in taken.items():
         setattr(FLAGS, name, value)
     if taken:
@@ -160,6 +196,54 @@ def read_splits(task):
             raise UserError("{} has no label".format(unlabelled.where))
         splits[split] = examples
     return splits
+
+
+def check_pairs(splits, model_config):
+    """Raises UserError where a model without a second token type is given pairs."""
+    if model_config.type_vocab_size > 1:
+        return
+    for examples in splits.values():
+        for example in examples:
+            if example.text_b is not None:
+                raise UserError(
+                    "{} is a pair of texts, but {} has token types for one only "
+                    "(type_vocab_size)".format(example.where, model_config.source)
+                )
+
+
+def choose_labels(task, splits, saved):
+    """Settles the task's labels; those of the trained model come first.
+
+    Returns:
+      Where they are from, a few words.
+
+    Raises:
+      UserError: they are not known, or not those of the trained model.
+    """
+    known = saved.get("labels")
+    if not known or task.labels == known:
+        return task.choose_labels(FLAGS.labels, FLAGS.data_dir, splits)
+    if FLAGS.do_train or FLAGS.labels or task.labels is not None:
+        task.choose_labels(FLAGS.labels, FLAGS.data_dir, splits)
+        if task.labels != known:
+            raise UserError(
+                "the labels are {}, but the model in {} was trained with {}; use another "
+                "--output_dir".format(some(task.labels), FLAGS.output_dir, some(known))
+            )
+    task.labels = known
+    return "of the trained model"
+
+
+def check_same_data(splits, saved):
+    """Raises UserError where training would go on with other examples than it began with."""
+    before = saved.get("fingerprints", {}) if FLAGS.do_train else {}
+    for split in ("train", "dev"):
+        is_known = split in splits and split in before
+        if is_known and task_file.fingerprint(splits[split]) != before[split]:
+            raise UserError(
+                "the model in --output_dir {} was trained with other {} examples than are in {}; "
+                "use another --output_dir".format(FLAGS.output_dir, split, FLAGS.data_dir)
+            )
 
 
 def check_batch_sizes(splits):
@@ -205,7 +289,6 @@ def make_run(task, data, folder, seed, model_config, chosen_devices):
     train = features.get("train")
     count = train.count if train else FLAGS.train_batch_size
     steps = max(1, int(count / FLAGS.train_batch_size * FLAGS.num_train_epochs))
-    epochs = max(1, round(FLAGS.num_train_epochs))
     run_config = RunConfig(
         output_dir=folder,
         objective=task.name,
@@ -217,7 +300,7 @@ def make_run(task, data, folder, seed, model_config, chosen_devices):
         do_eval=FLAGS.do_eval,
         train_batch_size=FLAGS.train_batch_size,
         eval_batch_size=FLAGS.eval_batch_size,
-        save_checkpoints_steps=-(-steps // epochs),
+        save_checkpoints_steps=max(1, min(steps, round(count / FLAGS.train_batch_size))),
         iterations_per_loop=FLAGS.iterations_per_loop,
         keep_checkpoint_max=FLAGS.keep_checkpoint_max,
         shuffle_buffer_size=count,
@@ -249,10 +332,8 @@ def run_trial(run, task, data, folder):
     """
     with output_errors(folder):
         tf.io.gfile.makedirs(folder)
-        task_file.save(
-            folder, task.name, task.kind, task.labels, FLAGS.max_seq_length, FLAGS.do_lower_case
-        )
     if FLAGS.do_train:
+        save_task(task, data, folder)
         run.train()
     results = {}
     if FLAGS.do_eval:
@@ -264,10 +345,29 @@ def run_trial(run, task, data, folder):
         with output_errors(folder):
             report.save_predictions(folder, task.labels, found)
         if all(example.label is not None for example in data.splits["test"]):
-            results.update(task.score(data.numbers["test"], found, "test"))
-            log("test: accuracy {:.4f}".format(results["test_accuracy"]))
+            scores = task.score(data.numbers["test"], found, "test")
+            results.update(scores)
+            with output_errors(folder):
+                report.save_scores(folder, scores)
+            for name, value in scores.items():
+                log("  {} = {}".format(name, value))
         log("predictions of {} examples are in {}".format(len(found), folder))
     return results
+
+
+def save_task(task, data, folder):
+    """Writes what the model's outputs mean, and what it is trained on."""
+    fingerprints = {split: task_file.fingerprint(e) for split, e in data.splits.items()}
+    with output_errors(folder):
+        task_file.save(
+            folder,
+            task.name,
+            task.kind,
+            task.labels,
+            FLAGS.max_seq_length,
+            FLAGS.do_lower_case,
+            fingerprints,
+        )
 
 
 def report_trials(task, trials):

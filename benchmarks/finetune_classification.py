@@ -75,6 +75,8 @@ def main(argv):
 def ours(name, checkpoint, seed):
     """Dev accuracy after each epoch of run_finetuning.py."""
     folder = os.path.join(FLAGS.output_dir, name, str(seed))
+    if os.path.exists(folder):
+        sys.exit("error: {} is of an earlier run; remove it".format(folder))
     done = subprocess.run(
         [
             sys.executable,
@@ -103,13 +105,20 @@ def ours(name, checkpoint, seed):
     return found
 
 
+def task_with_labels():
+    """The task object, its labels settled."""
+    task = get_task(FLAGS.task_name)
+    task.choose_labels(None, FLAGS.data_dir, {"train": task.read(FLAGS.data_dir, "train")})
+    return task
+
+
 def random_weights(seed):
     """Prefix of a checkpoint with random weights of a model with the task's head."""
     prefix = os.path.join(FLAGS.output_dir, "random_{}".format(seed), "model.ckpt")
     if os.path.exists(prefix + ".index"):
         return prefix
     os.makedirs(os.path.dirname(prefix), exist_ok=True)
-    task = get_task(FLAGS.task_name)
+    task = task_with_labels()
     config = BertConfig.from_json_file(FLAGS.bert_config_file)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
@@ -127,15 +136,13 @@ def huggingface(seed):
     import torch
     import transformers
 
-    task = get_task(FLAGS.task_name)
+    task = task_with_labels()
     with open(FLAGS.bert_config_file, encoding="utf-8") as f:
         config = transformers.BertConfig(**json.load(f), num_labels=len(task.labels))
     model = transformers.BertForSequenceClassification(config)
     reader = tf.train.NewCheckpointReader(random_weights(seed))
     arrays = {n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}
-    state = dict(BERT.to_huggingface(arrays).tensors)
-    state["classifier.weight"] = arrays["output_weights"]
-    state["classifier.bias"] = arrays["output_bias"]
+    state = BERT.to_huggingface(arrays).tensors
     model.load_state_dict({n: torch.tensor(v) for n, v in state.items()})
     tokenizer = transformers.BertTokenizerFast(FLAGS.vocab_file, do_lower_case=True)
     sets = {split: _encoded(tokenizer, task, split) for split in ("train", "dev")}

@@ -45,7 +45,17 @@ def open_file(path, mode):
 
 
 def exists(path):
-    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+    """Whether there is such a file or directory.
+
+    Raises:
+      UserError: a remote file system cannot be asked.
+    """
+    if not is_remote(path):
+        return os.path.exists(path)
+    try:
+        return _gfile().exists(path)
+    except failures() as error:
+        raise UserError("cannot look for {}: {}".format(path, reason(error))) from None
 
 
 def is_directory(path):

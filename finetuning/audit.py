@@ -19,6 +19,9 @@ def describe(splits, features, labels, max_seq_length):
     for split, examples in splits.items():
         found = features[split]
         lines.append((False, _size(split, examples, found, max_seq_length)))
+        if examples.empty_lines:
+            text = "{}: {:,} empty lines were passed over, and count in no prediction"
+            lines.append((True, text.format(split, examples.empty_lines)))
         empty = sum(not e.text_a or e.text_b == "" for e in examples)
         if empty:
             lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))

@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from data import files
-from errors import UserError
-from finetuning.tables import read_table
+from errors import UserError, some
+from finetuning.tables import read_table, text_lines
 from modeling.objectives.classification import Classification
 
 SPLITS = ("train", "dev", "test")
@@ -91,8 +91,7 @@ class ClassificationTask:
             return list(given), "--labels"
         path = os.path.join(data_dir, "labels.txt")
         if files.exists(path):
-            with files.open_file(path, "r") as reader:
-                return [line.strip() for line in reader if line.strip()], path
+            return [line.strip() for _, line in text_lines(path) if line.strip()], path
         for split in SPLITS[:2]:
             if splits.get(split):
                 found = {e.label for e in splits[split] if e.label is not None}
@@ -113,7 +112,7 @@ class ClassificationTask:
             if example.label not in known:
                 raise UserError(
                     "{}: unknown label {!r}; known are {}".format(
-                        example.where, example.label, _some(self.labels)
+                        example.where, example.label, some(self.labels, 20)
                     )
                 )
             numbers[i] = known[example.label]
@@ -142,8 +141,3 @@ class ClassificationTask:
             prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
             prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
         }
-
-
-def _some(labels, limit=20):
-    shown = ", ".join(labels[:limit])
-    return shown if len(labels) <= limit else "{} and {} more".format(shown, len(labels) - limit)

@@ -40,6 +40,12 @@ def save_trials(output_dir, trials):
     write_atomically(os.path.join(output_dir, "trials.json"), text)
 
 
+def save_scores(folder, scores):
+    """Writes test_scores.txt, one `name = value` a line."""
+    text = "".join("{} = {}\n".format(*item) for item in scores.items())
+    write_atomically(os.path.join(folder, "test_scores.txt"), text)
+
+
 def save_predictions(folder, labels, probabilities):
     """Writes test_results.tsv (the probability of each class, as Google's run_classifier.py does)
     and test_labels.txt (the most probable label); a line an example, in the order of the input.

@@ -8,30 +8,53 @@ from errors import UserError
 # label: str, or None where the file has none; where: "FILE, line N", for messages.
 Example = collections.namedtuple("Example", ["text_a", "text_b", "label", "where"])
 
-# Names that a header line may hold; the others are passed over.
 TEXT_A, TEXT_B, LABEL = "text_a", "text_b", "label"
-_HEADER_NAMES = {TEXT_A, TEXT_B, LABEL, "id", "qid", "index"}
+# Names in a header line -> columns; those of None are passed over.
+_HEADER_NAMES = {
+    TEXT_A: TEXT_A,
+    "text": TEXT_A,
+    "sentence": TEXT_A,
+    "sentence1": TEXT_A,
+    "review": TEXT_A,
+    TEXT_B: TEXT_B,
+    "sentence2": TEXT_B,
+    LABEL: LABEL,
+    "id": None,
+    "qid": None,
+    "index": None,
+}
+
+
+class Examples(list):
+    """List of Example; `empty_lines`: how many lines before the last one were passed over."""
+
+    empty_lines = 0
 
 
 def read_table(path, is_pair=None):
     """Reads the examples of a file: columns as a header line names them (label, text_a, text_b),
     or without one text, label and text_a, text_b, label; the label may be absent.
 
-    Quotes mean nothing; a byte order mark, Windows line ends and empty lines are passed over.
+    Quotes mean nothing; a byte order mark and Windows line ends are taken off, empty lines are
+    passed over and counted.
 
     Args:
       path: UTF-8 text.
       is_pair: whether examples have two texts; None: as the file looks.
 
     Returns:
-      List of Example.
+      Examples; an empty label is None.
 
     Raises:
       UserError: a line has another number of columns or is not UTF-8, or there is no example.
     """
-    examples, columns = [], None
-    for number, line in _lines(path):
+    examples, columns, empty = Examples(), None, 0
+    for number, line in text_lines(path):
         where = "{}, line {}".format(path, number)
+        if not line.strip():
+            empty += 1
+            continue
+        examples.empty_lines = empty
         cells = line.split("\t")
         if columns is None:
             columns, is_header = _columns(cells, is_pair, where)
@@ -45,14 +68,18 @@ def read_table(path, is_pair=None):
                 )
             )
         found = {name: cells[at].strip() for name, at in columns.items()}
-        examples.append(Example(found[TEXT_A], found.get(TEXT_B), found.get(LABEL), where))
+        examples.append(Example(found[TEXT_A], found.get(TEXT_B), found.get(LABEL) or None, where))
     if not examples:
         raise UserError("{} holds no example".format(path))
     return examples
 
 
-def _lines(path):
-    """(number from 1, text) of the lines that are not empty."""
+def text_lines(path):
+    """Yields (number from 1, text without line end and byte order mark) of a file's lines.
+
+    Raises:
+      UserError: the file cannot be read, or a line is not UTF-8.
+    """
     try:
         with files.open_file(path, "rb") as reader:
             for number, raw in enumerate(reader, 1):
@@ -63,9 +90,7 @@ def _lines(path):
                         "{}, line {} is not UTF-8; convert the file first, for instance with "
                         "iconv -f GB18030 -t UTF-8".format(path, number)
                     ) from None
-                line = line.rstrip("\r\n")
-                if line.strip():
-                    yield number, line
+                yield number, line.rstrip("\r\n")
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
@@ -73,11 +98,8 @@ def _lines(path):
 def _columns(cells, is_pair, where):
     """(column name -> index, whether `cells` is a header) from the first line of a file."""
     names = [cell.strip().lower() for cell in cells]
-    if TEXT_A in names and set(names) <= _HEADER_NAMES:
-        columns = {n: i for i, n in enumerate(names) if n in (TEXT_A, TEXT_B, LABEL)}
-        if is_pair and TEXT_B not in columns:
-            raise UserError("{}: the header names no text_b, but texts come in pairs".format(where))
-        return columns, True
+    if set(names) & {TEXT_A, TEXT_B, LABEL}:
+        return _header_columns(names, is_pair, where), True
     if is_pair is None:
         is_pair = len(cells) == 3
     texts = [TEXT_A, TEXT_B] if is_pair else [TEXT_A]
@@ -88,3 +110,22 @@ def _columns(cells, is_pair, where):
             )
         )
     return {name: i for i, name in enumerate(texts + [LABEL][: len(cells) - len(texts)])}, False
+
+
+def _header_columns(names, is_pair, where):
+    """Column name -> index of a header line."""
+    unknown = [name for name in names if name not in _HEADER_NAMES]
+    columns = {_HEADER_NAMES[n]: i for i, n in enumerate(names) if _HEADER_NAMES.get(n)}
+    if unknown or TEXT_A not in columns:
+        raise UserError(
+            "{}: this header cannot be read{}; name the columns text_a, text_b and label".format(
+                where, ", {!r} is not known".format(unknown[0]) if unknown else ""
+            )
+        )
+    if is_pair is not None and is_pair != (TEXT_B in columns):
+        raise UserError(
+            "{}: the header names {} text_b, but texts are {}".format(
+                where, "no" if is_pair else "a", "pairs" if is_pair else "single"
+            )
+        )
+    return columns

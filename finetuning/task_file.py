@@ -1,5 +1,6 @@
 """task.json beside a fine-tuned checkpoint: what its outputs mean, for prediction."""
 
+import hashlib
 import json
 import os
 
@@ -10,9 +11,19 @@ from errors import UserError
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"
+BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
-def save(folder, task_name, kind, labels, max_seq_length, do_lower_case):
+def fingerprint(examples):
+    """A name for the content of a list of examples, in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        content = [example.text_a, example.text_b, example.label]
+        digest.update(json.dumps(content).encode("ascii"))
+    return digest.hexdigest()
+
+
+def save(folder, task_name, kind, labels, max_seq_length, do_lower_case, fingerprints=None):
     """Writes folder/task.json.
 
     Args:
@@ -22,6 +33,7 @@ def save(folder, task_name, kind, labels, max_seq_length, do_lower_case):
       labels: list of str, by class number.
       max_seq_length: length of rows in training.
       do_lower_case: bool, of the tokenizer.
+      fingerprints: dict split -> fingerprint of its examples, or None.
     """
     content = {
         "task": task_name,
@@ -29,6 +41,7 @@ def save(folder, task_name, kind, labels, max_seq_length, do_lower_case):
         "labels": list(labels),
         "max_seq_length": max_seq_length,
         "do_lower_case": do_lower_case,
+        "fingerprints": fingerprints or {},
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     write_atomically(os.path.join(folder, FILE_NAME), text)
@@ -38,11 +51,10 @@ def path_beside(prefix):
     """Path of task.json beside the checkpoint `prefix` or, for a best checkpoint, one above; None
     where there is none."""
     folder = os.path.dirname(prefix)
-    for place in (folder, os.path.dirname(folder)):
-        path = os.path.join(place, FILE_NAME)
-        if tf.io.gfile.exists(path):
-            return path
-    return None
+    if os.path.basename(folder) == BEST:
+        folder = os.path.dirname(folder)
+    path = os.path.join(folder, FILE_NAME)
+    return path if tf.io.gfile.exists(path) else None
 
 
 def find(prefix, kind, num_labels=None):

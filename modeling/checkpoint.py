@@ -6,10 +6,11 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from errors import UserError, some
 
 MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
+CLASSIFIER = "output_weights"
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
 # What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
@@ -64,14 +65,14 @@ class LoadPlan(
                 (
                     True,
                     "the encoder in {} is not whole: {} start at random values; is the config the "
-                    "checkpoint's own?".format(self.shown, _some(body)),
+                    "checkpoint's own?".format(self.shown, some(body)),
                 )
             )
         others = [name for name in self.new if name not in lost and name not in body]
         if others:
-            report.append((False, "new, at random values: " + _some(others)))
+            report.append((False, "new, at random values: " + some(others)))
         if self.unused:
-            report.append((False, "unused: " + _some(self.unused)))
+            report.append((False, "unused: " + some(self.unused)))
         return report
 
     def slots(self, slot_names):
@@ -146,7 +147,7 @@ def resolve(path):
         )
     folder = os.path.dirname(prefix) or "."
     there = _prefixes(folder)
-    hint = "; {} holds {}".format(folder, _some(there)) if there else ""
+    hint = "; {} holds {}".format(folder, some(there)) if there else ""
     raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
 
 
@@ -164,7 +165,7 @@ def latest(output_dir):
         if there:
             raise UserError(
                 "output_dir {} holds {} but no file `checkpoint` that names the latest; restore "
-                "that file or use an empty --output_dir".format(output_dir, _some(there))
+                "that file or use an empty --output_dir".format(output_dir, some(there))
             )
         return None
     # The path in a state file, and so the run in a moved directory, may be an old one.
@@ -239,7 +240,7 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
     if not loaded:
         raise UserError(
             "checkpoint {} holds no variable of this model ({}, ...), only {}".format(
-                shown, next(iter(model_shapes)), _some(list(shapes), 3)
+                shown, next(iter(model_shapes)), some(list(shapes), 3)
             )
         )
     if init_layers:
@@ -289,7 +290,7 @@ def check_resumable(prefix, model_shapes, config_source, slot_names=()):
     if plan.new:
         raise UserError(
             "checkpoint {} in --output_dir belongs to another model: it lacks {}; use another "
-            "--output_dir".format(prefix, _some(plan.new, 3))
+            "--output_dir".format(prefix, some(plan.new, 3))
         )
     if slot_names and not plan.slots(slot_names):
         raise UserError(
@@ -314,7 +315,7 @@ def _resolve_directory(path):
             return named
         raise UserError(
             "{}/checkpoint names {}, which is not in that directory; it holds {}".format(
-                path, os.path.basename(named), _some(there) if there else "no checkpoint"
+                path, os.path.basename(named), some(there) if there else "no checkpoint"
             )
         )
     if len(there) == 1:
@@ -322,7 +323,7 @@ def _resolve_directory(path):
     if there:
         raise UserError(
             "directory {} holds several checkpoints and no file `checkpoint` to choose: {}; name "
-            "one of them".format(path, _some(there))
+            "one of them".format(path, some(there))
         )
     raise UserError("directory {} holds no checkpoint (no *.index file)".format(path))
 
@@ -355,13 +356,13 @@ def _check_shape(shown, name, in_checkpoint, in_model, config_source):
             "vocabulary sizes differ: checkpoint {} has {} word vectors, config {} says "
             "vocab_size {}".format(shown, in_checkpoint[0], config_source, in_model[0])
         )
+    if name == CLASSIFIER and in_checkpoint[1:] == in_model[1:]:
+        raise UserError(
+            "checkpoint {} was fine-tuned for {} classes, and here are {}; start from the "
+            "pre-trained checkpoint".format(shown, in_checkpoint[0], in_model[0])
+        )
     raise UserError(
         "shapes differ: {} is {} in checkpoint {}, but {} by config {}".format(
             name, in_checkpoint, shown, in_model, config_source
         )
     )
-
-
-def _some(names, limit=8):
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)

@@ -79,11 +79,12 @@ def save_task(folder, labels):
     task_file.save(str(folder), "t", "classification", labels, 32, do_lower_case=False)
 
 
-@pytest.mark.parametrize("place", ["tf", "."])
+@pytest.mark.parametrize("place", ["tf", "best"])
 def test_labels_of_a_task(place, tmp_path):
-    source = make_checkpoint(tmp_path / "tf", ["pooler", "classifier"], labels=2)
-    save_task(tmp_path / place, ["负面", "正面"])
-    vocabulary = tmp_path / "tf" / "vocab.txt"
+    """A best checkpoint's task.json lies in the folder above."""
+    source = make_checkpoint(tmp_path / place, ["pooler", "classifier"], labels=2)
+    save_task(tmp_path if place == "best" else tmp_path / place, ["负面", "正面"])
+    vocabulary = tmp_path / place / "vocab.txt"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(65 + i) for i in range(45)]
     vocabulary.write_text("\n".join(tokens) + "\n")
     with no_warnings():
@@ -92,6 +93,11 @@ def test_labels_of_a_task(place, tmp_path):
     assert not unexpected and model.config.num_labels == 2
     assert model.config.id2label == {0: "负面", 1: "正面"}
     assert model.config.label2id == {"负面": 0, "正面": 1}
+    converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
+    converted(strip_optimizer=tmp_path / "release", **source)
+    for folder in ("hf", "back", "release"):
+        found = task_file.find(str(tmp_path / folder / "x"), "classification", 2)
+        assert found["labels"] == ["负面", "正面"]
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "hf"))
     assert not tokenizer.do_lower_case and tokenizer.tokenize("A a") == ["A", "a"]
     converted(pytorch_dump_path=tmp_path / "lower", do_lower_case=True, **source)

@@ -15,7 +15,7 @@ from errors import UserError
 from finetuning import audit, report, task_file
 from finetuning.classification import ClassificationTask
 from finetuning.features import FeatureFile, write_features
-from finetuning.tables import Example, read_table
+from finetuning.tables import Example, Examples, read_table
 from finetuning.tasks import TASK_NAMES, get_task
 
 CHARACTERS = "天地人你我他好坏大小"
@@ -79,8 +79,12 @@ def test_tables(tmp_path):
     assert texts(write(path, bom_crlf_blank)) == two
     assert texts(write(path, "好\t坏\n"), is_pair=True) == [("好", "坏", None)]
     assert texts(write(path, "好\n"), is_pair=False) == [("好", None, None)]
-    assert texts(write(path, "\t1\n"), is_pair=False) == [("", None, "1")]
-    assert read_table(write(path, "\n好\t1\n"))[0].where == "{}, line 2".format(path)
+    assert texts(write(path, "\t1\n好\t\n"), is_pair=False) == [("", None, "1"), ("好", None, None)]
+    assert texts(write(path, "sentence1\tsentence2\tlabel\n好\t坏\t1\n")) == [("好", "坏", "1")]
+    assert texts(write(path, "Text\tLabel\n好\t1\n")) == [("好", None, "1")]
+    found = read_table(write(path, "\n好\t1\n\n好\t1\n\n"))
+    assert found[0].where == "{}, line 2".format(path)
+    assert found.empty_lines == 2  # those behind the last example do not count
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,10 @@ def test_tables(tmp_path):
         ("好\t1\n坏\n", None, r"line 2: 1 columns, where 2 are expected \(text_a, label\)"),
         ("好\t坏\t1\t2\n", True, "line 1: 4 columns; text_a, text_b, label is what is read"),
         ("好\t坏\t1\n", False, "line 1: 3 columns; text_a, label is what is read"),
-        ("label\ttext_a\n1\t好\n", True, "line 1: the header names no text_b"),
+        ("label\ttext_a\n1\t好\n", True, "line 1: the header names no text_b, but texts are pairs"),
+        ("text_a\ttext_b\n好\t好\n", False, "line 1: the header names a text_b, but texts are si"),
+        ("content\tlabel\n好\t1\n", None, "line 1: this header cannot be read, 'content' is not"),
+        ("id\tlabel\n7\t1\n", None, "line 1: this header cannot be read; name the columns text_a"),
         ("", None, "holds no example"),
         ("label\ttext_a\n", None, "holds no example"),
         ("好\t1\n".encode() + "坏\t0\n".encode("gb18030"), None, "line 2 is not UTF-8; convert"),
@@ -108,9 +115,8 @@ def test_missing_table(tmp_path):
 
 
 def examples_of(*labels):
-    return [
-        Example("好", None, label, "f.tsv, line {}".format(i)) for i, label in enumerate(labels)
-    ]
+    lines = enumerate(labels)
+    return Examples(Example("好", None, label, "f.tsv, line {}".format(i)) for i, label in lines)
 
 
 def test_labels(tmp_path):
@@ -120,13 +126,24 @@ def test_labels(tmp_path):
     assert task.label_numbers(examples_of("b", "a", None)).tolist() == [1, 0, 0]
     with pytest.raises(UserError, match=r"f.tsv, line 1: unknown label 'c'; known are a, b"):
         task.label_numbers(examples_of("a", "c"))
-    write(tmp_path / "labels.txt", "y\nx\n")
+    write(tmp_path / "labels.txt", b"\xef\xbb\xbfy\r\nx\r\n")
     task = ClassificationTask("t", {})
     assert task.choose_labels(None, str(tmp_path), {}).endswith("labels.txt")
     assert task.labels == ["y", "x"]
     task = ClassificationTask("t", {})
     assert task.choose_labels(["q", "r"], str(tmp_path), {}) == "--labels"
     assert task.labels == ["q", "r"]
+
+
+def test_labels_that_cannot_be_read(tmp_path):
+    task = ClassificationTask("t", {})
+    write(tmp_path / "labels.txt", "正\n负\n".encode("gb18030"))
+    with pytest.raises(UserError, match=r"labels.txt, line 1 is not UTF-8"):
+        task.choose_labels(None, str(tmp_path), {})
+    (tmp_path / "labels.txt").unlink()
+    (tmp_path / "labels.txt").mkdir()
+    with pytest.raises(UserError, match=r"cannot read .*labels.txt"):
+        task.choose_labels(None, str(tmp_path), {})
 
 
 @pytest.mark.parametrize(
@@ -191,14 +208,16 @@ def test_features(tmp_path, vocabulary, monkeypatch):
 
 
 def test_audit():
-    splits = {"train": examples_of("a", "a", "b"), "dev": [Example("", None, "a", "")]}
-    splits["dev"] += examples_of("a")
+    splits = {"train": examples_of("a", "a", "b"), "dev": examples_of("a")}
+    splits["dev"].insert(0, Example("", None, "a", ""))
+    splits["dev"].empty_lines = 3
     features = {"train": FeatureFile("f", 3, 1), "dev": FeatureFile("g", 2, 0)}
     lines = audit.describe(splits, features, ["a", "b", "c"], 64)
     assert lines == [
         (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64"),
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
         (False, "dev: 2 examples, 0 (0.0%) cut at --max_seq_length=64"),
+        (True, "dev: 3 empty lines were passed over, and count in no prediction"),
         (True, "dev: 1 examples have an empty text"),
         (False, "dev: a 2 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
         (True, "1 of 2 dev examples are also in train; their score is too good by that"),
@@ -224,6 +243,8 @@ def test_task_file(tmp_path):
         assert found["labels"] == ["坏", "好"] and found["max_seq_length"] == 32
     with pytest.raises(UserError, match="fine-tuned for 'classification', not for tagging"):
         task_file.find(str(tmp_path / "m"), "tagging")
+    assert task_file.path_beside(str(tmp_path / "other run" / "model.ckpt-1")) is None
+    assert task_file.fingerprint(examples_of("a")) != task_file.fingerprint(examples_of("b"))
     with pytest.raises(UserError, match=r"has no task.json beside it"):
         task_file.find(str(tmp_path / "a" / "b" / "c"), "classification")
     (tmp_path / "task.json").write_text('{"kind": "classification", "labels": "ab"}')

@@ -1,7 +1,7 @@
 """run_finetuning.py from the command line: a tiny task, its resumption, trials, every refusal."""
 
+import importlib.util
 import json
-import os
 import shutil
 
 import numpy as np
@@ -82,6 +82,15 @@ def done(folder):
         "trials": flags_of(
             folder, output_dir=str(folder / "trials"), num_trials=2, num_train_epochs=1
         ),
+        "same start": flags_of(
+            folder,
+            output_dir=str(folder / "same"),
+            num_trials=2,
+            num_train_epochs=1,
+            init_checkpoint=best,
+            do_eval=None,
+            do_predict=None,
+        ),
         "no dev": flags_of(
             folder,
             output_dir=str(folder / "plain"),
@@ -92,6 +101,8 @@ def done(folder):
             num_train_epochs=1,
         ),
     }
+    plain = {"output_dir": str(folder / "plain"), "do_train": None, "do_eval": None}
+    runs["predicted"] = flags_of(folder, max_seq_length=None, **plain)
     results = run_many(list(runs.values()))
     return dict(zip(runs, results))
 
@@ -140,7 +151,9 @@ def test_a_run_learns_and_leaves_its_files(folder, done):
     found = predictions_of(made)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)
     right = np.mean(found.argmax(axis=1) == labels_of(folder, "test"))
-    assert right > 0.9 and "test: accuracy {:.4f}".format(right) in out
+    assert right > 0.9 and "test_accuracy = {}".format(right) in out
+    assert "test_accuracy = {}\n".format(right) in (made / "test_scores.txt").read_text()
+    assert "WARNING: no --init_checkpoint: fine-tuning starts from random weights" in out
     shown = (made / "test_labels.txt").read_text().split()
     assert shown == [str(label) for label in found.argmax(axis=1)]
     saved = json.loads((made / "task.json").read_text())
@@ -179,6 +192,55 @@ def test_a_killed_run_goes_on(folder, done):
     np.testing.assert_array_equal(predictions_of(killed), predictions_of(straight))
 
 
+def test_predicting_alone_takes_what_training_had(folder, done):
+    """Length and case from task.json, which stays as it is."""
+    out = out_of(done, "predicted")
+    assert "--do_lower_case=True --max_seq_length=12" in out
+    assert json.loads((folder / "plain" / "task.json").read_text())["max_seq_length"] == 12
+
+
+def run_again(folder, output_dir, **changes):
+    ((code, out, err),) = run_many([flags_of(folder, output_dir=str(output_dir), **changes)])
+    assert (code, err) == (0, ""), err
+    return out
+
+
+def test_a_run_killed_behind_its_last_checkpoint_is_evaluated(folder, done):
+    """Before its evaluation, and between that and the copy of the best checkpoint."""
+    straight, killed = folder / "straight", folder / "killed last"
+    shutil.copytree(str(straight), str(killed))
+    shutil.rmtree(str(killed / "best"))
+    (killed / "eval_results.txt").unlink()
+    out = run_again(folder, killed, do_predict=None)
+    assert "predicting 24 examples" in out and "kept in {}".format(killed / "best") in out
+    assert results_of(killed)["global_step"] == 36
+    shutil.rmtree(str(killed / "best"))
+    assert "predicting" not in run_again(folder, killed, do_predict=None)
+    assert results_of(killed / "best")["global_step"] == 36
+
+
+def test_releases_and_hugging_face_directories_are_evaluated(folder, done):
+    """Neither holds a step."""
+    best = str(folder / "straight" / "best")
+    config, vocab = str(folder / "config.json"), str(folder / "vocab.txt")
+    source = ["--tf_checkpoint_path=" + best, "--config_file=" + config, "--vocab_file=" + vocab]
+    starts = [str(folder / "release")]
+    commands = [source + ["--strip_optimizer=" + starts[0]]]
+    if importlib.util.find_spec("torch"):
+        starts.append(str(folder / "hf"))
+        commands.append(source + ["--pytorch_dump_path=" + starts[1]])
+    for code, _, err in script_driver.run_many("convert_checkpoint", commands):
+        assert code == 0, err
+    for start in starts:
+        found = folder / ("from " + start.split("/")[-1])
+        run_again(folder, found, do_train=None, max_seq_length=None, init_checkpoint=start)
+        expected = dict(results_of(folder / "straight"), global_step=0)
+        assert results_of(found) == pytest.approx(expected, rel=1e-5)
+        np.testing.assert_allclose(
+            predictions_of(found), predictions_of(folder / "straight"), atol=1e-6
+        )
+
+
 def test_trials(folder, done):
     out = out_of(done, "trials")
     trials = json.loads((folder / "trials" / "trials.json").read_text())
@@ -200,16 +262,29 @@ def test_trials(folder, done):
     assert np.abs(weights[0] - weights[1]).max() > 0.01
 
 
+def test_seeds_change_more_than_the_first_weights(folder, done):
+    """The order of the examples and dropout."""
+    out_of(done, "same start")
+    weights = [
+        tf.train.NewCheckpointReader(str(folder / "same" / name / "model.ckpt-12")).get_tensor(
+            "output_weights"
+        )
+        for name in ("trial_0", "trial_1")
+    ]
+    assert np.abs(weights[0] - weights[1]).max() > 1e-4
+
+
 def test_without_dev_examples_the_last_checkpoint_predicts(folder, done):
     out = out_of(done, "no dev")
     assert "with {}".format(folder / "plain" / "model.ckpt-12") in out
     assert not (folder / "plain" / "best").exists()
     assert len(predictions_of(folder / "plain")) == EXAMPLES["test"]
+    assert "WARNING: the classifier of {}".format(folder / "straight" / "best") in out
     slots = tf.train.NewCheckpointReader(str(folder / "plain" / "model.ckpt-12"))
     assert slots.has_tensor("output_weights/lamb_m")
 
 
-def test_refusals(folder, tmp_path):
+def test_refusals(folder, done, tmp_path):
     (tmp_path / "wrong").mkdir()
     (tmp_path / "wrong" / "train.tsv").write_text("0\tx\n", encoding="utf-8")
     for name, label in (("unknown", "3"), ("unlabelled", None)):
@@ -217,7 +292,16 @@ def test_refusals(folder, tmp_path):
         for split in ("train", "dev"):
             line = "好" if label is None and split == "dev" else "好\t{}".format(label or 0)
             (tmp_path / name / (split + ".tsv")).write_text((line + "\n") * 8, encoding="utf-8")
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    (tmp_path / "other").mkdir()
+    for split in ("train", "dev", "test"):
+        lines = "".join("好\t坏\t{}\n".format(i % 3) for i in range(9))
+        (pairs / (split + ".tsv")).write_text(lines, encoding="utf-8")
+        (tmp_path / "other" / (split + ".tsv")).write_text("好\t1\n" * 9, encoding="utf-8")
     write_json(tmp_path / "config.json", dict(TINY_CONFIG, vocab_size=99))
+    one_type = dict(TINY_CONFIG, vocab_size=23, type_vocab_size=1)
+    write_json(tmp_path / "one_type.json", one_type)
     best = str(folder / "nothing")
     cases = [
         ({"do_train": None, "do_eval": None, "do_predict": None}, "nothing to do; give --do_train"),
@@ -243,6 +327,34 @@ def test_refusals(folder, tmp_path):
         ),
         ({"do_train": None}, "nothing to evaluate or predict with: --output_dir"),
         ({"init_checkpoint": best}, "checkpoint {} does not exist".format(best)),
+        (
+            {"output_dir": str(folder / "plain"), "data_dir": str(tmp_path / "other")},
+            "was trained with other train examples than are in",
+        ),
+        (
+            {"output_dir": str(folder / "plain"), "task_name": "tsv", "labels": "1,0"},
+            "the labels are 1, 0, but the model in {} was trained with 0, 1".format(
+                folder / "plain"
+            ),
+        ),
+        (
+            {
+                "bert_config_file": str(tmp_path / "one_type.json"),
+                "data_dir": str(pairs),
+                "task_name": "tsv",
+            },
+            "line 1 is a pair of texts, but {} has token types for one".format(
+                tmp_path / "one_type.json"
+            ),
+        ),
+        (
+            {
+                "init_checkpoint": str(folder / "straight"),
+                "task_name": "tsv",
+                "data_dir": str(pairs),
+            },
+            "was fine-tuned for 2 classes, and here are 3; start from the pre-trained",
+        ),
         ({"distribution": "mirrored", "use_tpu": True}, "exclude each other"),
         ({"use_tpu": True, "tpu_name": "grpc://127.0.0.1:1"}, "no TPU answers at grpc://127.0.0.1"),
     ]
@@ -282,10 +394,8 @@ def test_predictions_are_hugging_faces(folder, done):
     prefix = tf.train.latest_checkpoint(str(folder / "straight" / "best"))
     reader = tf.train.NewCheckpointReader(prefix)
     names = reader.get_variable_to_shape_map()
-    arrays = {n: reader.get_tensor(n) for n in names if n.startswith("bert/")}
-    state = dict(BERT.to_huggingface(arrays).tensors)
-    state["classifier.weight"] = reader.get_tensor("output_weights")
-    state["classifier.bias"] = reader.get_tensor("output_bias")
+    arrays = {n: reader.get_tensor(n) for n in names}
+    state = BERT.to_huggingface(arrays).tensors
     with open(str(folder / "config.json"), encoding="utf-8") as f:
         config = transformers.BertConfig(**json.load(f), num_labels=2)
     model = transformers.BertForSequenceClassification(config).eval()
@@ -297,4 +407,3 @@ def test_predictions_are_hugging_faces(folder, done):
     with torch.no_grad():
         expected = torch.softmax(model(**batch).logits, dim=-1).numpy()
     np.testing.assert_allclose(predictions_of(folder / "straight"), expected, atol=1e-5)
-    assert os.path.exists(prefix + ".index")

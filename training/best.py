@@ -1,5 +1,6 @@
 """The best checkpoint of a run, kept beside the latest ones."""
 
+import math
 import os
 
 import tensorflow.compat.v1 as tf
@@ -29,6 +30,7 @@ class BestCheckpoint:
 
     Attributes:
       folder: where it is.
+      key: name of the figure that decides.
       value: its figure, None before the first evaluation.
     """
 
@@ -41,7 +43,7 @@ class BestCheckpoint:
           larger_is_better: whether it is an accuracy rather than a loss.
         """
         self.folder = os.path.join(output_dir, FOLDER)
-        self._key, self._sign = key, -1 if larger_is_better else 1
+        self.key, self._sign = key, -1 if larger_is_better else 1
         self.value = self._saved_value()
 
     def offer(self, prefix, results):
@@ -54,7 +56,9 @@ class BestCheckpoint:
         Returns:
           Whether it was kept.
         """
-        value = results[self._key]
+        value = results[self.key]
+        if math.isnan(value):  # nothing would be better than that
+            return False
         if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
         tf.io.gfile.makedirs(self.folder)
@@ -77,7 +81,9 @@ class BestCheckpoint:
 
     def shown(self):
         """The figure for the log."""
-        return "{} {:.4f}".format(self._key, self.value)
+        if self.value is None:
+            return "no {} that is a number".format(self.key)
+        return "{} {:.4f}".format(self.key, self.value)
 
     def _copy(self, source):
         target = os.path.join(self.folder, os.path.basename(source))
@@ -86,4 +92,4 @@ class BestCheckpoint:
         return target
 
     def _saved_value(self):
-        return read_results(os.path.join(self.folder, RESULTS_FILE)).get(self._key)
+        return read_results(os.path.join(self.folder, RESULTS_FILE)).get(self.key)

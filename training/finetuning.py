@@ -9,7 +9,7 @@ from errors import UserError
 from modeling import checkpoint
 from training.best import FOLDER, RESULTS_FILE, read_results
 from training.faults import session_errors
-from training.log import log
+from training.log import log, warn
 from training.runner import Runner
 
 
@@ -36,8 +36,8 @@ class Finetuning(Runner):
         super().__init__(
             run_config, model_config, task.objective(), optimizer_config, devices=devices
         )
-        if not run_config.do_train and not self._resume:
-            self._check_trained()
+        if not self._resume:
+            self._check_start()
 
     def evaluate(self):
         """Evaluates the chosen checkpoint (see `chosen`) on the dev examples.
@@ -48,12 +48,13 @@ class Finetuning(Runner):
         return self._evaluate(self._make_estimator(), self.chosen())
 
     def chosen(self):
-        """Prefix of the best checkpoint of output_dir, without evaluations that of the latest,
-        and where nothing was trained that of --init_checkpoint."""
-        best = os.path.join(self._run.output_dir, FOLDER)
-        if tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
+        """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
+        the latest; None, which means --init_checkpoint, where nothing was trained."""
+        run, best = self._run, os.path.join(self._run.output_dir, FOLDER)
+        is_current = run.eval_while_training or not run.do_train
+        if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
-        return checkpoint.latest(self._run.output_dir) or self._initial_prefix()
+        return checkpoint.latest(run.output_dir)
 
     def finish(self):
         """Makes eval_results.txt speak of the best checkpoint.
@@ -81,7 +82,8 @@ class Finetuning(Runner):
         return self._predict(self._make_estimator(), self.chosen(), path, count)
 
     def _predict(self, estimator, prefix, path, count):
-        log("predicting {} examples of {} with {}".format(count, path, prefix))
+        shown = prefix or self._run.init_checkpoint
+        log("predicting {} examples of {} with {}".format(count, path, shown))
         with session_errors([path]):
             rows = estimator.predict(
                 self._input_fn([path], full_batches=self._run.use_tpu),
@@ -96,23 +98,28 @@ class Finetuning(Runner):
         path, numbers = self._dev
         found = self._predict(estimator, prefix, path, len(numbers))
         results = {
-            "global_step": checkpoint.saved_step(prefix),
+            "global_step": checkpoint.saved_step(prefix or self._init_plan.prefix),
             "eval_loss": float(np.mean(found["example_loss"])),
         }
         results.update(self._task.score(numbers, found["probabilities"]))
         self._write_results(results)
         return results
 
-    def _check_trained(self):
-        run = self._run
-        if not run.init_checkpoint:
+    def _check_start(self):
+        """Refuses to evaluate random weights, and warns of what is seldom meant in training."""
+        run, plan = self._run, self._init_plan
+        if not run.do_train and not run.init_checkpoint:
             raise UserError(
                 "nothing to evaluate or predict with: --output_dir {} holds no checkpoint and "
                 "--init_checkpoint is not given".format(run.output_dir)
             )
-        if self._init_plan.new:
+        if not run.do_train and plan.new:
             raise UserError(
                 "{} was not fine-tuned for this: it lacks {}; give --do_train".format(
-                    run.init_checkpoint, ", ".join(self._init_plan.new)
+                    run.init_checkpoint, ", ".join(plan.new)
                 )
             )
+        if run.do_train and not plan:
+            warn("no --init_checkpoint: fine-tuning starts from random weights")
+        elif run.do_train and checkpoint.CLASSIFIER in plan.loaded:
+            warn("the classifier of {} is taken over, too".format(run.init_checkpoint))

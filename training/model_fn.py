@@ -45,6 +45,8 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
         output = objective.build(model_config, store, kernels, features, is_training=False)
         if mode == tf.estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
+            if checkpoint.latest(run_config.output_dir):
+                scaffold_fn = None  # the weights come from there; the initial ones may be gone
             return tf.estimator.tpu.TPUEstimatorSpec(
                 mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
             )

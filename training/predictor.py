@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from errors import UserError, some
 from modeling import checkpoint
 from modeling.kernels import PlainKernels
 from modeling.parameters import ParameterStore
@@ -150,20 +150,20 @@ def _check_whole(plan, network, config_source):
     if body:
         raise UserError(
             "the encoder in {} is not whole, it lacks {}; is {} its own config?".format(
-                plan.shown, _some(body), config_source
+                plan.shown, some(body, 1), config_source
             )
         )
     if missing:
         raise UserError(
             "checkpoint {} has no {} (it lacks {}), and a random one would give rubbish; {}".format(
-                plan.shown, head.name, _some(missing), head.hint
+                plan.shown, head.name, some(missing, 1), head.hint
             )
         )
     left_over = [n for n in plan.unused if "/encoder/" in n]
     if left_over:
         raise UserError(
             "the encoder in {} is larger than {} says, {} would be left out; take the "
-            "checkpoint's own config".format(plan.shown, config_source, _some(left_over))
+            "checkpoint's own config".format(plan.shown, config_source, some(left_over, 1))
         )
 
 
@@ -179,7 +179,3 @@ def _padded(rows, width):
     for i, row in enumerate(rows):
         values[i, : len(row)] = row
     return values
-
-
-def _some(names):
-    return names[0] if len(names) == 1 else "{} and {} more".format(names[0], len(names) - 1)

@@ -11,11 +11,13 @@ from data.files import write_atomically
 from errors import UserError
 
 FILE_NAME = "run_config.json"
+# What a resumed run may change, with a warning.
+NOTED = ("learning_rate", "num_train_steps", "num_warmup_steps", "train_batch_size", "seed")
 
 
 @dataclasses.dataclass
 class RunConfig:
-    """Files, sizes and intervals of a pre-training run; lengths in tokens, intervals in steps."""
+    """Files, sizes and intervals of a run; lengths in tokens, intervals in steps."""
 
     output_dir: str
     objective: str
@@ -67,6 +69,9 @@ def check_same_run(run_config, optimizer_config):
     """Refuses to go on in an output_dir with another objective or optimizer: the optimizer state
     there would not fit.
 
+    Returns:
+      List of sentences on what else has changed since.
+
     Raises:
       UserError: output_dir/run_config.json names others.
     """
@@ -75,8 +80,9 @@ def check_same_run(run_config, optimizer_config):
         with tf.io.gfile.GFile(path, "r") as reader:
             saved = json.loads(reader.read())
         before = [saved["run"]["objective"], saved["optimizer"]["optimizer"]]
+        merged = dict(saved["run"], **saved["optimizer"])
     except (tf.errors.OpError, ValueError, KeyError, TypeError):
-        return  # the checkpoint itself is checked against the model all the same
+        return []  # the checkpoint itself is checked against the model all the same
     now = [run_config.objective, optimizer_config.optimizer]
     for what, old, new in zip(("objective", "optimizer"), before, now):
         if old != new:
@@ -86,3 +92,9 @@ def check_same_run(run_config, optimizer_config):
                     run_config.output_dir, what, old, new
                 )
             )
+    values = dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
+    return [
+        "the steps before had --{}={}, from here on it is {}".format(n, merged[n], values[n])
+        for n in NOTED
+        if n in merged and merged[n] != values[n]
+    ]

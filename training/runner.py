@@ -84,14 +84,14 @@ class Runner:
         run, total = self._run, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
         end = min(total, run.stop_step or total)
+        best = self._best()
+        if best and step:
+            self._catch_up(best, step)
         if step >= end:
             log("nothing to train: step {} of {} is done".format(step, end))
             return False
         self._log_training(step, end)
-        estimator, best = self._make_estimator(), self._best()
-        # Where a run was stopped between a checkpoint and its evaluation, that is made up for.
-        if best and step and self._evaluated_step() != step:
-            self._evaluate_for(best, estimator)
+        estimator = self._make_estimator()
         while step < end:
             # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
             # next checkpoint, evaluate, and go on from there.
@@ -124,19 +124,32 @@ class Runner:
         run = self._run
         if not run.eval_while_training:
             return None
-        return BestCheckpoint(run.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+        best = BestCheckpoint(run.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+        if best.value is not None and not self._resume:
+            raise UserError(
+                "{} is of an earlier run, whose checkpoints are gone; remove it, or use another "
+                "--output_dir".format(best.folder)
+            )
+        return best
 
-    def _evaluated_step(self):
+    def _catch_up(self, best, step):
+        """Makes up for what a run left undone that was stopped behind its checkpoint of `step`."""
         results = read_results(os.path.join(self._run.output_dir, RESULTS_FILE))
-        return int(results.get("global_step", -1))
+        if results.get("global_step") != step or best.key not in results:
+            self._evaluate_for(best, self._make_estimator())
+        else:
+            with output_errors(self._run.output_dir):
+                best.offer(self._resume, results)
 
     def _evaluate_for(self, best, estimator):
         latest = checkpoint.latest(self._run.output_dir)
+        results = self._evaluate(estimator, latest)
         with output_errors(self._run.output_dir):
-            if best.offer(latest, self._evaluate(estimator, latest)):
-                log("the best so far ({}), kept in {}".format(best.shown(), best.folder))
-            else:
-                log("not better than the best so far ({})".format(best.shown()))
+            is_better = best.offer(latest, results)
+        if is_better:
+            log("the best so far ({}), kept in {}".format(best.shown(), best.folder))
+        else:
+            log("not better than the best so far ({})".format(best.shown()))
 
     def _evaluate(self, estimator, prefix):
         """Evaluates a checkpoint; returns a dict name -> number, written to eval_results.txt."""
@@ -198,7 +211,8 @@ class Runner:
     def _check_resume(self, shapes):
         run = self._run
         if run.do_train:
-            run_configs.check_same_run(run, self._optimizer)
+            for line in run_configs.check_same_run(run, self._optimizer):
+                warn(line)
         checkpoint.verify(self._resume, _hint_for_resume(run.output_dir, self._resume))
         slots = self._optimizer.slot_names if run.do_train else ()
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)

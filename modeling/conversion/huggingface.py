@@ -6,10 +6,10 @@ import os
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from errors import UserError, some
 from modeling.config import read_json_object
 from modeling.conversion import folders, tensor_files
-from modeling.conversion.names import FAMILIES, some
+from modeling.conversion.names import FAMILIES
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")

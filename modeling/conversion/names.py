@@ -24,12 +24,6 @@ _BUFFERS = re.compile(r"(.*\.)?embeddings\.(position_ids|token_type_ids)")
 _NUMBER = "(?P<{}>0|[1-9][0-9]*)"
 
 
-def some(names, limit=8):
-    """A list of names for a message, cut after `limit`."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else "{} and {} more".format(shown, len(names) - limit)
-
-
 def dense(tensorflow, huggingface):
     """Rules of a dense layer: kernels are [in, out] here and [out, in] there."""
     return [

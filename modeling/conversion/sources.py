@@ -6,10 +6,9 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from errors import UserError, some
 from modeling import checkpoint
 from modeling.conversion import network
-from modeling.conversion.names import some
 
 # Choice of --head: the first of the family's heads that is there.
 AUTO = "auto"
