@@ -36,4 +36,4 @@ if [ "$(cat .venv37/installed 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >.venv37/installed
 fi
 export TF_CPP_MIN_LOG_LEVEL=3 OMP_NUM_THREADS=1
-exec .venv37/bin/python -m pytest -q -m "tf1 and not slow" "$@"
+exec .venv37/bin/python -m pytest -q -n 2 --dist loadfile -m "tf1 and not slow" "$@"
