@@ -78,6 +78,9 @@ SHORTEST_ROW = 8
 # features: dict split -> FeatureFile.
 Data = collections.namedtuple("Data", ["splits", "numbers", "features"])
 
+# model_config: BertConfig; init_checkpoint: prefix, Hugging Face directory or None.
+Start = collections.namedtuple("Start", ["model_config", "init_checkpoint"])
+
 
 def main(argv):
     """Runs what the flags ask for."""
@@ -87,12 +90,12 @@ def main(argv):
     tf.disable_v2_behavior()
     check_flags()
     task = get_task(FLAGS.task_name)
-    saved = saved_task(task)
+    init_checkpoint = script_flags.initial_checkpoint()
+    saved = saved_task(task, init_checkpoint)
     take_defaults(task, saved)
     model_config = script_flags.read_model_config(FLAGS.max_seq_length)
     vocabulary = script_flags.read_vocabulary(model_config)
     tokenizer = WordPieceTokenizer(vocabulary, FLAGS.do_lower_case)
-    script_flags.initial_checkpoint()  # is it there?
     splits = read_splits(task)
     check_pairs(splits, model_config)
     source = choose_labels(task, splits, saved)
@@ -106,13 +109,13 @@ def main(argv):
         splits, data.features, task.labels, FLAGS.max_seq_length
     ):
         (warn if is_warning else log)(line)
-    trials = []
+    trials, start = [], Start(model_config, init_checkpoint)
     for trial in range(FLAGS.num_trials):
         folder = FLAGS.output_dir
         if FLAGS.num_trials > 1:
             folder = os.path.join(folder, trial_name(trial))
             log("trial {} of {}".format(trial + 1, FLAGS.num_trials))
-        run = make_run(task, data, folder, FLAGS.seed + trial, model_config, chosen_devices)
+        run = make_run(task, data, folder, FLAGS.seed + trial, start, chosen_devices)
         trials.append(run_trial(run, task, data, folder))
     report_trials(task, trials)
 
@@ -132,8 +135,12 @@ def check_flags():
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
 
 
-def saved_task(task):
+def saved_task(task, init_checkpoint):
     """What task.json says of the model that is gone on with or evaluated; {} for a new one.
+
+    Args:
+      task: task object.
+      init_checkpoint: prefix, Hugging Face directory or None.
 
     Raises:
       UserError: it is damaged, or the model is one for another kind of task.
@@ -143,7 +150,7 @@ def saved_task(task):
         folder = os.path.join(folder, trial_name(0))
     prefix = checkpoint.latest(folder)
     if not prefix and not FLAGS.do_train:
-        prefix = script_flags.initial_checkpoint()
+        prefix = init_checkpoint
         if prefix and huggingface.is_directory(prefix):
             prefix = os.path.join(prefix, "")
     path = prefix and task_file.path_beside(prefix)
@@ -274,7 +281,7 @@ def write_records(splits, numbers, tokenizer):
     return found
 
 
-def make_run(task, data, folder, seed, model_config, chosen_devices):
+def make_run(task, data, folder, seed, start, chosen_devices):
     """The Finetuning of one trial.
 
     Args:
@@ -282,7 +289,7 @@ def make_run(task, data, folder, seed, model_config, chosen_devices):
       data: Data.
       folder: the trial's output directory.
       seed: the trial's seed.
-      model_config: BertConfig.
+      start: Start.
       chosen_devices: training.devices.Devices.
     """
     features = data.features
@@ -294,7 +301,7 @@ def make_run(task, data, folder, seed, model_config, chosen_devices):
         objective=task.name,
         train_files=[train.path] if train else [],
         eval_files=[found.path for split, found in features.items() if split != "train"],
-        init_checkpoint=script_flags.initial_checkpoint(),
+        init_checkpoint=start.init_checkpoint,
         max_seq_length=FLAGS.max_seq_length,
         do_train=FLAGS.do_train,
         do_eval=FLAGS.do_eval,
@@ -315,7 +322,7 @@ def make_run(task, data, folder, seed, model_config, chosen_devices):
         steps, int(steps * FLAGS.warmup_proportion), FLAGS.learning_rate
     )
     dev = (features["dev"].path, data.numbers["dev"]) if "dev" in features else None
-    return Finetuning(run_config, model_config, optimizer_config, task, dev, chosen_devices)
+    return Finetuning(run_config, start.model_config, optimizer_config, task, dev, chosen_devices)
 
 
 def run_trial(run, task, data, folder):

@@ -145,3 +145,12 @@ def log_softmax(logits):
     import torch
 
     return torch.log_softmax(torch.from_numpy(logits), -1).numpy()
+
+
+def state_of_before_2019(model):
+    """The state dict of a model, with the names that layer norms had then."""
+    names = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    state = model.state_dict()
+    for now, then in names.items():
+        state = {name.replace(now, then): value for name, value in state.items()}
+    return state

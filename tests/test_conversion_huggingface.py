@@ -118,12 +118,7 @@ def test_other_precisions(dtype, form, tmp_path):
 def test_files_of_before_2019(tmp_path):
     """bert_config.json, LayerNorm.gamma and .beta, buffers, the tied output stored twice."""
     model = models.make_model()
-    state = {
-        n.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
-            "LayerNorm.bias", "LayerNorm.beta"
-        ): v
-        for n, v in model.state_dict().items()
-    }
+    state = models.state_of_before_2019(model)
     state["bert.embeddings.position_ids"] = torch.arange(20)[None]
     assert "cls.predictions.decoder.weight" in state and "cls.predictions.decoder.bias" in state
     folder = tmp_path / "hf"

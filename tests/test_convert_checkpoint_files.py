@@ -207,12 +207,7 @@ def test_parts_of_half_precision(tmp_path):
 def test_directories_of_before_2019(tmp_path):
     """bert_config.json without model_type, LayerNorm.gamma, and transformers' defaults."""
     model = models.make_model()
-    state = {
-        n.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
-            "LayerNorm.bias", "LayerNorm.beta"
-        ): v
-        for n, v in model.state_dict().items()
-    }
+    state = models.state_of_before_2019(model)
     (tmp_path / "hf").mkdir()
     torch.save(state, str(tmp_path / "hf" / "pytorch_model.bin"))
     sizes = {k: v for k, v in models.SIZES.items() if k not in ("type_vocab_size", "hidden_act")}

@@ -23,27 +23,17 @@
 #   done
 set -euo pipefail
 
-USE_TPU=${USE_TPU:-true}
 EXT=${EXT:-false}
-PYTHON=${PYTHON:-python}
 DATA_DIR=${DATA_DIR:?where 128/tf_examples.tfrecord.* and 512/tf_examples.tfrecord.* lie}
 MODEL_DIR=${MODEL_DIR:?where phase1 and phase2 are written}
 INIT_CHECKPOINT=${INIT_CHECKPOINT?checkpoint of the released Chinese BERT; empty: random weights}
 
-machine=(--use_tpu=False)
-if [ "$USE_TPU" = true ]; then
-    machine=(
-        --use_tpu=True
-        --tpu_name="${TPU_NAME:?name of the TPU, or USE_TPU=false}"
-        ${TPU_ZONE:+--tpu_zone="$TPU_ZONE"}
-        ${GCP_PROJECT:+--gcp_project="$GCP_PROJECT"}
-    )
-fi
+# shellcheck source=scripts/tpu/machine.sh
+source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 preset=bert_wwm
 if [ "$EXT" = true ]; then
     preset=bert_wwm_ext
 fi
-script=$(dirname "${BASH_SOURCE[0]}")/../../run_pretraining.py
 
 "$PYTHON" "$script" \
     --preset="${preset}_phase1" \

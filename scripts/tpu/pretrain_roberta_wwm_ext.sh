@@ -22,23 +22,13 @@
 #       --max_seq_length=512 --max_predictions_per_seq=75
 set -euo pipefail
 
-USE_TPU=${USE_TPU:-true}
 PRESET=${PRESET:-roberta_wwm_ext}
-PYTHON=${PYTHON:-python}
 DATA_DIR=${DATA_DIR:?where tf_examples.tfrecord.* lie}
 MODEL_DIR=${MODEL_DIR:?where the model is written}
 INIT_CHECKPOINT=${INIT_CHECKPOINT?checkpoint of the released Chinese BERT; empty: random weights}
 
-machine=(--use_tpu=False)
-if [ "$USE_TPU" = true ]; then
-    machine=(
-        --use_tpu=True
-        --tpu_name="${TPU_NAME:?name of the TPU, or USE_TPU=false}"
-        ${TPU_ZONE:+--tpu_zone="$TPU_ZONE"}
-        ${GCP_PROJECT:+--gcp_project="$GCP_PROJECT"}
-    )
-fi
-script=$(dirname "${BASH_SOURCE[0]}")/../../run_pretraining.py
+# shellcheck source=scripts/tpu/machine.sh
+source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
 "$PYTHON" "$script" \
     --preset="$PRESET" \
