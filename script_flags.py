@@ -1,5 +1,8 @@
 """Flags, and what is made of them, that more than one script has."""
 
+import contextlib
+import os
+
 from absl import flags
 
 from data import files as data_files
@@ -9,7 +12,7 @@ from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
 from modeling.conversion import huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
-from training import devices
+from training import devices, lock
 from training.cluster import check_reachable, resolve_tpu
 from training.log import log, warn
 
@@ -171,3 +174,14 @@ def find_devices(paths):
     if local and FLAGS.tpu_name != "local":
         warn("a Cloud TPU reads and writes gs:// only, and {} is local".format(local[0]))
     return devices.Devices(cluster=tpu.resolver, master=tpu.master)
+
+
+def locked_output(is_trainer):
+    """Context in which no other training works in --output_dir, if this one trains there.
+
+    Raises:
+      UserError: another one does, or it cannot be written to.
+    """
+    if not is_trainer:
+        return contextlib.nullcontext()
+    return lock.hold(FLAGS.output_dir, lock.job_of(os.environ.get("TF_CONFIG")))

@@ -4,9 +4,11 @@ import collections
 import os
 import re
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from errors import UserError, some
+from modeling import checkpoint_index
 
 MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
@@ -152,30 +154,63 @@ def resolve(path):
 
 
 def latest(output_dir):
-    """Prefix of the checkpoint that training in `output_dir` goes on from, or None.
+    """The first of `candidates`, or None.
 
     Raises:
-      UserError: there are checkpoints, but not one to go on from.
+      UserError: there are checkpoints, but none of a training here.
     """
-    if not tf.io.gfile.isdir(output_dir):
-        return None
-    state = tf.train.get_checkpoint_state(output_dir)
+    found = candidates(output_dir)
+    if found:
+        return found[0]
+    listed, there = _listed(output_dir), _prefixes(output_dir)
+    if listed:
+        raise UserError(
+            "{}/checkpoint names {} as the latest, which does not exist; correct that file or use "
+            "an empty --output_dir".format(output_dir, listed[0])
+        )
+    if there:
+        raise UserError(
+            "output_dir {} holds {} but no checkpoint of a training (model.ckpt-STEP); use an "
+            "empty --output_dir and give it as --init_checkpoint".format(output_dir, some(there))
+        )
+    return None
+
+
+def candidates(output_dir):
+    """Checkpoints that training in `output_dir` can go on from, the first choice first.
+
+    Those that the state file lists, its latest first, then the others by step, the newest first.
+
+    Returns:
+      List of prefixes whose index is there; nothing is read of them.
+    """
+    listed = [p for p in _listed(output_dir) if tf.io.gfile.exists(p + ".index")]
+    steps = {p: step_in_name(p) for p in _prefixes(output_dir)}
+    others = [p for p, step in steps.items() if step is not None and p not in listed]
+    return listed + sorted(others, key=steps.get, reverse=True)
+
+
+def step_in_name(prefix):
+    """The step that a training's checkpoint is named for (model.ckpt-STEP), else None."""
+    found = re.search(r"/model\.ckpt-(\d+)$", prefix)
+    return int(found.group(1)) if found else None
+
+
+def _listed(folder):
+    """Prefixes that the state file of a folder lists, its latest first, then newest first."""
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except (tf.errors.OpError, ValueError):  # bytes that are no text, too
+        state = None
     if state is None or not state.model_checkpoint_path:
-        there = _prefixes(output_dir)
-        if there:
-            raise UserError(
-                "output_dir {} holds {} but no file `checkpoint` that names the latest; restore "
-                "that file or use an empty --output_dir".format(output_dir, some(there))
-            )
-        return None
-    # The path in a state file, and so the run in a moved directory, may be an old one.
-    prefix = state.model_checkpoint_path
-    if tf.io.gfile.exists(prefix + ".index"):
-        return prefix
-    raise UserError(
-        "{}/checkpoint names {} as the latest, which does not exist; correct that file or use an "
-        "empty --output_dir".format(output_dir, prefix)
-    )
+        return []
+    paths = [state.model_checkpoint_path] + list(state.all_model_checkpoint_paths)[::-1]
+    # The folder may have been moved or copied since, and its own files are meant.
+    beside = [os.path.join(folder, os.path.basename(path)) for path in paths]
+    chosen = [
+        own if tf.io.gfile.exists(own + ".index") else path for own, path in zip(beside, paths)
+    ]
+    return list(collections.OrderedDict.fromkeys(chosen))
 
 
 def read_shapes(prefix):
@@ -187,7 +222,12 @@ def read_shapes(prefix):
     for shard in _missing_shards(prefix):
         raise UserError("checkpoint {} is incomplete: {} is missing".format(prefix, shard))
     try:
+        checkpoint_index.check(prefix)
         shapes = tf.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    except checkpoint_index.Damaged as error:
+        raise UserError(
+            "checkpoint {} is damaged: {}.index ({})".format(prefix, prefix, error)
+        ) from error
     except _UNREADABLE as error:
         raise UserError("checkpoint {} is damaged: {}.index".format(prefix, prefix)) from error
     return collections.OrderedDict((name, list(shapes[name])) for name in sorted(shapes))
@@ -201,7 +241,10 @@ def verify(prefix, hint="take another copy of it"):
     """
     shapes = read_shapes(prefix)
     reader = tf.train.NewCheckpointReader(prefix)
+    types = reader.get_variable_to_dtype_map()
     for name in shapes:
+        if types[name] == tf.string:
+            continue  # no model has any, and TensorFlow trusts the lengths that it finds
         try:
             reader.get_tensor(name)
         except _UNREADABLE as error:
@@ -300,22 +343,28 @@ def check_resumable(prefix, model_shapes, config_source, slot_names=()):
 
 
 def saved_step(prefix):
-    """The global step stored in a checkpoint, 0 if there is none."""
+    """The global step stored in a checkpoint, 0 if there is none.
+
+    Raises:
+      UserError: it is no step.
+    """
     reader = tf.train.NewCheckpointReader(prefix)
-    return int(reader.get_tensor("global_step")) if reader.has_tensor("global_step") else 0
+    if not reader.has_tensor("global_step"):
+        return 0
+    step = reader.get_tensor("global_step")
+    if np.ndim(step) or not np.issubdtype(np.asarray(step).dtype, np.integer) or step < 0:
+        raise UserError("checkpoint {} is damaged: its global_step is no step".format(prefix))
+    return int(step)
 
 
 def _resolve_directory(path):
-    there = _prefixes(path)
-    state = tf.train.get_checkpoint_state(path)
-    if state is not None and state.model_checkpoint_path:
-        # The directory may have been moved since; the files lie beside the state file.
-        named = os.path.join(path, os.path.basename(state.model_checkpoint_path))
-        if named in there:
-            return named
+    there, listed = _prefixes(path), _listed(path)
+    if listed:
+        if listed[0] in there:
+            return listed[0]
         raise UserError(
             "{}/checkpoint names {}, which is not in that directory; it holds {}".format(
-                path, os.path.basename(named), some(there) if there else "no checkpoint"
+                path, os.path.basename(listed[0]), some(there) if there else "no checkpoint"
             )
         )
     if len(there) == 1:

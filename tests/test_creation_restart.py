@@ -61,11 +61,11 @@ def test_workers_killed_again_and_again_end_the_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content, message", [("{", "cannot be read"), ("[]", "is no manifest of Quanci records")]
+    "content, message", [("{", "not valid JSON"), ("[]", "is no manifest of Quanci records")]
 )
 def test_a_damaged_manifest_is_named(tmp_path, content, message):
     (tmp_path / "_records.manifest.json").write_text(content)
-    with pytest.raises(UserError, match="_records.manifest.json.* " + message.split(" ", 1)[1]):
+    with pytest.raises(UserError, match="_records.manifest.json.* " + message):
         make(tmp_path)
 
 
@@ -92,10 +92,13 @@ def test_a_finished_run_is_kept_and_other_flags_replace_it(tmp_path):
     before = os.stat(paths[0]).st_mtime_ns
     again = runner.create(BASE, CORPUS, paths, 1, said.append)
     assert json.dumps(again) == json.dumps(first) and os.stat(paths[0]).st_mtime_ns == before
-    assert "kept" in said[0]
+    assert len(said) == 1 and "kept" in said[0]
     changed = runner.create(dataclasses.replace(BASE, dupe_factor=1), CORPUS, paths, 1, said.append)
     assert changed["fingerprint"] != first["fingerprint"]
     assert changed["records"] < first["records"]
+    assert said[1:] == [
+        "{} was made with other flags, input or libraries: made anew".format(paths[0])
+    ]
 
 
 def test_parts_of_another_run_are_discarded(tmp_path):
@@ -179,3 +182,20 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, undisturbed, whom):
     assert b"kept from an earlier run" in out
     assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed
     assert not glob.glob(str(tmp_path / "_*.partial"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_stopped_by_a_signal_says_so(tmp_path, undisturbed, number):
+    process = start(tmp_path / "r", num_workers=2)
+    wait_for_parts(process, tmp_path)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err.decode()
+    assert "Traceback" not in err.decode()
+    last = err.decode().splitlines()[-1]
+    assert last.startswith("stopped by {}: what is finished is kept".format(number.name))
+    again = start(tmp_path / "r", num_workers=2)
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err.decode()
+    assert b"kept from an earlier run" in out
+    assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed

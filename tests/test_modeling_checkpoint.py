@@ -105,7 +105,7 @@ def test_latest(folder, tmp_path_factory):
     prefix = str(folder / "bert_model.ckpt")
     assert checkpoint.latest(str(tmp_path_factory.mktemp("empty"))) is None
     assert checkpoint.latest("/nowhere") is None
-    assert "no file `checkpoint`" in refused(checkpoint.latest, str(folder))
+    assert "no checkpoint of a training" in refused(checkpoint.latest, str(folder))
     tf.train.update_checkpoint_state(str(folder), prefix)
     assert checkpoint.latest(str(folder)) == prefix
     tf.train.update_checkpoint_state(str(folder), str(folder / "model.ckpt-9"))

@@ -5,7 +5,10 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from data.files import write_atomically
+import bounded_json
+from data.files import copy_atomically, write_atomically
+from errors import UserError
+from training.recovery import write_state
 
 FOLDER = "best"
 RESULTS_FILE = "eval_results.txt"
@@ -17,12 +20,25 @@ def results_text(results):
 
 
 def read_results(path):
-    """What results_text wrote, as a dict of floats; empty where there is no such file."""
+    """What results_text wrote, as a dict of floats; empty where there is no such file.
+
+    Raises:
+      UserError: it holds something else.
+    """
     if not tf.io.gfile.exists(path):
         return {}
-    with tf.io.gfile.GFile(path, "r") as reader:
-        pairs = [line.rstrip("\n").split(" = ") for line in reader]
-    return {name: float(value) for name, value in pairs}
+    try:
+        with tf.io.gfile.GFile(path, "rb") as reader:
+            lines = bounded_json.read(reader, path, bounded_json.CONFIG_BYTES).decode("utf-8")
+        pairs = [line.split(" = ") for line in lines.splitlines()]
+        results = {name: float(value) for name, value in pairs}
+        if results.get("global_step", 0) % 1:  # so written for nan
+            raise ValueError("no step")
+        return results
+    except ValueError:
+        raise UserError(
+            "{} is damaged: not one `name = value` a line; remove its folder".format(path)
+        ) from None
 
 
 class BestCheckpoint:
@@ -68,10 +84,7 @@ class BestCheckpoint:
         # The index last: without it nothing takes the data for a checkpoint.
         sources = sorted(tf.io.gfile.glob(prefix + ".data-*")) + [prefix + ".index"]
         targets = [self._copy(source) for source in sources]
-        write_atomically(
-            os.path.join(self.folder, "checkpoint"),
-            'model_checkpoint_path: "{0}"\nall_model_checkpoint_paths: "{0}"\n'.format(name),
-        )
+        write_state(self.folder, [name])
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
         for path in older:
             if path not in targets:
@@ -87,8 +100,7 @@ class BestCheckpoint:
 
     def _copy(self, source):
         target = os.path.join(self.folder, os.path.basename(source))
-        tf.io.gfile.copy(source, target + ".tmp", overwrite=True)
-        tf.io.gfile.rename(target + ".tmp", target, overwrite=True)
+        copy_atomically(source, target)
         return target
 
     def _saved_value(self):

@@ -73,7 +73,9 @@ class Devices:
         return tf.estimator.tpu.RunConfig(
             model_dir=run.output_dir,
             tf_random_seed=run.seed,
-            save_checkpoints_steps=run.save_checkpoints_steps,
+            # saving.SaverHook saves.
+            save_checkpoints_steps=None,
+            save_checkpoints_secs=None,
             keep_checkpoint_max=run.keep_checkpoint_max,
             # The progress hook writes the scalars; the estimator's own would be the same again.
             save_summary_steps=0,

@@ -54,7 +54,7 @@ class Finetuning(Runner):
         is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
-        return checkpoint.latest(run.output_dir)
+        return checkpoint.latest(run.output_dir) if run.do_train else self._resume
 
     def finish(self):
         """Makes eval_results.txt speak of the best checkpoint.
@@ -63,7 +63,7 @@ class Finetuning(Runner):
           dict of its figures, empty where nothing was evaluated.
         """
         results = read_results(os.path.join(self._run.output_dir, FOLDER, RESULTS_FILE))
-        if results:
+        if "global_step" in results:
             results["global_step"] = int(results["global_step"])
             log("the best checkpoint, of step {}:".format(results["global_step"]))
             self._write_results(results)
@@ -87,6 +87,7 @@ class Finetuning(Runner):
         with session_errors([path]):
             rows = estimator.predict(
                 self._input_fn([path], full_batches=self._run.use_tpu),
+                hooks=self._evaluation_hooks(),
                 checkpoint_path=prefix,
                 yield_single_examples=False,
             )

@@ -22,7 +22,7 @@ class Pretraining(Runner):
           UserError: there is no checkpoint to evaluate.
         """
         run = self._run
-        latest = checkpoint.latest(run.output_dir)
+        latest = checkpoint.latest(run.output_dir) if run.do_train else self._resume
         if not latest and not run.init_checkpoint:
             raise UserError(
                 "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
@@ -34,7 +34,12 @@ class Pretraining(Runner):
         run = self._run
         log("evaluating {} on {} files".format(prefix, len(run.eval_files)))
         with session_errors(run.eval_files):
-            found = estimator.evaluate(self._evaluation_input(), steps=self._eval_steps())
+            found = estimator.evaluate(
+                self._evaluation_input(),
+                steps=self._eval_steps(),
+                hooks=self._evaluation_hooks(),
+                checkpoint_path=None if prefix == run.init_checkpoint else prefix,
+            )
         results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
         names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
         for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):

@@ -9,6 +9,7 @@ from data import input_pipeline
 from data.files import write_atomically
 from errors import UserError
 from modeling import checkpoint
+from training import recovery, saving
 from training import run_config as run_configs
 from training.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
 from training.devices import Devices, check_batch
@@ -16,6 +17,8 @@ from training.faults import output_errors, session_errors
 from training.initial_weights import tensorflow_prefix
 from training.log import log, warn
 from training.model_fn import make_model_fn, model_parameters
+from training.saving import SaverHook
+from training.stopping import StopHook, StopSignals
 
 
 class Runner:
@@ -55,10 +58,13 @@ class Runner:
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
         self._dry_run, self._scratch = dry_run, None
+        self._signals = StopSignals()
         check_batch(
             run_config, optimizer_config.gradient_accumulation_steps, self._devices.replicas
         )
-        self._resume = checkpoint.latest(run_config.output_dir)
+        is_trainer = run_config.do_train and not dry_run
+        find = recovery.recover if is_trainer else recovery.newest_good
+        self._resume = find(run_config.output_dir)
         self._check_records()
         self.parameters = model_parameters(model_config, objective, run_config)
         self._init_plan = self._plan_start(self.parameters.shapes())
@@ -80,35 +86,65 @@ class Runner:
 
         Returns:
           Whether the last checkpoint has been evaluated.
+
+        Raises:
+          Stopped: SIGTERM or SIGINT came; the step that was reached is saved.
         """
         run, total = self._run, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
         end = min(total, run.stop_step or total)
-        best = self._best()
-        if best and step:
-            self._catch_up(best, step)
-        if step >= end:
-            log("nothing to train: step {} of {} is done".format(step, end))
-            return False
-        self._log_training(step, end)
-        estimator = self._make_estimator()
+        with self._signals:
+            best = self._best()
+            if best and step and (step == end or step % run.save_checkpoints_steps == 0):
+                self._catch_up(best, step)
+            if step >= end:
+                log("nothing to train: step {} of {} is done".format(step, end))
+                return False
+            self._log_training(step, end)
+            self._train(step, end, best)
+        return best is not None
+
+    def _train(self, step, end, best):
+        run, estimator = self._run, self._make_estimator()
+        hooks = [
+            SaverHook(run.output_dir, run.save_checkpoints_steps),
+            StopHook(self._signals),
+        ]
         while step < end:
             # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
             # next checkpoint, evaluate, and go on from there.
-            until = min(end, step + run.save_checkpoints_steps) if best else end
+            until = end
+            if best:
+                until = min(
+                    end, step - step % run.save_checkpoints_steps + run.save_checkpoints_steps
+                )
             with session_errors(run.train_files):
-                estimator.train(self._training_input(step), max_steps=until)
-            step = until
+                estimator.train(self._training_input(step), hooks, max_steps=until)
+            step = checkpoint.saved_step(checkpoint.latest(run.output_dir))
+            self._signals.check(
+                "step {} is saved in {}; the same command goes on from there".format(
+                    step, run.output_dir
+                )
+            )
             if step == end:
                 log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
             if best:
                 self._evaluate_for(best, estimator)
-        return best is not None
+
+    def _evaluation_hooks(self):
+        text = "the evaluation is left; checkpoints are in {}, and the same command goes on".format(
+            self._run.output_dir
+        )
+        return [StopHook(self._signals, text)]
 
     def _log_training(self, step, end):
         run, total = self._run, self._optimizer.num_train_steps
         with output_errors(run.output_dir):
             run_configs.save(run, self._model, self._optimizer)
+        # The one that is being written, those that are kept, and the best.
+        kept = run.keep_checkpoint_max + 1 + bool(run.eval_while_training)
+        copies = 1 + len(self._optimizer.slot_names)
+        saving.check_space(run.output_dir, copies * self.parameters.count(), kept)
         log(
             "training: steps {} to {}{}, batch {} x {} tokens, {} files".format(
                 step,
@@ -213,7 +249,6 @@ class Runner:
         if run.do_train:
             for line in run_configs.check_same_run(run, self._optimizer):
                 warn(line)
-        checkpoint.verify(self._resume, _hint_for_resume(run.output_dir, self._resume))
         slots = self._optimizer.slot_names if run.do_train else ()
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
         log(
@@ -263,14 +298,3 @@ class Runner:
             masking=self._masking,
             **settings,
         )
-
-
-def _hint_for_resume(output_dir, damaged):
-    state = tf.train.get_checkpoint_state(output_dir)
-    others = [p for p in state.all_model_checkpoint_paths if p != damaged]
-    others = [p for p in others if tf.io.gfile.exists(p + ".index")]
-    if not others:
-        return "start anew in an empty --output_dir"
-    return "to go on from {}, name it in {}".format(
-        os.path.basename(others[-1]), os.path.join(output_dir, "checkpoint")
-    )
