@@ -4,20 +4,21 @@ python run_pretraining.py --input_file='data/*.tfrecord' --bert_config_file=bert
     --output_dir=out --do_train --max_seq_length=128 --max_predictions_per_seq=20
 """
 
+import dataclasses
 import os
 
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 
 import script_flags
 from data import files as data_files
 from data.manifest import find_manifests
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 from modeling.objectives import OBJECTIVES, get_objective
-from training import devices, inputs, plan, presets
+from training import devices, inputs, plan, presets, record_files
 from training.log import log
 from training.pretraining import Pretraining
 from training.run_config import RunConfig
@@ -44,6 +45,15 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_string(
     "preset", None, "Flags of a known recipe: a name in configs/pretraining, or a JSON file."
+)
+flags.DEFINE_bool(
+    "verify_records", False, "Read all record files completely before training and evaluation."
+)
+flags.DEFINE_bool(
+    "skip_damaged_records",
+    False,
+    "As --verify_records; read copies without the damaged records (output_dir/mended) in the "
+    "place of damaged files.",
 )
 flags.DEFINE_bool("dry_run", False, "Check everything, print the plan, and stop.")
 flags.DEFINE_string(
@@ -114,9 +124,10 @@ def main(argv):
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
     if FLAGS.preset:
-        for line in presets.apply(FLAGS, FLAGS.preset):
+        for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
             log(line)
     check_flags()
+    log_notes()
     model_config = script_flags.read_model_config(FLAGS.max_seq_length)
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
     eval_files = []
@@ -128,33 +139,40 @@ def main(argv):
     all_manifests = {**manifests, **find_manifests(eval_files)}
     lengths = FLAGS.max_seq_length, FLAGS.max_predictions_per_seq
     inputs.check_manifests(all_manifests, model_config, *lengths)
-    objective = inputs.choose_objective(FLAGS.objective, train_files, manifests)
-    run_config = make_run_config(train_files, eval_files, objective.name, model_config)
-    run_config.train_records = inputs.count_records(train_files, manifests)
+    run_config = make_run_config(train_files, eval_files, model_config)
     optimizer_config = script_flags.make_optimizer_config(
         FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
     )
     devices.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
-    run = Pretraining(
-        run_config,
-        model_config,
-        objective,
-        optimizer_config,
-        inputs.choose_masking(
-            all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
-        ),
-        None
-        if FLAGS.dry_run
-        else script_flags.find_devices(train_files + eval_files + [FLAGS.output_dir]),
-        FLAGS.dry_run,
+    masking = inputs.choose_masking(
+        all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
     )
-    if FLAGS.dry_run:
-        for line in plan.describe(run_config, model_config, optimizer_config, run.parameters):
-            log(line)
-        return
-    evaluated = FLAGS.do_train and run.train()
-    if FLAGS.do_eval and not evaluated:
-        run.evaluate()
+    with script_flags.locked_output(FLAGS.do_train and not FLAGS.dry_run):
+        chosen_devices = None
+        if not FLAGS.dry_run:
+            paths = train_files + eval_files + [FLAGS.output_dir]
+            chosen_devices = script_flags.find_devices(paths)
+        # It may take long: behind all that is checked in no time.
+        found = check_record_files(train_files, eval_files, all_manifests)
+        run_config = dataclasses.replace(run_config, **found.settings())
+        objective = inputs.choose_objective(FLAGS.objective, run_config.train_files, manifests)
+        run_config.objective = objective.name
+        run = Pretraining(
+            run_config,
+            model_config,
+            objective,
+            optimizer_config,
+            masking,
+            chosen_devices,
+            FLAGS.dry_run,
+        )
+        if FLAGS.dry_run:
+            for line in plan.describe(run_config, model_config, optimizer_config, run.parameters):
+                log(line)
+            return
+        evaluated = FLAGS.do_train and run.train()
+        if FLAGS.do_eval and not evaluated:
+            run.evaluate()
 
 
 def check_flags():
@@ -175,21 +193,50 @@ def check_flags():
             raise UserError("--{} needs --init_checkpoint".format(name))
     if FLAGS.objective != "auto":
         get_objective(FLAGS.objective)
-    if FLAGS.do_train and FLAGS.num_warmup_steps >= FLAGS.num_train_steps:
+
+
+def log_notes():
+    """Says what flags do that is allowed, but not always meant."""
+    total = FLAGS.num_train_steps
+    if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
         log(
             "note: --num_warmup_steps={} is not below --num_train_steps={}, so the rate only "
-            "rises".format(FLAGS.num_warmup_steps, FLAGS.num_train_steps)
+            "rises".format(FLAGS.num_warmup_steps, total)
+        )
+    if FLAGS.do_train and FLAGS.stop_step and FLAGS.stop_step > total:
+        log(
+            "note: --stop_step={} is above --num_train_steps={}, where training ends".format(
+                FLAGS.stop_step, total
+            )
+        )
+    if FLAGS.do_train and FLAGS.do_eval and not FLAGS.eval_file:
+        log(
+            "note: without --eval_file the training records are evaluated, at most "
+            "--max_eval_steps={} batches".format(FLAGS.max_eval_steps)
         )
 
 
-def make_run_config(train_files, eval_files, objective_name, model_config):
-    """RunConfig from the flags.
+def check_record_files(train_files, eval_files, manifests):
+    """record_files.RecordFiles to read, checked as the flags ask for.
+
+    Raises:
+      UserError: see record_files.
+    """
+    if FLAGS.skip_damaged_records:
+        return record_files.mend(
+            train_files, eval_files, manifests, FLAGS.output_dir, FLAGS.dry_run
+        )
+    return record_files.check(train_files, eval_files, manifests, FLAGS.verify_records)
+
+
+def make_run_config(train_files, eval_files, model_config):
+    """RunConfig from the flags; its objective may still be "auto".
 
     Raises:
       UserError: no initial checkpoint is where its flag says, or its layers do not fit.
     """
     return RunConfig(
-        objective=objective_name,
+        objective=FLAGS.objective,
         train_files=train_files,
         eval_files=eval_files,
         init_checkpoint=script_flags.initial_checkpoint(),
@@ -224,4 +271,4 @@ def parse_layers(model_config):
 
 
 if __name__ == "__main__":
-    app.run(one_line(main))
+    run_script(main)

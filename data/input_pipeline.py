@@ -6,12 +6,14 @@ records before a model is built.
 
 import dataclasses
 import itertools
+import time
 from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
 from data.dynamic_masking import sample_dynamic
 from data.records import FEATURES, MASKED_FEATURES, feature_length
+from data.tfrecord import read_records
 from errors import UserError
 
 # Shards read in turn in training.
@@ -19,6 +21,8 @@ CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
 CHECKED_RECORDS = 100
+# Segment tables are small, vocabularies are not.
+_MOST_SEGMENTS = 16
 # Epochs of neighbouring seeds do not share a seed.
 EPOCH_SEEDS = 1000003
 
@@ -175,40 +179,82 @@ def first_records(path, limit):
       UserError: the file is empty, damaged, or holds something else.
     """
     records = []
-    try:
-        for serialized in tf.python_io.tf_record_iterator(path):
+    for serialized in itertools.islice(read_records(path), limit):
+        try:
             features = tf.train.Example.FromString(serialized).features.feature
-            records.append({name: _values(features[name]) for name in sorted(features)})
-            if len(records) == limit:
-                break
-    except tf.errors.OpError as error:
-        raise _damaged(path, len(records)) from error
-    except Exception as error:  # protobuf's DecodeError is another class with every protobuf
-        raise UserError(
-            "{}, record {}: not a tf.train.Example; write the records anew".format(
-                path, len(records)
-            )
-        ) from error
+        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+            raise UserError(
+                "{}, record {}: not a tf.train.Example; write the records anew".format(
+                    path, len(records)
+                )
+            ) from error
+        records.append({name: _values(features[name]) for name in sorted(features)})
     if not records:
         raise UserError("{} holds no record; write the records anew".format(path))
     return records
 
 
 def count_rows(files, limit):
-    """How many records the files hold; counts no further than `limit`."""
-    rows = (row for path in files for row in tf.python_io.tf_record_iterator(path))
+    """How many records the files hold; counts no further than `limit`.
+
+    Raises:
+      UserError: a file is damaged.
+    """
+    rows = (row for path in files for row in read_records(path))
     return sum(1 for _ in itertools.islice(rows, limit))
 
 
-def find_damage(files):
-    """Reads all files for the first damaged one; a UserError for it, or None."""
+def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
+    """Looks for the record that a training stumbled over, whose checksums hold.
+
+    That is one that is no tf.train.Example, or differs from the first record in the feature that
+    TensorFlow named, or holds an id that is too large.
+
+    Args:
+      files: record files.
+      feature_name: the feature, or None.
+      id_limit: what ids must stay below, or None.
+      seconds: how long to look; a few ten thousand records a second.
+
+    Returns:
+      "FILE, record 7: input_ids has ..."; None where there is none, or it was not found in time.
+    """
+    deadline, usual = time.monotonic() + seconds, None
     for path in files:
-        count = 0
-        try:
-            for _ in tf.python_io.tf_record_iterator(path):
-                count += 1
-        except tf.errors.OpError:
-            return _damaged(path, count)
+        for number, content in enumerate(read_records(path)):
+            try:
+                example = tf.train.Example.FromString(content)
+            except Exception:  # protobuf's DecodeError is another class with every protobuf
+                return "{}, record {}: not a tf.train.Example".format(path, number)
+            features = example.features.feature
+            usual = usual or features
+            text = _difference(features, usual, feature_name) or _large_id(features, id_limit)
+            if text:
+                return "{}, record {}: {}".format(path, number, text)
+            if time.monotonic() > deadline:
+                return None
+    return None
+
+
+def _difference(features, usual, name):
+    if not name:
+        return None
+    found, expected = (_shown_kind(values[name]) for values in (features, usual))
+    return found != expected and "{} has {}, where others have {}".format(name, found, expected)
+
+
+def _shown_kind(feature):
+    return "{} values ({})".format(len(_values(feature)), feature.WhichOneof("kind") or "none")
+
+
+def _large_id(features, limit):
+    for name in sorted(features) if limit else ():
+        is_id = name == "segment_ids" or (name in FEATURES and FEATURES[name].limit == "V")
+        # The limit is that of one table: of words, if it is large, else of segments.
+        if is_id and (name == "segment_ids") == (limit <= _MOST_SEGMENTS):
+            largest = max(_values(features[name]), default=0)
+            if largest >= limit:
+                return "{} holds {}".format(name, largest)
     return None
 
 
@@ -254,11 +300,3 @@ def _check_range(where, values, key, limit):
             "{} holds {}, but {} of the model config is {}; records and model need one "
             "vocabulary".format(where, max(values), key, limit)
         )
-
-
-def _damaged(path, records_read):
-    return UserError(
-        "{} is damaged or no TFRecord file: record {} cannot be read; write it anew".format(
-            path, records_read
-        )
-    )

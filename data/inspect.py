@@ -5,15 +5,14 @@ python -m data.inspect --input_file='records/train.tfrecord*' --vocab_file=vocab
 
 import collections
 import itertools
-import sys
 
 import numpy as np
 
 from data import files, manifest, segmentation, tfrecord
 from data.display import bracketed
-from data.records import MASKED_FEATURES
+from data.records import FEATURES, MASKED_FEATURES
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40
@@ -41,36 +40,50 @@ def read_rows(path, vocab_size):
             example = tf.train.Example.FromString(content)
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
-        features = example.features.feature
-        needed = _NEEDED if "word_groups" in features else _NEEDED + MASKED_FEATURES
-        missing = [name for name in needed if name not in features]
-        if missing:
-            raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
-        ids = np.array(features["input_ids"].int64_list.value, dtype=np.int64)
-        weights = np.array(features["masked_lm_weights"].float_list.value)
-        positions = np.array(features["masked_lm_positions"].int64_list.value, np.int64)[
-            weights > 0
-        ]
-        labels = np.array(features["masked_lm_ids"].int64_list.value, np.int64)[weights > 0]
-        if ids.max(initial=0) >= vocab_size or labels.max(initial=0) >= vocab_size:
-            raise UserError(
-                "{} has ids up to {}, the vocabulary only {} tokens (--vocab_file)".format(
-                    where, max(ids.max(initial=0), labels.max(initial=0)), vocab_size
-                )
-            )
-        original = ids.copy()
-        original[positions] = labels
-        length = int(sum(features["input_mask"].int64_list.value))
-        label = list(features["next_sentence_labels"].int64_list.value)
-        groups = np.array(features["word_groups"].int64_list.value)
-        yield Row(
-            ids,
-            original,
-            positions,
-            length,
-            label[0] if label else None,
-            groups if len(groups) else None,
+        yield _row(example.features.feature, vocab_size, where)
+
+
+def _row(features, vocab_size, where):
+    needed = _NEEDED if "word_groups" in features else _NEEDED + MASKED_FEATURES
+    missing = [name for name in needed if name not in features]
+    if missing:
+        raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
+    ids = _integers(features, "input_ids", vocab_size, where)
+    if not len(ids):
+        raise UserError("{}: input_ids holds no whole numbers".format(where))
+    length = int(_integers(features, "input_mask", 2, where, len(ids)).sum())
+    weights = np.array(features["masked_lm_weights"].float_list.value)
+    positions = _integers(features, "masked_lm_positions", len(ids), where, len(weights))
+    labels = _integers(features, "masked_lm_ids", vocab_size, where, len(weights))
+    positions, labels = positions[weights > 0], labels[weights > 0]
+    original = ids.copy()
+    original[positions] = labels
+    groups = label = None
+    if "word_groups" in features:
+        groups = _integers(features, "word_groups", len(ids), where, len(ids))
+    if "next_sentence_labels" in features:
+        label = int(_integers(features, "next_sentence_labels", 2, where, 1)[0])
+    return Row(ids, original, positions, length, label, groups)
+
+
+def _integers(features, name, limit, where, count=None):
+    """int64 [count]: a feature whose values lie from 0 to below `limit`."""
+    values = np.array(features[name].int64_list.value, dtype=np.int64)
+    if count not in (None, len(values)):
+        raise UserError(
+            "{}: {} has {} whole numbers, expected are {}".format(where, name, len(values), count)
         )
+    if len(values) and not 0 <= values.min() <= values.max() < limit:
+        raise UserError(
+            "{}: {} holds {}, which is not from 0 to {}{}".format(
+                where,
+                name,
+                values.min() if values.min() < 0 else values.max(),
+                limit - 1,
+                " (--vocab_file)" if FEATURES[name].limit == "V" else "",
+            )
+        )
+    return values
 
 
 def show_row(row, tokens, segmenter):
@@ -151,7 +164,7 @@ def summarize(rows, vocabulary):
 
 def _histogram(lengths, width):
     step = max(1, -(-width // _HISTOGRAM_BARS))
-    counts = np.bincount((lengths - 1) // step)
+    counts = np.bincount((np.maximum(lengths, 1) - 1) // step)
     most = counts.max()
     return [
         "  {:5d}-{:<5d} {:8,d} {}".format(
@@ -194,10 +207,10 @@ def _description(shards, vocabulary):
     """
     manifests = manifest.find_manifests(shards)
     for path, found in manifests.items():
-        if found["vocab_sha256"] != vocabulary.sha256:
+        if found.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
             raise UserError(
                 "{} is not the vocabulary of these records: it has {} tokens, {} says {}".format(
-                    vocabulary.path, len(vocabulary), path, found["vocab_size"]
+                    vocabulary.path, len(vocabulary), path, found.get("vocab_size", "no number")
                 )
             )
     return next(iter(manifests.values()), None)
@@ -211,7 +224,6 @@ def _shown(rows, count, vocabulary, segmenter):
         yield row
 
 
-@one_line
 def main(argv):
     del argv
     from absl import flags
@@ -226,7 +238,7 @@ def main(argv):
     rows = itertools.islice(rows, options.max_records or None)
     print("\n".join(summarize(_shown(rows, options.rows, vocabulary, segmenter), vocabulary)))
     if description:
-        top = list(description["unknown_top"].items())[:20]
+        top = list(description.get("unknown_top", {}).items())[:20]
         print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))
     return 0
 
@@ -234,8 +246,8 @@ def main(argv):
 if __name__ == "__main__":
     import os
 
-    from absl import app, flags
+    from absl import flags
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _define_flags(flags)
-    sys.exit(app.run(main))
+    run_script(main)

@@ -1,11 +1,10 @@
 """What manifests and records say about a run: objective, masks, vocabulary, size of an epoch."""
 
-import os
-
 from data import input_pipeline
 from data.dynamic_masking import DynamicMasking
 from data.masking import MaskingSpec
 from data.tokenization import Vocabulary
+from data.verification import listings
 from errors import UserError
 from modeling.objectives import get_objective
 from training.log import log
@@ -128,13 +127,16 @@ def choose_masking(manifests, vocab_file, max_predictions_per_seq, seed):
         raise UserError(
             "--vocab_file {} is not the vocabulary of the records ({})".format(vocab_file, path)
         )
-    spec = MaskingSpec(
-        said["probability"],
-        said["unit"],
-        said["ngram_probs"],
-        said["replacement"],
-        max_predictions_per_seq,
-    )
+    try:
+        spec = MaskingSpec(
+            said["probability"],
+            said["unit"],
+            said["ngram_probs"],
+            said["replacement"],
+            max_predictions_per_seq,
+        )
+    except UserError as error:
+        raise UserError("manifest {}: {}".format(path, error)) from error
     log("masks: drawn anew for every batch, {:.0%} by {}".format(spec.probability, spec.unit))
     return DynamicMasking(spec, vocabulary.mask, vocabulary.random_replacements().tolist(), seed)
 
@@ -146,10 +148,6 @@ def count_records(files, manifests):
       files: record files.
       manifests: {path: manifest} of them.
     """
-    counts = {}
-    for path, manifest in manifests.items():
-        for name, shard in manifest["shards"].items():
-            if "records" in shard:
-                counts[os.path.normpath(os.path.join(os.path.dirname(path), name))] = shard
-    listed = [counts.get(os.path.normpath(name)) for name in files]
-    return None if None in listed else sum(shard["records"] for shard in listed)
+    listed = listings(files, manifests)
+    counts = [listed[path].records if path in listed else None for path in files]
+    return None if None in counts else sum(counts)

@@ -1,0 +1,181 @@
+"""The record files that a run reads: as they were given, or copies that hold what is sound."""
+
+import dataclasses
+import os
+import tempfile
+from typing import Any, List, Optional
+
+from data import files, mending, verification
+from data.record_checks import REPLACED, UNREADABLE
+from errors import UserError, some
+from training.faults import output_errors
+from training.inputs import count_records
+from training.log import log, warn
+
+FOLDER = "mended"
+
+
+@dataclasses.dataclass
+class RecordFiles:
+    """What is read in training and evaluation.
+
+    Attributes:
+      train_files, eval_files: paths.
+      train_records: rows in train_files, None where nothing says it.
+      scratch: a temporary folder of copies, which goes with this object.
+    """
+
+    train_files: List[str]
+    eval_files: List[str]
+    train_records: Optional[int]
+    scratch: Any = None
+
+    def settings(self):
+        """What a RunConfig says of them."""
+        return {
+            name: getattr(self, name) for name in ("train_files", "eval_files", "train_records")
+        }
+
+
+def check(train_files, eval_files, manifests, verify=False):
+    """Checks the files of a run before it begins; what is damaged is an error.
+
+    Args:
+      train_files, eval_files: lists of paths, in which the same files may stand.
+      manifests: {path: manifest} of them.
+      verify: read them completely; otherwise their sizes are compared with the manifests'.
+
+    Returns:
+      RecordFiles.
+
+    Raises:
+      UserError: a file is damaged, or another one than a manifest lists.
+    """
+    paths = list(dict.fromkeys(train_files + eval_files))
+    if not verify:
+        verification.check_sizes(paths, manifests)
+        return RecordFiles(train_files, eval_files, count_records(train_files, manifests))
+    reports = verification.verify(paths, manifests, log)
+    damaged = [report for report in reports if report.faults]
+    if damaged:
+        _refuse(damaged, len(paths))
+    return _files_to_read(train_files, eval_files, reports, {})
+
+
+def mend(train_files, eval_files, manifests, output_dir, dry_run=False):
+    """Reads the files of a run completely, and makes copies of damaged ones without the damage.
+
+    A copy stands in the place of its file, so that the order of rows is the same in every run
+    with the same damage.
+
+    Args:
+      train_files, eval_files, manifests: see `check`.
+      output_dir: the copies go into its folder `mended`.
+      dry_run: make them in a temporary folder.
+
+    Returns:
+      RecordFiles.
+
+    Raises:
+      UserError: a file holds nothing sound, is another one than a manifest lists, or cannot be
+        read or written.
+    """
+    paths = list(dict.fromkeys(train_files + eval_files))
+    reports = verification.verify(paths, manifests, log)
+    damaged = [report for report in reports if report.faults]
+    # Where a sound file is not the listed one, there is nothing that could be left out.
+    for report in damaged:
+        if report.has(REPLACED, UNREADABLE):
+            raise _cannot_be_mended(report)
+    scratch = tempfile.TemporaryDirectory(prefix="quanci-") if dry_run else None
+    copies = _mend_all(damaged, scratch.name if scratch else output_dir, paths) if damaged else {}
+    return dataclasses.replace(
+        _files_to_read(train_files, eval_files, reports, copies), scratch=scratch
+    )
+
+
+def _files_to_read(train_files, eval_files, reports, copies):
+    """RecordFiles.
+
+    Args:
+      train_files, eval_files: lists of paths.
+      reports: [Report] of them all.
+      copies: {path: (path of its copy, records in it)}.
+    """
+    counts = {report.path: report.records for report in reports}
+    counts.update((path, count) for path, (_, count) in copies.items())
+    names = {path: copies[path][0] if path in copies else path for path in counts}
+    return RecordFiles(
+        [names[path] for path in train_files],
+        [names[path] for path in eval_files],
+        sum(counts[path] for path in train_files),
+    )
+
+
+def _refuse(damaged, files_in_all):
+    others = ""
+    if len(damaged) > 1:
+        for report in damaged:
+            warn(report.sentence())
+        others = " ({} of {} files are not sound, each is named above)".format(
+            len(damaged), files_in_all
+        )
+    raise UserError(
+        "{}{}; write the records anew, or leave out what is damaged with "
+        "--skip_damaged_records".format(damaged[0].sentence(), others)
+    )
+
+
+def _cannot_be_mended(report):
+    return UserError(
+        "{}; this is not for --skip_damaged_records to mend: write the records anew, or take the "
+        "file out of --input_file and --eval_file".format(report.sentence())
+    )
+
+
+def _mend_all(damaged, output_dir, paths):
+    """{path: (path of its copy, records in it)} of damaged files.
+
+    Args:
+      damaged: [Report] of them.
+      output_dir: where the folder for copies is.
+      paths: all record files of the run.
+    """
+    folder = os.path.join(output_dir, FOLDER)
+    with output_errors(output_dir):
+        files.make_directories(folder)
+    names = mending.copy_names([report.path for report in damaged], folder, paths)
+    found = {report.path: mending.mend(report.path, names[report.path]) for report in damaged}
+    for report in damaged:
+        mended = found[report.path]
+        if not mended.gaps and not report.has(verification.SHORT):
+            files.remove_if_there(names[report.path])
+            raise _cannot_be_mended(report)
+        warn(_loss(report, mended, names[report.path]))
+    log(
+        "left out: {:,} bytes of {} files; {:,} records of them are kept".format(
+            sum(mended.bytes for mended in found.values()),
+            len(found),
+            sum(mended.records for mended in found.values()),
+        )
+    )
+    return {path: (names[path], mended.records) for path, mended in found.items()}
+
+
+def _loss(report, mended, copy):
+    """What is lost of a file, as a sentence."""
+    lost = "{:,} bytes are lost".format(mended.bytes)
+    listed = report.listing and report.listing.records
+    if listed is not None:
+        lost = "{:,} are lost of {:,} that manifest {} lists".format(
+            max(0, listed - mended.records), listed, report.listing.manifest
+        )
+    places = [str(byte) for byte in mended.first_bytes]
+    places += [""] * (mended.gaps - len(places))
+    return "{}; {:,} records are kept, {}{}; read in its place: {}".format(
+        report.sentence(),
+        mended.records,
+        lost,
+        " (at byte {})".format(some(places, mending.SHOWN_GAPS)) if places else "",
+        copy,
+    )
