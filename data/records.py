@@ -12,7 +12,8 @@ from errors import UserError
 
 # shape: "S" = max_seq_length, "P" = max_predictions_per_seq, "1" = one value a record.
 # limit: what values stay below: "V" = vocabulary size, "S" = max_seq_length, or a number.
-Feature = collections.namedtuple("Feature", ["dtype", "shape", "pad", "limit"])
+# low: the least value; -1 where a label may be unknown.
+Feature = collections.namedtuple("Feature", ["dtype", "shape", "pad", "limit", "low"], defaults=[0])
 
 FEATURES = {
     "input_ids": Feature("int64", "S", 0, "V"),
@@ -21,6 +22,10 @@ FEATURES = {
     "masked_lm_positions": Feature("int64", "P", 0, "S"),
     "masked_lm_ids": Feature("int64", "P", 0, "V"),
     "masked_lm_weights": Feature("float32", "P", 0.0, None),
+    # Tags of the masked pieces' words, in LERT's order (data/tags.py); -1: unknown, and padding.
+    "pos_labels": Feature("int64", "P", -1, 28, -1),
+    "ner_labels": Feature("int64", "P", -1, 13, -1),
+    "dep_labels": Feature("int64", "P", -1, 14, -1),
     "next_sentence_labels": Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),

@@ -26,16 +26,41 @@ def masked_lm_logits(config, store, kernels, vectors, embedding_table, prefix="c
     Returns:
       [N, vocab].
     """
+    transformed = masked_lm_transform(config, store, kernels, vectors, prefix)
+    return masked_lm_scores(config, store, kernels, transformed, embedding_table, prefix)
+
+
+def masked_lm_transform(config, store, kernels, vectors, prefix="cls/predictions"):
+    """What masked_lm_logits computes first: [N, hidden] -> [N, embedding]."""
     width = config.embedding_size
     kernel, bias = layers.dense_parameters(
         config, store, prefix + "/transform/dense", config.hidden_size, width
     )
     gamma, beta = layers.norm_parameters(store, prefix + "/transform/LayerNorm", width)
     transformed = kernels.dense(vectors, kernel, bias, config.activation)
-    transformed = kernels.layer_norm(transformed, gamma, beta)
+    return kernels.layer_norm(transformed, gamma, beta)
+
+
+def masked_lm_scores(
+    config, store, kernels, transformed, embedding_table, prefix="cls/predictions"
+):
+    """The rest of masked_lm_logits: [N, embedding] -> [N, vocab]."""
     output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
     scores = kernels.matmul(transformed, embedding_table, transpose_kernel=True)
     return tf.nn.bias_add(scores, output_bias)
+
+
+def tag_logits(config, store, kernels, transformed, name, count):
+    """Scores of LERT's tags of one kind: transformed [N, embedding] -> [N, count].
+
+    Args:
+      config, store, kernels, transformed: as for masked_lm_scores.
+      name: "pos", "ner" or "dep".
+      count: how many tags there are.
+    """
+    scope = "cls/predictions/output_{}_layer".format(name)
+    kernel, bias = layers.dense_parameters(config, store, scope, config.embedding_size, count)
+    return kernels.dense(transformed, kernel, bias)
 
 
 def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relationship"):

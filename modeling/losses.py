@@ -9,14 +9,27 @@ import collections
 import tensorflow.compat.v1 as tf
 
 
-class Ratio(collections.namedtuple("Ratio", ["numerator", "denominator", "epsilon"])):
-    """A float32 scalar pair; `epsilon` is added once, to the summed denominator."""
+class Ratio(
+    collections.namedtuple(
+        "Ratio", ["numerator", "denominator", "epsilon", "weight"], defaults=[1.0]
+    )
+):
+    """A float32 scalar pair; `epsilon` is added once, to the summed denominator.
+
+    `weight`, a float or a scalar tensor that is the same for all rows, is what a loss is multiplied
+    by in the sum that is trained on; it is reported without.
+    """
 
     __slots__ = ()
 
     def value(self):
         """numerator / (denominator + epsilon), a scalar."""
         return self.numerator / (self.denominator + self.epsilon)
+
+
+def total(ratios):
+    """The sum that is trained on: sum of weight * value over an iterable of Ratio, a scalar."""
+    return tf.add_n([ratio.weight * ratio.value() for ratio in ratios])
 
 
 def cross_entropy(logits, labels):
@@ -26,9 +39,9 @@ def cross_entropy(logits, labels):
     )
 
 
-def weighted_ratio(values, weights, epsilon=0.0):
+def weighted_ratio(values, weights, epsilon=0.0, weight=1.0):
     """Ratio of sum(values * weights) and sum(weights): values, weights float32 [N]."""
-    return Ratio(tf.reduce_sum(values * weights), tf.reduce_sum(weights), epsilon)
+    return Ratio(tf.reduce_sum(values * weights), tf.reduce_sum(weights), epsilon, weight)
 
 
 def accuracy_ratio(logits, labels, weights):

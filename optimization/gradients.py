@@ -10,12 +10,16 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-# losses: ordered dict name -> object with numerator, denominator (float32 scalars) and epsilon;
-# parameters: list of (variable, tensor), the same variables in the same order in every call.
+# losses: ordered dict name -> object with numerator, denominator (float32 scalars), epsilon, and
+# the weight of its quotient in the sum that is differentiated; parameters: list of (variable,
+# tensor), the same variables in the same order in every call.
 Forward = collections.namedtuple("Forward", ["losses", "parameters"])
 
-# gradients, variables: two lists of equal length; losses: ordered dict name -> float32 scalar.
-JointGradients = collections.namedtuple("JointGradients", ["gradients", "variables", "losses"])
+# gradients, variables: two lists of equal length; losses: ordered dict name -> float32 scalar;
+# loss: their weighted sum.
+JointGradients = collections.namedtuple(
+    "JointGradients", ["gradients", "variables", "losses", "loss"]
+)
 
 
 def joint_gradients(forward, features, parts, replicas):
@@ -53,14 +57,15 @@ def joint_gradients(forward, features, parts, replicas):
         (name, _quotient(numerator, denominators[name], whole.losses[name].epsilon))
         for name, numerator in zip(whole.losses, sums[len(pairs) :])
     )
-    return JointGradients(sums[: len(pairs)], [variable for _, variable in pairs], losses)
+    loss = tf.add_n([whole.losses[name].weight * value for name, value in losses.items()])
+    return JointGradients(sums[: len(pairs)], [variable for _, variable in pairs], losses, loss)
 
 
 def _part_gradients(part, denominators):
     """(dense gradients or None for each parameter, numerators) of one part."""
     loss = tf.add_n(
         [
-            _quotient(ratio.numerator, denominators[name], ratio.epsilon)
+            ratio.weight * _quotient(ratio.numerator, denominators[name], ratio.epsilon)
             for name, ratio in part.losses.items()
         ]
     )

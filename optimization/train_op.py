@@ -7,9 +7,10 @@ import tensorflow.compat.v1 as tf
 from optimization.gradients import joint_gradients
 
 # op: runs one update; learning_rate: the rate it uses; global_norm: of the gradients, unclipped;
-# is_finite: bool, whether the update takes place; losses: ordered dict name -> float32 scalar.
+# is_finite: bool, whether the update takes place; losses: ordered dict name -> float32 scalar;
+# loss: their weighted sum, which is trained on.
 TrainOp = collections.namedtuple(
-    "TrainOp", ["op", "learning_rate", "global_norm", "is_finite", "losses"]
+    "TrainOp", ["op", "learning_rate", "global_norm", "is_finite", "losses", "loss"]
 )
 
 
@@ -41,7 +42,7 @@ def build_train_op(forward, features, config, global_step, replicas):
     optimizer = config.make(rate, enabled=is_finite)
     # The base class increments global_step under a control dependency on every update.
     op = optimizer.apply_gradients(list(zip(clipped, joint.variables)), global_step=global_step)
-    return TrainOp(op, rate, norm, is_finite, joint.losses)
+    return TrainOp(op, rate, norm, is_finite, joint.losses, joint.loss)
 
 
 def _scale_or_zero(gradients, scale, is_finite):

@@ -95,5 +95,7 @@ def test_roberta_trains_neither_pooler_nor_sentence_head_but_has_them():
 def test_registry():
     assert all(objective.name == name for name, objective in OBJECTIVES.items())
     assert "next_sentence_labels" in get_objective("bert").feature_names
-    with pytest.raises(UserError, match="objective 'gpt' is not known; known are bert, roberta"):
+    with pytest.raises(
+        UserError, match="objective 'gpt' is not known; known are bert, lert, roberta"
+    ):
         get_objective("gpt")

@@ -18,7 +18,9 @@ tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
 
 
-Ratio = collections.namedtuple("Ratio", ["numerator", "denominator", "epsilon"])
+Ratio = collections.namedtuple(
+    "Ratio", ["numerator", "denominator", "epsilon", "weight"], defaults=[1.0]
+)
 
 
 def rates(schedule, steps, **settings):

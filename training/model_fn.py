@@ -5,7 +5,7 @@ import collections
 import tensorflow.compat.v1 as tf
 
 from data.records import FEATURES, feature_length
-from modeling import checkpoint
+from modeling import checkpoint, losses
 from modeling.kernels import PlainKernels
 from modeling.parameters import ParameterStore
 from optimization.gradients import Forward
@@ -50,7 +50,7 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
             return tf.estimator.tpu.TPUEstimatorSpec(
                 mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
             )
-        loss = tf.add_n([ratio.value() for ratio in output.losses.values()])
+        loss = losses.total(output.losses.values())
         return tf.estimator.tpu.TPUEstimatorSpec(
             mode=mode, loss=loss, scaffold_fn=scaffold_fn, eval_metrics=eval_metrics(output)
         )
@@ -63,7 +63,7 @@ def _train_spec(model_config, objective, optimizer_config, run_config, features,
     forward = make_forward(model_config, objective, run_config, global_step)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
     train = build_train_op(forward, features, optimizer_config, global_step, replicas)
-    loss = tf.add_n(list(train.losses.values()))
+    loss = train.loss
     wrong_ids = count_out_of_range(features, model_config, run_config.max_seq_length)
     values = collections.OrderedDict(loss=loss)
     values.update(sorted(train.losses.items()))
@@ -126,7 +126,7 @@ def count_out_of_range(features, model_config, max_seq_length):
         if name == "segment_ids":
             limit = model_config.type_vocab_size
         if limit is not None:
-            outside = tf.logical_or(values < 0, values >= limit)
+            outside = tf.logical_or(values < FEATURES[name].low, values >= limit)
             counts.append(tf.reduce_sum(tf.cast(outside, tf.int32)))
     return tf.add_n(counts)
 
@@ -164,18 +164,22 @@ def eval_metrics(output):
     """
     ratios = list(output.losses.items()) + list(output.metrics.items())
     trained = list(output.losses)
-    tensors = []
+    tensors = [tf.reshape(tf.cast(r.weight, tf.float32), [1]) for r in output.losses.values()]
     for _, ratio in ratios:
         tensors.append(tf.reshape(ratio.numerator, [1]))
         tensors.append(tf.reshape(ratio.denominator, [1]))
 
-    def metric_fn(*sums):
+    def metric_fn(*values):
+        weights, sums = values[: len(trained)], values[len(trained) :]
         metrics = {}
         for index, (name, ratio) in enumerate(ratios):
             metrics[name] = _streaming_ratio(
                 name, sums[2 * index], sums[2 * index + 1], ratio.epsilon
             )
-        total = tf.add_n([metrics[name][0] for name in trained])
+        # A weight is the same on every core and in every batch.
+        total = tf.add_n(
+            [tf.cast(w[0], tf.float64) * metrics[name][0] for name, w in zip(trained, weights)]
+        )
         metrics[TOTAL_LOSS] = (total, tf.group(*[metrics[name][1] for name in trained]))
         return metrics
 

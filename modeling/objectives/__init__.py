@@ -1,11 +1,13 @@
 """Pre-training objectives by name."""
 
 from errors import UserError
+from modeling.objectives.lert import Lert
 from modeling.objectives.masked_lm import MaskedLm
 
 OBJECTIVES = {
     "bert": MaskedLm("bert", sentence_pair="next_sentence"),
     "roberta": MaskedLm("roberta", sentence_pair=None),
+    "lert": Lert("lert"),
 }
 
 

@@ -4,6 +4,7 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
+from errors import UserError
 from modeling import heads, losses
 from modeling.encoder import encode
 
@@ -58,22 +59,39 @@ class MaskedLm:
         output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {})
         output.tensors["encoder"] = encoded
         self._masked_lm(config, store, kernels, encoded, features, output)
-        self._add_sentence_pair(config, store, kernels, encoded, features, output)
+        self._add_heads(config, store, kernels, features, output)
         return output
+
+    def for_run(self, num_train_steps, lip_steps=None):
+        """The objective with what a run's schedule decides, which here is nothing.
+
+        Raises:
+          UserError: lip_steps is given.
+        """
+        del num_train_steps
+        if lip_steps is not None:
+            raise UserError(
+                "--lip_steps has no use with the objective {}: leave it out".format(self.name)
+            )
+        return self
 
     def _masked_lm(self, config, store, kernels, encoded, features, output):
         vectors = heads.gather_positions(encoded.sequence_output, features["masked_lm_positions"])
-        logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)
+        vectors = heads.masked_lm_transform(config, store, kernels, vectors)
+        logits = heads.masked_lm_scores(config, store, kernels, vectors, encoded.embedding_table)
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
         nll = losses.cross_entropy(logits, labels)
         output.losses["masked_lm_loss"] = losses.weighted_ratio(nll, weights, MASKED_LM_EPSILON)
         output.metrics["masked_lm_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
-        output.tensors.update(masked_lm_logits=logits, masked_lm_example_loss=nll)
+        output.tensors.update(
+            masked_lm_transformed=vectors, masked_lm_logits=logits, masked_lm_example_loss=nll
+        )
 
-    def _add_sentence_pair(self, config, store, kernels, encoded, features, output):
+    def _add_heads(self, config, store, kernels, features, output):
         # Built without the loss as well: released RoBERTa checkpoints hold its variables.
-        logits = heads.sentence_pair_logits(config, store, kernels, encoded.pooled_output)
+        pooled = output.tensors["encoder"].pooled_output
+        logits = heads.sentence_pair_logits(config, store, kernels, pooled)
         output.tensors["sentence_pair_logits"] = logits
         if not self._sentence_pair:
             return

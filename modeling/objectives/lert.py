@@ -1,0 +1,65 @@
+"""LERT: masked language modelling and three kinds of tags of the masked words."""
+
+import collections
+import copy
+
+import tensorflow.compat.v1 as tf
+
+from modeling import heads, losses
+from modeling.objectives.masked_lm import MASKED_LM_EPSILON, MaskedLm
+
+# Kind of tag -> how many there are; their order is the released checkpoints'.
+TAGS = collections.OrderedDict([("pos", 28), ("ner", 13), ("dep", 14)])
+# Steps after which a task counts in full, as shares of all steps: 333,000, 666,000 and 1,000,000
+# of the paper's 2,000,000 (Cui et al. 2022, section 3.3).
+LIP_SHARES = (0.1665, 0.333, 0.5)
+
+
+class Lert(MaskedLm):
+    """The objective of Cui et al. 2022 (arXiv 2211.05344, section 3): L_mlm + sum of w_t L_t with
+    w_t = min(step / T_t, 1), all at the masked positions; no sentence pairs.
+
+    Attributes:
+      lip_steps: T of pos, ner and dep; 0: full weight from the start.
+    """
+
+    def __init__(self, name, lip_steps=(0, 0, 0)):
+        super().__init__(name, sentence_pair=None)
+        self.lip_steps = tuple(lip_steps)
+        self.feature_names += [kind + "_labels" for kind in TAGS]
+
+    def for_run(self, num_train_steps, lip_steps=None):
+        """The objective with the weights of a run.
+
+        Args:
+          num_train_steps: updates in all.
+          lip_steps: T of pos, ner and dep; None: LIP_SHARES of num_train_steps.
+        """
+        chosen = copy.copy(self)
+        if lip_steps is None:
+            lip_steps = [share * num_train_steps for share in LIP_SHARES]
+        chosen.lip_steps = tuple(lip_steps)
+        return chosen
+
+    def _add_heads(self, config, store, kernels, features, output):
+        """Adds pos_loss, pos_accuracy and the like; a label of -1 counts nowhere."""
+        step = tf.train.get_global_step()
+        step = tf.zeros([]) if step is None else tf.cast(step, tf.float32)
+        masked = tf.reshape(features["masked_lm_weights"], [-1])
+        transformed = output.tensors["masked_lm_transformed"]
+        for (kind, count), end in zip(TAGS.items(), self.lip_steps):
+            logits = heads.tag_logits(config, store, kernels, transformed, kind, count)
+            labels = tf.reshape(features[kind + "_labels"], [-1])
+            weights = masked * tf.cast(labels >= 0, tf.float32)
+            labels = tf.maximum(labels, 0)
+            nll = losses.cross_entropy(logits, labels)
+            output.losses[kind + "_loss"] = losses.weighted_ratio(
+                nll, weights, MASKED_LM_EPSILON, lip_weight(step, end)
+            )
+            output.metrics[kind + "_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
+            output.tensors[kind + "_logits"] = logits
+
+
+def lip_weight(step, end):
+    """min(step / end, 1), and 1 where end is 0: step a float32 scalar, end a number."""
+    return tf.minimum(step / end, 1.0) if end else tf.ones([])
