@@ -14,6 +14,7 @@ setup(
         include=["data*", "finetuning*", "modeling*", "optimization*", "prediction*", "training*"]
     ),
     py_modules=[
+        "bounded_json",
         "convert_checkpoint",
         "create_pretraining_data",
         "errors",
@@ -34,7 +35,7 @@ setup(
         "tensorflow==2.15.1" + MODERN,
         "numpy<2" + MODERN,
         "protobuf>=4.25,<5" + MODERN,
-        "torch" + MODERN,
+        "torch>=2.6" + MODERN,
         "ltp==4.2.14" + MODERN,
         "ltp-core==0.1.4" + MODERN,
         "ltp-extension==0.1.13" + MODERN,

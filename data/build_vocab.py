@@ -5,7 +5,6 @@ python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=samp
 
 import collections
 import io
-import sys
 
 import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
@@ -13,7 +12,7 @@ from tokenizers import normalizers, pre_tokenizers
 from data import files
 from data.shard import cannot_write
 from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case):
@@ -106,7 +105,6 @@ def _define_flags(flags):
     flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
 
 
-@one_line
 def main(argv):
     del argv
     from absl import flags
@@ -128,7 +126,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    from absl import app, flags
+    from absl import flags
 
     _define_flags(flags)
-    sys.exit(app.run(main))
+    run_script(main)

@@ -8,12 +8,12 @@ documents stay inside it, so that the same input gives the same records however 
 import collections
 import gzip
 import io
-import json
 import re
 import zlib
 
 import numpy as np
 
+import bounded_json
 from data import files, sentences
 from data.tokenization import code_points
 from errors import UserError
@@ -102,12 +102,16 @@ def _ranges(path, length, input_format, unit_bytes, document_bytes):
             end = length
             if length - start > unit_bytes + unit_bytes // 2:
                 end = _border_after(f, start + unit_bytes, document_bytes, input_format)
+                if end is None:
+                    place = Range(path, start + unit_bytes, length)
+                    raise files.line_too_long(_line_of(path, _lines_before(place) + 1))
             ranges.append(Range(path, start, end))
             start = end
     return ranges
 
 
 def _border_after(f, position, limit, input_format):
+    """Where to cut a file behind `position`; None where a JSON line there is too long."""
     window = min(_WINDOW, limit)
     while True:
         f.seek(position)
@@ -120,6 +124,8 @@ def _border_after(f, position, limit, input_format):
         # A JSON line is never cut; another document is, where it goes on for too long.
         if window >= limit and input_format != "jsonl":
             return position + _emergency_border(content, input_format)
+        if window > files.LINE_BYTES:
+            return None
         window = max(limit, 2 * window)
 
 
@@ -202,6 +208,9 @@ def _gz_blocks(path, content, input_format, block_bytes):
             cut = len(buffer)
             if not ended:
                 cut, buffer = _cut_stream(f, buffer, block_bytes, input_format)
+                if cut is None:
+                    line = lines + buffer.count(b"\n", 0, block_bytes) + 1
+                    raise files.line_too_long(_line_of(path, line))
             block, buffer = buffer[:cut], buffer[cut:]
             if block:
                 yield [Source(block, path, lambda lines=lines: lines)], raw.tell() / stored
@@ -209,17 +218,24 @@ def _gz_blocks(path, content, input_format, block_bytes):
 
 
 def _cut_stream(f, buffer, block_bytes, input_format):
-    """(where to cut, the buffer); reads on where a JSON line does not end in the buffer."""
+    """(where to cut, the buffer); reads on where a JSON line does not end in the buffer, and cuts
+    at None where it is too long."""
     border = _document_border(buffer[block_bytes:], input_format)
     while border is None and input_format == "jsonl":
         more = f.read(block_bytes)
         if not more:
             break
         buffer += more
+        if len(buffer) > block_bytes + files.LINE_BYTES:
+            return None, buffer
         border = _document_border(buffer[block_bytes:], input_format)
     if border is None:
         border = _emergency_border(buffer[block_bytes:], input_format)
     return block_bytes + border, buffer
+
+
+def _line_of(path, number):
+    return "{} line {}".format(path, number)
 
 
 def _lines_before(part):
@@ -280,19 +296,16 @@ def _text_of_json_lines(text, source, text_fields):
     """JSON lines as raw text: the fields are paragraphs, a blank line between objects."""
 
     def where(number):
-        return "{} line {}".format(source.path, source.lines_before() + number + 1)
+        return _line_of(source.path, source.lines_before() + number + 1)
 
     documents = []
     for number, line in enumerate(text.split("\n")):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except ValueError as error:
-            reason = getattr(error, "msg", error)
-            raise UserError("{} is not JSON: {}".format(where(number), reason)) from None
-        except RecursionError:
-            raise UserError("{} is not JSON: nested too deeply".format(where(number))) from None
+            record = bounded_json.decode(line, strict=False)
+        except bounded_json.Malformed as error:
+            raise UserError("{} is not JSON: {}".format(where(number), error.reason)) from None
         fields = [_json_field(record, name) for name in text_fields]
         if None in fields:
             name = text_fields[fields.index(None)]

@@ -1,6 +1,7 @@
 """One work unit from text to a file of records: what every worker process runs."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -10,7 +11,7 @@ from typing import Optional, Tuple
 import google_crc32c
 import numpy as np
 
-from data import alignment, corpus, instances, masking, records, segmentation, tfrecord
+from data import alignment, corpus, files, instances, masking, records, segmentation, tfrecord
 from data.display import bracketed
 from data.recipes import get_recipe, record_features
 from data.sentences import DEFAULT_MAX_CHARS
@@ -151,7 +152,7 @@ class UnitProcessor:
         temporary = target + ".tmp"
         blocks = corpus.unit_blocks(unit, self.settings.input_format, contents=contents)
         try:
-            with open(temporary, "wb") as f:
+            with files.create(temporary) as f:
                 out, done = _CheckedFile(f), 0.0
                 for number, (sources, read) in enumerate(blocks):
                     text = corpus.read_documents(sources, self.settings)
@@ -160,14 +161,15 @@ class UnitProcessor:
                     self._write_block(out, text, place, statistics, part)
                     done = read
             result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
+            # Without waiting for the disk: a restart compares the checksum.
             os.replace(temporary, target)
-            with open(temporary, "w", encoding="utf-8") as f:
-                json.dump(result, f, ensure_ascii=False)
+            with files.create(temporary) as f:
+                f.write(json.dumps(result, ensure_ascii=False).encode("utf-8"))
             os.replace(temporary, target + ".json")
         except OSError as error:
             raise UserError("cannot write {}: {}".format(temporary, error.strerror)) from None
         finally:
-            if os.path.exists(temporary):
+            with contextlib.suppress(OSError):
                 os.remove(temporary)
         return result
 

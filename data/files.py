@@ -4,12 +4,18 @@ TensorFlow is imported only for a path with a scheme, and so only in the parent 
 creation: workers get bytes and write local files.
 """
 
+import contextlib
 import glob
+import io
+import itertools
 import os
 import shutil
 import sys
 
 from errors import UserError
+
+LINE_BYTES = 64 << 20
+_COPY_BYTES = 1 << 20
 
 
 def is_remote(path):
@@ -39,9 +45,60 @@ def reason(error):
 
 def open_file(path, mode):
     """A binary or text file object; UTF-8 for text."""
-    if is_remote(path):
-        return _gfile().GFile(path, mode)
-    return open(path, mode, encoding=None if "b" in mode else "utf-8")
+    if not is_remote(path):
+        return open(path, mode, encoding=None if "b" in mode else "utf-8")
+    remote = _gfile().GFile(path, mode)
+    return io.BufferedReader(_RemoteReader(remote), _COPY_BYTES) if mode == "rb" else remote
+
+
+class _RemoteReader(io.RawIOBase):
+    """A remote file as Python's own file objects are: its readline() knows no limit."""
+
+    def __init__(self, remote):
+        self._remote = remote
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, buffer):
+        content = self._remote.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self._remote.seek(offset, whence)
+        return self._remote.tell()
+
+    def tell(self):
+        return self._remote.tell()
+
+    def close(self):
+        if not self.closed:
+            self._remote.close()
+        super().close()
+
+
+def lines(reader, where):
+    """Yields (number from 1, bytes with the line's end) of a binary file's lines.
+
+    Raises:
+      UserError: a line is longer than LINE_BYTES: it would have to be held in memory.
+    """
+    for number in itertools.count(1):
+        line = reader.readline(LINE_BYTES + 1)
+        if not line:
+            return
+        if len(line) > LINE_BYTES:
+            raise line_too_long("{} line {}".format(where, number))
+        yield number, line
+
+
+def line_too_long(where):
+    """UserError for a line of more than LINE_BYTES."""
+    return UserError("{} is longer than {:,} bytes; cut it".format(where, LINE_BYTES))
 
 
 def exists(path):
@@ -128,6 +185,9 @@ def matching(patterns, flag):
         found.update(dict.fromkeys(names))
     if not found:
         raise UserError("{} names no file".format(flag))
+    for name in found:
+        if any("\ud800" <= c <= "\udfff" for c in name):  # bytes that are not UTF-8
+            raise UserError("the name of file {!r} ({}) is not UTF-8; rename it".format(name, flag))
     return list(found)
 
 
@@ -147,13 +207,70 @@ def _matches(pattern, flag):
     return [n for n in visible if not is_directory(n)]
 
 
-def write_atomically(path, text):
-    """Writes a small text file under a temporary name and renames it."""
+def create(path):
+    """A new binary file to write to, for a temporary name that others can foresee.
+
+    What lies there, debris of an earlier run or a link that somebody has planted, is removed and
+    never written through. Permissions are as the umask says.
+    """
+    if is_remote(path):
+        return _gfile().GFile(path, "wb")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return open(path, "xb")
+
+
+def append_to(path):
+    """A binary file that `create` made, to go on writing to; never a link."""
+    if is_remote(path):
+        return _gfile().GFile(path, "ab")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")
+
+
+def publish(temporary, path):
+    """Gives a complete file its name, lastingly: a power cut leaves the old file or the new one."""
+    if is_remote(path):
+        rename(temporary, path)
+        return
+    _flush(temporary)
+    os.replace(temporary, path)
+    # Without it the file is whole all the same, if perhaps under its old name.
+    with contextlib.suppress(OSError):
+        _flush(os.path.dirname(path) or ".")
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A new binary file that takes the name `path` when the block ends well, and else is gone.
+
+    Until then it is called PATH.tmp.
+    """
     temporary = path + ".tmp"
     try:
-        with open_file(temporary, "w") as f:
-            f.write(text)
-        rename(temporary, path)
-    except failures():
-        remove_if_there(temporary)
+        with create(temporary) as f:
+            yield f
+        publish(temporary, path)
+    except BaseException:
+        with contextlib.suppress(*failures()):
+            remove_if_there(temporary)
         raise
+
+
+def write_atomically(path, text):
+    """Writes a small text file under a temporary name and renames it."""
+    with replacing(path) as f:
+        f.write(text.encode("utf-8"))
+
+
+def copy_atomically(source, path):
+    """Copies a file under a temporary name and renames it."""
+    with open_file(source, "rb") as reader, replacing(path) as writer:
+        shutil.copyfileobj(reader, writer, _COPY_BYTES)

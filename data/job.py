@@ -17,6 +17,7 @@ import tempfile
 
 from data import files, manifest
 from data.recipes import get_recipe, record_features
+from data.restart import finished_part
 from data.shard import Shard, cannot_write
 from data.statistics import add_statistics, new_statistics, top_counts
 from errors import UserError
@@ -56,7 +57,9 @@ class Job:
                 "{} is of an earlier run with other shards and would be read together with the new "
                 "ones; remove it, or choose another --output_file".format(left[0])
             )
-        whole = found.get("fingerprint") == self.fingerprint and all(
+        if found.get("fingerprint") != self.fingerprint or not manifest.is_whole(found):
+            return None
+        whole = named == set(found["shards"]) and all(
             files.exists(name)
             and files.size(name) == found["shards"][os.path.basename(name)]["bytes"]
             for name in self.outputs
@@ -81,6 +84,7 @@ class Job:
                 self.parts = tempfile.mkdtemp(prefix="quanci-")
             self._shards = self._make_shards()
             self._first_units = [shard.first_unit for shard in self._shards]
+            self._tell_of_other_records(say)
             self._take_over(say)
             yield
         finally:
@@ -93,10 +97,14 @@ class Job:
 
     def _claim(self, say):
         """Locks the folder and empties it of what is another job's; returns the lock's file."""
+        if os.path.islink(self.state):  # what is in the folder will be removed
+            raise UserError(
+                "{} is a symbolic link, not a folder of this program; remove it".format(self.state)
+            )
         files.make_directories(self.state)
         lock = None
         if not files.is_remote(self.state):
-            lock = open(os.path.join(self.state, "lock"), "w")  # noqa: SIM115, held until the end
+            lock = _open_lock(os.path.join(self.state, "lock"))  # held until the end
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -118,8 +126,8 @@ class Job:
     def _marked_as_ours(self, mark):
         if not files.exists(mark):
             return False
-        with files.open_file(mark, "r") as f:
-            return f.read() == self.fingerprint
+        with files.open_file(mark, "rb") as f:
+            return f.read(2 * len(self.fingerprint)) == self.fingerprint.encode("ascii")
 
     def _make_shards(self):
         """Shards of neighbouring units, so that they are complete one after the other."""
@@ -139,11 +147,21 @@ class Job:
     def _shard_of(self, unit):
         return bisect.bisect_right(self._first_units, unit.index) - 1
 
+    def _tell_of_other_records(self, say):
+        if not files.exists(self.manifest_path):
+            return
+        if manifest.read_manifest(self.manifest_path).get("fingerprint") != self.fingerprint:
+            say(
+                "{} was made with other flags, input or libraries: made anew".format(
+                    self.outputs[0]
+                )
+            )
+
     def _take_over(self, say):
         complete = [shard.is_complete() for shard in self._shards]
         parts = 0
         for unit in self.units:
-            result = self._finished_part(unit)
+            result = finished_part(self.part(unit))
             if complete[self._shard_of(unit)]:
                 self._done.add(unit.index)
             elif result:
@@ -151,15 +169,6 @@ class Job:
                 parts += 1
         if parts or any(complete):
             say("kept from an earlier run: {} shards, {} parts".format(sum(complete), parts))
-
-    def _finished_part(self, unit):
-        path = self.part(unit)
-        try:
-            with open(path + ".json", encoding="utf-8") as f:
-                result = json.load(f)
-            return result if os.path.getsize(path) == result["bytes"] else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # not there, or cut off by a crash: made again
 
     def part(self, unit):
         """Path of a unit's part; what UnitProcessor.run returned lies beside it, with .json."""
@@ -202,6 +211,11 @@ class Job:
         except files.failures() as error:
             raise cannot_write(self.manifest_path, error) from None
         return result
+
+
+def _open_lock(path):
+    """The file to lock; a link that somebody has planted in its place is not followed."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
 
 
 def _manifest(job, input_files, shards, total):

@@ -3,8 +3,9 @@
 import json
 import os
 
-from data import files
-from errors import UserError
+import bounded_json
+from data import files, manifest_schema
+from errors import UserError, quoted
 
 FORMAT_VERSION = 1
 
@@ -51,18 +52,31 @@ def read_manifest(path):
     """The manifest as a dict.
 
     Raises:
-      UserError: not a manifest.
+      UserError: not a manifest, or one with a value of another kind; keys may be missing.
     """
     try:
-        with files.open_file(path, "r") as f:
-            manifest = json.load(f)
-    except ValueError as error:
-        raise UserError("manifest {} cannot be read: {}".format(path, error)) from None
+        with files.open_file(path, "rb") as f:
+            manifest = bounded_json.load(f, "manifest " + path, bounded_json.MANIFEST_BYTES)
     except files.failures() as error:
         raise UserError("manifest {}: {}".format(path, files.reason(error))) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("shards"), dict):
         raise UserError("{} is no manifest of Quanci records: it lists no shards".format(path))
+    for key, (what, is_right) in manifest_schema.KEYS.items():
+        if key in manifest and not is_right(manifest[key]):
+            raise UserError(
+                "manifest {}: {} must be {}, found {}; make the records anew".format(
+                    path, key, what, quoted(manifest[key])
+                )
+            )
     return manifest
+
+
+def is_whole(manifest):
+    """Whether a manifest holds all that is written today, and of all shards."""
+    shards = manifest["shards"].values()
+    return manifest_schema.KEYS.keys() <= manifest.keys() and all(
+        shard.keys() >= manifest_schema.SHARD_KEYS for shard in shards
+    )
 
 
 def write_manifest(path, manifest):

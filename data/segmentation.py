@@ -8,7 +8,6 @@ import contextlib
 import functools
 import importlib.util
 import io
-import json
 import os
 import re
 import subprocess
@@ -16,12 +15,15 @@ import sys
 
 import numpy as np
 
+import bounded_json
+from data import files
 from data.tokenization import code_points
 from errors import UserError
 
 SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.
 _PIECE_CHARS = 1 << 16
+_FREQUENCY_DIGITS = 9
 LTP_BATCH = 8  # sentences; the fastest on one core (larger ones pad more)
 # LTP's neural models read 510 pieces and take all that follows for one word.
 _LTP_CHARS = 500
@@ -81,24 +83,36 @@ def _read_user_dict(path):
     """[(word, frequency or None, tag or None)] of a jieba dictionary file."""
     words = []
     try:
-        with open(path, encoding="utf-8-sig") as f:
-            for number, line in enumerate(f, 1):
-                fields = line.split()
-                if not fields:
-                    continue
-                frequency = fields[1] if len(fields) > 1 and fields[1].isdecimal() else None
-                tags = fields[1 + (frequency is not None) :]
-                if len(tags) > 1:
+        with open(path, "rb") as f:
+            for number, content in files.lines(f, path):
+                where = "{} line {}".format(path, number)
+                try:
+                    line = content.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
                     raise UserError(
-                        "{} line {}: expected a word, a frequency and a tag, found {} fields "
-                        "(--user_dict)".format(path, number, len(fields))
-                    )
-                words.append((fields[0], frequency and int(frequency), tags[0] if tags else None))
-    except UnicodeDecodeError as error:
-        raise UserError("{} is not UTF-8: {} (--user_dict)".format(path, error)) from None
+                        "{} is not UTF-8 (byte 0x{:02x}); convert the file (--user_dict)".format(
+                            where, content[error.start]
+                        )
+                    ) from None
+                if line.strip():
+                    words.append(_dictionary_entry(line.split(), where))
     except OSError as error:
         raise UserError("cannot read {}: {} (--user_dict)".format(path, error.strerror)) from None
     return words
+
+
+def _dictionary_entry(fields, where):
+    has_frequency = len(fields) > 1 and fields[1].isdecimal()
+    tags = fields[1 + has_frequency :]
+    if len(tags) > 1:
+        raise UserError(
+            "{}: expected a word, a frequency and a tag, found {} fields (--user_dict)".format(
+                where, len(fields)
+            )
+        )
+    if has_frequency and len(fields[1]) > _FREQUENCY_DIGITS:
+        raise UserError("{}: the frequency is too large (--user_dict)".format(where))
+    return fields[0], int(fields[1]) if has_frequency else None, tags[0] if tags else None
 
 
 def _rjieba_cut(words):
@@ -117,6 +131,10 @@ def _jieba_cut(words):
 
     jieba.setLogLevel(logging.WARNING)
     tokenizer = jieba.Tokenizer()
+    # Not initialize(): it would unmarshal /tmp/jieba.cache, which anybody may have put there, and
+    # is no faster than reading the dictionary itself.
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
     for word, frequency, tag in words:
         tokenizer.add_word(word, frequency, tag)
     return tokenizer.lcut
@@ -267,6 +285,9 @@ def load_ltp(model):
     # transformers must not import TensorFlow, and LTP's small matrices lose time on many threads.
     os.environ.setdefault("USE_TF", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # LTP leaves it to PyTorch whether a weights file may hold programs, and older ones allow it.
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
         _check_ltp_files(path)
         from ltp import LTP
@@ -274,12 +295,17 @@ def load_ltp(model):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
             return LTP(path)
     except Exception as error:  # the package raises whatever its parts raise
-        reason = " ".join(str(error).split("Stack backtrace")[0].split())[:300]
         raise UserError(
             "LTP model {} cannot be loaded: {} (--ltp_model)".format(
-                model, reason or type(error).__name__
+                model, _in_short(error) or type(error).__name__
             )
         ) from None
+
+
+def _in_short(error):
+    """What an exception of another library says, to stand inside a sentence."""
+    words = str(error).split("Stack backtrace")[0].split()
+    return " ".join(words)[:300].rstrip(" .:;,")
 
 
 def _local_ltp_directory(model):
@@ -311,21 +337,24 @@ def _fetch_ltp(model):
     except Exception as error:
         raise UserError(
             "LTP model {} is no directory here and cannot be fetched from the hub: {}; download it "
-            "and give its directory (--ltp_model)".format(model, " ".join(str(error).split())[:300])
+            "and give its directory (--ltp_model)".format(model, _in_short(error))
         ) from None
 
 
 def _check_ltp_files(path):
     """Raises ValueError for what LTP would not survive."""
-    with open(os.path.join(path, "config.json"), encoding="utf-8") as f:
-        config = json.load(f)
+    with open(os.path.join(path, "config.json"), "rb") as f:
+        config = bounded_json.load(f, "its config.json")
     if not isinstance(config, dict) or "nerual" not in config:  # LTP's spelling
         raise ValueError("its config.json is not LTP's")
     if config["nerual"]:
         return
+    tasks = config.get("tasks")
+    if not isinstance(tasks, dict) or not all(isinstance(name, str) for name in tasks.values()):
+        raise ValueError("its config.json names no files of tasks")
     # A legacy file that is cut short ends the whole process (a Rust panic): try it in another.
     code = "import sys, ltp_extension.perceptron as p; getattr(p, sys.argv[1]).load(sys.argv[2])"
-    for task, name in config["tasks"].items():
+    for task, name in tasks.items():
         model = [task.upper() + "Model", os.path.join(path, name)]
         tried = subprocess.run([sys.executable, "-c", code, *model], capture_output=True)
         if tried.returncode < 0:

@@ -5,6 +5,7 @@ import os
 import shutil
 
 from data import files
+from data.restart import finished_shard
 from data.statistics import add_statistics, new_statistics
 from errors import UserError
 
@@ -42,13 +43,7 @@ class Shard:
 
     def record(self):
         """{"bytes", "parts": [{"bytes", "crc32c"}], "statistics"} of the file, None without one."""
-        if not files.exists(self._record_path):
-            return None
-        try:
-            with files.open_file(self._record_path, "r") as f:
-                return json.load(f)
-        except ValueError:  # cut off by a crash
-            return None
+        return finished_shard(self._record_path)
 
     def add(self, index, result):
         """Takes the part of unit `index`, with what UnitProcessor.run returned for it.
@@ -77,13 +72,14 @@ class Shard:
             if not complete:
                 return
         if self._next > begin:
-            with files.open_file(self._temporary, "ab" if begin else "wb") as out:
+            open_file = files.append_to if begin else files.create
+            with open_file(self._temporary) as out:
                 for path in self._part_paths[begin : self._next]:
                     with open(path, "rb") as f:
                         shutil.copyfileobj(f, out, _COPY_BYTES)
         if complete:
             self._before_rename()
-            files.rename(self._temporary, self.name)
+            files.publish(self._temporary, self.name)
             files.write_atomically(self._record_path, json.dumps(self._record))
             for path in self._part_paths:
                 os.remove(path + ".json")

@@ -1,5 +1,7 @@
 """Counts of what was read and written: one dict per unit, added up for shards and the manifest."""
 
+from data.manifest_schema import is_count, is_text
+
 EXAMPLES = 3
 # A long corpus has no end of rare unknown words; the frequent ones are what matters.
 _MOST_UNKNOWN = 20000
@@ -25,6 +27,24 @@ def new_statistics():
         0,
     )
     return dict(counts, ngrams={}, unknown={}, examples=[])
+
+
+def are_statistics(value):
+    """Whether a value from a file is what `new_statistics` and `add_statistics` make."""
+    empty = new_statistics()
+    return (
+        isinstance(value, dict)
+        and value.keys() == empty.keys()
+        and all(_is_like(value[name], empty[name]) for name in empty)
+    )
+
+
+def _is_like(value, empty):
+    if isinstance(empty, dict):
+        return isinstance(value, dict) and all(map(is_count, value.values()))
+    if isinstance(empty, list):
+        return isinstance(value, list) and all(map(is_text, value))
+    return is_count(value)
 
 
 def add_statistics(total, part):

@@ -9,6 +9,7 @@ once.
 
 import collections
 import hashlib
+import io
 import re
 import unicodedata
 
@@ -19,6 +20,7 @@ from errors import UserError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert tokenization.py
+_VOCABULARY_CHARS = 1 << 24
 # Classes of code points.
 _UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
 _CODE_POINTS = 0x110000
@@ -96,7 +98,7 @@ def _read_vocabulary(path):
         raise UserError("--vocab_file must be a local file: copy {} here first".format(path))
     try:
         with open(path, encoding="utf-8-sig") as f:
-            tokens = [line.strip() for line in f]
+            text = f.read(_VOCABULARY_CHARS + 1)
     except FileNotFoundError:
         raise UserError("vocabulary file {} does not exist (--vocab_file)".format(path)) from None
     except UnicodeDecodeError as error:
@@ -105,9 +107,15 @@ def _read_vocabulary(path):
         raise UserError(
             "vocabulary file {} cannot be read: {}".format(path, error.strerror)
         ) from None
-    if not tokens:
+    if not text:
         raise UserError("vocabulary file {} is empty".format(path))
-    return tokens
+    if len(text) > _VOCABULARY_CHARS:
+        raise UserError(
+            "vocabulary file {} is longer than {:,} characters, which is no vocabulary".format(
+                path, _VOCABULARY_CHARS
+            )
+        )
+    return [line.strip() for line in io.StringIO(text)]
 
 
 # One tokenised text. ids, starts, ends: int32 [pieces]; starts and ends are character offsets.

@@ -2,6 +2,11 @@
 
 import collections
 
+from errors import quoted
+
+# A label in one example only is a surprise where there are so many examples for each.
+_EXAMPLES_PER_LABEL = 5
+
 
 def describe(splits, features, labels, max_seq_length):
     """Lines for the log.
@@ -28,6 +33,7 @@ def describe(splits, features, labels, max_seq_length):
         classes = collections.Counter(e.label for e in examples if e.label is not None)
         if classes:
             lines.append((False, "{}: {}".format(split, _classes(classes, labels))))
+            lines += _header(examples, classes)
     lines += [line for line in (_overlap(splits, other) for other in ("dev", "test")) if line]
     return lines
 
@@ -47,6 +53,18 @@ def _classes(classes, labels, limit=20):
     if never:
         parts.append("{} of {} labels do not occur".format(never, len(labels)))
     return ", ".join(parts)
+
+
+def _header(examples, classes):
+    """A warning where the first line of a file may name the columns in words that are not known."""
+    first = examples[0]
+    is_rare = classes.get(first.label) == 1
+    if not is_rare or len(classes) < 3 or len(examples) < _EXAMPLES_PER_LABEL * len(classes):
+        return []
+    text = "{}: label {} (column {}) is in no other line; if this line names the columns, write {}"
+    names = "label, text_a" if first.text_b is None else "label, text_a, text_b"
+    shown = quoted(first.label, 40)
+    return [(True, text.format(first.where, shown, examples.label_column, names))]
 
 
 def _overlap(splits, other):

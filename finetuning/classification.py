@@ -5,11 +5,13 @@ import os
 import numpy as np
 
 from data import files
-from errors import UserError, some
+from errors import UserError, quoted, some
 from finetuning.tables import read_table, text_lines
 from modeling.objectives.classification import Classification
 
 SPLITS = ("train", "dev", "test")
+# More labels than this, each in one or two examples, are no labels.
+_FEW_LABELS = 20
 
 
 class ClassificationTask:
@@ -54,6 +56,21 @@ class ClassificationTask:
         """What `read` looks for, for messages."""
         return " or ".join("{}.{}".format(split, extension) for extension in self._extensions)
 
+    def lacks(self, data_dir, split):
+        """UserError for a split that `read` did not find."""
+        names = self.file_names(split)
+        if not files.exists(data_dir):
+            return UserError(
+                "--data_dir {} does not exist; give the folder that holds {}".format(
+                    data_dir, names
+                )
+            )
+        if not files.is_directory(data_dir):
+            return UserError(
+                "--data_dir {} is a file; give the folder that holds {}".format(data_dir, names)
+            )
+        return UserError("--data_dir {} holds no {}".format(data_dir, names))
+
     def choose_labels(self, given, data_dir, splits):
         """Settles `labels`: those of the task, else given ones, else labels.txt in data_dir, else
         what the training (or development) examples hold, in the order of their names.
@@ -95,6 +112,7 @@ class ClassificationTask:
         for split in SPLITS[:2]:
             if splits.get(split):
                 found = {e.label for e in splits[split] if e.label is not None}
+                _check_found(found, splits[split], path)
                 return sorted(found), "found in {}".format(split)
         raise UserError("the labels are not known; give --labels or {}".format(path))
 
@@ -141,3 +159,34 @@ class ClassificationTask:
             prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
             prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
         }
+
+
+def _check_found(labels, examples, labels_file):
+    """Refuses what are texts rather than labels: the columns stand in another order.
+
+    Args:
+      labels: set of str.
+      examples: the Examples that they are from.
+      labels_file: where the user may list them if they are labels all the same.
+
+    Raises:
+      UserError: there are nearly as many as examples, and either more than a few or much longer
+        than the texts.
+    """
+    if len(labels) <= len(examples) / 2:
+        return
+    text_length = sum(len(e.text_a) for e in examples) / len(examples)
+    label_length = sum(map(len, labels)) / len(labels)
+    if len(labels) > _FEW_LABELS or label_length > 2 * text_length:
+        raise UserError(
+            "{}: column {} is taken for the label, but in {} examples it has {} different values, "
+            "such as {}; put the label into the last column, or name the columns in a first line "
+            "(label, text_a); if these are labels, list them in {}".format(
+                examples[0].where,
+                examples.label_column,
+                len(examples),
+                len(labels),
+                quoted(examples[0].label, 40),
+                labels_file,
+            )
+        )

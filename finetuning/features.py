@@ -33,7 +33,7 @@ def write_features(path, examples, numbers, tokenizer, max_seq_length, multiple_
     names = ("input_ids", "input_mask", "segment_ids", "label_ids")
     layout = RecordLayout(names, max_seq_length, 0, len(tokenizer.vocabulary))
     truncated = 0
-    with files.open_file(path + ".tmp", "wb") as writer:
+    with files.replacing(path) as writer:
         for start in range(0, len(examples), CHUNK):
             rows = [
                 encode_text(tokenizer, example.text_a, example.text_b, max_seq_length)
@@ -46,5 +46,4 @@ def write_features(path, examples, numbers, tokenizer, max_seq_length, multiple_
             writer.write(framed.tobytes())
         for _ in range(-len(examples) % multiple_of):
             writer.write(framed[-1].tobytes())
-    files.rename(path + ".tmp", path)
     return FeatureFile(path, len(examples), truncated)

@@ -26,9 +26,11 @@ _HEADER_NAMES = {
 
 
 class Examples(list):
-    """List of Example; `empty_lines`: how many lines before the last one were passed over."""
+    """List of Example; `empty_lines`: how many lines before the last one were passed over;
+    `label_column`: which column the labels are from, the first is 1, None without one."""
 
     empty_lines = 0
+    label_column = None
 
 
 def read_table(path, is_pair=None):
@@ -59,6 +61,8 @@ def read_table(path, is_pair=None):
         if columns is None:
             columns, is_header = _columns(cells, is_pair, where)
             width = len(cells)
+            if LABEL in columns:
+                examples.label_column = columns[LABEL] + 1
             if is_header:
                 continue
         if len(cells) != width:
@@ -82,7 +86,7 @@ def text_lines(path):
     """
     try:
         with files.open_file(path, "rb") as reader:
-            for number, raw in enumerate(reader, 1):
+            for number, raw in files.lines(reader, path):
                 try:
                     line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError:

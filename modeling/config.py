@@ -1,10 +1,9 @@
 """Model configurations: the JSON files that come with released checkpoints."""
 
-import json
-
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+import bounded_json
+from errors import UserError, quoted
 
 # What "gelu" meant differs between the programs that trained released models, so a config names
 # an activation and this table says what is computed. "auto" is the error-function form: the
@@ -42,6 +41,10 @@ class BertConfig:
         ("initializer_range", float, 0.02),
     )
     DEFAULT_GELU = "erf"
+    # Beyond these a graph takes hours to build or a size overflows, and no model is meant.
+    MOST_LAYERS = 256
+    MOST_OF_A_SIZE = 1 << 24
+    LARGEST_RANGE = 100.0
 
     def __init__(self, values, source="config", gelu="auto"):
         """Checks and keeps `values`.
@@ -93,13 +96,20 @@ class BertConfig:
     def _check(self):
         for key, kind, _ in self.KEYS:
             value = getattr(self, key)
+            most = self.MOST_LAYERS if key == "num_hidden_layers" else self.MOST_OF_A_SIZE
             if kind is int and value <= 0:
                 self._refuse("{} is {}, but must be positive".format(key, value))
+            if kind is int and value > most:
+                self._refuse("{} is {}, but must not be above {}".format(key, value, most))
         for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0.0 <= getattr(self, key) < 1.0:
                 self._refuse("{} is {}, but must lie in [0, 1)".format(key, getattr(self, key)))
-        if self.initializer_range <= 0.0:
-            self._refuse("initializer_range is {}, not positive".format(self.initializer_range))
+        if not 0.0 < self.initializer_range <= self.LARGEST_RANGE:
+            self._refuse(
+                "initializer_range is {}, but must be positive and not above {:g}".format(
+                    self.initializer_range, self.LARGEST_RANGE
+                )
+            )
         if self.hidden_size % self.num_attention_heads:
             self._refuse(
                 "hidden_size {} is not a multiple of num_attention_heads {}".format(
@@ -116,8 +126,8 @@ class BertConfig:
         is_gelu = act.startswith("gelu")
         if act != "gelu" and act not in ACTIVATIONS:
             self._refuse(
-                "unknown hidden_act {!r}; known are gelu, {}".format(
-                    self.hidden_act, ", ".join(sorted(ACTIVATIONS))
+                "unknown hidden_act {}; known are gelu, {}".format(
+                    quoted(self.hidden_act), ", ".join(sorted(ACTIVATIONS))
                 )
             )
         if is_gelu and gelu != "auto":
@@ -133,33 +143,32 @@ class BertConfig:
         raise UserError("{}: {}".format(self.source, problem))
 
 
-def read_json_object(path, what):
+def read_json_object(path, what, max_bytes=bounded_json.CONFIG_BYTES):
     """Reads a JSON file that must hold one object.
 
     Args:
       path: file name.
       what: what the file is, for messages ("model config").
+      max_bytes: a larger file is refused.
 
     Returns:
       dict.
 
     Raises:
-      UserError: the file is missing, is not JSON (names the line), or holds no object.
+      UserError: the file is missing, is not JSON (names the line), or holds no object; see
+        bounded_json.
     """
-    if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
-        raise UserError("{} {} does not exist or is no file".format(what, path))
+    where = "{} {}".format(what, path)
     try:
-        with tf.io.gfile.GFile(path, "r") as reader:
-            values = json.loads(reader.read())
-    except json.JSONDecodeError as error:
-        raise UserError(
-            "{} {}, line {}: not valid JSON ({})".format(what, path, error.lineno, error.msg)
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserError("{} {} is not UTF-8 text".format(what, path)) from error
+        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+            raise UserError(where + " does not exist or is no file")
+        with tf.io.gfile.GFile(path, "rb") as reader:
+            values = bounded_json.load(reader, where, max_bytes)
+    except tf.errors.OpError as error:
+        raise UserError("{} cannot be read: {}".format(where, error.message)) from error
     if not isinstance(values, dict):
         raise UserError(
-            "{} {} must hold one JSON object, not a {}".format(what, path, type(values).__name__)
+            "{} must hold one JSON object, not a {}".format(where, type(values).__name__)
         )
     return values
 
@@ -174,8 +183,11 @@ def _value(values, key, kind, default, source):
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise UserError(
-            "{}: {} must be {}, not {!r}".format(
-                source, key, {int: "a whole number", float: "a number", str: "a name"}[kind], value
+            "{}: {} must be {}, not {}".format(
+                source,
+                key,
+                {int: "a whole number", float: "a number", str: "a name"}[kind],
+                quoted(value),
             )
         )
     return kind(value)

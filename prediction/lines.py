@@ -40,8 +40,8 @@ def read_lines(path):
     """
     source = STANDARD_INPUT if _is_stream(path) else path
     try:
-        with _opened(path, "rb", sys.stdin) as reader:
-            for number, content in enumerate(reader, 1):
+        with _opened(path) as reader:
+            for number, content in files.lines(reader, source):
                 yield Line(_decode(content, number, source), number, source)
     except (EOFError, zlib.error) as error:
         raise UserError("{} is not a whole gzip file: {}".format(source, error)) from None
@@ -61,7 +61,6 @@ class ResultFile:
         """
         self.is_stream = _is_stream(path)
         self._path = path
-        self._temporary = path if self.is_stream else _with_suffix(path, ".tmp")
         self._closing = contextlib.ExitStack()
 
     def __enter__(self):
@@ -69,8 +68,16 @@ class ResultFile:
             # Found out now and not when all is computed.
             if not self.is_stream and files.is_directory(self._path):
                 raise UserError("--output_file {} is a directory; name a file".format(self._path))
-            self._file = self._closing.enter_context(_opened(self._temporary, "wb", sys.stdout))
+            self._file = self._opened()
         return self
+
+    def _opened(self):
+        if self.is_stream:
+            return sys.stdout.buffer
+        stored = self._closing.enter_context(files.replacing(self._path))
+        if not self._path.endswith(".gz"):
+            return stored
+        return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))
 
     def write(self, results):
         """Writes a line for each dict of `results`, any iterable, and flushes."""
@@ -81,16 +88,9 @@ class ResultFile:
         with self._failures():
             self._file.flush()
 
-    def __exit__(self, kind, *_):
-        try:
-            with self._failures():
-                self._closing.close()
-                if not kind and not self.is_stream:
-                    files.rename(self._temporary, self._path)
-        finally:
-            if not self.is_stream:
-                with contextlib.suppress(*files.failures()):
-                    files.remove_if_there(self._temporary)
+    def __exit__(self, *error):
+        with self._failures():
+            self._closing.__exit__(*error)
 
     @contextlib.contextmanager
     def _failures(self):
@@ -123,23 +123,17 @@ def _is_stream(path):
 
 
 @contextlib.contextmanager
-def _opened(path, mode, stream):
-    """A binary file by name; without a name that of the text stream `stream`, left open."""
+def _opened(path):
+    """A binary file by name, for reading; without a name standard input, left open."""
     if _is_stream(path):
-        yield stream.buffer
+        yield sys.stdin.buffer
         return
-    with files.open_file(path, mode) as f:
+    with files.open_file(path, "rb") as f:
         if not path.endswith(".gz"):
             yield f
             return
-        with gzip.GzipFile(filename="", fileobj=f, mode=mode) as unpacked:
+        with gzip.GzipFile(fileobj=f) as unpacked:
             yield unpacked
-
-
-def _with_suffix(path, suffix):
-    """path + suffix, before a .gz that says how the file is written."""
-    stem = path[: -len(".gz")] if path.endswith(".gz") else path
-    return stem + suffix + path[len(stem) :]
 
 
 def _decode(content, number, source):

@@ -54,7 +54,7 @@ def test_activation(hidden_act, gelu, activation):
         ({"hidden_size": True}, "f.json: hidden_size must be a whole number, not True"),
         ({"hidden_act": 3}, "f.json: hidden_act must be a name, not 3"),
         ({"initializer_range": "x"}, "f.json: initializer_range must be a number, not 'x'"),
-        ({"initializer_range": 0}, "f.json: initializer_range is 0.0, not positive"),
+        ({"initializer_range": 0}, "f.json: initializer_range is 0.0, but must be positive"),
         ({"num_hidden_layers": 0}, "f.json: num_hidden_layers is 0, but must be positive"),
         (
             {"hidden_size": 10},

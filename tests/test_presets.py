@@ -193,7 +193,7 @@ def test_values_become_the_flags(preset_file):
     folder, path = preset_file(source="a paper", note="a word", flags=values)
     for given in ("mine", path):
         flags = make_flags()
-        lines = presets.apply(flags, given, folder)
+        lines = presets.apply(flags, given, folder, in_full=True)
         assert flags.train_batch_size == 2560 and isinstance(flags.train_batch_size, int)
         assert flags.learning_rate == 1.0 and isinstance(flags.learning_rate, float)
         assert (flags.init_slots, flags.optimizer) == (True, "lamb")
@@ -203,6 +203,19 @@ def test_values_become_the_flags(preset_file):
         assert lines[1:3] == ["preset source: a paper", "preset note: a word"]
         assert lines[3].startswith("preset sets: ") and "--init_layers=0,1,2" in lines[3]
         assert len(lines) == 4
+
+
+@pytest.mark.tf1
+def test_of_a_long_source_the_first_words_are_shown(preset_file):
+    source, long_word = "words of a source " * 50, "页" * 5000
+    for text in (source, long_word):
+        folder, _ = preset_file(source=text, note="a word", flags={"train_batch_size": 8})
+        _, shown, sets = presets.apply(make_flags(), "mine", folder)
+        assert len(shown) < 130 and shown.endswith(" ...")
+        assert text.startswith(shown[len("preset source: ") : -len(" ...")])
+        assert sets == "preset sets: --train_batch_size=8"
+        in_full = presets.apply(make_flags(), "mine", folder, in_full=True)
+        assert in_full[1:3] == ["preset source: " + text, "preset note: a word"]
 
 
 @pytest.mark.tf1

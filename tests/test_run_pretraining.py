@@ -208,8 +208,8 @@ def refusals(folder):
             folder / "mixed" / "_{}.manifest.json".format(name),
             {"objective": name, "shards": {name: {}}},
         )
-    (folder / "no_state").mkdir()
-    (folder / "no_state" / "model.ckpt-1.index").write_bytes(b"")
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "bert_model.ckpt.index").write_bytes(b"")
     short = {"num_train_steps": 200, "num_warmup_steps": 0, "output_dir": str(folder / "fault")}
     return [
         ({"do_train": False}, "nothing to do; give --do_train, --do_eval or both"),
@@ -228,7 +228,7 @@ def refusals(folder):
         ({"num_train_steps": 0}, "--num_train_steps=0 must be positive"),
         ({"num_warmup_steps": -1}, "--num_warmup_steps=-1 must not be negative"),
         ({"learning_rate": 0}, "--learning_rate=0.0 must be positive"),
-        ({"objective": "gpt"}, "objective 'gpt' is not known; known are bert, roberta"),
+        ({"objective": "gpt"}, "objective 'gpt' is not known; known are bert, lert, roberta"),
         ({"input_file": str(folder / "untold")}, "cannot tell the objective"),
         (
             {"input_file": str(folder / "untold"), "objective": "bert"},
@@ -245,10 +245,13 @@ def refusals(folder):
         ({"do_eval": True, "do_train": False, "output_dir": none}, "nothing to evaluate"),
         ({"do_eval": True, "eval_file": none}, "no file matches {} (--eval_file)".format(none)),
         ({"input_file": str(folder / "damaged_start")}, "damaged_start is damaged"),
-        (dict(short, input_file=str(folder / "damaged")), "damaged is damaged or no TFRecord"),
+        (dict(short, input_file=str(folder / "damaged")), "damaged is damaged: record "),
         (dict(short, input_file=str(folder / "late_id")), "= 77 is not in [0, 40)"),
         (dict(short, learning_rate=1e30), "the gradient was not finite in 5 steps in a row"),
-        ({"output_dir": str(folder / "no_state")}, "but no file `checkpoint`"),
+        (
+            {"output_dir": str(folder / "foreign")},
+            "but no checkpoint of a training (model.ckpt-STEP)",
+        ),
         ({"output_dir": "/proc/nothing/x"}, "cannot write to --output_dir /proc/nothing/x"),
         (
             {"eval_file": str(folder / "manifest" / "m*"), "do_eval": True},

@@ -73,6 +73,7 @@ def done(folder):
         **dict(best, num_train_steps=8),
     )
     add("lamb", optimizer="lamb", warmup="multiply")
+    add("beyond", num_train_steps=2, stop_step=3, do_eval=True, max_eval_steps=1)
     preset = {"source": "made up", "flags": {"learning_rate": 0.5, "num_train_steps": 2}}
     add(
         "preset",
@@ -174,6 +175,16 @@ def test_lamb_writes_its_slots(folder, done):
     names = set(newest(folder / "lamb", 6))
     assert "bert/embeddings/word_embeddings/lamb_m" in names
     assert not [name for name in names if "adam" in name]
+
+
+def test_what_is_seldom_meant_is_said(folder, done):
+    out = out_of(done, "beyond")
+    assert "note: --stop_step=3 is above --num_train_steps=2, where training ends" in out
+    assert "note: without --eval_file the training records are evaluated, at most " in out
+    assert "--max_eval_steps=1 batches" in out and "steps 0 to 2," in out
+    assert out.count("note: ") == 2
+    for name in ("straight", "best", "stopped"):
+        assert "note: " not in out_of(done, name)
 
 
 def test_a_preset_gives_way_to_the_line(folder, done):

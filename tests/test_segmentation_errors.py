@@ -138,12 +138,20 @@ class TestErrorsOfTheScript:
         words = ("LTP/tiny", "cannot be fetched from the hub", "give its directory")
         fail(*words, segmenter="ltp", ltp_model="LTP/tiny", env=nowhere)
 
+    def test_what_the_hub_says_ends_in_one_sign(self, monkeypatch):
+        import huggingface_hub
+
+        def fail(*_, **__):
+            raise OSError("cannot find the files;\ncheck your connection and try again. ")
+
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+        with pytest.raises(UserError, match="your connection and try again; download it and give"):
+            make_segmenter("ltp", "LTP/tiny")
+
     def test_bad_dictionary_line(self, fail, tmp_path):
         path = tmp_path / "words.txt"
         path.write_text("一 1 n\n二 2 n 三\n", encoding="utf-8")
         fail(str(path) + " line 2", "--user_dict", user_dict=str(path))
 
-    def test_unknown_segmenter(self, run_script):
-        result = run_script("create_pretraining_data.py", segmenter="lpt")
-        assert result.returncode == 1 and "Traceback" not in result.stderr
-        assert "rjieba|jieba|ltp|none" in result.stderr  # absl's own line
+    def test_unknown_segmenter(self, fail):
+        fail("--segmenter=lpt", "rjieba|jieba|ltp|none", segmenter="lpt")

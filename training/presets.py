@@ -29,6 +29,7 @@ NOT_IN_PRESETS = {
     "master": "the machine is named on the command line",
     "num_tpu_cores": "the machine is named on the command line",
 }
+_SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
 PROJECT_FILES = ("bert_config_file",)
 
@@ -37,16 +38,17 @@ PROJECT_FILES = ("bert_config_file",)
 Preset = collections.namedtuple("Preset", ["name", "path", "source", "note", "flags"])
 
 
-def apply(flags, name_or_path, folder=FOLDER):
+def apply(flags, name_or_path, folder=FOLDER, in_full=False):
     """Makes a preset's values the defaults of `flags`; what the command line gave stays.
 
     Args:
       flags: absl FlagValues, parsed.
       name_or_path: a preset of `folder` by its bare name, or the path of a JSON file.
       folder: where the named presets lie, at ROOT/configs/KIND.
+      in_full: bool, tell the whole source, and the note.
 
     Returns:
-      Lines for the log: which preset, its source and note, what the command line overrides.
+      Lines for the log: which preset, its source, what it sets, what the command line overrides.
 
     Raises:
       UserError: see `load`; a flag of the preset is unknown, may not be in one, or refuses its
@@ -68,7 +70,7 @@ def apply(flags, name_or_path, folder=FOLDER):
             in_effect.append(shown)
         else:
             overridden.append("{} (preset: {})".format(shown, value))
-    return _lines(preset, in_effect, overridden)
+    return _lines(preset, in_effect, overridden, in_full)
 
 
 def load(name_or_path, folder=FOLDER):
@@ -178,15 +180,22 @@ def _shown(name, value):
     return "--{}={}".format(name, value)
 
 
-def _lines(preset, in_effect, overridden):
+def _lines(preset, in_effect, overridden, in_full):
     where = "" if preset.path == preset.name else " ({})".format(preset.path)
     lines = ["preset: {}{}".format(preset.name, where)]
     for what, text in (
-        ("source", preset.source or "not said"),
-        ("note", preset.note),
+        ("source", (preset.source if in_full else _beginning(preset.source)) or "not said"),
+        ("note", preset.note if in_full else ""),
         ("sets", " ".join(in_effect)),
         ("overridden by the command line", " ".join(overridden)),
     ):
         if text:
             lines.append("preset {}: {}".format(what, text))
     return lines
+
+
+def _beginning(text):
+    """The first words of a text; the whole one is a page of the log, and stands in the file."""
+    if len(text) <= _SHOWN_SOURCE:
+        return text
+    return text[:_SHOWN_SOURCE].rsplit(" ", 1)[0] + " ..."

@@ -7,8 +7,10 @@ from typing import List, Optional
 
 import tensorflow.compat.v1 as tf
 
+import bounded_json
 from data.files import write_atomically
-from errors import UserError
+from errors import UserError, quoted
+from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
 # What a resumed run may change, with a warning.
@@ -76,13 +78,15 @@ def check_same_run(run_config, optimizer_config):
       UserError: output_dir/run_config.json names others.
     """
     path = os.path.join(run_config.output_dir, FILE_NAME)
+    if not tf.io.gfile.exists(path):
+        return []
     try:
-        with tf.io.gfile.GFile(path, "r") as reader:
-            saved = json.loads(reader.read())
+        saved = read_json_object(path, "run config", bounded_json.LIST_BYTES)
         before = [saved["run"]["objective"], saved["optimizer"]["optimizer"]]
         merged = dict(saved["run"], **saved["optimizer"])
-    except (tf.errors.OpError, ValueError, KeyError, TypeError):
-        return []  # the checkpoint itself is checked against the model all the same
+    except (UserError, KeyError, TypeError):
+        # The checkpoint itself is checked against the model all the same.
+        return ["{} is damaged: settings of the steps before are not compared".format(path)]
     now = [run_config.objective, optimizer_config.optimizer]
     for what, old, new in zip(("objective", "optimizer"), before, now):
         if old != new:
@@ -94,7 +98,9 @@ def check_same_run(run_config, optimizer_config):
             )
     values = dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
     return [
-        "the steps before had --{}={}, from here on it is {}".format(n, merged[n], values[n])
+        "the steps before had --{}={}, from here on it is {}".format(
+            n, quoted(merged[n]), values[n]
+        )
         for n in NOTED
         if n in merged and merged[n] != values[n]
     ]

@@ -6,7 +6,7 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from errors import UserError, quoted
 from modeling.config import BertConfig, read_json_object
 from modeling.conversion import folders
 from modeling.kernels import LAYER_NORM_EPSILON
@@ -85,8 +85,8 @@ def original_config(path):
     act = values["hidden_act"]
     if not isinstance(act, str) or act not in ORIGINAL_HIDDEN_ACTS:
         raise UserError(
-            "{}: hidden_act {!r} cannot be converted; known are {}".format(
-                path, act, ", ".join(ORIGINAL_HIDDEN_ACTS)
+            "{}: hidden_act {} cannot be converted; known are {}".format(
+                path, quoted(act), ", ".join(ORIGINAL_HIDDEN_ACTS)
             )
         )
     return BertConfig(dict(values, hidden_act=ORIGINAL_HIDDEN_ACTS[act]), source=path)

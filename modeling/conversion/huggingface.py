@@ -6,7 +6,8 @@ import os
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError, some
+import bounded_json
+from errors import UserError, quoted, some
 from modeling.config import read_json_object
 from modeling.conversion import folders, tensor_files
 from modeling.conversion.names import FAMILIES
@@ -20,6 +21,7 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+MOST_LABELS = 1 << 20
 SUPPORTED = (
     "bert (BERT, RoBERTa-wwm, MacBERT; classes BertModel, BertForMaskedLM, BertForPreTraining, "
     "BertForSequenceClassification)"
@@ -165,10 +167,10 @@ def _one_of(path, names, what):
 
 def _weight_map(path):
     """Dict tensor name -> file name of an index file."""
-    weight_map = read_json_object(path, "weight index").get("weight_map")
+    weight_map = read_json_object(path, "weight index", bounded_json.LIST_BYTES).get("weight_map")
     well_formed = isinstance(weight_map, dict) and all(
         # Only names: a path could lead out of the directory.
-        isinstance(v, str) and v and os.path.basename(v) == v
+        isinstance(v, str) and os.path.basename(v) == v not in ("", ".", "..")
         for v in weight_map.values()
     )
     if not weight_map or not well_formed:
@@ -191,8 +193,8 @@ def _family(values, config):
             "them with the Bert classes, not the Roberta ones"
         )
     raise UserError(
-        "{}: model_type {!r} cannot be imported, only {}{}".format(
-            config, model_type, SUPPORTED, hint
+        "{}: model_type {} cannot be imported, only {}{}".format(
+            config, quoted(model_type), SUPPORTED, hint
         )
     )
 
@@ -202,16 +204,20 @@ def _check_network(values, config):
     positions = values.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise UserError(
-            "{}: position_embedding_type {!r} cannot be imported, only 'absolute'".format(
-                config, positions
+            "{}: position_embedding_type {} cannot be imported, only 'absolute'".format(
+                config, quoted(positions)
             )
         )
+    # transformers makes a table of them.
+    labels = values.get("num_labels", 2)
+    if not isinstance(labels, int) or not 0 <= labels <= MOST_LABELS:
+        raise UserError("{}: num_labels is {}, no number of classes".format(config, quoted(labels)))
     epsilon = values.get("layer_norm_eps", LAYER_NORM_EPSILON)
     if epsilon == LAYER_NORM_EPSILON:
         return []
     return [
         "layer_norm_eps is {} in {}, but {} here: outputs differ a little".format(
-            epsilon, config, LAYER_NORM_EPSILON
+            quoted(epsilon), config, LAYER_NORM_EPSILON
         )
     ]
 

@@ -90,7 +90,7 @@ def _their_outputs(folder, weights, family, selection, inputs):
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
     fed = {names.get(k, k): torch.from_numpy(v).long() for k, v in inputs.items()}
     has_pooler = "pooler" in selection.parts
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), _library_errors(folder):
         bare = _load(family.architectures[-1].name, folder, weights, add_pooling_layer=has_pooler)
         encoded = bare(output_hidden_states=True, **fed)
         outputs = collections.OrderedDict(
@@ -130,6 +130,22 @@ def _load(class_name, folder, weights, **arguments):
             )
         )
     return model.float().eval()
+
+
+@contextlib.contextmanager
+def _library_errors(folder):
+    """A config may hold anything for transformers, and what it then raises is not documented."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            "transformers cannot compute the model in {} ({}: {}); look in its config for settings "
+            "that Quanci does not have".format(
+                folder, type(error).__name__, " ".join(str(error).split())[:200]
+            )
+        ) from error
 
 
 @contextlib.contextmanager

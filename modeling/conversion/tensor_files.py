@@ -6,6 +6,7 @@ import io
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import bounded_json
 from errors import UserError
 
 _GIT_LFS = b"version https://git-lfs"
@@ -55,6 +56,7 @@ def _decode_safetensors(path, content):
         import safetensors
     except ImportError as error:
         raise _missing_package(path, "safetensors") from error
+    _check_header(path, content)
     try:
         # Not the numpy reader: numpy has no bfloat16.
         entries = safetensors.deserialize(content)
@@ -74,6 +76,14 @@ def _decode_safetensors(path, content):
     return tensors
 
 
+def _check_header(path, content):
+    """Refuses a header of JSON that is unfit before the library reads it."""
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > min(len(content) - 8, bounded_json.LIST_BYTES):
+        raise _damaged(path)
+    bounded_json.parse(content[8 : 8 + length], "header of " + path)
+
+
 def _decode_torch(path, content):
     try:
         import torch
@@ -87,7 +97,8 @@ def _decode_torch(path, content):
             "{} is damaged, or holds more than tensors and is not opened for safety; take another "
             "copy of it".format(path)
         ) from error
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+    is_table = isinstance(state, dict) and all(isinstance(name, str) for name in state)
+    if not is_table or not all(torch.is_tensor(v) for v in state.values()):
         raise UserError(
             "{} is no table of tensors (a model's state_dict); save the model with "
             "save_pretrained".format(path)

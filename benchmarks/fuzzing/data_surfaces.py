@@ -1,0 +1,176 @@
+"""Data creation: texts of every format, vocabularies, dictionaries, what a restart finds."""
+
+import glob
+import json
+import os
+from unittest import mock
+
+from fuzzing.mutations import mutate_bytes, mutate_gzip, mutate_json, mutate_text
+from fuzzing.surface import Surface, change_file, copy_tree, flags_of, get, get_json, put
+
+KIND, BUILD = "create_pretraining_data", "data.build_vocab"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_SENTENCES = 30
+
+
+def prepare(seeds):
+    """Valid inputs below the folder `seeds`."""
+    lines = []
+    for path in sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt"))):
+        lines += get(path).decode("utf-8").splitlines()[:_SENTENCES]
+    records = [{"title": a, "text": b, "id": i} for i, (a, b) in enumerate(zip(lines, lines[1:]))]
+    texts = {
+        "raw": "\n".join(lines),
+        "text": "\n".join(line + ("\n" if i % 4 == 3 else "") for i, line in enumerate(lines)),
+        "jsonl": "\n".join(json.dumps(r, ensure_ascii=i % 2 > 0) for i, r in enumerate(records)),
+        "presegmented": "\n".join(
+            " ".join(line[i : i + 2] for i in range(0, len(line), 2)) for line in lines
+        ),
+    }
+    for name, text in texts.items():
+        put(os.path.join(seeds, name), (text + "\n").encode("utf-8"))
+    characters = sorted(set("".join(lines)))
+    tokens = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "[unused1]",
+        *characters,
+        "##ing",
+        "the",
+    ]
+    put(os.path.join(seeds, "vocab.txt"), ("\n".join(tokens) + "\n").encode("utf-8"))
+    words = ["{} {} n".format(line[i : i + 3], i) for i, line in enumerate(lines) if line.strip()]
+    put(os.path.join(seeds, "words"), "\n".join(words[:40]).encode("utf-8"))
+    _leave_unfinished(seeds)
+
+
+def _leave_unfinished(seeds):
+    """A finished run in seeds/whole and one stopped before its manifest in seeds/stopped."""
+    from data import runner
+    from data.creation import CreationSettings
+    from data.job import Job
+
+    settings = CreationSettings(
+        os.path.join(seeds, "vocab.txt"), input_format="raw", segmenter="none", dupe_factor=1
+    )
+    for name, patched in (("whole", Job.finish), ("stopped", mock.Mock(side_effect=OSError))):
+        os.mkdir(os.path.join(seeds, name))
+        paths = [os.path.join(seeds, name, "r-{:05d}-of-00002".format(i)) for i in range(2)]
+        with mock.patch.object(Job, "finish", patched):
+            try:
+                runner.create(settings, [os.path.join(seeds, "raw")], paths, 1, lambda line: None)
+            except OSError:
+                assert name == "stopped"
+
+
+def _flags(seeds, folder, **changes):
+    values = {
+        "output_file": os.path.join(folder, "out"),
+        "vocab_file": os.path.join(seeds, "vocab.txt"),
+        "segmenter": "none",
+        "dupe_factor": 1,
+        "max_seq_length": 32,
+        "max_predictions_per_seq": 5,
+        "num_workers": 1,
+    }
+    values.update(changes)
+    return flags_of(**values)
+
+
+def _text(form):
+    def write(rng, seeds, folder):
+        content = get(os.path.join(seeds, form))
+        if form == "jsonl" and rng.random() < 0.5:
+            lines = content.splitlines()
+            at = rng.randrange(len(lines))
+            lines[at] = mutate_json(rng, json.loads(lines[at].decode("utf-8")))
+            content = b"\n".join(lines)
+        else:
+            content = mutate_text(rng, content)
+        name, mutate = "in", lambda _, content: content
+        if rng.random() < 0.3:
+            name, mutate = "in.gz", mutate_gzip
+        path = put(os.path.join(folder, name), mutate(rng, content))
+        return _flags(
+            seeds,
+            folder,
+            input_file=path,
+            input_format=form,
+            segmenter=None if form == "presegmented" else "none",
+            text_fields="title,text" if form == "jsonl" else None,
+            objective=rng.choice(["bert", "roberta"]),
+            short_seq_prob=0,
+            masking=rng.choice(["static", "dynamic"]),
+            do_lower_case=rng.choice(["true", "false"]),
+            normalize_quotes=rng.choice(["true", "false"]),
+        )
+
+    return write
+
+
+def _vocabulary(rng, seeds, folder):
+    path = put(os.path.join(folder, "v"), mutate_text(rng, get(os.path.join(seeds, "vocab.txt"))))
+    return _flags(
+        seeds,
+        folder,
+        input_file=os.path.join(seeds, "text"),
+        vocab_file=path,
+        masking_unit=rng.choice(["wordpiece", "word"]),
+    )
+
+
+def _dictionary(rng, seeds, folder):
+    path = put(os.path.join(folder, "words"), mutate_text(rng, get(os.path.join(seeds, "words"))))
+    return _flags(
+        seeds,
+        folder,
+        input_file=os.path.join(seeds, "text"),
+        user_dict=path,
+        segmenter=rng.choice(["rjieba"] * 3 + ["jieba"]),
+    )
+
+
+def _restart(rng, seeds, folder):
+    out = copy_tree(os.path.join(seeds, rng.choice(["whole", "stopped", "stopped"])), folder + "/o")
+    names = glob.glob(os.path.join(out, "*")) + glob.glob(os.path.join(out, "_*", "*"))
+    records = [name for name in names if name.endswith(".json")]
+    if rng.random() < 0.7 and records:
+        path = rng.choice(sorted(records))
+        put(path, mutate_json(rng, get_json(path)))
+    else:
+        change_file(rng, out, [n for n in names if os.path.isfile(n)], mutate_bytes)
+    return _flags(
+        seeds,
+        folder,
+        input_file=os.path.join(seeds, "raw"),
+        input_format="raw",
+        output_file=os.path.join(out, "r"),
+        num_shards=2,
+        max_seq_length=128,
+        max_predictions_per_seq=20,
+    )
+
+
+def _corpus_of_vocabulary(rng, seeds, folder):
+    path = put(os.path.join(folder, "in"), mutate_text(rng, get(os.path.join(seeds, "raw"))))
+    return flags_of(
+        input_file=path,
+        output_file=os.path.join(folder, "v"),
+        vocab_size=rng.choice([1200, 2000]),
+        min_frequency=rng.choice([1, 3]),
+    )
+
+
+SURFACES = [
+    Surface("text", KIND, 8, _text("text")),
+    Surface("raw", KIND, 8, _text("raw")),
+    Surface("jsonl", KIND, 10, _text("jsonl")),
+    Surface("presegmented", KIND, 5, _text("presegmented")),
+    Surface("vocabulary", KIND, 8, _vocabulary),
+    Surface("user dictionary", KIND, 3, _dictionary),
+    Surface("restart", KIND, 6, _restart),
+    Surface("corpus of a vocabulary", BUILD, 3, _corpus_of_vocabulary),
+]

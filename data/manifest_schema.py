@@ -1,0 +1,95 @@
+"""What the keys of a manifest may hold: manifests come from other machines, too."""
+
+import os
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_object(value):
+    return isinstance(value, dict)
+
+
+def _list_of(is_right):
+    return lambda value: isinstance(value, list) and all(map(is_right, value))
+
+
+def _dict_of(is_right):
+    return lambda value: isinstance(value, dict) and all(map(is_right, value.values()))
+
+
+def _is_masking(value):
+    """MaskingSpec, which checks the numbers themselves, as a dict with the kind."""
+    if not is_object(value):
+        return False
+    shares = _list_of(is_number)
+    return (
+        is_text(value.get("kind"))
+        and is_text(value.get("unit"))
+        and is_number(value.get("probability"))
+        and shares(value.get("ngram_probs"))
+        and shares(value.get("replacement"))
+    )
+
+
+def _are_flags(value):
+    """Those that are read again must be texts or absent."""
+    names = ("segmenter", "ltp_model", "user_dict", "input_format", "masking_unit")
+    return is_object(value) and all(
+        value.get(name) is None or is_text(value[name]) for name in names
+    )
+
+
+def _are_shards(value):
+    """Names of files beside the manifest, never elsewhere, and their sizes."""
+    return all(
+        name == os.path.basename(name) != ""
+        and is_object(shard)
+        and all(is_count(shard.get(key, 0)) for key in SHARD_KEYS)
+        for name, shard in value.items()
+    )
+
+
+SHARD_KEYS = frozenset(["bytes", "records"])
+_COUNT, _NUMBER = ("a count", is_count), ("a number", is_number)
+_TEXT, _TEXTS = ("a text", is_text), ("a list of texts", _list_of(is_text))
+_OBJECT = ("an object", is_object)
+
+# Key -> (what it holds, function that tells). Manifests of other programs lack some of them.
+KEYS = {
+    "format": _COUNT,
+    "objective": _TEXT,
+    "features": _TEXTS,
+    "masking": ("an object with kind, unit and shares", _is_masking),
+    "max_seq_length": _COUNT,
+    "max_predictions_per_seq": _COUNT,
+    "vocab_size": _COUNT,
+    "vocab_sha256": _TEXT,
+    "records": _COUNT,
+    "tokens": _COUNT,
+    "masked_share": _NUMBER,
+    "ngram_distribution": ("an object of numbers", _dict_of(is_number)),
+    "documents": _COUNT,
+    "sentences": _COUNT,
+    "characters": _COUNT,
+    "pieces": _COUNT,
+    "unaligned_words": _COUNT,
+    "unaligned_sentences": _COUNT,
+    "unknown_share": _NUMBER,
+    "unknown_top": ("an object of counts", _dict_of(is_count)),
+    "examples": _TEXTS,
+    "one_document_share": _NUMBER,
+    "input": _OBJECT,
+    "shards": ("an object of file names, with bytes and records", _are_shards),
+    "flags": ("the settings that the records were made with", _are_flags),
+    "fingerprint": _TEXT,
+}
