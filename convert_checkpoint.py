@@ -15,12 +15,12 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 
 from data import files as data_files
 from data import tokenizer_files
 from data.tokenization import Vocabulary, WordPieceTokenizer
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 from finetuning import task_file
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES, BertConfig
@@ -390,4 +390,4 @@ def warn_of_other_weights(folder, weights):
 
 
 if __name__ == "__main__":
-    app.run(one_line(main))
+    run_script(main)

@@ -10,13 +10,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import sys
-
-from absl import app, flags
+from absl import flags
 
 from data import corpus, files, manifest, masking, recipes, runner, segmentation
 from data.creation import CreationSettings
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 
 FLAGS = flags.FLAGS
 
@@ -243,7 +241,6 @@ def available_cores():
     return os.cpu_count() or 1
 
 
-@one_line
 def main(argv):
     del argv
     if FLAGS.num_workers < 0:
@@ -259,4 +256,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(app.run(main))
+    run_script(main)

@@ -12,11 +12,11 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 
 import script_flags
 from data.tokenization import WordPieceTokenizer
-from errors import UserError, one_line, require, some
+from errors import UserError, require, run_script, some
 from finetuning import audit, report, task_file
 from finetuning.classification import SPLITS
 from finetuning.features import write_features
@@ -104,12 +104,19 @@ def main(argv):
     check_batch_sizes(splits)
     chosen_devices = script_flags.find_devices([FLAGS.output_dir])
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
-    data = Data(splits, numbers, write_records(splits, numbers, tokenizer))
-    for is_warning, line in audit.describe(
-        splits, data.features, task.labels, FLAGS.max_seq_length
-    ):
-        (warn if is_warning else log)(line)
-    trials, start = [], Start(model_config, init_checkpoint)
+    with script_flags.locked_output(FLAGS.do_train):
+        data = Data(splits, numbers, write_records(splits, numbers, tokenizer))
+        for is_warning, line in audit.describe(
+            splits, data.features, task.labels, FLAGS.max_seq_length
+        ):
+            (warn if is_warning else log)(line)
+        start = Start(model_config, init_checkpoint)
+        report_trials(task, run_trials(task, data, start, chosen_devices))
+
+
+def run_trials(task, data, start, chosen_devices):
+    """Runs all trials; a list of what run_trial returns."""
+    trials = []
     for trial in range(FLAGS.num_trials):
         folder = FLAGS.output_dir
         if FLAGS.num_trials > 1:
@@ -117,7 +124,7 @@ def main(argv):
             log("trial {} of {}".format(trial + 1, FLAGS.num_trials))
         run = make_run(task, data, folder, FLAGS.seed + trial, start, chosen_devices)
         trials.append(run_trial(run, task, data, folder))
-    report_trials(task, trials)
+    return trials
 
 
 def check_flags():
@@ -195,9 +202,7 @@ def read_splits(task):
             log("no {} in {}: no predictions".format(task.file_names(split), FLAGS.data_dir))
             continue
         if examples is None:
-            raise UserError(
-                "--data_dir {} holds no {}".format(FLAGS.data_dir, task.file_names(split))
-            )
+            raise task.lacks(FLAGS.data_dir, split)
         unlabelled = next((e for e in examples if e.label is None), None)
         if split != "test" and unlabelled:
             raise UserError("{} has no label".format(unlabelled.where))
@@ -388,4 +393,4 @@ def report_trials(task, trials):
 
 
 if __name__ == "__main__":
-    app.run(one_line(main))
+    run_script(main)

@@ -12,11 +12,11 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 
 import script_flags
 from data.tokenization import WordPieceTokenizer
-from errors import UserError, one_line, require
+from errors import UserError, require, run_script
 from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
@@ -129,4 +129,4 @@ def make_task(task_class, path):
 
 
 if __name__ == "__main__":
-    app.run(one_line(main))
+    run_script(main)

@@ -43,10 +43,9 @@ def run_many(script, command_lines, texts=None, timeout=300):
 
 def run_one(script, arguments, text):
     """[code, stdout, stderr] of one command line; 2 and the traceback for a crash."""
-    from absl import flags
     from absl.testing import flagsaver
 
-    from errors import one_line
+    from errors import one_line, parse_flags
 
     # As where no locale is set; what scripts write is UTF-8 all the same.
     read, out = (io.TextIOWrapper(io.BytesIO(b), "ascii") for b in (text.encode("utf-8"), b""))
@@ -57,8 +56,10 @@ def run_one(script, arguments, text):
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
         try:
-            rest = flags.FLAGS([script.__name__] + arguments)
+            rest = parse_flags([script.__name__] + arguments)
             code = one_line(script.main)(rest)
+        except SystemExit as stop:
+            code = stop.code
         except Exception:
             code = 2
             traceback.print_exc(file=err)

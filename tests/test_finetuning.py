@@ -135,6 +135,58 @@ def test_labels(tmp_path):
     assert task.labels == ["q", "r"]
 
 
+def table(path, *rows):
+    return read_table(write(path, "".join("{}\t{}\n".format(*row) for row in rows)))
+
+
+SENTENCES = ["第{}句话说的是天地人，长短都差不多".format(i) for i in range(30)]
+
+
+@pytest.mark.parametrize("count", [30, 6])
+def test_texts_are_not_taken_for_labels(tmp_path, count):
+    """The label stands first, in files large and small."""
+    rows = [(i % 2, text) for i, text in enumerate(SENTENCES[:count])]
+    splits = {"train": table(tmp_path / "train.tsv", *rows)}
+    message = (
+        r"train.tsv, line 1: column 2 is taken for the label, but in {0} examples it has {0} "
+        r"different values, such as '第0句话.*last column, or name .* list them in .*labels.txt"
+    ).format(count)
+    with pytest.raises(UserError, match=message):
+        ClassificationTask("t", {}).choose_labels(None, str(tmp_path), splits)
+    task = ClassificationTask("t", {})
+    assert task.choose_labels(SENTENCES[:count], str(tmp_path), splits) == "--labels"
+    turned = {"train": table(tmp_path / "train.tsv", *[row[::-1] for row in rows])}
+    assert ClassificationTask("t", {}).choose_labels(None, str(tmp_path), turned)
+    headed = {"train": table(tmp_path / "train.tsv", ("label", "text_a"), *rows)}
+    assert headed["train"].label_column == 1
+    assert ClassificationTask("t", {}).choose_labels(None, str(tmp_path), headed)
+
+
+@pytest.mark.parametrize("labels", ["abc", "aabbcc", "abcdefghijklmnopqrst"])
+def test_few_labels_are_labels_in_a_file_of_any_size(tmp_path, labels):
+    task = ClassificationTask("t", {})
+    assert task.choose_labels(None, str(tmp_path), {"train": examples_of(*labels)})
+    assert task.labels == sorted(set(labels))
+
+
+def test_a_header_that_is_not_known_is_warned_of(tmp_path):
+    rows = [(text, i % 2) for i, text in enumerate(SENTENCES)]
+    warned = []
+    for first in (("内容", "标签"), (SENTENCES[0], 1), ("text_a", "label")):
+        splits = {"train": table(tmp_path / "train.tsv", first, *rows)}
+        features = {"train": FeatureFile("f", len(splits["train"]), 0)}
+        lines = audit.describe(splits, features, sorted({str(e.label) for e in splits["train"]}), 8)
+        warned.append([line for is_warning, line in lines if is_warning])
+    assert warned == [
+        [
+            "{}, line 1: label '标签' (column 2) is in no other line; if this line names the "
+            "columns, write label, text_a".format(tmp_path / "train.tsv")
+        ],
+        [],
+        [],
+    ]
+
+
 def test_labels_that_cannot_be_read(tmp_path):
     task = ClassificationTask("t", {})
     write(tmp_path / "labels.txt", "正\n负\n".encode("gb18030"))

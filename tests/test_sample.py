@@ -81,6 +81,15 @@ def test_classification_examples():
     assert near_duplicates([text for _, text in train + dev], 0.4) == []
 
 
+def test_the_sentences_to_classify_are_new():
+    lines = read(os.path.join(SAMPLE, "sentences.txt")).splitlines()
+    assert len(lines) == 6 and all(10 < len(line) < 60 for line in lines)
+    known = [text for name in ("train.tsv", "dev.tsv") for _, text in examples(name)]
+    assert near_duplicates(known + lines, 0.4) == []
+    vocabulary = set(Vocabulary(os.path.join(SAMPLE, "vocab.txt")).tokens)
+    assert sum(c not in vocabulary for c in "".join(lines)) == 0
+
+
 def test_the_vocabulary_is_made_by_its_command(run_script, tmp_path):
     made = run_script(
         "-m data.build_vocab",
