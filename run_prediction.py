@@ -20,6 +20,7 @@ from errors import UserError, require, run_script
 from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
+from prediction.tags import WORDS_BY
 from prediction.task import Setup, predict_lines
 from training.log import log
 from training.predictor import Predictor
@@ -52,6 +53,9 @@ flags.DEFINE_list(
 )
 flags.DEFINE_string(
     "pooling", "none", "features: {}; not none gives one vector a line.".format(", ".join(POOLINGS))
+)
+flags.DEFINE_enum(
+    "words_by", "rjieba", WORDS_BY, "tags: who finds the words of lines without [MASK]."
 )
 
 DEFAULT_SEQ_LENGTH = 128

@@ -18,12 +18,17 @@ from data import files as data_files
 from data.manifest import find_manifests
 from errors import UserError, require, run_script
 from modeling.objectives import OBJECTIVES, get_objective
+from prediction import record_tags
+from prediction.lines import ResultFile
 from training import devices, inputs, plan, presets, record_files
+from training import run_config as run_configs
+from training.faults import output_errors
 from training.log import log
 from training.pretraining import Pretraining
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
+PREDICTIONS_FILE = "predictions.jsonl"
 
 script_flags.define_model_flags()
 script_flags.define_optimizer_flags()
@@ -64,6 +69,18 @@ flags.DEFINE_integer("max_predictions_per_seq", 20, "Masked positions in a row, 
 flags.DEFINE_string("vocab_file", None, "vocab.txt, where masks are drawn in training.")
 flags.DEFINE_bool("do_train", False, "Train.")
 flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
+flags.DEFINE_bool(
+    "do_predict",
+    False,
+    "Write the tags of the records' masked places, by LERT's heads, to output_dir/{}: of "
+    "--eval_file, else --input_file.".format(PREDICTIONS_FILE),
+)
+flags.DEFINE_list(
+    "lip_steps",
+    None,
+    "LERT: steps after which the POS, entity and dependency tasks count in full, as 300,600,1000; "
+    "0: from the start, for continuing. Default: 0.1665, 0.333 and 0.5 of --num_train_steps.",
+)
 flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
 flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
 flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
@@ -131,7 +148,7 @@ def main(argv):
     model_config = script_flags.read_model_config(FLAGS.max_seq_length)
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
     eval_files = []
-    if FLAGS.do_eval:
+    if FLAGS.do_eval or FLAGS.do_predict:
         eval_files = train_files
         if FLAGS.eval_file:
             eval_files = data_files.matching(FLAGS.eval_file, "--eval_file")
@@ -156,7 +173,9 @@ def main(argv):
         found = check_record_files(train_files, eval_files, all_manifests)
         run_config = dataclasses.replace(run_config, **found.settings())
         objective = inputs.choose_objective(FLAGS.objective, run_config.train_files, manifests)
+        objective = objective.for_run(FLAGS.num_train_steps, parse_lip_steps())
         run_config.objective = objective.name
+        run_config.lip_steps = objective.lip_steps and list(objective.lip_steps)
         run = Pretraining(
             run_config,
             model_config,
@@ -173,6 +192,36 @@ def main(argv):
         evaluated = FLAGS.do_train and run.train()
         if FLAGS.do_eval and not evaluated:
             run.evaluate()
+        if FLAGS.do_predict:
+            predict_tags(run.checkpoint(), run_config, model_config)
+
+
+def predict_tags(path, run_config, model_config):
+    """Writes the tags of masked places to output_dir.
+
+    Args:
+      path: the checkpoint that predicts.
+      run_config: RunConfig.
+      model_config: model config.
+
+    Raises:
+      UserError: records or checkpoint do not allow it.
+    """
+    vocabulary = script_flags.read_vocabulary(model_config) if FLAGS.vocab_file else None
+    target = os.path.join(FLAGS.output_dir, PREDICTIONS_FILE)
+    with output_errors(FLAGS.output_dir):
+        data_files.make_directories(FLAGS.output_dir)
+    found = record_tags.predict(
+        run_config.eval_files,
+        path,
+        model_config,
+        FLAGS.max_seq_length,
+        FLAGS.eval_batch_size,
+        vocabulary,
+    )
+    with ResultFile(target) as results:
+        results.write(found)
+    log("tags of the masked places: {}".format(target))
 
 
 def check_flags():
@@ -181,8 +230,8 @@ def check_flags():
     Raises:
       UserError: naming the flag.
     """
-    if not FLAGS.do_train and not FLAGS.do_eval:
-        raise UserError("nothing to do; give --do_train, --do_eval or both")
+    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
+        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
     require(FLAGS, "input_file", "output_dir", "bert_config_file")
     script_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:
@@ -244,6 +293,26 @@ def make_run_config(train_files, eval_files, model_config):
         eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
         **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
     )
+
+
+def parse_lip_steps():
+    """--lip_steps as three numbers; where it is not given and nothing is trained, those of the
+    training; None for the default.
+
+    Raises:
+      UserError: it is something else.
+    """
+    if FLAGS.lip_steps is None:
+        return None if FLAGS.do_train else run_configs.saved_lip_steps(FLAGS.output_dir)
+    steps = [step.strip() for step in FLAGS.lip_steps]
+    if steps == ["0"]:
+        steps *= 3
+    if len(steps) != 3 or not all(step.isdigit() for step in steps):
+        raise UserError(
+            "--lip_steps={} must be three numbers of steps with commas, as 300,600,1000, or "
+            "0".format(",".join(FLAGS.lip_steps))
+        )
+    return [int(step) for step in steps]
 
 
 def parse_layers(model_config):

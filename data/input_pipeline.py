@@ -172,23 +172,29 @@ def check_records(
                 _check_range(where, record[name], "type_vocab_size", type_vocab_size)
 
 
+def read_features(path):
+    """Yields the records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is damaged, or holds something else.
+    """
+    for number, serialized in enumerate(read_records(path)):
+        try:
+            features = tf.train.Example.FromString(serialized).features.feature
+        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+            raise UserError(
+                "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
+            ) from error
+        yield {name: _values(features[name]) for name in sorted(features)}
+
+
 def first_records(path, limit):
     """The first `limit` records of a file, as dicts of feature name -> sequence of numbers.
 
     Raises:
       UserError: the file is empty, damaged, or holds something else.
     """
-    records = []
-    for serialized in itertools.islice(read_records(path), limit):
-        try:
-            features = tf.train.Example.FromString(serialized).features.feature
-        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
-            raise UserError(
-                "{}, record {}: not a tf.train.Example; write the records anew".format(
-                    path, len(records)
-                )
-            ) from error
-        records.append({name: _values(features[name]) for name in sorted(features)})
+    records = list(itertools.islice(read_features(path), limit))
     if not records:
         raise UserError("{} holds no record; write the records anew".format(path))
     return records

@@ -6,28 +6,22 @@ import heapq
 import itertools
 import math
 import operator
-import re
 
 import tensorflow.compat.v1 as tf
 
 from data.tokenization import is_cjk, is_punctuation
-from errors import UserError
 from modeling import heads
 from modeling.checkpoint import MLM_HEAD
 from modeling.encoder import encode
-from prediction.task import Task, rounded_share
+from prediction.blanks import TextWithMasks
+from prediction.task import rounded_share
 from training.predictor import Head
 
-MASK = "[MASK]"
 # Beginnings of words that are followed up where --top_k asks for fewer words.
 MIN_BEAMS = 8
 
 # Masks with nothing between them. first: number of the first among the text's masks.
 _Run = collections.namedtuple("_Run", ["first", "length"])
-
-# A text with masks. parts: the texts around them, one more than masks; row: for the predictor,
-# None where there is no mask; runs: list of _Run.
-_Blanks = collections.namedtuple("_Blanks", ["parts", "row", "runs"])
 
 # The beginning of a word, or all of it. ids: tuple of its pieces.
 _Beam = collections.namedtuple("_Beam", ["log_prob", "ids"])
@@ -61,7 +55,7 @@ class _Search:
         self.beams = heapq.nlargest(width, longer, key=operator.attrgetter("log_prob"))
 
 
-class FillMask(Task):
+class FillMask(TextWithMasks):
     """{"text", "masks", "words", "filled"}.
 
     masks: [{"position", "top": [{"token", "probability"}]}] has every [MASK] by itself, all others
@@ -78,7 +72,6 @@ class FillMask(Task):
     """
 
     options = ("top_k",)
-    feature_names = Task.feature_names + ("positions",)
     optional = "/pooler/"
     head = Head(
         MLM_HEAD,
@@ -114,47 +107,16 @@ class FillMask(Task):
         Raises:
           UserError: a line has no mask, or masks too far apart.
         """
-        texts = [self._read(line) for line in lines]
+        texts = [self.read(line) for line in lines]
         outputs = iter(self.predictor.run([text.row for text in texts if text.row]))
         tops = [_all_pieces(text, next(outputs)) if text.row else [] for text in texts]
         searches = [
-            [_Search(text.row, run, top[run.first]) for run in text.runs]
+            [_Search(text.row, run, top[run.first]) for run in _runs(text)]
             for text, top in zip(texts, tops)
         ]
         self._complete(list(itertools.chain.from_iterable(searches)))
         for line, text, top, words in zip(lines, texts, tops, searches):
             yield self._result(line, text, top, words)
-
-    def _read(self, line):
-        parts = line.text.split(MASK)
-        ids, places = self.pieces(parts[0]), []
-        for part in parts[1:]:
-            places.append(len(ids))
-            ids += [self.vocabulary.mask] + self.pieces(part)
-        if not ids:
-            self.notes.see(line, ids, self.vocabulary, False)
-            return _Blanks(parts, None, [])
-        start = self._window(line, len(ids), places)
-        row = self.make_row(line, ids, start=start)
-        row["positions"] = [1 + place - start for place in places]
-        return _Blanks(parts, row, _runs(parts))
-
-    def _window(self, line, count, places):
-        """Which of `count` pieces is the first that the model sees, for masks at `places`."""
-        if not places:
-            found = re.search(re.escape(MASK), line.text, re.IGNORECASE)
-            hint = "put it where a word is missing, or take the line out"
-            if found:
-                hint = "{} must be written in capitals".format(found.group(0))
-            raise UserError("{} has no {}; {}".format(line.where, MASK, hint))
-        room, apart = self.max_seq_length - 2, places[-1] - places[0]
-        if apart >= room:
-            raise UserError(
-                "the masks of {} lie {} tokens apart, more than --max_seq_length={} takes; raise "
-                "that or split the line".format(line.where, apart, self.max_seq_length)
-            )
-        middle = (places[0] + places[-1] + 1) // 2
-        return max(0, min(middle - room // 2, count - room))
 
     def _complete(self, searches):
         """Goes on with each search to the end; all of them go through the network together."""
@@ -165,7 +127,7 @@ class FillMask(Task):
                 search.extend(outputs, self._width)
 
     def _result(self, line, text, tops, words):
-        offsets = _offsets(text.parts)
+        offsets = text.offsets()
         filled = text.parts[0]
         for word in words:
             for number, piece in enumerate(self._spelled(word.beams[0]), word.run.first + 1):
@@ -232,19 +194,10 @@ def _all_pieces(text, output):
     return [_pieces(output, number) for number in range(len(text.row["positions"]))]
 
 
-def _offsets(parts):
-    """Where each mask begins in a text of `parts` with masks between."""
-    offsets, at = [], 0
-    for part in parts[:-1]:
-        offsets.append(at + len(part))
-        at = offsets[-1] + len(MASK)
-    return offsets
-
-
-def _runs(parts):
-    """The masks between `parts` in runs with nothing between them: list of _Run."""
+def _runs(text):
+    """The masks of a Blanks in runs with nothing between them: list of _Run."""
     runs = []
-    for number, part in enumerate(parts[:-1]):
+    for number, part in enumerate(text.parts[:-1] if text.row else ()):
         if number and not part:
             runs[-1] = _Run(runs[-1].first, runs[-1].length + 1)
         else:

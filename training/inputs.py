@@ -9,6 +9,8 @@ from errors import UserError
 from modeling.objectives import get_objective
 from training.log import log
 
+# Record feature -> the objective that it tells; the first that is there counts.
+TOLD_BY = {"pos_labels": "lert", "next_sentence_labels": "bert"}
 # Manifest keys on which all records of a run, those for evaluation too, must agree.
 AGREED = (
     ("vocab_sha256", "vocabularies"),
@@ -87,13 +89,14 @@ def choose_objective(requested, train_files, manifests):
         reason = "manifest {} says so".format(path)
     else:
         features = input_pipeline.first_records(train_files[0], 1)[0]
-        if not {"next_sentence_labels", "masked_lm_ids"} <= set(features):
+        told = [n for n in TOLD_BY if n in features and "masked_lm_ids" in features]
+        if not told:
             raise UserError(
                 "cannot tell the objective: no manifest beside {} and its records have {}; give "
                 "--objective".format(train_files[0], ", ".join(features))
             )
-        name = "bert"
-        reason = "no manifest, and {} has next_sentence_labels".format(train_files[0])
+        name = TOLD_BY[told[0]]
+        reason = "no manifest, and {} has {}".format(train_files[0], told[0])
     objective = get_objective(name)
     log("objective: {} ({})".format(name, reason))
     return objective

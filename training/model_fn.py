@@ -160,7 +160,8 @@ def eval_metrics(output):
       output: ObjectiveOutput.
 
     Returns:
-      (metric_fn, tensors): each tensor is [1], so that TPU cores' values can be concatenated.
+      (metric_fn, tensors): each tensor begins with an axis of 1, so that TPU cores' values can be
+      concatenated.
     """
     ratios = list(output.losses.items()) + list(output.metrics.items())
     trained = list(output.losses)
@@ -168,14 +169,17 @@ def eval_metrics(output):
     for _, ratio in ratios:
         tensors.append(tf.reshape(ratio.numerator, [1]))
         tensors.append(tf.reshape(ratio.denominator, [1]))
+    tensors += [tf.expand_dims(vector, 0) for vector in output.counts.values()]
 
     def metric_fn(*values):
         weights, sums = values[: len(trained)], values[len(trained) :]
+        counts = sums[2 * len(ratios) :]
         metrics = {}
         for index, (name, ratio) in enumerate(ratios):
             metrics[name] = _streaming_ratio(
                 name, sums[2 * index], sums[2 * index + 1], ratio.epsilon
             )
+        metrics.update((n, _streaming_sum(n, vector)) for n, vector in zip(output.counts, counts))
         # A weight is the same on every core and in every batch.
         total = tf.add_n(
             [tf.cast(w[0], tf.float64) * metrics[name][0] for name, w in zip(trained, weights)]
@@ -187,24 +191,26 @@ def eval_metrics(output):
 
 
 def _streaming_ratio(name, numerator, denominator, epsilon):
-    """(value, update op) like a tf.metrics function; float64 so that long sums stay exact."""
-    with tf.variable_scope(name):
-        sums = []
-        for part, values in (("numerator", numerator), ("denominator", denominator)):
-            total = tf.get_variable(
-                part + "_sum",
-                shape=[],
-                dtype=tf.float64,
-                initializer=tf.zeros_initializer(),
-                trainable=False,
-                use_resource=True,
-                collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES],
-            )
-            batch = tf.reduce_sum(tf.cast(values, tf.float64))
-            sums.append((total, total.assign_add(batch)))
-        (top, add_top), (bottom, add_bottom) = sums
-        value = tf.math.divide_no_nan(top.read_value(), bottom.read_value() + epsilon)
-        return value, tf.group(add_top, add_bottom)
+    """(value, update op) like a tf.metrics function."""
+    top, add_top = _streaming_sum(name + "/numerator", numerator)
+    bottom, add_bottom = _streaming_sum(name + "/denominator", denominator)
+    return tf.math.divide_no_nan(top, bottom + epsilon), tf.group(add_top, add_bottom)
+
+
+def _streaming_sum(name, values):
+    """(value, update op) of the sum over the first axis of `values` and over batches; float64 so
+    that long sums stay exact."""
+    total = tf.get_variable(
+        name + "_sum",
+        shape=values.shape[1:],
+        dtype=tf.float64,
+        initializer=tf.zeros_initializer(),
+        trainable=False,
+        use_resource=True,
+        collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES],
+    )
+    batch = tf.reduce_sum(tf.cast(values, tf.float64), axis=0)
+    return total.read_value(), total.assign_add(batch)
 
 
 def _length(name, run_config):

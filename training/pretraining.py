@@ -1,9 +1,13 @@
 """Runs pre-training and its evaluation."""
 
+import os
+
 from data import input_pipeline
+from data.files import write_atomically
 from errors import UserError
 from modeling import checkpoint
-from training.faults import session_errors
+from training import tag_tables
+from training.faults import output_errors, session_errors
 from training.log import log
 from training.model_fn import TOTAL_LOSS
 from training.runner import Runner
@@ -11,6 +15,10 @@ from training.runner import Runner
 
 class Pretraining(Runner):
     """A run on pre-training records; the best checkpoint has the lowest loss on the eval files."""
+
+    @property
+    def BEST_BY(self):
+        return self._objective.best_by
 
     def evaluate(self):
         """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
@@ -21,6 +29,14 @@ class Pretraining(Runner):
         Raises:
           UserError: there is no checkpoint to evaluate.
         """
+        return self._evaluate(self._make_estimator(), self.checkpoint())
+
+    def checkpoint(self):
+        """The latest checkpoint of output_dir, or the initial one.
+
+        Raises:
+          UserError: there is none.
+        """
         run = self._run
         latest = checkpoint.latest(run.output_dir) if run.do_train else self._resume
         if not latest and not run.init_checkpoint:
@@ -28,7 +44,7 @@ class Pretraining(Runner):
                 "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
                 "is not given".format(run.output_dir)
             )
-        return self._evaluate(self._make_estimator(), latest or run.init_checkpoint)
+        return latest or run.init_checkpoint
 
     def _evaluate(self, estimator, prefix):
         run = self._run
@@ -45,7 +61,15 @@ class Pretraining(Runner):
         for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
             results[name] = float(found[name])
         self._write_results(results)
+        self._write_tables(tag_tables.tables(found))
         return results
+
+    def _write_tables(self, tables):
+        for kind, lines in tables.items():
+            path = os.path.join(self._run.output_dir, "eval_{}.tsv".format(kind))
+            with output_errors(self._run.output_dir):
+                write_atomically(path, "\n".join(lines) + "\n")
+            log("  {} tags apart: {}".format(kind, path))
 
     def _eval_steps(self):
         """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""

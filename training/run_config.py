@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -14,7 +14,14 @@ from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
 # What a resumed run may change, with a warning.
-NOTED = ("learning_rate", "num_train_steps", "num_warmup_steps", "train_batch_size", "seed")
+NOTED = (
+    "learning_rate",
+    "num_train_steps",
+    "num_warmup_steps",
+    "train_batch_size",
+    "seed",
+    "lip_steps",
+)
 
 
 @dataclasses.dataclass
@@ -43,6 +50,7 @@ class RunConfig:
     stop_step: Optional[int] = None
     eval_while_training: bool = False
     train_records: Optional[int] = None
+    lip_steps: Optional[Sequence[float]] = None
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
@@ -65,6 +73,21 @@ def save(run_config, model_config, optimizer_config):
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_atomically(os.path.join(run_config.output_dir, FILE_NAME), text)
+
+
+def saved_lip_steps(output_dir):
+    """lip_steps of the training in output_dir, None where it has none.
+
+    Raises:
+      UserError: its run_config.json is damaged.
+    """
+    path = os.path.join(output_dir, FILE_NAME)
+    if not tf.io.gfile.exists(path):
+        return None
+    saved = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
+    steps = saved.get("lip_steps") if isinstance(saved, dict) else None
+    is_number = [isinstance(step, (int, float)) for step in steps or ()]
+    return steps if isinstance(steps, list) and is_number == [True] * 3 else None
 
 
 def check_same_run(run_config, optimizer_config):

@@ -23,6 +23,9 @@ class Lert(MaskedLm):
       lip_steps: T of pos, ner and dep; 0: full weight from the start.
     """
 
+    # The sum of the losses grows with the weights; a later checkpoint is not worse for that.
+    best_by = "masked_lm_loss"
+
     def __init__(self, name, lip_steps=(0, 0, 0)):
         super().__init__(name, sentence_pair=None)
         self.lip_steps = tuple(lip_steps)
@@ -47,8 +50,8 @@ class Lert(MaskedLm):
         step = tf.zeros([]) if step is None else tf.cast(step, tf.float32)
         masked = tf.reshape(features["masked_lm_weights"], [-1])
         transformed = output.tensors["masked_lm_transformed"]
-        for (kind, count), end in zip(TAGS.items(), self.lip_steps):
-            logits = heads.tag_logits(config, store, kernels, transformed, kind, count)
+        found = all_tag_logits(config, store, kernels, transformed)
+        for (kind, logits), end in zip(found.items(), self.lip_steps):
             labels = tf.reshape(features[kind + "_labels"], [-1])
             weights = masked * tf.cast(labels >= 0, tf.float32)
             labels = tf.maximum(labels, 0)
@@ -57,7 +60,31 @@ class Lert(MaskedLm):
                 nll, weights, MASKED_LM_EPSILON, lip_weight(step, end)
             )
             output.metrics[kind + "_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
+            output.counts.update(_counts(kind, logits, labels, weights))
             output.tensors[kind + "_logits"] = logits
+
+
+def all_tag_logits(config, store, kernels, transformed):
+    """Scores of all tags: ordered dict kind -> [N, tags] of transformed [N, embedding]."""
+    return collections.OrderedDict(
+        (kind, heads.tag_logits(config, store, kernels, transformed, kind, count))
+        for kind, count in TAGS.items()
+    )
+
+
+def _counts(kind, logits, labels, weights):
+    """How often each tag is the label, is predicted, and is both: dict of float32 [tags]."""
+    size = logits.shape.as_list()[-1]
+    wanted = tf.one_hot(labels, size) * weights[:, tf.newaxis]
+    chosen = tf.one_hot(tf.argmax(logits, axis=-1, output_type=tf.int32), size)
+    counts = {
+        "labels": wanted,
+        "predicted": chosen * weights[:, tf.newaxis],
+        "correct": wanted * chosen,
+    }
+    return {
+        "{}_{}".format(kind, name): tf.reduce_sum(value, axis=0) for name, value in counts.items()
+    }
 
 
 def lip_weight(step, end):

@@ -13,8 +13,10 @@ MASKED_LM_EPSILON = 1e-5
 
 # losses: ordered dict name -> Ratio, all of which are trained on, in sum; metrics: ordered dict
 # name -> Ratio, reported by evaluation beside the losses; tensors: dict of what predictions and
-# tests look at.
-ObjectiveOutput = collections.namedtuple("ObjectiveOutput", ["losses", "metrics", "tensors"])
+# tests look at; counts: dict name -> float32 vector, which an evaluation adds up.
+ObjectiveOutput = collections.namedtuple(
+    "ObjectiveOutput", ["losses", "metrics", "tensors", "counts"], defaults=[{}]
+)
 
 
 class MaskedLm:
@@ -23,7 +25,12 @@ class MaskedLm:
     Attributes:
       name: registry name.
       feature_names: record features that `build` reads.
+      best_by: figure of an evaluation by which checkpoints are compared, a loss.
+      lip_steps: see objectives.lert; None where there is no such schedule.
     """
+
+    best_by = "loss"
+    lip_steps = None
 
     def __init__(self, name, sentence_pair):
         """`sentence_pair`: stem of the reported names ("next_sentence"), None = no such loss."""
@@ -56,7 +63,7 @@ class MaskedLm:
           the mean over rows (Devlin et al. 2019, section 3.1).
         """
         encoded = encode(config, store, kernels, features, is_training)
-        output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {})
+        output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {}, {})
         output.tensors["encoder"] = encoded
         self._masked_lm(config, store, kernels, encoded, features, output)
         self._add_heads(config, store, kernels, features, output)

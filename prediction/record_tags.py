@@ -1,0 +1,80 @@
+"""Tags of the masked places of records: what run_pretraining.py --do_predict writes."""
+
+import itertools
+
+from data import input_pipeline
+from data.tags import TAGS, UNKNOWN
+from errors import UserError
+from prediction.tags import TagNetwork, best_tags
+from training.predictor import Predictor
+
+# Rows that are held at a time.
+_WINDOW_ROWS = 2048
+_NEEDED = ("input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_weights")
+
+
+def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=None):
+    """Yields a dict for each record.
+
+    Args:
+      files: record files with masks.
+      path: checkpoint prefix or Hugging Face directory.
+      model_config: model config.
+      max_seq_length: longest row.
+      batch_size: rows computed at a time.
+      vocabulary: Vocabulary for the pieces' names, None: their ids are told.
+
+    Yields:
+      {"file", "record", "masked": [{"position", "token" or "id", "pos", "ner", "dep"}]}: what the
+      masked piece was; each kind is {"tag", "probability", "label"}, the label None where the
+      record does not know it.
+
+    Raises:
+      UserError: the records hold no masks, or the checkpoint no tag heads.
+    """
+    with Predictor(model_config, TagNetwork(), path, max_seq_length, batch_size) as predictor:
+        records = _records(files)
+        while True:
+            window = list(itertools.islice(records, _WINDOW_ROWS))
+            if not window:
+                return
+            outputs = iter(predictor.run([row for _, _, row in window if row["positions"]]))
+            for where, record, row in window:
+                output = next(outputs) if row["positions"] else {}
+                masked = [
+                    dict(_piece(record, number, vocabulary), **_tags(output, record, number))
+                    for number in range(len(row["positions"]))
+                ]
+                yield dict(where, masked=masked)
+
+
+def _records(files):
+    """Yields ({"file", "record"}, the record's features, a row for the predictor)."""
+    for path in files:
+        for number, record in enumerate(input_pipeline.read_features(path)):
+            missing = [name for name in _NEEDED if name not in record]
+            if missing:
+                raise UserError(
+                    "{}, record {}: {} is missing; --do_predict needs records whose masks were "
+                    "drawn with them (--masking=static)".format(path, number, missing[0])
+                )
+            length = sum(record["input_mask"])
+            row = {name: list(record[name][:length]) for name in ("input_ids", "segment_ids")}
+            real = sum(weight > 0 for weight in record["masked_lm_weights"])
+            row["positions"] = list(record["masked_lm_positions"][:real])
+            yield {"file": path, "record": number}, record, row
+
+
+def _piece(record, number, vocabulary):
+    piece = record["masked_lm_ids"][number]
+    name = {"token": vocabulary.tokens[piece]} if vocabulary else {"id": piece}
+    return dict(position=record["masked_lm_positions"][number], **name)
+
+
+def _tags(output, record, number):
+    found = best_tags({kind: values[number] for kind, values in output.items()})
+    for kind, said in found.items():
+        labels = record.get(kind + "_labels")
+        label = labels[number] if labels else UNKNOWN
+        said["label"] = TAGS[kind][label] if label != UNKNOWN else None
+    return found
