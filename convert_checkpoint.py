@@ -126,6 +126,9 @@ def to_hugging_face():
             sources.read_variables(source, selection),
             bare=selection.architecture == source.family.architectures[-1],
         )
+        for aside, tensors in sources.read_asides(source, selection):
+            export.write_aside(scratch, aside, tensors)
+            log("beside the model, in {}: {}".format(aside.file, aside.what))
         check_parity(source, selection, scratch, weights, "report it with the config")
         if vocabulary:
             write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))

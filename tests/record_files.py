@@ -5,6 +5,8 @@ import json
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from data.tags import TAGS
+
 SEQ, PREDICTIONS, VOCAB = 16, 3, 40
 
 TINY_CONFIG = {
@@ -47,6 +49,18 @@ def learnable_records(count, seed=0):
                 "next_sentence_labels": np.array([label]),
             }
         )
+    return records
+
+
+def tagged_records(count, seed=0):
+    """learnable_records whose tags follow from the masked ids; some are unknown."""
+    records = learnable_records(count, seed)
+    for record in records:
+        record.pop("next_sentence_labels")
+        ids, real = record["masked_lm_ids"], record["masked_lm_weights"] > 0
+        for kind, tags in TAGS.items():
+            labels = np.where(real & (ids % 7 > 0), ids % min(len(tags), 5), -1)
+            record[kind + "_labels"] = labels.astype(np.int64)
     return records
 
 

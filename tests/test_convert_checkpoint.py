@@ -261,16 +261,18 @@ def test_release_folder_is_read_by_transformers(tmp_path):
 
 
 @needs_golden
-def test_lert_without_its_tag_heads(tmp_path):
+def test_lert_with_its_tag_heads_in_a_file_beside(tmp_path):
     folder = golden_cases.path("lert")
     out = converted(
         tf_checkpoint_path=folder,
         config_file=os.path.join(folder, "lert_config.json"),
         pytorch_dump_path=tmp_path,
     )
-    assert out.count("LERT's tag heads") == 1 and "output_pos_layer" not in out
+    assert "beside the model, in lert_heads.safetensors: LERT's tag heads" in out
+    assert "output_pos_layer" not in out
     assert "no tokenizer files are written" in out
-    assert sorted(os.listdir(str(tmp_path))) == ["config.json", "model.safetensors"]
+    files = ["config.json", "lert_heads.safetensors", "model.safetensors"]
+    assert sorted(os.listdir(str(tmp_path))) == files
     model, unexpected = load("AutoModelForMaskedLM", tmp_path)
     assert sorted(unexpected) == ["bert.pooler.dense.bias", "bert.pooler.dense.weight"]
     features = golden_cases.batch_features("lert")
@@ -278,6 +280,40 @@ def test_lert_without_its_tag_heads(tmp_path):
     expected = golden_cases.arrays("lert", "outputs.npz")["all_encoder_layers"]
     theirs = models.their_outputs(model, inputs)["hidden_states"]
     np.testing.assert_allclose(theirs, expected, rtol=0, atol=1e-5)
+    assert_tag_logits(tmp_path, model, features)
+    back = tmp_path / "back" / "lert_model.ckpt"
+    converted(from_pytorch=tmp_path, tf_dump_path=back)
+    before, after = (
+        tf.train.NewCheckpointReader(p)
+        for p in (os.path.join(folder, "lert_model.ckpt"), str(back))
+    )
+    names = after.get_variable_to_shape_map()
+    assert sum("_layer/" in n and n.startswith("cls/predictions/output_") for n in names) == 6
+    assert set(names) == set(before.get_variable_to_shape_map())
+    for name in names:
+        np.testing.assert_array_equal(after.get_tensor(name), before.get_tensor(name), err_msg=name)
+
+
+def assert_tag_logits(folder, model, features):
+    """The file beside, used with PyTorch as its documentation says, gives the original's logits."""
+    import safetensors.torch
+    import torch
+
+    heads = safetensors.torch.load_file(str(folder / "lert_heads.safetensors"))
+    with torch.no_grad():
+        hidden = model.bert(
+            input_ids=torch.tensor(features["input_ids"]).long(),
+            attention_mask=torch.tensor(features["input_mask"]).long(),
+            token_type_ids=torch.tensor(features["segment_ids"]).long(),
+        ).last_hidden_state
+        rows = torch.arange(len(hidden))[:, None]
+        picked = hidden[rows, torch.tensor(features["masked_lm_positions"]).long()]
+        transformed = model.cls.predictions.transform(picked).flatten(0, 1)
+        for kind in ("pos", "ner", "dep"):
+            name = "cls.predictions.output_{}_layer.".format(kind)
+            logits = transformed @ heads[name + "weight"].T + heads[name + "bias"]
+            expected = golden_cases.arrays("lert", "outputs.npz")[kind + "_logits"]
+            np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-5)
 
 
 # The parts of a checkpoint -> the class that they make.

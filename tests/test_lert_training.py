@@ -6,7 +6,13 @@ import re
 import numpy as np
 import pytest
 import script_driver
-from record_files import TINY_CONFIG, learnable_records, write_json, write_records
+from record_files import (
+    TINY_CONFIG,
+    learnable_records,
+    tagged_records,
+    write_json,
+    write_records,
+)
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from data.tags import KINDS, TAGS
@@ -15,18 +21,6 @@ from modeling.objectives import lert
 pytestmark = pytest.mark.tf1
 
 TAG_HEADS = "cls/predictions/output_{}_layer/kernel"
-
-
-def tagged_records(count, seed=0):
-    """learnable_records whose tags follow from the masked ids; some are unknown."""
-    records = learnable_records(count, seed)
-    for record in records:
-        record.pop("next_sentence_labels")
-        ids, real = record["masked_lm_ids"], record["masked_lm_weights"] > 0
-        for kind, tags in TAGS.items():
-            labels = np.where(real & (ids % 7 > 0), ids % min(len(tags), 5), -1)
-            record[kind + "_labels"] = labels.astype(np.int64)
-    return records
 
 
 @pytest.fixture(scope="module")

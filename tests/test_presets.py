@@ -10,7 +10,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 from absl import flags as absl_flags
 from conftest import ROOT
-from record_files import TINY_CONFIG, learnable_records, write_json, write_records
+from record_files import (
+    TINY_CONFIG,
+    learnable_records,
+    tagged_records,
+    write_json,
+    write_records,
+)
 
 from data.records import FEATURES, feature_length
 from errors import UserError
@@ -21,7 +27,7 @@ from modeling.parameters import ParameterStore
 from training import presets
 
 MODELS = os.path.join(ROOT, "configs", "models")
-SCRIPTS = ("pretrain_bert_wwm.sh", "pretrain_roberta_wwm_ext.sh")
+SCRIPTS = ("pretrain_bert_wwm.sh", "pretrain_lert.sh", "pretrain_roberta_wwm_ext.sh")
 SHIPPED = presets.names()
 # Prints the flags of a program and what each preset makes of them.
 PROBE = """
@@ -149,6 +155,7 @@ def test_presets_are_those_of_the_table_and_as_published():
         ["bert_wwm_phase1", "128", "2560", "100000", "lamb", "0.0001", "10000"],
         ["bert_wwm_phase2", "512", "384", "100000", "lamb", "0.0001", "10000"],
         ["roberta_wwm_ext", "512", "384", "1000000", "adamw", "0.0001", "10000"],
+        ["lert", "512", "1024", "2000000", "adamw", "0.0001", "10000"],
     ):
         assert published in [row[:7] for row in rows]
 
@@ -411,3 +418,15 @@ def test_roberta_runs_on_this_machine(tiny_run):
     output = tiny_run("pretrain_roberta_wwm_ext.sh", "--do_eval", PRESET="roberta_wwm_ext_large")
     assert "preset: roberta_wwm_ext_large (" in output and "step 4/4" in output
     assert "masked_lm_loss" in output and "next_sentence" not in output.split("evaluating")[1]
+
+
+@pytest.mark.tf1
+def test_lert_runs_on_this_machine(tiny_run, tmp_path):
+    write_records(tmp_path / "records" / "tf_examples.tfrecord.00000", tagged_records(32))
+    output = tiny_run("pretrain_lert.sh", "--do_eval")
+    assert "objective: lert" in output and "preset: lert (" in output
+    assert "pos_loss" in output.split("evaluating")[1] and "step 4/4" in output
+    output = tiny_run("pretrain_lert.sh", PRESET="lert_continue", MODEL_DIR="continued")
+    assert "preset: lert_continue (" in output and "step 4/4" in output
+    with open(str(tmp_path / "continued" / "run_config.json"), encoding="utf-8") as reader:
+        assert json.load(reader)["run"]["lip_steps"] == [0, 0, 0]

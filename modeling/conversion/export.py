@@ -122,6 +122,22 @@ def write_weights(path, names, tensors, bare):
         write(path, names, converted)
 
 
+def write_aside(folder, aside, tensors):
+    """Writes the file of a names.Aside.
+
+    Args:
+      folder: where.
+      aside: names.Aside.
+      tensors: dict variable name -> float32 array.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    path = os.path.join(folder, aside.file)
+    with folders.writing(path):
+        _write_safetensors(path, aside.rules, aside.rules.to_huggingface(tensors).tensors)
+
+
 def _write_safetensors(path, names, tensors):
     import safetensors
     from safetensors.numpy import save_file

@@ -25,8 +25,7 @@ class Family(
     model_type: of config.json; names: NameMap; parts: list of Part; heads: ordered dict of the
     choices of --head -> names of their parts, the first that a checkpoint has is the default;
     architectures: list of Architecture, the first that parts suffice for is taken, the last
-    needs none; asides: dict pattern of variables -> what they are, where Hugging Face has no
-    place for them.
+    needs none; asides: list of names.Aside.
     """
 
     __slots__ = ()
@@ -80,7 +79,7 @@ BERT = Family(
         ),
         Architecture("BertModel", [], {}),
     ],
-    asides={r"cls/predictions/output_(pos|ner|dep)_layer/.*": "LERT's tag heads"},
+    asides=names.ASIDES,
 )
 
 FAMILIES = [BERT]

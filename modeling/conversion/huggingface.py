@@ -10,7 +10,7 @@ import bounded_json
 from errors import UserError, quoted, some
 from modeling.config import read_json_object
 from modeling.conversion import folders, tensor_files
-from modeling.conversion.names import FAMILIES
+from modeling.conversion.names import ASIDES, FAMILIES
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")
@@ -131,8 +131,25 @@ def import_checkpoint(path, prefix):
     _check_tensors(path, family, tensors, converted)
     if values.get("tie_word_embeddings") is False:
         _check_tied(path, family, tensors, converted.tensors)
+    for aside in ASIDES:
+        converted.tensors.update(_read_aside(path, aside))
     write_checkpoint(prefix, converted.tensors)
     return ImportReport(path, prefix, sorted(converted.tensors), sorted(converted.unknown), notes)
+
+
+def _read_aside(path, aside):
+    """Variables of a names.Aside in a directory: dict name -> array, empty without its file."""
+    name = os.path.join(path, aside.file)
+    if not tf.io.gfile.exists(name):
+        return {}
+    converted = aside.rules.to_tensorflow(tensor_files.read_file(name))
+    if converted.unknown or not converted.tensors:
+        raise UserError(
+            "{} does not hold {}, but {}; remove it or take another copy".format(
+                name, aside.what, some(converted.unknown, 3) or "nothing"
+            )
+        )
+    return converted.tensors
 
 
 def write_checkpoint(prefix, tensors):

@@ -201,3 +201,38 @@ BERT = NameMap(
 
 # By `model_type` of config.json.
 FAMILIES = {"bert": BERT}
+
+
+class Aside(collections.namedtuple("Aside", ["file", "what", "needs", "variables", "rules"])):
+    """Variables that Hugging Face's models have no place for, and the file beside theirs that
+    holds them. file: its name; what: what they are; needs: part without which they are of no use;
+    variables: pattern of their names; rules:
+    NameMap, whose Hugging Face names are those of PyTorch modules at the same place."""
+
+    __slots__ = ()
+
+    def of(self, names):
+        """Those of `names` that belong to it."""
+        return [name for name in names if re.fullmatch(self.variables, name)]
+
+
+LERT_HEADS = Aside(
+    "lert_heads.safetensors",
+    "LERT's tag heads",
+    "masked_lm",
+    r"cls/predictions/output_(pos|ner|dep)_layer/(kernel|bias)",
+    NameMap(
+        [
+            rule
+            for kind in ("pos", "ner", "dep")
+            for rule in dense(
+                "cls/predictions/output_{}_layer".format(kind),
+                "cls.predictions.output_{}_layer".format(kind),
+            )
+        ],
+        base="",
+        word_table=None,
+        output_table=None,
+    ),
+)
+ASIDES = [LERT_HEADS]

@@ -1,7 +1,6 @@
 """TensorFlow checkpoints as the conversion sees them: which parts there are, and their values."""
 
 import collections
-import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -121,13 +120,19 @@ def everything(source):
 
 def left_out_lines(source, selection):
     """What stays behind, for the log: a list of str."""
-    lines, rest = [], list(selection.left_out)
-    for pattern, what in source.family.asides.items():
-        found = [name for name in rest if re.fullmatch(pattern, name)]
-        if found:
-            lines.append("left out, without a place in Hugging Face's models: " + what)
-            rest = [name for name in rest if name not in found]
-    return lines + (["left out: " + some(rest, 12)] if rest else [])
+    beside = [name for aside in _asides(source, selection) for name in aside.of(selection.left_out)]
+    rest = [name for name in selection.left_out if name not in beside]
+    return ["left out: " + some(rest, 12)] if rest else []
+
+
+def read_asides(source, selection):
+    """What Hugging Face's models have no place for: list of (Aside, dict variable -> array)."""
+    found = ((aside, aside.of(source.shapes)) for aside in _asides(source, selection))
+    return [(aside, _read(source.prefix, names)) for aside, names in found if names]
+
+
+def _asides(source, selection):
+    return [aside for aside in source.family.asides if aside.needs in selection.parts]
 
 
 def read_variables(source, selection):
