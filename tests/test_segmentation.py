@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ltp_models import GOLD, SENTENCES, raw_text, write_vocabulary
+from ltp_models import GOLD, RAW_SENTENCES, SENTENCES, raw_text, write_vocabulary
 
-from data import corpus, segmentation
+from data import corpus, documents, ltp_annotator, segmentation
 from data.creation import CreationSettings, UnitProcessor
-from data.segmentation import make_segmenter, place_words
+from data.segmentation import make_segmenter
 from data.statistics import new_statistics
+from data.words import place_words
 from errors import UserError
 
 MIXED = "我爱自然语言处理北京大学。，“”ありがカナ한국abBERT019.-%😀é\u0301\u200b\xad \t\u3000\n"
@@ -88,7 +89,7 @@ def words_of(segmenter, sentences):
 class TestLtp:
     @both
     def test_words_of_sentences_it_was_trained_on(self, ltp, kind):
-        assert len(GOLD) > 3 * segmentation.LTP_BATCH
+        assert sum(map(len, GOLD)) > ltp_annotator._BATCH_CHARS / 3
         assert words_of(ltp[kind], list(GOLD)) == list(GOLD.values())
 
     @both
@@ -142,7 +143,7 @@ class TestLtp:
         assert [words_of(ltp["legacy"], [s])[0] for s in sentences] == expected
         assert words_of(ltp["legacy"], sentences[::-1])[::-1] == expected
         for size in (1, 3, 100):
-            monkeypatch.setattr(segmentation, "LTP_BATCH", size)
+            monkeypatch.setattr(ltp["legacy"]._annotator, "_batch_size", size)
             assert words_of(ltp["legacy"], sentences) == expected
 
     @both
@@ -201,7 +202,7 @@ class TestUserDictionary:
             make_segmenter(name, user_dict=str(tmp_path))
         path = tmp_path / "gbk.txt"
         path.write_bytes("语言\n".encode("gb18030"))
-        with pytest.raises(UserError, match=r"gbk\.txt is not UTF-8"):
+        with pytest.raises(UserError, match=r"gbk\.txt line 1 is not UTF-8"):
             make_segmenter(name, user_dict=str(path))
 
 
@@ -264,8 +265,8 @@ def prepare(tmp_path):
         processor.segmenter = built or processor.segmenter
         statistics = new_statistics()
         source = corpus.Source(text.encode("utf-8"), "text", lambda: 0)
-        documents = corpus.read_documents([source], processor.settings)
-        unit, numbers = processor.prepare(documents, statistics, lambda share: None)
+        read = documents.read_documents([source], processor.settings)
+        unit, numbers = processor.prepare(read, statistics, lambda share: None)
         groups = []
         for start, end in zip(unit.sentences[:-1], unit.sentences[1:]):
             sentence = {}
@@ -372,4 +373,4 @@ class TestCreatePretrainingData:
     def test_neural_model(self, run_script, tmp_path, models):
         _, manifest = self.create(run_script, tmp_path, models["neural"], 2)
         self.check_groups(manifest)
-        assert manifest["sentences"] == 9 * sum("；" not in text for text in GOLD)
+        assert manifest["sentences"] == 9 * len(RAW_SENTENCES)
