@@ -23,8 +23,7 @@ MAX_DEPTH = 32
 # programs count or measure has far fewer.
 _MOST_DIGITS, _MOST_DIGITS_LAX = 40, 4300
 _READ_BYTES = 1 << 20
-# Halves of surrogate pairs, which no file takes, and NUL, which no file name does.
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(ValueError):
@@ -35,13 +34,14 @@ class Malformed(ValueError):
         self.reason, self.line = reason, line
 
 
-def load(reader, where, max_bytes=CONFIG_BYTES, max_depth=MAX_DEPTH):
+def load(reader, where, max_bytes=CONFIG_BYTES, max_depth=MAX_DEPTH, nul=False):
     """Reads a whole JSON file.
 
     Args:
       reader: binary file, local or remote.
       where: what messages call it ("model config x.json").
       max_bytes, max_depth: bounds.
+      nul: see `parse`.
 
     Returns:
       dict, list, str, int, float, bool or None.
@@ -50,7 +50,7 @@ def load(reader, where, max_bytes=CONFIG_BYTES, max_depth=MAX_DEPTH):
       UserError: see `read` and `parse`.
       OSError, tf.errors.OpError: whatever `reader` raises.
     """
-    return parse(read(reader, where, max_bytes), where, max_depth)
+    return parse(read(reader, where, max_bytes), where, max_depth, nul)
 
 
 def read(reader, where, max_bytes):
@@ -73,17 +73,18 @@ def read(reader, where, max_bytes):
     )
 
 
-def parse(text, where, max_depth=MAX_DEPTH):
+def parse(text, where, max_depth=MAX_DEPTH, nul=False):
     """The value of a JSON text.
 
     Args:
       text: str, or bytes in UTF-8 with or without a byte order mark.
       where: what messages call it.
       max_depth: most objects and lists inside one another.
+      nul: whether texts may hold NUL: what quotes a corpus may, the name of a file must not.
 
     Raises:
       UserError: it is not UTF-8 or no JSON, nested too deeply, names a key twice, or holds NaN,
-        infinity, a number of very many digits or a text that is none.
+        infinity, a number of very many digits, half a surrogate pair or NUL.
     """
     if isinstance(text, bytes):
         try:
@@ -91,20 +92,20 @@ def parse(text, where, max_depth=MAX_DEPTH):
         except UnicodeDecodeError:
             raise UserError("{} is not UTF-8 text".format(where)) from None
     try:
-        return decode(text, max_depth)
+        return decode(text, max_depth, nul=nul)
     except Malformed as error:
         line = ", line {}".format(error.line) if error.line else ""
         raise UserError("{}{}: not valid JSON ({})".format(where, line, error.reason)) from None
 
 
-def decode(text, max_depth=MAX_DEPTH, strict=True):
+def decode(text, max_depth=MAX_DEPTH, strict=True, nul=False):
     """The value of a JSON text, for callers with messages of their own.
 
     Args:
       text: str.
-      max_depth: see `parse`.
+      max_depth, nul: see `parse`.
       strict: refuse keys named twice (else the last one counts), numbers that are none and texts
-        that are none.
+        that no file takes.
 
     Raises:
       Malformed: see `parse`.
@@ -117,11 +118,11 @@ def decode(text, max_depth=MAX_DEPTH, strict=True):
         raise Malformed("nested too deeply") from None
     # Most texts have too few brackets to be deep; a walk through all values would cost time.
     if strict or text.count("[") + text.count("{") > max_depth:
-        _check_values(value, max_depth, strict)
+        _check_values(value, max_depth, strict, nul)
     return value
 
 
-def _check_values(value, max_depth, strict):
+def _check_values(value, max_depth, strict, nul):
     """Walks through all values without recursion."""
     level, depth = [value], 0
     while level:
@@ -133,12 +134,16 @@ def _check_values(value, max_depth, strict):
                     inside += item
             elif isinstance(item, list):
                 inside += item
-            elif strict and isinstance(item, str) and _NO_TEXT.search(item):
+            elif strict and isinstance(item, str) and not _is_text(item, nul):
                 raise Malformed("a text with NUL or half a surrogate pair")
         depth += any(isinstance(item, (dict, list)) for item in level)
         if depth > max_depth:
             raise Malformed("nested more than {} deep".format(max_depth))
         level = inside
+
+
+def _is_text(value, nul):
+    return not _SURROGATE.search(value) and (nul or "\x00" not in value)
 
 
 def _integer(most_digits):

@@ -14,8 +14,10 @@ setup(
         include=["data*", "finetuning*", "modeling*", "optimization*", "prediction*", "training*"]
     ),
     py_modules=[
+        "annotate_corpus",
         "bounded_json",
         "convert_checkpoint",
+        "corpus_flags",
         "create_pretraining_data",
         "errors",
         "run_finetuning",
@@ -43,6 +45,7 @@ setup(
         "huggingface_hub<1" + MODERN,
         "safetensors" + MODERN,
         "sentencepiece" + MODERN,
+        "conllu" + MODERN,
         "rjieba" + MODERN,
         "jieba" + MODERN,
     ],

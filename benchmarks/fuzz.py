@@ -76,6 +76,7 @@ class Worker:
     def __init__(self, kind, arguments):
         self.kind, self._arguments = kind, arguments
         self._folder = tempfile.mkdtemp(prefix="quanci-fuzz-")
+        self._command = [sys.executable, os.path.join(HERE, "fuzzing", "worker.py"), kind]
         self._process, self._runs = None, 0
 
     def read(self, one):
@@ -106,7 +107,7 @@ class Worker:
         self._errors = os.path.join(folder, "stderr")
         with open(self._errors, "wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, os.path.join(HERE, "fuzzing", "worker.py"), self.kind, folder],
+                [*self._command, folder],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -156,7 +157,7 @@ def shares(inputs, workers):
 
 
 def run(inputs, arguments):
-    """Counter of (surface name, outcome), {surface name: seconds}, list of (Input, detail)."""
+    """Counter of (surface name, outcome), {surface name: [seconds]}, list of (Input, detail)."""
     waiting, found = queue.Queue(), queue.Queue()
     for kind, parts in shares(inputs, arguments.workers).items():
         for part in parts:
@@ -181,13 +182,13 @@ def run(inputs, arguments):
 
     for _ in range(arguments.workers):
         threading.Thread(target=work, daemon=True).start()
-    counts, seconds, defects = collections.Counter(), collections.Counter(), []
+    counts, seconds, defects = collections.Counter(), collections.defaultdict(list), []
     for _ in inputs:
         one, answer = found.get()
         if one is None:
             raise answer
         counts[one.surface.name, answer["outcome"]] += 1
-        seconds[one.surface.name] += answer["seconds"]
+        seconds[one.surface.name].append(answer["seconds"])
         if arguments.show and answer["outcome"] == "refused":
             print("{}:{} {:.300}".format(one.surface.name, one.index, answer["detail"].strip()))
         if answer["outcome"] == "defect":
@@ -200,14 +201,15 @@ def run(inputs, arguments):
 def table(inputs, counts, seconds):
     """Lines of the table."""
     names = list(collections.OrderedDict.fromkeys(one.surface.name for one in inputs))
-    lines = ["| surface | inputs | successes | error lines | defects | seconds |"]
-    lines.append("| --- " * 6 + "|")
-    rows = [[n, *(counts[n, outcome] for outcome in OUTCOMES), seconds[n]] for n in names]
-    rows.append(["all", *(sum(row[i] for row in rows) for i in range(1, 5))])
-    for name, ok, refused, defects, spent in rows:
+    lines = ["| surface | inputs | successes | error lines | defects | seconds | slowest |"]
+    lines.append("| --- " * 7 + "|")
+    rows = [[n, [counts[n, outcome] for outcome in OUTCOMES], seconds[n]] for n in names]
+    sums = [sum(of) for of in zip(*(outcomes for _, outcomes, _ in rows))]
+    rows.append(["all", sums, [one for _, _, spent in rows for one in spent]])
+    for name, outcomes, spent in rows:
         lines.append(
-            "| {} | {} | {} | {} | {} | {:.1f} |".format(
-                name, ok + refused + defects, ok, refused, defects, spent
+            "| {} | {} | {} | {} | {} | {:.1f} | {:.1f} |".format(
+                name, sum(outcomes), *outcomes, sum(spent), max(spent)
             )
         )
     return lines

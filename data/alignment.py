@@ -4,8 +4,14 @@ import collections
 
 import numpy as np
 
+from data.tags import UNKNOWN
+
 # starts: bool [pieces], True where a group begins. unaligned_words, unaligned_sentences: counts.
-Groups = collections.namedtuple("Groups", ["starts", "unaligned_words", "unaligned_sentences"])
+# tags: int8 [pieces, 3], those of the word that a piece lies in, -1 where they are not known; None
+# for words without tags.
+Groups = collections.namedtuple(
+    "Groups", ["starts", "unaligned_words", "unaligned_sentences", "tags"], defaults=[None]
+)
 
 
 def wordpiece_groups(pieces, sentence_first_pieces):
@@ -15,7 +21,7 @@ def wordpiece_groups(pieces, sentence_first_pieces):
     return Groups(starts, 0, 0)
 
 
-def word_groups(pieces, word_marks, sentence_first_pieces, bad_sentences):
+def word_groups(pieces, word_marks, sentence_first_pieces, bad_sentences, tags=None):
     """Groups of the pieces that lie in one word, by character offsets.
 
     A piece that reaches over a word border (an [UNK] over several words, say) cannot be given to
@@ -27,6 +33,7 @@ def word_groups(pieces, word_marks, sentence_first_pieces, bad_sentences):
       word_marks: bool [characters], True where a word begins.
       sentence_first_pieces: int [sentences], index of each sentence's first piece; increasing.
       bad_sentences: bool [sentences], True where the words are unusable.
+      tags: int8 [words, 3] in the order of the marks, or None.
 
     Returns:
       Groups.
@@ -34,7 +41,7 @@ def word_groups(pieces, word_marks, sentence_first_pieces, bad_sentences):
     count = len(pieces.ids)
     starts = np.ones(count, dtype=bool)
     if not count:
-        return Groups(starts, 0, 0)
+        return Groups(starts, 0, 0, None if tags is None else tags[:0])
     sentence = np.zeros(count, dtype=np.int64)
     sentence[sentence_first_pieces[1:]] = 1
     sentence = np.cumsum(sentence)
@@ -46,7 +53,11 @@ def word_groups(pieces, word_marks, sentence_first_pieces, bad_sentences):
         (first[1:] != first[:-1]) | (sentence[1:] != sentence[:-1]) | loose[1:] | loose[:-1]
     )
     sentences = np.unique(sentence[loose])
-    return Groups(starts, int(broken.sum()), len(sentences))
+    if tags is not None:
+        # What stands before the first word has the number 0.
+        tags = np.concatenate([np.full_like(tags, UNKNOWN, shape=(1, tags.shape[1])), tags])
+        tags = np.where(loose[:, None], np.int8(UNKNOWN), tags[first])
+    return Groups(starts, int(broken.sum()), len(sentences), tags)
 
 
 def _broken_words(first, last, words):

@@ -1,4 +1,4 @@
-"""Input files cut into work units, and a unit's bytes turned into documents and sentences.
+"""Input files cut into work units, and the text of a unit.
 
 A unit is a byte range that begins and ends at a document border, or several small files; a gz file
 is one unit. It does not depend on the number of workers: seeds, shuffling and NSP's random
@@ -11,17 +11,14 @@ import io
 import re
 import zlib
 
-import numpy as np
-
-import bounded_json
-from data import files, sentences
-from data.tokenization import code_points
+from data import files
 from errors import UserError
 
-FORMATS = ("raw", "text", "jsonl", "presegmented")
 UNIT_BYTES = 2 << 20
 _WINDOW = 1 << 16
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
+# The blank line before a CoNLL-U sentence with which a document begins.
+_NEWDOC = re.compile(_BLANK_LINE.pattern + rb"(?=(?:#[^\n]*\n)*?#[ \t]*newdoc\b)")
 _BOM = b"\xef\xbb\xbf"
 
 # Bytes start to end of a file as stored.
@@ -37,15 +34,51 @@ class Unit(collections.namedtuple("Unit", ["index", "ranges"])):
         return sum(r.end - r.start for r in self.ranges)
 
 
-# Part of a file's text. content: bytes, UTF-8; path: for messages; lines_before: function that
-# gives the number of lines of the file before the content.
-Source = collections.namedtuple("Source", ["content", "path", "lines_before"])
+class Source(collections.namedtuple("Source", ["content", "path", "lines_before"])):
+    """Part of a file's text.
 
-# text: str. starts, ends: int64 [sentences] character offsets. documents: int64 [documents + 1],
-# index of each document's first sentence.
-Documents = collections.namedtuple("Documents", ["text", "starts", "ends", "documents"])
+    Attributes:
+      content: bytes, UTF-8.
+      path: for messages.
+      lines_before: function that gives the number of lines of the file before the content.
+    """
 
-_QUOTES = str.maketrans("“”„‟‘’‚‛—―–…", "\"\"\"\"''''---.")
+    def line(self, number):
+        """A line of the content, counted from 1, for messages."""
+        return files.line_of(self.path, self.lines_before() + number)
+
+
+def _behind(pattern):
+    """A function of bytes: the offset behind the first match, None without one."""
+
+    def find(content):
+        match = pattern.search(content)
+        return match.end() if match else None
+
+    return find
+
+
+def _character(content):
+    """Offset of the first byte that begins a character, for text without any line."""
+    at = 0
+    while at < len(content) and content[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+_LINE = _behind(re.compile(rb"\n"))
+_PLAIN = (_behind(_BLANK_LINE), _LINE, _character)
+# Input format -> functions of bytes that find a place to cut, None without one. Between documents
+# first; the others are for documents larger than a unit, so that memory stays flat. A JSON line
+# and a CoNLL-U sentence are never cut.
+_BORDERS = {
+    "raw": _PLAIN,
+    "text": _PLAIN,
+    "jsonl": (_LINE,),
+    "presegmented": _PLAIN,
+    "conllu": (_behind(_NEWDOC), _behind(_BLANK_LINE)),
+}
+FORMATS = tuple(_BORDERS)
 
 
 def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_BYTES):
@@ -104,26 +137,26 @@ def _ranges(path, length, input_format, unit_bytes, document_bytes):
                 end = _border_after(f, start + unit_bytes, document_bytes, input_format)
                 if end is None:
                     place = Range(path, start + unit_bytes, length)
-                    raise files.line_too_long(_line_of(path, _lines_before(place) + 1))
+                    line = files.line_of(path, _lines_before(place) + 1)
+                    raise files.line_too_long(line, files.LINE_BYTES)
             ranges.append(Range(path, start, end))
             start = end
     return ranges
 
 
 def _border_after(f, position, limit, input_format):
-    """Where to cut a file behind `position`; None where a JSON line there is too long."""
+    """Where to cut a file behind `position`; None where what must stay whole is too long."""
     window = min(_WINDOW, limit)
     while True:
         f.seek(position)
         content = f.read(window)
         border = _document_border(content, input_format)
+        if border is None and len(content) < window:
+            border = len(content)
+        if border is None and window >= limit:
+            border = _emergency_border(content, input_format)
         if border is not None:
             return position + border
-        if len(content) < window:
-            return position + len(content)
-        # A JSON line is never cut; another document is, where it goes on for too long.
-        if window >= limit and input_format != "jsonl":
-            return position + _emergency_border(content, input_format)
         if window > files.LINE_BYTES:
             return None
         window = max(limit, 2 * window)
@@ -131,26 +164,13 @@ def _border_after(f, position, limit, input_format):
 
 def _document_border(content, input_format):
     """Offset just behind the first document border in `content`, None without one."""
-    if input_format == "jsonl":
-        return content.find(b"\n") + 1 or None
-    match = _BLANK_LINE.search(content)
-    return match.end() if match else None
+    return _BORDERS[input_format][0](content)
 
 
 def _emergency_border(content, input_format):
-    """Where to cut a document larger than a unit: a line end, else a character.
-
-    Memory stays flat whatever the file, but for a JSON line, which has no place to cut.
-    """
-    newline = content.find(b"\n")
-    if newline >= 0:
-        return newline + 1
-    if input_format == "jsonl":
-        return len(content)
-    at = 0
-    while at < len(content) and content[at] & 0xC0 == 0x80:
-        at += 1
-    return at
+    """Where to cut a document larger than a unit; None without a place."""
+    found = (find(content) for find in _BORDERS[input_format][1:])
+    return next((border for border in found if border is not None), None)
 
 
 def read_range(part):
@@ -210,7 +230,7 @@ def _gz_blocks(path, content, input_format, block_bytes):
                 cut, buffer = _cut_stream(f, buffer, block_bytes, input_format)
                 if cut is None:
                     line = lines + buffer.count(b"\n", 0, block_bytes) + 1
-                    raise files.line_too_long(_line_of(path, line))
+                    raise files.line_too_long(files.line_of(path, line), files.LINE_BYTES)
             block, buffer = buffer[:cut], buffer[cut:]
             if block:
                 yield [Source(block, path, lambda lines=lines: lines)], raw.tell() / stored
@@ -218,117 +238,38 @@ def _gz_blocks(path, content, input_format, block_bytes):
 
 
 def _cut_stream(f, buffer, block_bytes, input_format):
-    """(where to cut, the buffer); reads on where a JSON line does not end in the buffer, and cuts
-    at None where it is too long."""
-    border = _document_border(buffer[block_bytes:], input_format)
-    while border is None and input_format == "jsonl":
+    """(where to cut, the buffer); reads on until there is a place, and cuts at None where what must
+    stay whole is too long."""
+    while True:
+        rest = buffer[block_bytes:]
+        border = _document_border(rest, input_format)
+        if border is None:
+            border = _emergency_border(rest, input_format)
+        if border is not None:
+            return block_bytes + border, buffer
         more = f.read(block_bytes)
         if not more:
-            break
+            return len(buffer), buffer
         buffer += more
         if len(buffer) > block_bytes + files.LINE_BYTES:
             return None, buffer
-        border = _document_border(buffer[block_bytes:], input_format)
-    if border is None:
-        border = _emergency_border(buffer[block_bytes:], input_format)
-    return block_bytes + border, buffer
 
 
-def _line_of(path, number):
-    return "{} line {}".format(path, number)
+# {path: (byte, lines before it)} of the last answer: who asks for one unit asks for later ones.
+_COUNTED = {}
 
 
 def _lines_before(part):
-    lines, at = 0, 0
+    at, lines = _COUNTED.get(part.path, (0, 0))
+    if at > part.start:
+        at, lines = 0, 0
     with files.open_file(part.path, "rb") as f:
+        f.seek(at)
         while at < part.start:
             block = f.read(min(_WINDOW, part.start - at))
+            if not block:  # the file became shorter
+                break
             lines += block.count(b"\n")
             at += len(block)
+    _COUNTED[part.path] = at, lines
     return lines
-
-
-def read_documents(sources, options):
-    """Decodes a block and finds its documents and sentences.
-
-    Args:
-      sources: list of Source; where one ends, a document ends.
-      options: an object with input_format, text_fields (list of str), normalize_quotes (bool) and
-        max_sentence_chars (int).
-
-    Returns:
-      Documents.
-
-    Raises:
-      UserError: not UTF-8, or a line that is no JSON object with the fields (file and line).
-    """
-    text = "\n\n".join(_text_of(source, options) for source in sources)
-    if options.input_format in ("raw", "jsonl"):
-        starts, ends = sentences.split_sentences(text, options.max_sentence_chars)
-    else:
-        starts, ends = sentences.split_lines(text)
-    if options.normalize_quotes:
-        text = text.translate(_QUOTES)  # one character for one: offsets stay
-    return Documents(text, starts, ends, _document_borders(text, starts, ends))
-
-
-def _text_of(source, options):
-    text = _decode(source)
-    if options.input_format == "jsonl":
-        return _text_of_json_lines(text, source, options.text_fields)
-    return re.sub(r"\r+\n?", "\n", text) if "\r" in text else text
-
-
-def _decode(source):
-    try:
-        return source.content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        lines = source.content.count(b"\n", 0, error.start)
-        raise UserError(
-            "{} line {} is not UTF-8 (byte 0x{:02x}); convert the file, for instance with "
-            "iconv -f GB18030 -t UTF-8".format(
-                source.path, source.lines_before() + lines + 1, source.content[error.start]
-            )
-        ) from None
-
-
-def _text_of_json_lines(text, source, text_fields):
-    """JSON lines as raw text: the fields are paragraphs, a blank line between objects."""
-
-    def where(number):
-        return _line_of(source.path, source.lines_before() + number + 1)
-
-    documents = []
-    for number, line in enumerate(text.split("\n")):
-        if not line.strip():
-            continue
-        try:
-            record = bounded_json.decode(line, strict=False)
-        except bounded_json.Malformed as error:
-            raise UserError("{} is not JSON: {}".format(where(number), error.reason)) from None
-        fields = [_json_field(record, name) for name in text_fields]
-        if None in fields:
-            name = text_fields[fields.index(None)]
-            raise UserError("{} has no text field {!r} (--text_fields)".format(where(number), name))
-        # JSON can spell halves of a surrogate pair, which no text holds.
-        body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
-        lines = (part.strip() for part in re.split("[\r\n]+", body))
-        documents.append("\n".join(part for part in lines if part))
-    return "\n\n".join(documents)
-
-
-def _json_field(record, name):
-    value = record.get(name) if isinstance(record, dict) else None
-    return value if isinstance(value, str) else None
-
-
-def _document_borders(text, starts, ends):
-    """Index of each document's first sentence, and the number of sentences at the end.
-
-    A document border is a blank line, that is a gap between sentences with two line ends.
-    """
-    if not len(starts):
-        return np.zeros(1, dtype=np.int64)
-    newlines = np.flatnonzero(code_points(text) == ord("\n"))
-    lines = np.searchsorted(newlines, starts[1:]) - np.searchsorted(newlines, ends[:-1])
-    return np.concatenate([[0], np.flatnonzero(lines >= 2) + 1, [len(starts)]])

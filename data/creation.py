@@ -1,22 +1,21 @@
 """One work unit from text to a file of records: what every worker process runs."""
 
 import collections
-import contextlib
 import dataclasses
 import hashlib
-import json
-import os
 from typing import Optional, Tuple
 
-import google_crc32c
 import numpy as np
 
-from data import alignment, corpus, files, instances, masking, records, segmentation, tfrecord
-from data.display import bracketed
-from data.recipes import get_recipe, record_features
+from data import alignment, corpus, documents, instances, masking, records, segmentation, tfrecord
+from data.parts import Processor
+from data.recipes import get_recipe, is_tagged
+from data.row_features import example, features_of
 from data.sentences import DEFAULT_MAX_CHARS
-from data.statistics import EXAMPLES, new_statistics, top_counts
+from data.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
+from data.tags import KINDS, TAGS, shown
 from data.tokenization import Vocabulary, WordPieceTokenizer, code_points
+from data.words import Words
 from errors import UserError
 
 # Pieces laid out at once: large enough for numpy, small enough for flat memory.
@@ -38,6 +37,7 @@ class CreationSettings:
     segmenter: str = "rjieba"
     ltp_model: Optional[str] = None
     user_dict: Optional[str] = None
+    tag_set: str = "ltp"
     masking_unit: Optional[str] = None
     masked_lm_prob: float = 0.15
     ngram_probs: Tuple[float, ...] = masking.DEFAULT_NGRAM_PROBS
@@ -58,14 +58,7 @@ class CreationSettings:
                     self.input_format, ", ".join(corpus.FORMATS)
                 )
             )
-        segmented = self.input_format == "presegmented"
-        if self.user_dict and (segmented or self.masking_spec().unit == "wordpiece"):
-            raise UserError(
-                "--user_dict has no use with {}: leave it out".format(
-                    "--input_format=presegmented" if segmented else "--masking_unit=wordpiece"
-                )
-            )
-        segmentation.check(self.segmenter, self.ltp_model, self.user_dict)
+        self._check_words(recipe)
         if not 8 <= self.max_seq_length <= 65536:
             raise UserError(
                 "--max_seq_length must be from 8 to 65536, found {}".format(self.max_seq_length)
@@ -92,6 +85,42 @@ class CreationSettings:
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
 
+    def _check_words(self, recipe):
+        has_words = self.input_format in ("presegmented", "conllu")
+        no_words = self.masking_spec().unit == "wordpiece" and not is_tagged(recipe)
+        if self.user_dict and (has_words or no_words):
+            raise UserError(
+                "--user_dict has no use with {}: leave it out".format(
+                    "--input_format=" + self.input_format
+                    if has_words
+                    else "--masking_unit=wordpiece"
+                )
+            )
+        if self.tag_set not in documents.TAG_SETS:
+            raise UserError(
+                "unknown --tag_set {!r}; known are {}".format(
+                    self.tag_set, ", ".join(documents.TAG_SETS)
+                )
+            )
+        segmentation.check(self.segmenter, self.ltp_model, self.user_dict)
+        tags_found = self.segmenter == "ltp" and self.input_format != "presegmented"
+        if is_tagged(recipe) and self.input_format != "conllu" and not tags_found:
+            raise UserError(
+                "--objective={} needs words with tags: annotate the text with annotate_corpus.py "
+                "and give --input_format=conllu, or give the text and --segmenter=ltp "
+                "--ltp_model=...".format(self.objective)
+            )
+
+    def make_work(self):
+        """What runner.create does with these settings."""
+        from data.record_work import RecordWork
+
+        return RecordWork(self)
+
+    def make_processor(self):
+        """What a worker process needs."""
+        return UnitProcessor(self)
+
     def masking_spec(self):
         recipe = get_recipe(self.objective)
         return masking.MaskingSpec(
@@ -103,77 +132,44 @@ class CreationSettings:
         )
 
 
-class UnitProcessor:
-    """Holds what is loaded once per process: vocabulary, tokenizer, segmenter, layouts."""
+class UnitProcessor(Processor):
+    """Units to records. Holds vocabulary, tokenizer, segmenter, layouts."""
+
+    empty_statistics = staticmethod(new_statistics)
 
     def __init__(self, settings):
         settings.check()
-        self.settings = settings
+        super().__init__(settings)
         self.recipe = get_recipe(settings.objective)
         self.spec = settings.masking_spec()
         self.vocabulary = Vocabulary(settings.vocab_file)
         self.random_ids = self.vocabulary.random_replacements()
         self.tokenizer = WordPieceTokenizer(self.vocabulary, settings.do_lower_case)
-        self.segmenter = self._make_segmenter()
+        self.segmenter, self._tagger = self._make_segmenter()
         self.layout = records.RecordLayout(
-            record_features(self.recipe, settings.masking),
+            records.stored_features(self.recipe.features, settings.masking),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),
         )
 
     def _make_segmenter(self):
+        """(segmenter or None, tagger or None)."""
+        settings = self.settings
+        if settings.input_format == "conllu":
+            return None, None
+        if is_tagged(self.recipe):
+            return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
         if self.spec.unit == "wordpiece":
-            return None
-        if self.settings.input_format == "presegmented":
-            return segmentation.BlankSegmenter()
-        return segmentation.make_segmenter(
-            self.settings.segmenter, self.settings.ltp_model, self.settings.user_dict
-        )
+            return None, None
+        if settings.input_format == "presegmented":
+            return segmentation.BlankSegmenter(), None
+        arguments = (settings.segmenter, settings.ltp_model, settings.user_dict)
+        return segmentation.make_segmenter(*arguments), None
 
-    def run(self, unit, target, progress, contents=None):
-        """Writes the records of a unit to `target` and what it returns to `target`.json.
-
-        Both appear under their names only when they are complete, the JSON last.
-
-        Args:
-          unit: corpus.Unit.
-          target: local path.
-          progress: called with the share of the unit done, from 0 to 1, rising.
-          contents: the bytes of the unit's ranges where they are remote.
-
-        Returns:
-          {"bytes": size, "crc32c": checksum in hexadecimal, "statistics": see statistics.py}.
-
-        Raises:
-          UserError: bad input (file and line), or the target cannot be written.
-        """
-        statistics = new_statistics()
-        temporary = target + ".tmp"
-        blocks = corpus.unit_blocks(unit, self.settings.input_format, contents=contents)
-        try:
-            with files.create(temporary) as f:
-                out, done = _CheckedFile(f), 0.0
-                for number, (sources, read) in enumerate(blocks):
-                    text = corpus.read_documents(sources, self.settings)
-                    place = "{}/{}/{}".format(self.settings.random_seed, unit.index, number)
-                    part = _part_of(progress, done, read)
-                    self._write_block(out, text, place, statistics, part)
-                    done = read
-            result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
-            # Without waiting for the disk: a restart compares the checksum.
-            os.replace(temporary, target)
-            with files.create(temporary) as f:
-                f.write(json.dumps(result, ensure_ascii=False).encode("utf-8"))
-            os.replace(temporary, target + ".json")
-        except OSError as error:
-            raise UserError("cannot write {}: {}".format(temporary, error.strerror)) from None
-        finally:
-            with contextlib.suppress(OSError):
-                os.remove(temporary)
-        return result
-
-    def _write_block(self, out, text, place, statistics, progress):
+    def write_block(self, out, text, place, statistics, progress):
+        """Writes the records of a block; see parts.Processor."""
+        place = "{}/{}/{}".format(self.settings.random_seed, *place)
         unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
         if not len(unit.ids):
             return
@@ -195,7 +191,7 @@ class UnitProcessor:
                 masked = masking.sample_static(
                     batch, self.spec, self.vocabulary.mask, self.random_ids, rng
                 )
-            out.write(tfrecord.frame(self.layout.encode(_features(batch, masked))))
+            out.write(tfrecord.frame(self.layout.encode(features_of(batch, masked))).tobytes())
             self._count(batch, masked, statistics)
             progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
 
@@ -214,15 +210,21 @@ class UnitProcessor:
         first = np.searchsorted(pieces.starts, text.starts)
         borders = np.append(first, len(pieces.ids))
         full = borders[1:] > borders[:-1]  # sentences of control characters alone have no piece
-        if self.segmenter is None:
+        words = self._find_words(text, progress)
+        if words is None:
             groups = alignment.wordpiece_groups(pieces, first[full])
         else:
-            marks, bad = self.segmenter.word_starts(text.text, text.starts, text.ends, progress)
-            groups = alignment.word_groups(pieces, marks, first[full], bad[full])
+            groups = alignment.word_groups(
+                pieces, words.starts, first[full], words.unusable[full], words.tags
+            )
         kept = np.concatenate([[0], np.cumsum(full)])
         documents = np.unique(kept[text.documents])
         unit = instances.UnitPieces(
-            pieces.ids, groups.starts, np.append(first[full], len(pieces.ids)), documents
+            pieces.ids,
+            groups.starts,
+            np.append(first[full], len(pieces.ids)),
+            documents,
+            groups.tags if is_tagged(self.recipe) else None,
         )
         statistics["documents"] += len(documents) - 1
         statistics["blocks"] += 1
@@ -233,7 +235,21 @@ class UnitProcessor:
         statistics["unaligned_words"] += groups.unaligned_words
         statistics["unaligned_sentences"] += groups.unaligned_sentences
         self._count_unknown(text.text, pieces, statistics)
+        if words is not None:
+            add_statistics(statistics, {"unaligned_examples": list(words.faults)})
+        if unit.tags is not None:
+            counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
+            add_statistics(statistics, counted)
         return unit, instances.group_numbers(groups.starts)
+
+    def _find_words(self, text, progress):
+        """words.Words of a block, None where none are looked for."""
+        if self.spec.unit == "wordpiece" and not is_tagged(self.recipe):
+            return None
+        place = (text.text, text.starts, text.ends, progress)
+        if self._tagger:
+            return self._tagger.words(*place)
+        return Words(*self.segmenter.word_starts(*place)) if self.segmenter else text.words
 
     def _count_unknown(self, text, pieces, statistics):
         unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)
@@ -256,68 +272,19 @@ class UnitProcessor:
                 name = str(i + 1)
                 statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
-            statistics["examples"].append(_example(batch, masked, row, self.vocabulary.tokens))
+            statistics["examples"].append(example(batch, masked, row, self.vocabulary.tokens))
 
 
-class _CheckedFile:
-    """Counts and checksums what is written."""
-
-    def __init__(self, f):
-        self._file, self._crc, self.length = f, google_crc32c.Checksum(), 0
-
-    def write(self, matrix):
-        """Writes a uint8 matrix."""
-        content = matrix.tobytes()
-        self._file.write(content)
-        self._crc.update(content)
-        self.length += len(content)
-
-    def checksum(self):
-        return self._crc.hexdigest().decode("ascii")
-
-
-def _part_of(progress, begin, end):
-    """A progress function whose 0 to 1 is `begin` to `end` of another."""
-    return lambda share: progress(begin + (end - begin) * share)
-
-
-def _features(batch, masked):
-    column = np.arange(batch.ids.shape[1])[None, :]
-    values = {
-        "input_mask": column < batch.lengths[:, None],
-        "segment_ids": batch.segment_ids,
-        "next_sentence_labels": batch.labels,
-    }
-    if masked is None:
-        return dict(values, input_ids=batch.ids, word_groups=_numbered_in_row(batch.group_ids))
-    return {
-        **values,
-        "input_ids": masked.ids,
-        "masked_lm_positions": masked.positions,
-        "masked_lm_ids": masked.labels,
-        "masked_lm_weights": masked.weights,
-    }
-
-
-def _numbered_in_row(group_ids):
-    """int [rows, S]: groups counted from 1 in each row, 0 outside of groups."""
-    before = np.concatenate([np.full_like(group_ids[:, :1], -1), group_ids[:, :-1]], axis=1)
-    heads = (group_ids >= 0) & (group_ids != before)
-    return np.where(group_ids >= 0, np.cumsum(heads, axis=1), 0)
+def _tag_counts(unit):
+    """{"POS-n": words, ...}; _ stands for words whose tag is not known."""
+    found = {}
+    for kind, column in zip(KINDS, unit.tags[unit.group_starts].T):
+        counts = np.bincount(column.astype(np.int64) + 1, minlength=len(TAGS[kind]) + 1)
+        for tag, count in zip(("_", *TAGS[kind]), counts.tolist()):
+            if count:
+                found[shown(kind, tag)] = count
+    return found
 
 
 def _seed(place):
     return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")
-
-
-def _example(batch, masked, row, tokens):
-    """Row `row` of a batch for people."""
-    length = int(batch.lengths[row])
-    groups = batch.group_ids[row, :length]
-    starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] < 0))
-    original = np.full(length, -1)
-    if not masked:
-        return bracketed(batch.ids[row, :length], original, starts, tokens)
-    real = masked.weights[row] > 0
-    original[masked.positions[row, real]] = masked.labels[row, real]
-    return bracketed(masked.ids[row, :length], original, starts, tokens)

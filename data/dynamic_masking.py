@@ -8,7 +8,7 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-from data.records import MASKED_FEATURES
+from data.records import LABELS_FROM, MASKED_FEATURES
 
 # What the sampler adds to a batch, and what it needs of the vocabulary. spec: MaskingSpec; mask_id:
 # int; random_ids: int [n], ids that may replace a piece; seed: int.
@@ -26,13 +26,15 @@ def sample_dynamic(features, batch_number, masking):
     """Masks a batch.
 
     Args:
-      features: dict with input_ids, input_mask, segment_ids, word_groups, int32 [batch, seq].
+      features: dict with input_ids, input_mask, segment_ids, word_groups, int32 [batch, seq]; maybe
+        pos_tags and the like.
       batch_number: int64 scalar, counted from the beginning of the run.
       masking: DynamicMasking.
 
     Returns:
       The features without word_groups, input_ids masked, and with masked_lm_positions,
-      masked_lm_ids int32 [batch, P], masked_lm_weights float32 [batch, P].
+      masked_lm_ids int32 [batch, P], masked_lm_weights float32 [batch, P]; pos_labels int32
+      [batch, P] in place of pos_tags.
     """
     features = dict(features)
     word_groups = features.pop("word_groups")
@@ -54,7 +56,21 @@ def sample_dynamic(features, batch_number, masking):
     ids = features["input_ids"]
     features.update(_predictions(ids, chosen, masking.spec.max_predictions, seq))
     features["input_ids"] = _replace(ids, chosen, masking, uniform)
+    for label, source in LABELS_FROM.items():
+        if source in features:
+            features[label] = _labels(features.pop(source), features)
     return features
+
+
+def _labels(tags, features):
+    """int32 [batch, P]: tags of the chosen pieces, counted from 0; -1 unknown, and padding.
+
+    Args:
+      tags: int32 [batch, seq], counted from 1.
+      features: dict with the predictions.
+    """
+    found = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
+    return found * tf.cast(features["masked_lm_weights"], tf.int32) - 1
 
 
 def _predictions_per_row(lengths, spec):

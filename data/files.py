@@ -14,7 +14,8 @@ import sys
 
 from errors import UserError
 
-LINE_BYTES = 64 << 20
+# Longest lines that are held in memory: of JSON, which may be a document, and of other text.
+LINE_BYTES, TEXT_LINE_BYTES = 64 << 20, 4 << 20
 _COPY_BYTES = 1 << 20
 
 
@@ -85,20 +86,25 @@ def lines(reader, where):
     """Yields (number from 1, bytes with the line's end) of a binary file's lines.
 
     Raises:
-      UserError: a line is longer than LINE_BYTES: it would have to be held in memory.
+      UserError: a line is longer than TEXT_LINE_BYTES: it and its pieces are held in memory.
     """
     for number in itertools.count(1):
-        line = reader.readline(LINE_BYTES + 1)
+        line = reader.readline(TEXT_LINE_BYTES + 1)
         if not line:
             return
-        if len(line) > LINE_BYTES:
-            raise line_too_long("{} line {}".format(where, number))
+        if len(line) > TEXT_LINE_BYTES:
+            raise line_too_long(line_of(where, number), TEXT_LINE_BYTES)
         yield number, line
 
 
-def line_too_long(where):
-    """UserError for a line of more than LINE_BYTES."""
-    return UserError("{} is longer than {:,} bytes; cut it".format(where, LINE_BYTES))
+def line_of(path, number):
+    """A line, counted from 1, for messages."""
+    return "{} line {}".format(path, number)
+
+
+def line_too_long(where, most):
+    """UserError for a line of more than `most` bytes."""
+    return UserError("{} is longer than {:,} bytes; cut it".format(where, most))
 
 
 def exists(path):
@@ -218,6 +224,15 @@ def create(path):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     return open(path, "xb")
+
+
+def open_lock(path):
+    """A local text file to lock, to read and to write; made if it is not there, never a link."""
+
+    def opener(name, flags):
+        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+
+    return open(path, "r+", encoding="utf-8", opener=opener)
 
 
 def append_to(path):

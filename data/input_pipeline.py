@@ -11,8 +11,9 @@ from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
+from data import records as schema
 from data.dynamic_masking import sample_dynamic
-from data.records import FEATURES, MASKED_FEATURES, feature_length
+from data.records import FEATURES, feature_length
 from data.tfrecord import read_records
 from errors import UserError
 
@@ -135,9 +136,8 @@ def _training_rows(files, order):
 
 def stored_features(feature_names, masked_in_training):
     """Names of the features that the records must hold for an objective's `feature_names`."""
-    if not masked_in_training:
-        return list(feature_names)
-    return [name for name in feature_names if name not in MASKED_FEATURES] + ["word_groups"]
+    masking = "dynamic" if masked_in_training else "static"
+    return list(schema.stored_features(feature_names, masking))
 
 
 def check_records(

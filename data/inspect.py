@@ -9,8 +9,9 @@ import itertools
 import numpy as np
 
 from data import files, manifest, segmentation, tfrecord
-from data.display import bracketed
-from data.records import FEATURES, MASKED_FEATURES
+from data.display import bracketed, shown_tags
+from data.records import FEATURES, LABELS_FROM, MASKED_FEATURES
+from data.tags import KINDS, UNKNOWN
 from data.tokenization import SPECIAL_TOKENS, Vocabulary
 from errors import UserError, require, run_script
 
@@ -20,9 +21,12 @@ _BAR_WIDTH = 40
 _NEEDED = ("input_ids", "input_mask")
 
 # One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
-# positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None.
+# positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None;
+# tags: int [seq, kinds], -1 where the record does not hold the piece's tag, None without tags.
 Row = collections.namedtuple(
-    "Row", ["ids", "original", "positions", "length", "label", "word_groups"]
+    "Row",
+    ["ids", "original", "positions", "length", "label", "word_groups", "tags"],
+    defaults=[None],
 )
 
 
@@ -55,6 +59,7 @@ def _row(features, vocab_size, where):
     weights = np.array(features["masked_lm_weights"].float_list.value)
     positions = _integers(features, "masked_lm_positions", len(ids), where, len(weights))
     labels = _integers(features, "masked_lm_ids", vocab_size, where, len(weights))
+    tags = _tags(features, positions, weights > 0, len(ids), where)
     positions, labels = positions[weights > 0], labels[weights > 0]
     original = ids.copy()
     original[positions] = labels
@@ -63,22 +68,48 @@ def _row(features, vocab_size, where):
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
     if "next_sentence_labels" in features:
         label = int(_integers(features, "next_sentence_labels", 2, where, 1)[0])
-    return Row(ids, original, positions, length, label, groups)
+    return Row(ids, original, positions, length, label, groups, tags)
 
 
-def _integers(features, name, limit, where, count=None):
-    """int64 [count]: a feature whose values lie from 0 to below `limit`."""
+def _tags(features, positions, real, length, where):
+    """int [length, kinds]: tags of the pieces, -1 where they are not known; None without tags.
+
+    Args:
+      features: of the record.
+      positions: int [predictions], where `real` of masked pieces.
+      real: bool [predictions].
+      length: pieces of the row.
+      where: for messages.
+    """
+    found = np.full((length, len(LABELS_FROM)), UNKNOWN)
+    names = [name for pair in LABELS_FROM.items() for name in pair]
+    if not any(name in features for name in names):
+        return None
+    for kind, (label, source) in enumerate(LABELS_FROM.items()):
+        if source in features:
+            limit = FEATURES[source].limit
+            found[:, kind] = _integers(features, source, limit, where, length) - 1
+        if label in features:
+            limit, count = FEATURES[label].limit, len(positions)
+            labels = _integers(features, label, limit, where, count, FEATURES[label].low)
+            found[positions[real], kind] = labels[real]
+    return found
+
+
+def _integers(features, name, limit, where, count=None, low=0):
+    """int64 [count]: a feature whose values lie from `low` to below `limit`."""
     values = np.array(features[name].int64_list.value, dtype=np.int64)
     if count not in (None, len(values)):
         raise UserError(
             "{}: {} has {} whole numbers, expected are {}".format(where, name, len(values), count)
         )
-    if len(values) and not 0 <= values.min() <= values.max() < limit:
+    if len(values) and not low <= values.min() <= values.max() < limit:
         raise UserError(
-            "{}: {} holds {}, which is not from 0 to {}{}".format(
+            "{}: {} holds {}, which is not from {} to {}{}".format(
                 where,
                 name,
-                values.min() if values.min() < 0 else values.max(),
+                values.min() if values.min() < low else values.max(),
+                low,
                 limit - 1,
                 " (--vocab_file)" if FEATURES[name].limit == "V" else "",
             )
@@ -87,7 +118,7 @@ def _integers(features, name, limit, where, count=None):
 
 
 def show_row(row, tokens, segmenter):
-    """A row as text: words of several pieces in brackets, masked pieces as new<-old.
+    """A row as text: words of several pieces in brackets, masked pieces as new<-old, their tags.
 
     Where the record does not hold its words, they are found anew in the restored text; without a
     segmenter, pieces with `##` go with the piece before them.
@@ -100,7 +131,8 @@ def show_row(row, tokens, segmenter):
     else:
         groups = row.word_groups[: row.length]
         starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] == 0))
-    return bracketed(row.ids[: row.length], original, starts, tokens)
+    tags = None if row.tags is None else shown_tags(row.tags[: row.length])
+    return bracketed(row.ids[: row.length], original, starts, tokens, tags)
 
 
 def _word_starts(pieces, segmenter):
@@ -123,8 +155,9 @@ def _word_starts(pieces, segmenter):
 
 
 def summarize(rows, vocabulary):
-    """Lines about many rows: lengths, masked share, kinds of replacement, labels, [UNK]."""
+    """Lines about many rows: lengths, masked share, kinds of replacement, tags, labels, [UNK]."""
     lengths, labels = [], collections.Counter()
+    tagged = []
     kinds = np.zeros(3, dtype=np.int64)
     width = masked = unknown = 0
     for row in rows:
@@ -136,6 +169,9 @@ def summarize(rows, vocabulary):
         is_mask, kept = new == vocabulary.mask, new == old
         kinds += np.array([is_mask.sum(), (~is_mask & ~kept).sum(), (~is_mask & kept).sum()])
         unknown += int((row.original[: row.length] == vocabulary.unk).sum())
+        if row.tags is not None:
+            of_words = slice(1, row.length) if row.word_groups is not None else row.positions
+            tagged.append(row.tags[of_words] != UNKNOWN)
     if not lengths:
         return ["no records"]
     tokens = sum(lengths)
@@ -154,11 +190,16 @@ def summarize(rows, vocabulary):
         )
     else:
         lines.append("masked: nothing")
+    if sum(map(len, tagged)):
+        shares = zip(KINDS, np.concatenate(tagged).mean(axis=0))
+        which = "masked pieces" if masked else "pieces"
+        lines.append(
+            "tags: {} of the {}".format(", ".join("{} {:.1%}".format(*s) for s in shares), which)
+        )
     lines.append("[UNK]: {:.2%} of the tokens".format(unknown / tokens))
-    lines.append(
-        "sentence labels: "
-        + ", ".join("{}: {:,}".format(k, v) for k, v in sorted(labels.items(), key=str))
-    )
+    if set(labels) != {None}:
+        shown = ("{}: {:,}".format(k, v) for k, v in sorted(labels.items(), key=str))
+        lines.append("sentence labels: " + ", ".join(shown))
     return lines
 
 
@@ -179,7 +220,7 @@ def _segmenter_of(description, override, ltp_model):
     made_with = description.get("flags", {}) if description else {}
     name = override or made_with.get("segmenter", "none")
     if not override and (
-        made_with.get("input_format") == "presegmented"
+        made_with.get("input_format") in ("presegmented", "conllu")
         or made_with.get("masking_unit") == "wordpiece"
     ):
         name = "none"

@@ -11,18 +11,26 @@ import random
 
 import numpy as np
 
+from data.tags import UNKNOWN
+
 # Everything a row can be made from. ids: int32 [pieces]; group_starts: bool [pieces];
 # sentences: int64 [sentences + 1], first piece of each sentence and the number of pieces;
-# documents: int64 [documents + 1], first sentence of each document and their number.
-UnitPieces = collections.namedtuple("UnitPieces", ["ids", "group_starts", "sentences", "documents"])
+# documents: int64 [documents + 1], first sentence of each document and their number; tags: int8
+# [pieces, 3] in the order of tags.KINDS, -1 where a tag is not known, or None.
+UnitPieces = collections.namedtuple(
+    "UnitPieces", ["ids", "group_starts", "sentences", "documents", "tags"], defaults=[None]
+)
 
 # Rows as half-open ranges of pieces: int64 [rows] each. labels: int64 [rows], the sentence label.
 Rows = collections.namedtuple("Rows", ["a_start", "a_end", "b_start", "b_end", "labels"])
 
 # Rows laid out: ids, segment_ids, position_ids, group_ids: int32 [rows, max_seq_length]; group_ids
 # is -1 on special tokens and padding and rises by one from group to group. lengths, labels: [rows].
+# tags: int8 [rows, max_seq_length, 3], -1 on special tokens and padding, or None.
 Instances = collections.namedtuple(
-    "Instances", ["ids", "segment_ids", "position_ids", "group_ids", "lengths", "labels"]
+    "Instances",
+    ["ids", "segment_ids", "position_ids", "group_ids", "lengths", "labels", "tags"],
+    defaults=[None],
 )
 
 SPECIAL_TOKENS_PER_PAIR = 3  # [CLS] A [SEP] B [SEP]
@@ -212,4 +220,7 @@ def lay_out(unit, numbers, rows, max_seq_length, vocabulary):
     ids[every, lengths[:, 0] - 1] = vocabulary.sep
     segment_ids = ((column >= a_length + 2) & (column < lengths)).astype(np.int32)
     position_ids = np.broadcast_to(column, ids.shape)
-    return Instances(ids, segment_ids, position_ids, group_ids, lengths[:, 0], rows.labels)
+    tags = None
+    if unit.tags is not None:
+        tags = np.where(text[:, :, None], unit.tags[source], np.int8(UNKNOWN))
+    return Instances(ids, segment_ids, position_ids, group_ids, lengths[:, 0], rows.labels, tags)

@@ -1,4 +1,7 @@
-"""The state of one data creation on disk: folder of parts, shards, manifest.
+"""The state of one job on disk: folder of parts, shards, manifest.
+
+A job makes shards of the units of its input; what it makes of them is its work (record_work.py,
+annotation.py).
 
 Every step leaves complete files under final names or nothing: a unit's part and its statistics,
 then a shard, then the manifest. What is complete and made from the same input with the same
@@ -16,28 +19,63 @@ import os
 import tempfile
 
 from data import files, manifest
-from data.recipes import get_recipe, record_features
 from data.restart import finished_part
 from data.shard import Shard, cannot_write
-from data.statistics import add_statistics, new_statistics, top_counts
+from data.statistics import add_statistics
 from errors import UserError
 
-_LISTED_UNKNOWN = 100
 _LISTED_INPUTS = 100
 
 
-class Job:
-    """The state of one creation on disk: the folder of parts, the shards, the manifest."""
+class Work:
+    """What a job makes of its units.
 
-    def __init__(self, settings, vocabulary, units, output_names):
-        self.settings, self.vocabulary = settings, vocabulary
-        self.units, self.outputs = units, output_names
-        self.fingerprint = _fingerprint(settings, vocabulary, units, output_names)
+    Subclasses give what is listed here and `describe(total)`: what the manifest says of the
+    statistics of all shards.
+
+    Attributes:
+      settings: a dataclass with input_format and make_processor(), see parts.Processor; it goes to
+        the worker processes.
+      what: the name of what is made, for messages.
+      counts: names of the statistics that the manifest gives for each shard.
+      main_count: name of the statistic that must not be 0.
+      manifest_keys: what the manifest of a finished job holds.
+      libraries: names of the packages that the result hangs on.
+      identity: dict of what else it hangs on.
+      model_files: paths of files that are read beside the input.
+      unit_bytes: nominal size of a unit; None: corpus.UNIT_BYTES.
+    """
+
+    unit_bytes = None
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def empty_statistics(self):
+        """What parts.Processor.empty_statistics gives."""
+        raise NotImplementedError
+
+    def describe(self, total):
+        """A dict for the manifest."""
+        raise NotImplementedError
+
+
+class Job:
+    """The state of one job on disk: the folder of parts, the shards, the manifest.
+
+    Attributes:
+      characters: of the units done since it began.
+    """
+
+    def __init__(self, work, units, output_names):
+        self.work, self.units, self.outputs = work, units, output_names
+        self.fingerprint = _fingerprint(work, units, output_names)
         self.manifest_path = manifest.manifest_path(output_names)
         self.state = manifest.side_path(output_names, ".partial")
         self.parts = self.state
         self._shards, self._first_units = [], []
         self._done = set()  # indices of units
+        self.characters = 0
 
     def finished_manifest(self):
         """The manifest of an earlier run of the same job whose shards are all there, or None.
@@ -57,7 +95,9 @@ class Job:
                 "{} is of an earlier run with other shards and would be read together with the new "
                 "ones; remove it, or choose another --output_file".format(left[0])
             )
-        if found.get("fingerprint") != self.fingerprint or not manifest.is_whole(found):
+        if found.get("fingerprint") != self.fingerprint:
+            return None
+        if not manifest.is_whole(found, self.work.manifest_keys, self.work.counts):
             return None
         whole = named == set(found["shards"]) and all(
             files.exists(name)
@@ -84,8 +124,9 @@ class Job:
                 self.parts = tempfile.mkdtemp(prefix="quanci-")
             self._shards = self._make_shards()
             self._first_units = [shard.first_unit for shard in self._shards]
-            self._tell_of_other_records(say)
+            self._tell_of_another_result(say)
             self._take_over(say)
+            self.characters = 0
             yield
         finally:
             if self.parts != self.state:
@@ -104,7 +145,7 @@ class Job:
         files.make_directories(self.state)
         lock = None
         if not files.is_remote(self.state):
-            lock = _open_lock(os.path.join(self.state, "lock"))  # held until the end
+            lock = files.open_lock(os.path.join(self.state, "lock"))  # held until the end
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -137,7 +178,8 @@ class Job:
             stem = os.path.join(self.state, "shard-{:05d}".format(i))
             units = self.units[borders[i] : borders[i + 1]]
             paths = [self.part(unit) for unit in units]
-            shards.append(Shard(name, stem, borders[i], paths, self._forget_manifest))
+            empty = self.work.empty_statistics
+            shards.append(Shard(name, stem, borders[i], paths, empty, self._forget_manifest))
         return shards
 
     def _forget_manifest(self):
@@ -147,7 +189,7 @@ class Job:
     def _shard_of(self, unit):
         return bisect.bisect_right(self._first_units, unit.index) - 1
 
-    def _tell_of_other_records(self, say):
+    def _tell_of_another_result(self, say):
         if not files.exists(self.manifest_path):
             return
         if manifest.read_manifest(self.manifest_path).get("fingerprint") != self.fingerprint:
@@ -161,7 +203,7 @@ class Job:
         complete = [shard.is_complete() for shard in self._shards]
         parts = 0
         for unit in self.units:
-            result = finished_part(self.part(unit))
+            result = finished_part(self.part(unit), self.work.empty_statistics())
             if complete[self._shard_of(unit)]:
                 self._done.add(unit.index)
             elif result:
@@ -171,7 +213,7 @@ class Job:
             say("kept from an earlier run: {} shards, {} parts".format(sum(complete), parts))
 
     def part(self, unit):
-        """Path of a unit's part; what UnitProcessor.run returned lies beside it, with .json."""
+        """Path of a unit's part; what Processor.run returned lies beside it, with .json."""
         return os.path.join(self.parts, "unit-{:05d}".format(unit.index))
 
     def missing(self):
@@ -185,26 +227,29 @@ class Job:
           UserError: its shard cannot be written.
         """
         self._done.add(unit.index)
+        self.characters += result["statistics"]["characters"]
         self._shards[self._shard_of(unit)].add(unit.index, result)
 
     def finish(self, input_files):
         """Writes the manifest and removes the folder of parts.
 
         Raises:
-          UserError: the input had no text, so there are no records.
+          UserError: the input had no text, so nothing was made.
         """
-        shards, total = {}, new_statistics()
+        shards, total = {}, self.work.empty_statistics()
         for shard in self._shards:
             record = shard.record()
             statistics = record.pop("statistics")
-            record.update({key: statistics[key] for key in ("records", "tokens")})
+            record.update({key: statistics[key] for key in self.work.counts})
             shards[os.path.basename(shard.name)] = record
             add_statistics(total, statistics)
-        if not total["records"]:
+        if not total[self.work.main_count]:
             for shard in self._shards:
                 shard.remove()
-            raise UserError("no text to make records from in {}".format(", ".join(input_files)))
-        result = _manifest(self, input_files, shards, total)
+            raise UserError(
+                "no text to make {} from in {}".format(self.work.what, ", ".join(input_files))
+            )
+        result = self._manifest(input_files, shards, total)
         try:
             manifest.write_manifest(self.manifest_path, result)
             files.remove_tree(self.state)
@@ -212,84 +257,35 @@ class Job:
             raise cannot_write(self.manifest_path, error) from None
         return result
 
-
-def _open_lock(path):
-    """The file to lock; a link that somebody has planted in its place is not followed."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
-
-
-def _manifest(job, input_files, shards, total):
-    recipe = get_recipe(job.settings.objective)
-    runs = max(1, sum(total["ngrams"].values()))
-    return {
-        "format": manifest.FORMAT_VERSION,
-        "objective": job.settings.objective,
-        "features": list(record_features(recipe, job.settings.masking)),
-        "masking": dict(job.settings.masking_spec()._asdict(), kind=job.settings.masking),
-        "max_seq_length": job.settings.max_seq_length,
-        "max_predictions_per_seq": job.settings.max_predictions_per_seq,
-        "vocab_size": len(job.vocabulary),
-        "vocab_sha256": job.vocabulary.sha256,
-        "records": total["records"],
-        "tokens": total["tokens"],
-        "masked_share": round(total["masked"] / total["tokens"], 6),
-        "ngram_distribution": {
-            n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
-        },
-        "documents": total["documents"],
-        "sentences": total["sentences"],
-        "characters": total["characters"],
-        "pieces": total["pieces"],
-        "unaligned_words": total["unaligned_words"],
-        "unaligned_sentences": total["unaligned_sentences"],
-        "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
-        "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
-        "examples": total["examples"],
-        "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
-        "input": {
-            "files": len(input_files),
-            "bytes": sum(unit.size for unit in job.units),
-            "first": list(input_files[:_LISTED_INPUTS]),
-        },
-        "shards": shards,
-        "flags": dataclasses.asdict(job.settings),
-        "fingerprint": job.fingerprint,
-    }
+    def _manifest(self, input_files, shards, total):
+        return {
+            "format": manifest.FORMAT_VERSION,
+            **self.work.describe(total),
+            "input": {
+                "files": len(input_files),
+                "bytes": sum(unit.size for unit in self.units),
+                "first": list(input_files[:_LISTED_INPUTS]),
+            },
+            "shards": shards,
+            "flags": dataclasses.asdict(self.work.settings),
+            "fingerprint": self.fingerprint,
+        }
 
 
-def _fingerprint(settings, vocabulary, units, output_names):
-    """sha256 over all that decides the records: settings, files, cut, versions of libraries."""
-    libraries = ["numpy", "tokenizers"]
-    libraries += [] if settings.segmenter == "none" else [settings.segmenter]
-    libraries += ["ltp-core", "ltp-extension", "torch"] if settings.segmenter == "ltp" else []
-    paths = {part.path for unit in units for part in unit.ranges} | _model_files(settings)
+def _fingerprint(work, units, output_names):
+    """sha256 over all that decides the result: settings, files, cut, versions of libraries."""
+    paths = {part.path for unit in units for part in unit.ranges} | set(work.model_files)
     try:
         side_files = {path: (files.size(path), files.modified(path)) for path in sorted(paths)}
-        user_dict = _sha256(settings.user_dict) if settings.user_dict else None
     except files.failures() as error:
         raise UserError("cannot read the input: {}".format(files.reason(error))) from None
     content = {
         "format": manifest.FORMAT_VERSION,
-        "settings": dataclasses.asdict(settings),
-        "vocabulary": vocabulary.sha256,
-        "user_dict": user_dict,
+        "settings": dataclasses.asdict(work.settings),
+        **work.identity,
         "files": side_files,
         "units": [unit.ranges for unit in units],
         "shards": [os.path.basename(name) for name in output_names],
-        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+        "libraries": {name: importlib.metadata.version(name) for name in work.libraries},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
-
-
-def _model_files(settings):
-    """Files of a local LTP model."""
-    directory = os.path.expanduser(settings.ltp_model or "")
-    if settings.segmenter != "ltp" or not os.path.isdir(directory):
-        return set()
-    names = (os.path.join(directory, name) for name in os.listdir(directory))
-    return {name for name in names if os.path.isfile(name)}
-
-
-def _sha256(path):
-    with open(path, "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()

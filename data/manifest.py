@@ -56,7 +56,9 @@ def read_manifest(path):
     """
     try:
         with files.open_file(path, "rb") as f:
-            manifest = bounded_json.load(f, "manifest " + path, bounded_json.MANIFEST_BYTES)
+            manifest = bounded_json.load(
+                f, "manifest " + path, bounded_json.MANIFEST_BYTES, nul=True
+            )
     except files.failures() as error:
         raise UserError("manifest {}: {}".format(path, files.reason(error))) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("shards"), dict):
@@ -71,12 +73,16 @@ def read_manifest(path):
     return manifest
 
 
-def is_whole(manifest):
-    """Whether a manifest holds all that is written today, and of all shards."""
+def is_whole(manifest, keys, counts):
+    """Whether a manifest holds all that is written today.
+
+    Args:
+      manifest: dict.
+      keys: what it must hold.
+      counts: what it must hold of each shard, beside its bytes.
+    """
     shards = manifest["shards"].values()
-    return manifest_schema.KEYS.keys() <= manifest.keys() and all(
-        shard.keys() >= manifest_schema.SHARD_KEYS for shard in shards
-    )
+    return manifest.keys() >= keys and all(shard.keys() >= {"bytes", *counts} for shard in shards)
 
 
 def write_manifest(path, manifest):

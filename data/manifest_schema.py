@@ -15,6 +15,11 @@ def is_text(value):
     return isinstance(value, str)
 
 
+def is_name(value):
+    """A text that may name a file."""
+    return is_text(value) and "\x00" not in value
+
+
 def is_object(value):
     return isinstance(value, dict)
 
@@ -45,28 +50,40 @@ def _are_flags(value):
     """Those that are read again must be texts or absent."""
     names = ("segmenter", "ltp_model", "user_dict", "input_format", "masking_unit")
     return is_object(value) and all(
-        value.get(name) is None or is_text(value[name]) for name in names
+        value.get(name) is None or is_name(value[name]) for name in names
     )
 
 
 def _are_shards(value):
     """Names of files beside the manifest, never elsewhere, and their sizes."""
     return all(
-        name == os.path.basename(name) != ""
+        is_name(name)
+        and name == os.path.basename(name) != ""
         and is_object(shard)
-        and all(is_count(shard.get(key, 0)) for key in SHARD_KEYS)
+        and all(is_count(shard.get(key, 0)) for key in ("bytes", "records"))
         for name, shard in value.items()
     )
 
 
-SHARD_KEYS = frozenset(["bytes", "records"])
 _COUNT, _NUMBER = ("a count", is_count), ("a number", is_number)
 _TEXT, _TEXTS = ("a text", is_text), ("a list of texts", _list_of(is_text))
-_OBJECT = ("an object", is_object)
+_OBJECT, _COUNTS = ("an object", is_object), ("an object of counts", _dict_of(is_count))
 
-# Key -> (what it holds, function that tells). Manifests of other programs lack some of them.
-KEYS = {
+# Key -> (what it holds, function that tells), of every manifest.
+_ALL = {
     "format": _COUNT,
+    "documents": _COUNT,
+    "sentences": _COUNT,
+    "characters": _COUNT,
+    "unaligned_sentences": _COUNT,
+    "unaligned_examples": _TEXTS,
+    "tag_counts": _COUNTS,
+    "input": _OBJECT,
+    "shards": ("an object of file names, with bytes and records", _are_shards),
+    "flags": ("the settings that the records were made with", _are_flags),
+    "fingerprint": _TEXT,
+}
+_OF_RECORDS = {
     "objective": _TEXT,
     "features": _TEXTS,
     "masking": ("an object with kind, unit and shares", _is_masking),
@@ -78,18 +95,17 @@ KEYS = {
     "tokens": _COUNT,
     "masked_share": _NUMBER,
     "ngram_distribution": ("an object of numbers", _dict_of(is_number)),
-    "documents": _COUNT,
-    "sentences": _COUNT,
-    "characters": _COUNT,
     "pieces": _COUNT,
     "unaligned_words": _COUNT,
-    "unaligned_sentences": _COUNT,
+    "unknown_tags": _COUNTS,
     "unknown_share": _NUMBER,
-    "unknown_top": ("an object of counts", _dict_of(is_count)),
+    "unknown_top": _COUNTS,
     "examples": _TEXTS,
     "one_document_share": _NUMBER,
-    "input": _OBJECT,
-    "shards": ("an object of file names, with bytes and records", _are_shards),
-    "flags": ("the settings that the records were made with", _are_flags),
-    "fingerprint": _TEXT,
 }
+_OF_ANNOTATIONS = {"words": _COUNT}
+# Manifests of other programs lack some of them.
+KEYS = dict(_ALL, **_OF_RECORDS, **_OF_ANNOTATIONS)
+# What a manifest of today holds.
+RECORD_KEYS = frozenset(_ALL) | frozenset(_OF_RECORDS)
+ANNOTATION_KEYS = frozenset(_ALL) | frozenset(_OF_ANNOTATIONS)

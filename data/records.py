@@ -31,11 +31,32 @@ FEATURES = {
     "label_ids": Feature("int64", "1", 0, 1 << 21),
     # Number of the word a piece belongs to, from 1 in each row; 0: special tokens and padding.
     "word_groups": Feature("int64", "S", 0, "S"),
+    # Tag of the piece's word, from 1 in LERT's order; 0: unknown, special tokens and padding.
+    "pos_tags": Feature("int64", "S", 0, 29),
+    "ner_tags": Feature("int64", "S", 0, 14),
+    "dep_tags": Feature("int64", "S", 0, 15),
 }
 
+_SIGNED_WIDTH = 10  # bytes of a varint of 64 bits
 
 # What masking makes of a row; absent where masks are drawn in training.
 MASKED_FEATURES = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+# Labels of masked pieces, and the feature of all pieces that stands for them until masks are drawn.
+LABELS_FROM = {"pos_labels": "pos_tags", "ner_labels": "ner_tags", "dep_labels": "dep_tags"}
+
+
+def stored_features(names, masking):
+    """Names of the features in the records, for what a model reads.
+
+    Args:
+      names: features of a model.
+      masking: "static", or "dynamic" where masks are drawn in training.
+    """
+    if masking == "static":
+        return tuple(names)
+    kept = [name for name in names if name not in MASKED_FEATURES and name not in LABELS_FROM]
+    tags = [LABELS_FROM[name] for name in names if name in LABELS_FROM]
+    return (*kept, "word_groups", *tags)
 
 
 def feature_length(name, max_seq_length, max_predictions_per_seq):
@@ -72,7 +93,7 @@ class RecordLayout:
             feature = FEATURES[name]
             count = feature_length(name, max_seq_length, max_predictions_per_seq)
             limit = limits.get(feature.limit, feature.limit)
-            width = 4 if feature.dtype == "float32" else _varint_width(limit - 1)
+            width = 4 if feature.dtype == "float32" else _varint_width(feature.low, limit - 1)
             fields.append((name, count, width, feature.dtype))
         self._skeleton = self._build(fields)
         self.size = len(self._skeleton)
@@ -118,14 +139,18 @@ def _put_varints(target, value, width):
     if width == 1:
         target[:] = value
         return
-    value = value.astype(np.uint32, copy=False)
+    if width == _SIGNED_WIDTH:
+        value = value.astype(np.int64, copy=False).view(np.uint64)
+    else:
+        value = value.astype(np.uint32, copy=False)
     for i in range(width):
         more = 0x80 if i + 1 < width else 0
-        target[:, i::width] = ((value >> (7 * i)) & 0x7F) | more
+        target[:, i::width] = ((value >> value.dtype.type(7 * i)) & value.dtype.type(0x7F)) | more
 
 
-def _varint_width(largest):
-    return max(1, (int(largest).bit_length() + 6) // 7)
+def _varint_width(least, largest):
+    """Bytes that hold every value; protobuf writes a negative one as two's complement, 64 bits."""
+    return _SIGNED_WIDTH if least < 0 else max(1, (int(largest).bit_length() + 6) // 7)
 
 
 def _varint(value):

@@ -15,10 +15,15 @@ from errors import UserError
 _BLOCK_BYTES = 1 << 20
 
 
-def finished_part(path):
-    """What UnitProcessor.run returned for the part `path`, where both are whole; else None."""
+def finished_part(path, empty):
+    """What Processor.run returned for the part `path`, where both are whole; else None.
+
+    Args:
+      path: str.
+      empty: statistics without counts, whose entries the part's must have.
+    """
     result = _read(path + ".json", bounded_json.CONFIG_BYTES)
-    if not _is_part(result) or not are_statistics(result.get("statistics")):
+    if not _is_part(result) or not are_statistics(result.get("statistics"), empty):
         return None
     try:
         return result if _length_and_checksum(path) == (result["bytes"], result["crc32c"]) else None
@@ -26,15 +31,20 @@ def finished_part(path):
         return None
 
 
-def finished_shard(path):
-    """The record of a shard (see Shard) in the file `path`; None where it is not whole."""
+def finished_shard(path, empty):
+    """The record of a shard (see Shard) in the file `path`; None where it is not whole.
+
+    Args:
+      path: str.
+      empty: see `finished_part`.
+    """
     record = _read(path, bounded_json.MANIFEST_BYTES)
     is_whole = (
         is_object(record)
         and is_count(record.get("bytes"))
         and isinstance(record.get("parts"), list)
         and all(map(_is_part, record["parts"]))
-        and are_statistics(record.get("statistics"))
+        and are_statistics(record.get("statistics"), empty)
     )
     return record if is_whole else None
 
@@ -44,7 +54,7 @@ def _read(path, max_bytes):
         return None
     try:
         with files.open_file(path, "rb") as f:
-            return bounded_json.load(f, path, max_bytes)
+            return bounded_json.load(f, path, max_bytes, nul=True)
     except (UserError, *files.failures()):
         return None
 

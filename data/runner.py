@@ -1,4 +1,4 @@
-"""Data creation as a whole: plan the units, give them to worker processes, finish the job."""
+"""A job as a whole: plan the units, give them to worker processes, finish the job."""
 
 import concurrent.futures
 import multiprocessing
@@ -12,9 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from tqdm import tqdm
 
 from data import corpus, files
-from data.creation import UnitProcessor
 from data.job import Job
-from data.tokenization import Vocabulary
 from errors import UserError
 
 _UNITS_PER_SHARD = 4
@@ -25,10 +23,10 @@ _BROKEN_POOLS = 3  # workers killed so often in one run are no accident
 
 
 def create(settings, input_files, output_names, num_workers=1, say=print):
-    """Makes the record shards and the manifest.
+    """Makes shards and their manifest.
 
     Args:
-      settings: creation.CreationSettings.
+      settings: creation.CreationSettings for records, annotation.AnnotationSettings for CoNLL-U.
       input_files: list of paths, local or remote.
       output_names: list of shard names, local or remote.
       num_workers: int, worker processes; 1 works in this process.
@@ -38,37 +36,46 @@ def create(settings, input_files, output_names, num_workers=1, say=print):
       The manifest, a dict.
 
     Raises:
-      UserError: see CreationSettings.check, corpus, segmentation; output that cannot be written.
+      UserError: see the settings' check, corpus, segmentation; output that cannot be written.
     """
-    settings.check()
-    vocabulary = Vocabulary(settings.vocab_file)
+    work = settings.make_work()
     units = corpus.plan_units(
-        input_files, settings.input_format, _unit_bytes(input_files, len(output_names))
+        input_files, settings.input_format, _unit_bytes(work, input_files, len(output_names))
     )
     if len(units) < len(output_names):
         raise UserError(
             "the input can be cut into {} parts only, too few for {} shards; ask for fewer "
             "(--num_shards)".format(len(units), len(output_names))
         )
-    job = Job(settings, vocabulary, units, output_names)
+    job = Job(work, units, output_names)
     finished = job.finished_manifest()
     if finished:
         say("{} is complete and made from the same input: kept".format(output_names[0]))
         return finished
     with job.begin(say):
+        began = time.monotonic()
         _run_units(job, num_workers, say)
-        return job.finish(input_files)
+        result = job.finish(input_files)
+        say(_speed(job.characters, time.monotonic() - began))
+        return result
 
 
-def _unit_bytes(input_files, shards):
+def _speed(characters, seconds):
+    return "{:,} characters in {:.1f} s: {:,.0f} characters/s".format(
+        characters, seconds, characters / max(seconds, 1e-3)
+    )
+
+
+def _unit_bytes(work, input_files, shards):
     """Nominal size of a unit: several units a shard, so that shards are of about one size."""
+    usual = work.unit_bytes or corpus.UNIT_BYTES
     if shards == 1:
-        return corpus.UNIT_BYTES
+        return usual
     try:
         total = sum(files.size(path) for path in input_files)
     except files.failures() as error:
         raise UserError("cannot read the input: {}".format(files.reason(error))) from None
-    return min(corpus.UNIT_BYTES, max(_LEAST_UNIT_BYTES, total // (_UNITS_PER_SHARD * shards)))
+    return min(usual, max(_LEAST_UNIT_BYTES, total // (_UNITS_PER_SHARD * shards)))
 
 
 def _run_units(job, num_workers, say):
@@ -76,7 +83,7 @@ def _run_units(job, num_workers, say):
     if not units:
         return
     total = sum(unit.size for unit in units)
-    with tqdm(total=total, unit="B", unit_scale=True, desc="records", **_bar_style()) as bar:
+    with tqdm(total=total, unit="B", unit_scale=True, desc=job.work.what, **_bar_style()) as bar:
         if num_workers == 1:
             _run_here(job, units, bar)
         else:
@@ -90,7 +97,7 @@ def _bar_style():
 
 
 def _run_here(job, units, bar):
-    processor = UnitProcessor(job.settings)
+    processor = job.work.settings.make_processor()
     for unit in units:
         progress = _UnitProgress(unit, bar.update)
         job.unit_done(unit, processor.run(unit, job.part(unit), progress, _remote_contents(unit)))
@@ -145,7 +152,7 @@ def _run_pool(job, units, num_workers, bar):
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     executor = concurrent.futures.ProcessPoolExecutor(
-        min(num_workers, len(units)), context, _start_worker, (job.settings, counter)
+        min(num_workers, len(units)), context, _start_worker, (job.work.settings, counter)
     )
     waiting, queue = {}, list(reversed(units))
     before = bar.total - sum(unit.size for unit in units)
@@ -191,7 +198,7 @@ def _leave_with_parent():
 def _work(unit, target, contents):
     # Built by the first task and not on start-up: an error there would only break the pool.
     if "processor" not in _WORKER:
-        _WORKER["processor"] = UnitProcessor(_WORKER["settings"])
+        _WORKER["processor"] = _WORKER["settings"].make_processor()
     counter = _WORKER["counter"]
 
     def advance(count):

@@ -4,19 +4,14 @@ A segmenter is built once per worker process and never changes the text: what it
 by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
 """
 
-import contextlib
-import functools
+import hashlib
 import importlib.util
-import io
-import os
-import re
-import subprocess
-import sys
 
 import numpy as np
 
-import bounded_json
 from data import files
+from data.ltp_annotator import LtpAnnotator
+from data.ltp_model import local_ltp_directory
 from data.tokenization import code_points
 from errors import UserError
 
@@ -24,11 +19,6 @@ SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.
 _PIECE_CHARS = 1 << 16
 _FREQUENCY_DIGITS = 9
-LTP_BATCH = 8  # sentences; the fastest on one core (larger ones pad more)
-# LTP's neural models read 510 pieces and take all that follows for one word.
-_LTP_CHARS = 500
-_LTP_STRETCH = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060\ufeff]+")
-_LTP_FILES = ["*.json", "*.bin", "vocab.txt"]
 
 
 def make_segmenter(name, ltp_model=None, user_dict=None):
@@ -70,7 +60,7 @@ def check(name, ltp_model, user_dict):
     if name != "none" and importlib.util.find_spec(name) is None:
         raise UserError("--segmenter={0} needs the package {0}: pip install {0}".format(name))
     if name == "ltp":
-        _local_ltp_directory(ltp_model)
+        local_ltp_directory(ltp_model)
     elif ltp_model:
         raise UserError("--ltp_model needs --segmenter=ltp; --segmenter is {}".format(name))
     if user_dict:
@@ -190,172 +180,55 @@ class BlankSegmenter:
         return marks, np.zeros(len(starts), dtype=bool)
 
 
+def read_user_dict(path):
+    """The words of a dictionary file; none without a path.
+
+    Raises:
+      UserError: it cannot be read, or a line is none of a dictionary.
+    """
+    return [word for word, _, _ in _read_user_dict(path)] if path else []
+
+
+def sha256_of(path):
+    """Of a file's content, in hexadecimal; None without a path.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+    except OSError as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+
+
 class _LtpSegmenter:
-    """LTP's legacy and neural models, sentences in batches."""
+    """LTP's legacy and neural models."""
 
     def __init__(self, model, user_words):
-        from ltp_extension.algorithms import Hook
-
-        self._ltp = load_ltp(model)
-        if "cws" not in self._ltp.supported_tasks:
-            raise UserError(
-                "LTP model {} does not segment: it has no cws (--ltp_model)".format(model)
-            )
-        # LTP.add_words does the same, but fails on text that LTP's tokenizer drops characters of,
-        # and the loaded model is shared.
-        self._hook = Hook()
-        for word in user_words:
-            self._hook.add_word(word, 2)
+        self._annotator = LtpAnnotator(model, user_words)
 
     def word_starts(self, text, starts, ends, progress):
-        marks = np.zeros(len(text), dtype=bool)
-        bad = np.zeros(len(starts), dtype=bool)
-        order = np.argsort(ends - starts, kind="stable")  # equal lengths together: less padding
-        for at in range(0, len(order), LTP_BATCH):
-            batch = order[at : at + LTP_BATCH]
-            spans, owners = _ltp_spans(text, starts, ends, batch)
-            if spans:
-                found = self._ltp.pipeline([text[s:e] for s, e in spans], tasks=["cws"]).cws
-                for (start, end), owner, words in zip(spans, owners, found):
-                    placed = self._place(text, start, end, words)
-                    bad[owner] |= placed is None
-                    marks[placed or []] = True
-            progress(min(1.0, (at + LTP_BATCH) / len(order)))
-        return marks, bad
-
-    def _place(self, text, start, end, words):
-        placed = place_words(text, start, end, words)
-        if placed is not None and len(self._hook):
-            placed = place_words(text, start, end, self._hook.hook(text[start:end], words))
-        return placed
+        words = self._annotator.words(text, starts, ends, progress)
+        return words.starts, words.unusable
 
 
-def _ltp_spans(text, starts, ends, batch):
-    """What LTP is given of the sentences `batch`: [(start, end)] and the sentence of each.
-
-    LTP takes blanks into its words and drops characters of no width: every stretch without them
-    is segmented by itself.
-    """
-    spans, owners = [], []
-    for owner in batch.tolist():
-        for part in _LTP_STRETCH.finditer(text, int(starts[owner]), int(ends[owner])):
-            at, end = part.span()
-            while at < end:
-                cut = _cut_long(text, at, end)
-                spans.append((at, cut))
-                owners.append(owner)
-                at = cut
-    return spans, owners
-
-
-def _cut_long(text, start, end):
-    """Where to end a stretch that begins at `start`: behind a mark, if it is too long for LTP."""
-    if end - start <= _LTP_CHARS:
-        return end
-    limit = start + _LTP_CHARS
-    mark = max(text.rfind(c, start, limit) for c in "。！？；，、")
-    return limit if mark < 0 else mark + 1
-
-
-def place_words(text, start, end, words):
-    """Offsets where `words` begin in text[start:end]; None where they do not join to it."""
-    offsets = []
-    for word in words:
-        if not text.startswith(word, start):
-            return None
-        offsets.append(start)
-        start += len(word)
-    return offsets if start == end else None
-
-
-@functools.lru_cache(maxsize=1)
-def load_ltp(model):
-    """Loads an LTP model from a directory or the hub.
+def make_tagger(ltp_model, user_dict=None):
+    """LTP's words with their tags.
 
     Args:
-      model: a directory with config.json, or a hub name such as LTP/small.
+      ltp_model: directory or hub name.
+      user_dict: see make_segmenter.
 
     Returns:
-      ltp.LTP.
+      ltp_annotator.LtpAnnotator.
 
     Raises:
-      UserError: no such directory, not an LTP model, or the hub cannot be reached.
+      UserError: see make_segmenter; or the model has words only.
     """
-    path = _local_ltp_directory(model) or _fetch_ltp(model)
-    # transformers must not import TensorFlow, and LTP's small matrices lose time on many threads.
-    os.environ.setdefault("USE_TF", "0")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # LTP leaves it to PyTorch whether a weights file may hold programs, and older ones allow it.
-    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
-    try:
-        _check_ltp_files(path)
-        from ltp import LTP
-
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
-            return LTP(path)
-    except Exception as error:  # the package raises whatever its parts raise
-        raise UserError(
-            "LTP model {} cannot be loaded: {} (--ltp_model)".format(
-                model, _in_short(error) or type(error).__name__
-            )
-        ) from None
-
-
-def _in_short(error):
-    """What an exception of another library says, to stand inside a sentence."""
-    words = str(error).split("Stack backtrace")[0].split()
-    return " ".join(words)[:300].rstrip(" .:;,")
-
-
-def _local_ltp_directory(model):
-    """The directory that `model` names, None where it is a name on the hub.
-
-    Raises:
-      UserError: no model is named, or the directory is missing or holds none.
-    """
-    if not model:
-        raise UserError("--segmenter=ltp needs --ltp_model, a directory or a hub name (LTP/small)")
-    path = os.path.expanduser(model)
-    on_hub = model.count("/") == 1 and not model.startswith((".", "/", "~"))
-    if on_hub and not os.path.exists(path):
-        return None
-    if not os.path.isdir(path):
-        raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
-    if not os.path.isfile(os.path.join(path, "config.json")):
-        raise UserError("{} holds no LTP model: config.json is missing (--ltp_model)".format(model))
-    return path
-
-
-def _fetch_ltp(model):
-    """The local directory of a hub model; without a network, of the copy in the hub's cache."""
-    from huggingface_hub import snapshot_download
-
-    name, _, revision = model.partition("@")
-    try:
-        return snapshot_download(name, revision=revision or None, allow_patterns=_LTP_FILES)
-    except Exception as error:
-        raise UserError(
-            "LTP model {} is no directory here and cannot be fetched from the hub: {}; download it "
-            "and give its directory (--ltp_model)".format(model, _in_short(error))
-        ) from None
-
-
-def _check_ltp_files(path):
-    """Raises ValueError for what LTP would not survive."""
-    with open(os.path.join(path, "config.json"), "rb") as f:
-        config = bounded_json.load(f, "its config.json")
-    if not isinstance(config, dict) or "nerual" not in config:  # LTP's spelling
-        raise ValueError("its config.json is not LTP's")
-    if config["nerual"]:
-        return
-    tasks = config.get("tasks")
-    if not isinstance(tasks, dict) or not all(isinstance(name, str) for name in tasks.values()):
-        raise ValueError("its config.json names no files of tasks")
-    # A legacy file that is cut short ends the whole process (a Rust panic): try it in another.
-    code = "import sys, ltp_extension.perceptron as p; getattr(p, sys.argv[1]).load(sys.argv[2])"
-    for task, name in tasks.items():
-        model = [task.upper() + "Model", os.path.join(path, name)]
-        tried = subprocess.run([sys.executable, "-c", code, *model], capture_output=True)
-        if tried.returncode < 0:
-            raise ValueError("{} is damaged".format(name))
+    annotator = LtpAnnotator(ltp_model, read_user_dict(user_dict), tagged=True)
+    if len(annotator.tasks) == 1:
+        raise UserError("LTP model {} gives words but no tags (--ltp_model)".format(ltp_model))
+    return annotator

@@ -6,7 +6,7 @@ import shutil
 
 from data import files
 from data.restart import finished_shard
-from data.statistics import add_statistics, new_statistics
+from data.statistics import add_statistics
 from errors import UserError
 
 _COPY_BYTES = 1 << 20
@@ -18,7 +18,7 @@ class Shard:
     What it holds in memory does not grow with the parts: their statistics are added up in order.
     """
 
-    def __init__(self, name, stem, first_unit, part_paths, before_rename):
+    def __init__(self, name, stem, first_unit, part_paths, empty_statistics, before_rename):
         """Makes the shard.
 
         Args:
@@ -27,14 +27,16 @@ class Shard:
             file itself, and STEM.json, its record (size, checksums, statistics).
           first_unit: index of its first unit.
           part_paths: local paths of its parts, in order.
+          empty_statistics: function that gives statistics without counts.
           before_rename: called before the file of an earlier run may be replaced.
         """
         self.name, self.first_unit = name, first_unit
         self._temporary, self._record_path = stem + ".tmp", stem + ".json"
         self._part_paths, self._before_rename = part_paths, before_rename
+        self._empty_statistics = empty_statistics
         self._waiting = {}  # index -> result of a unit whose turn has not come
         self._next = 0
-        self._record = {"bytes": 0, "parts": [], "statistics": new_statistics()}
+        self._record = {"bytes": 0, "parts": [], "statistics": empty_statistics()}
 
     def is_complete(self):
         """Whether the file is there as an earlier run, or this one, recorded it."""
@@ -43,10 +45,10 @@ class Shard:
 
     def record(self):
         """{"bytes", "parts": [{"bytes", "crc32c"}], "statistics"} of the file, None without one."""
-        return finished_shard(self._record_path)
+        return finished_shard(self._record_path, self._empty_statistics())
 
     def add(self, index, result):
-        """Takes the part of unit `index`, with what UnitProcessor.run returned for it.
+        """Takes the part of unit `index`, with what Processor.run returned for it.
 
         Raises:
           UserError: the file cannot be written.

@@ -1,4 +1,7 @@
-"""Counts of what was read and written: one dict per unit, added up for shards and the manifest."""
+"""Counts of what was read and written: one dict per unit, added up for shards and the manifest.
+
+Numbers, dicts of numbers and lists of texts, of which a few are kept.
+"""
 
 from data.manifest_schema import is_count, is_text
 
@@ -8,7 +11,7 @@ _MOST_UNKNOWN = 20000
 
 
 def new_statistics():
-    """Empty statistics of a unit; `add_statistics` adds two."""
+    """Empty statistics of records; `add_statistics` adds two."""
     counts = dict.fromkeys(
         (
             "records",
@@ -26,12 +29,19 @@ def new_statistics():
         ),
         0,
     )
-    return dict(counts, ngrams={}, unknown={}, examples=[])
+    return dict(
+        counts,
+        ngrams={},
+        unknown={},
+        tag_counts={},
+        unknown_tags={},
+        examples=[],
+        unaligned_examples=[],
+    )
 
 
-def are_statistics(value):
-    """Whether a value from a file is what `new_statistics` and `add_statistics` make."""
-    empty = new_statistics()
+def are_statistics(value, empty):
+    """Whether a value from a file is what becomes of `empty` by `add_statistics`."""
     return (
         isinstance(value, dict)
         and value.keys() == empty.keys()
@@ -48,7 +58,7 @@ def _is_like(value, empty):
 
 
 def add_statistics(total, part):
-    """Adds the statistics `part` to `total`."""
+    """Adds the statistics `part`, or some of their entries, to `total`."""
     for name, value in part.items():
         if isinstance(value, dict):
             counter = total[name]

@@ -129,8 +129,8 @@ class ClassificationTask:
                 continue
             if example.label not in known:
                 raise UserError(
-                    "{}: unknown label {!r}; known are {}".format(
-                        example.where, example.label, some(self.labels, 20)
+                    "{}: unknown label {}; known are {}".format(
+                        example.where, quoted(example.label), some(self.labels, 20)
                     )
                 )
             numbers[i] = known[example.label]

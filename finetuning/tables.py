@@ -3,7 +3,7 @@
 import collections
 
 from data import files
-from errors import UserError
+from errors import UserError, quoted
 
 # label: str, or None where the file has none; where: "FILE, line N", for messages.
 Example = collections.namedtuple("Example", ["text_a", "text_b", "label", "where"])
@@ -123,7 +123,7 @@ def _header_columns(names, is_pair, where):
     if unknown or TEXT_A not in columns:
         raise UserError(
             "{}: this header cannot be read{}; name the columns text_a, text_b and label".format(
-                where, ", {!r} is not known".format(unknown[0]) if unknown else ""
+                where, ", {} is not known".format(quoted(unknown[0])) if unknown else ""
             )
         )
     if is_pair is not None and is_pair != (TEXT_B in columns):

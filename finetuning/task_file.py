@@ -7,10 +7,11 @@ import os
 import tensorflow.compat.v1 as tf
 
 from data.files import write_atomically
-from errors import UserError
+from errors import UserError, quoted
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"
+SHORTEST_ROW, LONGEST_ROW = 3, 65536
 BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
@@ -96,8 +97,8 @@ def read(path, kind, num_labels=None):
     values = read_json_object(path, "task file")
     if values.get("kind") != kind:
         raise UserError(
-            "{} says that the checkpoint was fine-tuned for {!r}, not for {}".format(
-                path, values.get("kind"), kind
+            "{} says that the checkpoint was fine-tuned for {}, not for {}".format(
+                path, quoted(values.get("kind")), kind
             )
         )
     labels = values.get("labels")
@@ -110,14 +111,24 @@ def read(path, kind, num_labels=None):
             "{} names {} labels, but the checkpoint has {} classes; it belongs to another "
             "one".format(path, len(labels), num_labels)
         )
+    _check_settings(path, values)
+    return values
+
+
+def _check_settings(path, values):
     for key, what in (("max_seq_length", int), ("do_lower_case", bool)):
         if type(values.get(key)) is not what:
             raise UserError(
-                "{}: {} is {!r}, but must be {}".format(
+                "{}: {} is {}, but must be {}".format(
                     path,
                     key,
-                    values.get(key),
+                    quoted(values.get(key)),
                     "true or false" if what is bool else "a whole number",
                 )
             )
-    return values
+    if not SHORTEST_ROW <= values["max_seq_length"] <= LONGEST_ROW:
+        raise UserError(
+            "{}: max_seq_length is {}, but must be from {} to {}".format(
+                path, values["max_seq_length"], SHORTEST_ROW, LONGEST_ROW
+            )
+        )

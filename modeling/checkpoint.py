@@ -13,6 +13,7 @@ from modeling import checkpoint_index
 MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
 CLASSIFIER = "output_weights"
+LARGEST_STATE_FILE = 1 << 20  # bytes
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
 # What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
@@ -199,7 +200,12 @@ def step_in_name(prefix):
 def _listed(folder):
     """Prefixes that the state file of a folder lists, its latest first, then newest first."""
     try:
-        state = tf.train.get_checkpoint_state(folder)
+        state_file = os.path.join(folder, "checkpoint")
+        is_sane = (
+            tf.io.gfile.exists(state_file)
+            and tf.io.gfile.stat(state_file).length <= LARGEST_STATE_FILE
+        )
+        state = tf.train.get_checkpoint_state(folder) if is_sane else None
     except (tf.errors.OpError, ValueError):  # bytes that are no text, too
         state = None
     if state is None or not state.model_checkpoint_path:

@@ -7,7 +7,9 @@ one, which no checksum covers. The values are tensor_bundle.proto's: what a tens
 bytes lie.
 """
 
+import contextlib
 import struct
+import warnings
 
 import google_crc32c
 import tensorflow.compat.v1 as tf
@@ -62,11 +64,13 @@ def check(prefix):
 
 def _message(kind, value):
     message = kind()
-    try:
+    with contextlib.suppress(DecodeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         message.ParseFromString(value)
-    except DecodeError:
-        raise Damaged("an entry cannot be read") from None
-    return message
+        # What this library takes, TensorFlow's own may not; both agree on what it would write.
+        if message.SerializeToString() == value:
+            return message
+    raise Damaged("an entry cannot be read")
 
 
 def _check_tensor(key, entry, length):
@@ -78,7 +82,7 @@ def _check_tensor(key, entry, length):
         dtype = tf.as_dtype(entry.dtype)
     except TypeError:
         dtype = None
-    if dtype is None or (not dtype.size and dtype != tf.string) or dtype != dtype.base_dtype:
+    if dtype is None or dtype in (tf.resource, tf.variant) or dtype != dtype.base_dtype:
         raise Damaged("{} holds no numbers".format(name))
     if entry.offset < 0 or entry.size < 0 or entry.offset + entry.size > length:
         raise Damaged("its data file ends before {}".format(name))

@@ -17,16 +17,27 @@ from rich.table import Table
 OUTPUT = "quickstart"
 VOCAB = "sample/vocab.txt"
 CONFIG = "sample/bert_config.json"
+LTP = OUTPUT + "/ltp"
+ANNOTATED = OUTPUT + "/annotated/{}.conllu"
 RECORDS = OUTPUT + "/records/sample.tfrecord"
 HELD_OUT = OUTPUT + "/records/held_out.tfrecord"
 MODEL = OUTPUT + "/model"
 FILLED = OUTPUT + "/filled.jsonl"
+TAGS = OUTPUT + "/tags.jsonl"
 CLASSIFIER = OUTPUT + "/classifier"
 CONVERTED = OUTPUT + "/huggingface"
 SHAPE = "--max_seq_length=64 --max_predictions_per_seq=10"
+ANNOTATE = (
+    "annotate_corpus.py --input_format=raw --ltp_model={} --input_file={{}} "
+    "--output_file={{}}".format(LTP)
+)
 CREATE = (
-    "create_pretraining_data.py --input_format=raw --vocab_file={} --objective=bert {} "
+    "create_pretraining_data.py --input_format=conllu --vocab_file={} --objective=lert {} "
     "--input_file={{}} --output_file={{}} --dupe_factor={{}}".format(VOCAB, SHAPE)
+)
+ASK = (
+    "run_prediction.py --task={{}} --input_file=sample/masked.txt --output_file={{}} "
+    "--bert_config_file={} --vocab_file={} --init_checkpoint={}".format(CONFIG, VOCAB, MODEL)
 )
 # News is held out; everything else is trained on.
 TRAINED_ON = ",".join(
@@ -34,8 +45,14 @@ TRAINED_ON = ",".join(
     for name in ("dialogue", "encyclopedia", "finance", "law", "medicine", "traditional")
 )
 STEPS = (
-    ("records", CREATE.format(TRAINED_ON, RECORDS, 10)),
-    ("held-out records", CREATE.format("sample/corpus/news.txt", HELD_OUT, 1)),
+    (
+        "a model that annotates",
+        "-m sample.train_ltp --annotations='sample/annotations/*.conllu' --output_dir=" + LTP,
+    ),
+    ("annotation", ANNOTATE.format(TRAINED_ON, ANNOTATED.format("sample"))),
+    ("held-out annotation", ANNOTATE.format("sample/corpus/news.txt", ANNOTATED.format("news"))),
+    ("records", CREATE.format(ANNOTATED.format("sample"), RECORDS, 10)),
+    ("held-out records", CREATE.format(ANNOTATED.format("news"), HELD_OUT, 1)),
     ("look inside", "-m data.inspect --input_file={} --vocab_file={}".format(RECORDS, VOCAB)),
     (
         "pre-training",
@@ -46,13 +63,8 @@ STEPS = (
             RECORDS, HELD_OUT, MODEL, CONFIG, SHAPE
         ),
     ),
-    (
-        "fill masks",
-        "run_prediction.py --task=fill_mask --input_file=sample/masked.txt --output_file={} "
-        "--bert_config_file={} --vocab_file={} --init_checkpoint={} --top_k=3".format(
-            FILLED, CONFIG, VOCAB, MODEL
-        ),
-    ),
+    ("fill masks", ASK.format("fill_mask", FILLED) + " --top_k=3"),
+    ("tags of the masks", ASK.format("tags", TAGS)),
     (
         "fine-tuning",
         "run_finetuning.py --task_name=tsv --data_dir=sample/classification --output_dir={} "
@@ -87,10 +99,16 @@ def read_results(path):
         return {k.strip(): float(v) for k, v in (line.split("=") for line in f if "=" in line)}
 
 
-def read_filled(path):
-    """The sentences of run_prediction.py with their masks filled."""
+def read_lines(path):
+    """What run_prediction.py wrote: a list of dicts."""
     with open(path, encoding="utf-8") as f:
-        return [json.loads(line)["filled"] for line in f]
+        return [json.loads(line) for line in f]
+
+
+def shown_tags(line):
+    """The tags of a line's masks for people: "n O SBV, v O HED"."""
+    masks = ([mask[kind]["tag"] for kind in ("pos", "ner", "dep")] for mask in line["masks"])
+    return ", ".join(" ".join(tags) for tags in masks)
 
 
 def main():
@@ -105,7 +123,8 @@ def main():
         "masked_share": manifest["masked_share"],
         "unknown_share": manifest["unknown_share"],
         "evaluation": read_results(MODEL + "/eval_results.txt"),
-        "filled": read_filled(FILLED),
+        "filled": [line["filled"] for line in read_lines(FILLED)],
+        "tags": [shown_tags(line) for line in read_lines(TAGS)],
         "classifier": read_results(CLASSIFIER + "/eval_results.txt"),
         "seconds": seconds,
     }
@@ -117,8 +136,8 @@ def main():
         table.add_row(name, "{:,}".format(summary[name]))
     for name, value in summary["evaluation"].items():
         table.add_row("held out: " + name, "{:g}".format(value))
-    for text in summary["filled"]:
-        table.add_row("masks filled", text)
+    for text, tags in zip(summary["filled"], summary["tags"]):
+        table.add_row("masks filled", "{} ({})".format(text, tags))
     for name, value in summary["classifier"].items():
         table.add_row("classifier: " + name, "{:g}".format(value))
     for name, value in seconds.items():

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a model for use, on the shipped sample: environment, records, pre-training, filled
-# masks, fine-tuning, conversion. Writes quickstart/; a second run reuses the environment.
+# From nothing to a model for use, on the shipped sample: environment, annotation, records, LERT's
+# pre-training, filled masks with tags, fine-tuning, conversion. Writes quickstart/; a second run
+# reuses the environment.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

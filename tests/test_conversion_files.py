@@ -158,6 +158,20 @@ def test_git_lfs_pointer(name, tmp_path):
     assert name + " is only git-lfs' pointer" in import_refused(folder)
 
 
+def test_state_dicts_of_other_names(tmp_path):
+    torch = pytest.importorskip("torch")
+    folder = make(tmp_path / "a", files=[])
+    torch.save({1: torch.zeros(2)}, os.path.join(folder, "pytorch_model.bin"))
+    assert "is no table of tensors (a model's state_dict)" in import_refused(folder)
+
+
+def test_numbers_of_labels_that_no_memory_holds(tmp_path):
+    """transformers makes a table of them."""
+    for number in (10**10, -1, "3"):
+        message = import_refused(make(tmp_path / "a", dict(CONFIG, num_labels=number)))
+        assert "config.json: num_labels is {!r}, no number of classes".format(number) in message
+
+
 @pytest.mark.tf1
 def test_sharded_index(tmp_path, monkeypatch):
     folder = make(tmp_path / "a", files=[])
@@ -169,6 +183,7 @@ def test_sharded_index(tmp_path, monkeypatch):
         {"weight_map": {WORDS: 3}},
         {"weight_map": {WORDS: "../secret.safetensors"}},
         {"weight_map": {WORDS: ""}},
+        {"weight_map": {WORDS: ".."}},
     ):
         index.write_text(json.dumps(bad))
         assert "model.safetensors.index.json has no usable weight_map" in import_refused(folder)
@@ -200,6 +215,10 @@ def test_damaged_safetensors(tmp_path):
         assert message.endswith(
             "model.safetensors is damaged or cut short; take another copy of it"
         )
+    header = b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}"
+    content = len(header).to_bytes(8, "little") + header
+    (tmp_path / "a" / "model.safetensors").write_bytes(content)
+    assert "header of" in import_refused(folder)
     torch = pytest.importorskip("torch")
     small = {WORDS: torch.zeros([4, 2]).to(torch.float8_e4m3fn)}
     pytest.importorskip("safetensors.torch").save_file(

@@ -101,6 +101,23 @@ def test_missing_files(places):
     refused("holds no checkpoint", **forth(places, tf_checkpoint_path=places / "hf"))
 
 
+@pytest.mark.parametrize(
+    "changes", [{"problem_type": "x"}, {"architectures": 3}, {"pad_token_id": 999}]
+)
+def test_what_transformers_does_not_take_is_said(places, tmp_path, changes):
+    folder = shutil.copytree(str(places / "hf"), str(tmp_path / "hf"))
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
+        values = json.load(f)
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+        json.dump(dict(values, **changes), f)
+    refused(
+        "transformers cannot compute the model in " + folder,
+        from_pytorch=folder,
+        tf_dump_path=tmp_path / "out" / "x",
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_heads(places, tmp_path):
     message = refused_and_clean(places, **forth(places, head="qa"))
     assert "--head=qa is not known; use one of auto, pretraining, classification, none" in message

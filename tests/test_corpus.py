@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import corpus, sentences
+from data import corpus, documents, files, sentences
 from errors import UserError
 
 
@@ -78,7 +78,7 @@ def options(**changes):
 def documents_of(content, path="x.txt", **changes):
     """[[sentence, ...], ...] of bytes."""
     chosen = options(**changes)
-    found = corpus.read_documents([corpus.Source(content, path, lambda: 0)], chosen)
+    found = documents.read_documents([corpus.Source(content, path, lambda: 0)], chosen)
     spans = list(zip(found.starts.tolist(), found.ends.tolist()))
     borders = found.documents.tolist()
     return [[found.text[s:e] for s, e in spans[a:b]] for a, b in zip(borders[:-1], borders[1:])]
@@ -124,7 +124,20 @@ def test_quotes_are_normalised_behind_the_split():
 def test_bad_text_names_file_and_line(content, changes, message):
     with pytest.raises(UserError, match=message):
         source = corpus.Source(content, "x.txt", lambda: 10)
-        corpus.read_documents([source], options(**changes))
+        documents.read_documents([source], options(**changes))
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_json_lines_are_bounded(tmp_path, monkeypatch, suffix):
+    """A line is held in memory, and one of a gz file may unpack to anything."""
+    monkeypatch.setattr(files, "LINE_BYTES", 5000)
+    monkeypatch.setattr(corpus, "_WINDOW", 1000)
+    path = tmp_path / ("x.jsonl" + suffix)
+    lines = b'{"text": "a"}\n' * 3 + b'{"text": "' + b"b" * 50000 + b'"}\n'
+    path.write_bytes(gzip.compress(lines) if suffix else lines)
+    with pytest.raises(UserError, match=r"x.jsonl(.gz)? line 4 is longer than 5,000 bytes; cut it"):
+        for unit in corpus.plan_units([str(path)], "jsonl", 100, 100):
+            list(corpus.unit_blocks(unit, "jsonl", 100))
 
 
 paragraphs = st.lists(st.text("中文ab。\t ", min_size=0, max_size=20), min_size=1, max_size=40)
@@ -189,7 +202,7 @@ def test_small_files_go_together(tmp_path):
     assert [len(u.ranges) for u in units] == [3, 3, 1]
     assert [u.index for u in units] == [0, 1, 2] and units[0].size == 3 * size
     ((sources, share),) = corpus.unit_blocks(units[1], "text")
-    found = corpus.read_documents(sources, OPTIONS)
+    found = documents.read_documents(sources, OPTIONS)
     assert share == 1.0 and len(found.documents) == 4  # each file ends its document
     assert found.text.startswith("第3个文件")
 
@@ -234,7 +247,7 @@ def test_the_line_of_bad_bytes_is_counted_from_the_beginning_of_the_file(tmp_pat
     ((sources, _),) = corpus.unit_blocks(units[-1], "text")
     assert sources[0].lines_before() > 0
     with pytest.raises(UserError, match="line 201 is not UTF-8"):
-        corpus.read_documents(sources, OPTIONS)
+        documents.read_documents(sources, OPTIONS)
 
 
 def test_a_cut_off_gz_file_is_named(tmp_path):

@@ -49,7 +49,7 @@ def attempt(tmp_path, run_script, one_line_error):
         ({"vocab_file": None}, ["--vocab_file is required"]),
         ({"vocab_file": "/nowhere/vocab.txt"}, ["/nowhere/vocab.txt does not exist"]),
         ({"vocab_file": __file__}, ["lacks [PAD]"]),
-        ({"objective": "gpt"}, ["unknown objective 'gpt'", "bert, roberta"]),
+        ({"objective": "gpt"}, ["unknown objective 'gpt'", "bert, lert, roberta"]),
         ({"max_seq_length": 4}, ["--max_seq_length", "found 4"]),
         ({"max_seq_length": 16}, ["--max_predictions_per_seq (20) is more than --max_seq_length"]),
         ({"max_predictions_per_seq": 0}, ["--max_predictions_per_seq must be 1 or more"]),
@@ -131,7 +131,7 @@ def test_nothing_to_mask_is_no_error(run_script, tmp_path):
 def test_unknown_choice_names_the_flag(run_script):
     result = run_script("create_pretraining_data.py", segmenter="hanlp")
     assert result.returncode != 0
-    assert "flag --segmenter=hanlp" in result.stderr and "Traceback" not in result.stderr
+    assert "--segmenter=hanlp" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_an_unquoted_star_is_explained(run_script, one_line_error, tmp_path):

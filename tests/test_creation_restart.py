@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 from creation_runs import BASE, CORPUS, FLAGS, contents, make
 
-from data import corpus, manifest, runner
+from data import corpus, manifest, runner, shard
 from data.job import Job
 from errors import UserError
 
@@ -69,6 +69,67 @@ def test_a_damaged_manifest_is_named(tmp_path, content, message):
         make(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"shards": {"../x": {}}}, "shards must be an object of file names"),
+        ({"shards": {"a\0": {}}}, "shards must be an object of file names"),
+        ({"shards": {"x": {"bytes": "many"}}}, "shards must be an object of file names"),
+        ({"records": -1}, "records must be a count, found -1"),
+        ({"vocab_size": 10**30}, "vocab_size must be a count, found 1000"),
+        ({"unknown_top": {"x": "y"}}, "unknown_top must be an object of counts"),
+        ({"masking": {"kind": "dynamic"}}, "masking must be an object with kind, unit and shares"),
+        ({"flags": {"user_dict": 0}}, "flags must be the settings that the records were made with"),
+    ],
+)
+def test_a_manifest_with_values_of_other_kinds(tmp_path, changes, message):
+    paths, _ = make(tmp_path)
+    path = manifest.manifest_path(paths)
+    with open(path, encoding="utf-8") as f:
+        values = json.load(f)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(dict(values, **changes), f)
+    with pytest.raises(UserError, match="_records.manifest.json: " + message):
+        make(tmp_path)
+
+
+def test_a_manifest_with_holes_is_made_again(tmp_path):
+    paths, first = make(tmp_path)
+    path = manifest.manifest_path(paths)
+    with open(path, encoding="utf-8") as f:
+        values = json.load(f)
+    del values["characters"]
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(values, f)
+    assert make(tmp_path)[1] == first
+
+
+def test_pieces_with_nul_are_counted_and_kept(tmp_path):
+    """What a manifest quotes of a text may be anything."""
+    (tmp_path / "in").write_text("天气好。\nა\0ბ\n", encoding="utf-8")
+    _, first = make(tmp_path, [str(tmp_path / "in")])
+    assert any("\0" in piece for piece in first["unknown_top"])
+    again = make(tmp_path, [str(tmp_path / "in")])[1]
+    assert json.dumps(again) == json.dumps(first)
+
+
+def test_a_part_whose_bytes_were_lost_is_made_again(tmp_path, monkeypatch):
+    """After a power cut a file may have its length and zeros for content."""
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 20000)
+    clean = contents(make(tmp_path / "clean")[0])
+    real = shard.Shard._write
+    monkeypatch.setattr(shard.Shard, "_write", lambda *_: None)
+    monkeypatch.setattr(Job, "finish", lambda *_: sys.exit("stopped"))
+    with pytest.raises(SystemExit):
+        make(tmp_path / "o")
+    part = tmp_path / "o" / "_records.partial" / "unit-00000"
+    part.write_bytes(b"\0" * part.stat().st_size)
+    monkeypatch.undo()
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 20000)
+    assert shard.Shard._write is real
+    assert contents(make(tmp_path / "o")[0]) == clean
+
+
 def test_parts_cut_off_by_a_crash_are_made_again(tmp_path, monkeypatch):
     """The folder of a run that was stopped, with a part and a record that are not whole."""
     monkeypatch.setattr(corpus, "UNIT_BYTES", 20000)
@@ -96,9 +157,8 @@ def test_a_finished_run_is_kept_and_other_flags_replace_it(tmp_path):
     changed = runner.create(dataclasses.replace(BASE, dupe_factor=1), CORPUS, paths, 1, said.append)
     assert changed["fingerprint"] != first["fingerprint"]
     assert changed["records"] < first["records"]
-    assert said[1:] == [
-        "{} was made with other flags, input or libraries: made anew".format(paths[0])
-    ]
+    assert said[1] == "{} was made with other flags, input or libraries: made anew".format(paths[0])
+    assert len(said) == 3 and said[2].endswith(" characters/s")
 
 
 def test_parts_of_another_run_are_discarded(tmp_path):

@@ -8,8 +8,8 @@ import tensorflow.compat.v1 as tf
 from test_masking import RANDOM_IDS, Ids, lay_out, make_unit
 
 from data import instances, masking
-from data.creation import _numbered_in_row
 from data.dynamic_masking import DynamicMasking, sample_dynamic
+from data.row_features import numbered_in_row
 
 pytestmark = pytest.mark.tf1
 tf.disable_v2_behavior()
@@ -27,7 +27,7 @@ def features_of(batch):
         "input_ids": batch.ids,
         "input_mask": mask.astype(np.int32),
         "segment_ids": batch.segment_ids,
-        "word_groups": _numbered_in_row(batch.group_ids).astype(np.int32),
+        "word_groups": numbered_in_row(batch.group_ids).astype(np.int32),
     }
 
 

@@ -302,3 +302,8 @@ def test_task_file(tmp_path):
     (tmp_path / "task.json").write_text('{"kind": "classification", "labels": "ab"}')
     with pytest.raises(UserError, match="labels must be a list of names"):
         task_file.find(str(tmp_path / "m"), "classification")
+    for length in (-24, 0, 2, 65537):
+        task_file.save(str(tmp_path), "t", "classification", ["坏", "好"], length, True)
+        message = "max_seq_length is {}, but must be from 3 to 65536".format(length)
+        with pytest.raises(UserError, match=message):
+            task_file.find(str(tmp_path / "m"), "classification")

@@ -99,11 +99,30 @@ def test_records_of_another_kind(tmp_path):
     from data.inspect import read_rows
     from errors import UserError
 
-    example = tf.train.Example()
-    example.features.feature["input_ids"].int64_list.value.extend([1, 2])
+    def example(**changes):
+        values = {"input_ids": [1, 2], "input_mask": [1, 1], "word_groups": [0, 1], **changes}
+        made = tf.train.Example()
+        for name, numbers in values.items():
+            if numbers is not None:
+                made.features.feature[name].int64_list.value.extend(numbers)
+        return made.SerializeToString()
+
     for content, message in (
-        (example.SerializeToString(), "record 0 has no feature input_mask"),
+        (example(input_mask=None), "record 0 has no feature input_mask"),
         (b"\xff\xff\xff", "record 0 is no tf.train.Example"),
+        (example(input_ids=[]), "record 0: input_ids holds no whole numbers"),
+        (example(input_ids=[1, -2]), "record 0: input_ids holds -2, which is not from 0 to 9"),
+        (example(input_mask=[1]), "input_mask has 1 whole numbers, expected are 2"),
+        (
+            example(input_mask=[2**40, 1]),
+            "input_mask holds 1099511627776, which is not from 0 to 1",
+        ),
+        (example(word_groups=[0, 7]), "word_groups holds 7, which is not from 0 to 1"),
+        (
+            example(masked_lm_positions=[1]),
+            "masked_lm_positions has 1 whole numbers, expected are 0",
+        ),
+        (example(next_sentence_labels=[0, 1]), "next_sentence_labels has 2 whole numbers"),
     ):
         matrix = np.frombuffer(content, dtype=np.uint8)[None]
         (tmp_path / "other").write_bytes(tfrecord.frame(matrix).tobytes())

@@ -1,6 +1,7 @@
 """Model configs: defaults, activations, and what is refused."""
 
 import pytest
+import tensorflow.compat.v1 as tf
 from record_files import write_json
 
 from errors import UserError
@@ -54,8 +55,24 @@ def test_activation(hidden_act, gelu, activation):
         ({"hidden_size": True}, "f.json: hidden_size must be a whole number, not True"),
         ({"hidden_act": 3}, "f.json: hidden_act must be a name, not 3"),
         ({"initializer_range": "x"}, "f.json: initializer_range must be a number, not 'x'"),
-        ({"initializer_range": 0}, "f.json: initializer_range is 0.0, but must be positive"),
+        (
+            {"initializer_range": 0},
+            "f.json: initializer_range is 0.0, but must be positive and not above 100",
+        ),
         ({"num_hidden_layers": 0}, "f.json: num_hidden_layers is 0, but must be positive"),
+        # A graph of so many layers would never be built.
+        (
+            {"num_hidden_layers": 2**63},
+            "f.json: num_hidden_layers is 9223372036854775808, but must not be above 256",
+        ),
+        (
+            {"vocab_size": 10**30},
+            "f.json: vocab_size is {}, but must not be above 16777216".format(10**30),
+        ),
+        (
+            {"initializer_range": 1e300},
+            "f.json: initializer_range is 1e+300, but must be positive and not above 100",
+        ),
         (
             {"hidden_size": 10},
             "f.json: hidden_size 10 is not a multiple of num_attention_heads 12",
@@ -85,6 +102,17 @@ def test_missing_vocab_size():
 def test_wrong_override():
     with pytest.raises(UserError, match="--gelu=fast is not known"):
         BertConfig({"vocab_size": 9}, gelu="fast")
+
+
+@pytest.mark.parametrize("place", ["local", "remote"])
+def test_a_file_that_is_no_config_is_not_read_whole(tmp_path, place):
+    if place == "remote" and tf.__version__.startswith("1."):
+        pytest.skip("TensorFlow 1.15 has no ram://")
+    path = str(tmp_path / "big.json") if place == "local" else "ram://big-config.json"
+    with tf.io.gfile.GFile(path, "w") as writer:
+        writer.write(" " * (5 << 20))
+    with pytest.raises(UserError, match=r"model config .*big.* is larger than 4,194,304 bytes"):
+        BertConfig.from_json_file(path)
 
 
 def test_files(tmp_path):

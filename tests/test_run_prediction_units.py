@@ -1,5 +1,6 @@
 """The parts of run_prediction.py by themselves, and the golden numbers of google-research/bert."""
 
+import gzip
 import io
 import sys
 from unittest import mock
@@ -10,6 +11,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 
+from data import files
 from data.tokenization import Vocabulary, WordPieceTokenizer
 from errors import UserError
 from modeling import checkpoint
@@ -208,3 +210,16 @@ def test_a_file_of_results_is_whole_or_not_there(tmp_path):
     with pytest.raises(UserError, match="is a directory; name a file"), ResultFile(str(path)):
         pass
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["lines", "lines.gz"])
+def test_lines_are_bounded(tmp_path, monkeypatch, name):
+    """A small gzip file may hold a line that no memory does."""
+    monkeypatch.setattr(files, "TEXT_LINE_BYTES", 100)
+    content = b"a" * 100 + b"\n" + b"b" * 99 + b"\n" + b"c" * 101
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    found = read_lines(str(tmp_path / name))
+    with pytest.raises(UserError, match=r"lines(.gz)? line 1 is longer than 100 bytes; cut it"):
+        list(found)
+    (tmp_path / "short").write_bytes(content[101:201])
+    assert [line.text for line in read_lines(str(tmp_path / "short"))] == ["b" * 99]

@@ -153,5 +153,17 @@ class TestErrorsOfTheScript:
         path.write_text("一 1 n\n二 2 n 三\n", encoding="utf-8")
         fail(str(path) + " line 2", "--user_dict", user_dict=str(path))
 
+    @pytest.mark.parametrize(
+        "line, message",
+        [
+            (b"\xe4\xba\x8c " + b"9" * 5000, "line 2: the frequency is too large"),
+            (b"\xe4\xba", "line 2 is not UTF-8"),
+        ],
+    )
+    def test_dictionary_lines_of_other_kinds(self, fail, tmp_path, line, message):
+        path = tmp_path / "words.txt"
+        path.write_bytes("一 1 n\n".encode() + line + b"\n")
+        fail("{} {}".format(path, message), "--user_dict", user_dict=str(path))
+
     def test_unknown_segmenter(self, fail):
         fail("--segmenter=lpt", "rjieba|jieba|ltp|none", segmenter="lpt")

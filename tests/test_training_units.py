@@ -14,6 +14,7 @@ from modeling.objectives import get_objective
 from modeling.objectives.masked_lm import ObjectiveOutput
 from optimization.config import OptimizerConfig
 from training import hooks, run_config
+from training.best import BestCheckpoint
 from training.host_values import HostValues
 from training.model_fn import TOTAL_LOSS, count_out_of_range, eval_metrics, model_parameters
 
@@ -69,6 +70,30 @@ def test_run_config_is_saved_and_guards_the_objective(tmp_path):
     optimizer.optimizer = "lamb"
     with pytest.raises(UserError, match="was trained with optimizer adamw, this run has lamb"):
         run_config.check_same_run(run, optimizer)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"run": 3}', "[" * 5000, '{"run": {}}', "\x00"]
+)
+def test_a_damaged_run_config_is_passed_over(tmp_path, content):
+    run = make_run(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run_config.json").write_text(content)
+    optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=10)
+    (note,) = run_config.check_same_run(run, optimizer)
+    assert "run_config.json is damaged: settings of the steps before are not compared" in note
+
+
+@pytest.mark.parametrize(
+    "content", [b"loss = x\n", b"\xff", b"loss\n", b"a = b = 1\n", b"global_step = nan\n"]
+)
+def test_damaged_results_of_the_best_checkpoint(tmp_path, content):
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "eval_results.txt").write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"best/eval_results.txt is damaged: not one `name = value`"
+    ):
+        BestCheckpoint(str(tmp_path))
 
 
 def test_model_parameters_without_a_session(tmp_path):

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 
+import bounded_json
 from data import files
 from errors import UserError
 from training.faults import output_errors
@@ -49,7 +50,7 @@ def _locked(output_dir, job):
     while True:
         with output_errors(output_dir):
             files.make_directories(output_dir)
-            held = open(os.path.join(output_dir, FILE_NAME), "a+", encoding="utf-8")  # noqa: SIM115
+            held = files.open_lock(os.path.join(output_dir, FILE_NAME))
         _lock(held, output_dir, job)
         # Between the two the holder may have removed the file, and another one be there now.
         if os.fstat(held.fileno()).st_nlink:
@@ -103,7 +104,7 @@ def _lock(held, output_dir, job):
 def _read(held):
     held.seek(0)
     try:
-        holder = json.loads(held.read(4096))
+        holder = bounded_json.decode(held.read(4096))
     except ValueError:  # just being written
         return {}
     return holder if isinstance(holder, dict) else {}

@@ -6,7 +6,7 @@ import os
 
 from absl import flags as absl_flags
 
-from errors import UserError
+from errors import UserError, quoted
 from modeling.config import read_json_object
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -163,7 +163,11 @@ def _set_default(preset, flags, name, value):
         except absl_flags.IllegalFlagValueError as error:
             reason = str(error).split("flag --{}={}: ".format(name, value))[-1]
     if reason:
-        raise UserError("preset {}: {} cannot be {!r}: {}".format(preset.path, name, value, reason))
+        raise UserError(
+            "preset {}: {} cannot be {}: {}".format(
+                preset.path, name, quoted(value), " ".join(reason.split())[:200]
+            )
+        )
 
 
 def _project_file(value, root):

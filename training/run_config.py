@@ -107,6 +107,8 @@ def check_same_run(run_config, optimizer_config):
         saved = read_json_object(path, "run config", bounded_json.LIST_BYTES)
         before = [saved["run"]["objective"], saved["optimizer"]["optimizer"]]
         merged = dict(saved["run"], **saved["optimizer"])
+        if not all(isinstance(name, str) for name in before):
+            raise TypeError("no names")
     except (UserError, KeyError, TypeError):
         # The checkpoint itself is checked against the model all the same.
         return ["{} is damaged: settings of the steps before are not compared".format(path)]

@@ -5,7 +5,7 @@ import json
 import os
 from unittest import mock
 
-from fuzzing.mutations import mutate_bytes, mutate_gzip, mutate_json, mutate_text
+from fuzzing.mutations import mutate_bytes, mutate_cells, mutate_gzip, mutate_json, mutate_text
 from fuzzing.surface import Surface, change_file, copy_tree, flags_of, get, get_json, put
 
 KIND, BUILD = "create_pretraining_data", "data.build_vocab"
@@ -29,6 +29,8 @@ def prepare(seeds):
     }
     for name, text in texts.items():
         put(os.path.join(seeds, name), (text + "\n").encode("utf-8"))
+    annotated = get(os.path.join(ROOT, "sample", "annotations", "news.conllu"))
+    put(os.path.join(seeds, "conllu"), b"\n\n".join(annotated.split(b"\n\n")[:_SENTENCES]) + b"\n")
     characters = sorted(set("".join(lines)))
     tokens = [
         "[PAD]",
@@ -48,22 +50,30 @@ def prepare(seeds):
 
 
 def _leave_unfinished(seeds):
-    """A finished run in seeds/whole and one stopped before its manifest in seeds/stopped."""
-    from data import runner
-    from data.creation import CreationSettings
+    """A finished run in seeds/whole, one stopped before its manifest in seeds/stopped, and one with
+    tags in seeds/tagged."""
     from data.job import Job
 
-    settings = CreationSettings(
-        os.path.join(seeds, "vocab.txt"), input_format="raw", segmenter="none", dupe_factor=1
-    )
-    for name, patched in (("whole", Job.finish), ("stopped", mock.Mock(side_effect=OSError))):
-        os.mkdir(os.path.join(seeds, name))
-        paths = [os.path.join(seeds, name, "r-{:05d}-of-00002".format(i)) for i in range(2)]
-        with mock.patch.object(Job, "finish", patched):
-            try:
-                runner.create(settings, [os.path.join(seeds, "raw")], paths, 1, lambda line: None)
-            except OSError:
-                assert name == "stopped"
+    _create(seeds, "whole", "raw")
+    _create(seeds, "tagged", "conllu", objective="lert", segmenter="rjieba", short_seq_prob=0.0)
+    with mock.patch.object(Job, "finish", mock.Mock(side_effect=OSError)):
+        try:
+            _create(seeds, "stopped", "raw")
+        except OSError:
+            return
+    raise AssertionError("the run was not stopped")
+
+
+def _create(seeds, name, form, **changes):
+    """Runs data creation on the valid input of a format: two shards in seeds/NAME."""
+    from data import runner
+    from data.creation import CreationSettings
+
+    values = {"input_format": form, "segmenter": "none", "dupe_factor": 1, **changes}
+    settings = CreationSettings(os.path.join(seeds, "vocab.txt"), **values)
+    os.mkdir(os.path.join(seeds, name))
+    paths = [os.path.join(seeds, name, "r-{:05d}-of-00002".format(i)) for i in range(2)]
+    runner.create(settings, [os.path.join(seeds, form)], paths, 1, lambda line: None)
 
 
 def _flags(seeds, folder, **changes):
@@ -88,6 +98,8 @@ def _text(form):
             at = rng.randrange(len(lines))
             lines[at] = mutate_json(rng, json.loads(lines[at].decode("utf-8")))
             content = b"\n".join(lines)
+        elif form == "conllu" and rng.random() < 0.6:
+            content = mutate_cells(rng, content)
         else:
             content = mutate_text(rng, content)
         name, mutate = "in", lambda _, content: content
@@ -99,9 +111,9 @@ def _text(form):
             folder,
             input_file=path,
             input_format=form,
-            segmenter=None if form == "presegmented" else "none",
+            segmenter=None if form in ("presegmented", "conllu") else "none",
             text_fields="title,text" if form == "jsonl" else None,
-            objective=rng.choice(["bert", "roberta"]),
+            objective=rng.choice(["lert", "bert"] if form == "conllu" else ["bert", "roberta"]),
             short_seq_prob=0,
             masking=rng.choice(["static", "dynamic"]),
             do_lower_case=rng.choice(["true", "false"]),
@@ -169,6 +181,7 @@ SURFACES = [
     Surface("raw", KIND, 8, _text("raw")),
     Surface("jsonl", KIND, 10, _text("jsonl")),
     Surface("presegmented", KIND, 5, _text("presegmented")),
+    Surface("conllu", KIND, 8, _text("conllu")),
     Surface("vocabulary", KIND, 8, _vocabulary),
     Surface("user dictionary", KIND, 3, _dictionary),
     Surface("restart", KIND, 6, _restart),

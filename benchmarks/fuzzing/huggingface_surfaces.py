@@ -166,10 +166,10 @@ def _ltp_config(rng, seeds, folder):
 
 
 def _load_ltp(flags):
-    from data import segmentation
+    from data.ltp_model import load_ltp
 
-    segmentation.load_ltp.cache_clear()
-    segmentation.load_ltp(*flags)
+    load_ltp.cache_clear()
+    load_ltp(*flags)
 
 
 SURFACES = [

@@ -239,6 +239,28 @@ def mutate_text(rng, content):
     return content
 
 
+def mutate_cells(rng, content):
+    """A table of tabs and lines with other values in some cells."""
+    rows = [line.split("\t") for line in content.decode("utf-8").split("\n")]
+    for _ in range(a_few(rng)):
+        row = rng.choice(rows)
+        at, number = rng.randrange(len(row)), str(rng.choice(AWKWARD_NUMBERS))
+        kind = rng.randrange(6)
+        if kind == 0:
+            row[at] = rng.choice(AWKWARD_TEXTS).replace("\ud800", "")
+        elif kind == 1:
+            row[at] = rng.choice(
+                ["_", "1-2", "3-1", "1.1", "0", "# newdoc", "# text = x", "=", "|"]
+            )
+        elif kind == 2:
+            row[at] = rng.choice(rows)[0]
+        elif kind == 3:
+            row[at], row[0] = row[0], row[at]
+        else:
+            row[at] = number if kind == 4 else row[at] + number
+    return "\n".join("\t".join(row) for row in rows).encode("utf-8")
+
+
 def mutate_json(rng, value, likely_texts=()):
     """A JSON text: `value` with some changes of its structure, now and then of its bytes.
 

@@ -26,7 +26,7 @@ def prepare_training(seeds):
     from data.tokenization import Vocabulary
 
     sha256 = Vocabulary(os.path.join(seeds, "vocab.txt")).sha256
-    for kind in ("static", "dynamic"):
+    for kind in ("static", "dynamic", "lert"):
         folder = os.path.join(seeds, kind)
         os.mkdir(folder)
         rows = record_files.learnable_records(24)
@@ -36,12 +36,17 @@ def prepare_training(seeds):
                 row["word_groups"] = groups * row["input_mask"]
                 for name in ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"):
                     del row[name]
+        for row in rows if kind == "lert" else []:
+            for name in ("pos_labels", "ner_labels", "dep_labels"):
+                row[name] = np.arange(record_files.PREDICTIONS) - 1
         path = record_files.write_records(os.path.join(folder, "t.tfrecord"), rows)
         manifest = {
             "format": 1,
-            "objective": "bert",
+            "objective": "lert" if kind == "lert" else "bert",
             "features": sorted(rows[0]),
-            "masking": dict(MaskingSpec()._asdict(), kind=kind),
+            "masking": dict(
+                MaskingSpec()._asdict(), kind="dynamic" if kind == "dynamic" else "static"
+            ),
             "max_seq_length": record_files.SEQ,
             "max_predictions_per_seq": record_files.PREDICTIONS,
             "vocab_size": record_files.VOCAB,
@@ -101,7 +106,7 @@ def _mutate_example(rng, record):
         elif kind == 3 and numbers:
             del numbers[rng.randrange(len(numbers)) :]
         elif kind == 4 and feature.int64_list.value:
-            value = rng.choice([-1, -(2**31) - 1, 2**31, 2**63 - 1, 39, 40, 16, 2, 5])
+            value = rng.choice([-1, -(2**31) - 1, 2**31, 2**63 - 1, 39, 40, 16, 2, 5, 0, 1])
             feature.int64_list.value[rng.randrange(len(feature.int64_list.value))] = value
         else:
             feature.int64_list.value.extend([rng.choice([0, -1, 3, 2**40])] * rng.choice([1, 500]))
@@ -117,7 +122,7 @@ def mutate_records(rng, path):
     records = list(tfrecord.read_records(path))
     for _ in range(rng.choice([1, 1, 3])):
         at = rng.choice([0, rng.randrange(len(records))])
-        mutate = rng.choice([_mutate_example, _mutate_example, mutate_bytes])
+        mutate = rng.choice([_mutate_example] * 4 + [mutate_bytes])
         try:
             records[at] = mutate(rng, records[at])
         except Exception:  # no Example any more, of a change before
@@ -132,21 +137,23 @@ def _inspect_flags(seeds, folder):
 
 
 def _inspected_records(rng, seeds, folder):
-    out = copy_tree(os.path.join(seeds, "whole"), os.path.join(folder, "o"))
+    kind = rng.choice(["whole", "whole", "tagged"])
+    out = copy_tree(os.path.join(seeds, kind), os.path.join(folder, "o"))
     path = rng.choice(sorted(glob.glob(os.path.join(out, "r-*"))))
     put(path, mutate_records(rng, path))
     return _inspect_flags(seeds, folder)
 
 
 def _inspected_manifest(rng, seeds, folder):
-    out = copy_tree(os.path.join(seeds, "whole"), os.path.join(folder, "o"))
+    kind = rng.choice(["whole", "whole", "tagged"])
+    out = copy_tree(os.path.join(seeds, kind), os.path.join(folder, "o"))
     path = glob.glob(os.path.join(out, "_*.manifest.json"))[0]
     put(path, mutate_json(rng, get_json(path), _TEXTS))
     return _inspect_flags(seeds, folder)
 
 
 def _trained_manifest(rng, seeds, folder):
-    kind = rng.choice(["static", "dynamic"])
+    kind = rng.choice(["static", "dynamic", "lert"])
     out = copy_tree(os.path.join(seeds, kind), os.path.join(folder, "o"))
     path = os.path.join(out, "_t.tfrecord.manifest.json")
     put(path, mutate_json(rng, get_json(path), _TEXTS))
@@ -159,10 +166,10 @@ def _trained_manifest(rng, seeds, folder):
 
 
 def _trained_records(rng, seeds, folder):
-    kind = rng.choice(["static", "static", "dynamic"])
+    kind = rng.choice(["static", "static", "dynamic", "lert"])
     path = os.path.join(seeds, kind, "t.tfrecord")
     changed = put(os.path.join(folder, "t.tfrecord"), mutate_records(rng, path))
-    if rng.random() < 0.5:
+    if kind == "dynamic" or rng.random() < 0.5:
         name = "_t.tfrecord.manifest.json"
         manifest = get_json(os.path.join(seeds, kind, name))
         manifest["shards"]["t.tfrecord"]["bytes"] = os.path.getsize(changed)

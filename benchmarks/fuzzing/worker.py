@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import sys
@@ -19,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 MEMORY_BYTES = 6 << 30
 LONGEST_MESSAGE = 5000
+PROGRESS = re.compile(r"(records|words): +\d+%")  # bars end at \r, which splits lines, too
 OK, REFUSED, DEFECT = "ok", "refused", "defect"
 
 
@@ -31,16 +33,16 @@ def run_main(kind, flags):
 
 def judge(code, err):
     """(outcome, what there is to say of it) of a script's exit code and standard error."""
-    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    lines = [line for line in err.splitlines() if line and not PROGRESS.match(line)]
     if "Traceback (most recent call last)" in err or code not in (0, 1):
         return DEFECT, err
     if code == 0:
-        return (OK, "") if not errors else (DEFECT, "exit code 0, but " + err)
-    if len(errors) != 1 or not err.rstrip("\n").endswith(errors[-1]):
+        return (DEFECT, "exit code 0, but " + err) if lines else (OK, "")
+    if len(lines) != 1 or not lines[0].startswith("error: "):
         return DEFECT, "not one line: " + err
-    if len(errors[0]) > LONGEST_MESSAGE:
-        return DEFECT, "a message of {} characters: {:.500}".format(len(errors[0]), errors[0])
-    return REFUSED, errors[0]
+    if len(lines[0]) > LONGEST_MESSAGE:
+        return DEFECT, "a message of {} characters: {:.500}".format(len(lines[0]), lines[0])
+    return REFUSED, lines[0]
 
 
 def one(surface, seed, index, seeds, folder):

@@ -6,7 +6,7 @@ A recipe module names RECIPE: the kind of row (`pairs`, a function of instances.
 
 import collections
 
-from data.records import MASKED_FEATURES
+from data.records import LABELS_FROM
 from errors import UserError
 
 # pairs: function (UnitPieces, CreationSettings, seed) -> Rows. unit: default masking unit.
@@ -28,12 +28,9 @@ BERT_FEATURES = (
 )
 
 
-def record_features(recipe, masking):
-    """Names of the features of a recipe's records, for masking "static" or "dynamic"."""
-    if masking == "static":
-        return recipe.features
-    kept = tuple(name for name in recipe.features if name not in MASKED_FEATURES)
-    return (*kept, "word_groups")
+def is_tagged(recipe):
+    """Whether a recipe's records hold tags of words."""
+    return any(name in LABELS_FROM for name in recipe.features)
 
 
 def get_recipe(objective):
@@ -42,9 +39,9 @@ def get_recipe(objective):
     Raises:
       UserError: no such objective.
     """
-    from data.recipes import bert, roberta
+    from data.recipes import bert, lert, roberta
 
-    recipes = {module.RECIPE.name: module.RECIPE for module in (bert, roberta)}
+    recipes = {module.RECIPE.name: module.RECIPE for module in (bert, roberta, lert)}
     if objective not in recipes:
         raise UserError(
             "unknown objective {!r} (--objective); known are {}".format(

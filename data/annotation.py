@@ -1,0 +1,192 @@
+"""Text to CoNLL-U with LTP's words and tags."""
+
+import collections
+import dataclasses
+import re
+from typing import Optional, Tuple
+
+from data import manifest_schema, segmentation
+from data.job import Work
+from data.ltp_annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
+from data.ltp_model import LIBRARIES, model_files
+from data.parts import Processor
+from data.sentences import DEFAULT_MAX_CHARS
+from data.statistics import add_statistics, top_counts
+from data.tags import KINDS, shown
+from data.words import SOLID
+from errors import UserError
+
+FORMATS = ("raw", "text", "jsonl")
+# A neural model takes half a minute for this much: what a kill loses.
+_UNIT_BYTES = 1 << 18
+_BLANK = re.compile(r"\s")
+
+# A word for a line of CoNLL-U. head: int, 0 is the root; tags as LTP has them; None: not known.
+_Word = collections.namedtuple("_Word", "start end pos ner head dep")
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnotationSettings:
+    """Everything that decides the annotations, apart from the input; the flags of the script."""
+
+    ltp_model: str
+    input_format: str = "raw"
+    text_fields: Tuple[str, ...] = ("text",)
+    normalize_quotes: bool = False
+    max_sentence_chars: int = DEFAULT_MAX_CHARS
+    user_dict: Optional[str] = None
+    batch_size: int = BATCH_SIZE
+
+    def check(self):
+        """Raises UserError on a value out of range, no such model or a bad dictionary."""
+        segmentation.check("ltp", self.ltp_model, self.user_dict)
+        if self.input_format not in FORMATS:
+            raise UserError(
+                "unknown --input_format {!r}; known are {}".format(
+                    self.input_format, ", ".join(FORMATS)
+                )
+            )
+        for name, low in (("batch_size", 1), ("max_sentence_chars", 8)):
+            if getattr(self, name) < low:
+                raise UserError(
+                    "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
+                )
+
+    def make_work(self):
+        """What runner.create does with these settings."""
+        return AnnotationWork(self)
+
+    def make_processor(self):
+        """What a worker process needs."""
+        return AnnotationProcessor(self)
+
+
+class AnnotationWork(Work):
+    """CoNLL-U files and their manifest; see job.Work."""
+
+    what = "annotations"
+    counts = ("sentences", "words")
+    main_count = "words"
+    manifest_keys = manifest_schema.ANNOTATION_KEYS
+    libraries = LIBRARIES
+    unit_bytes = _UNIT_BYTES
+
+    def __init__(self, settings):
+        """Checks the settings.
+
+        Raises:
+          UserError: see AnnotationSettings.check.
+        """
+        settings.check()
+        super().__init__(settings)
+        self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
+        self.model_files = model_files(settings.ltp_model)
+
+    def empty_statistics(self):
+        return _empty_statistics()
+
+    def describe(self, total):
+        return dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
+
+
+def _empty_statistics():
+    names = ("documents", "sentences", "words", "characters", "unaligned_sentences")
+    return dict(dict.fromkeys(names, 0), unaligned_examples=[], tag_counts={})
+
+
+class AnnotationProcessor(Processor):
+    """Units to CoNLL-U. Holds the model."""
+
+    empty_statistics = staticmethod(_empty_statistics)
+
+    def __init__(self, settings):
+        settings.check()
+        super().__init__(settings)
+        words = segmentation.read_user_dict(settings.user_dict)
+        self._annotator = LtpAnnotator(settings.ltp_model, words, True, settings.batch_size)
+
+    def write_block(self, out, text, place, statistics, progress):
+        """Writes the sentences of a block; see parts.Processor."""
+        found = self._annotator.annotate(text.text, text.starts, text.ends, progress)
+        by_sentence = [[] for _ in range(len(text.starts))]
+        for stretch in found:
+            by_sentence[stretch.sentence].append(stretch)
+        documents, begins = set(text.documents[:-1].tolist()), False
+        lines, counts = [], collections.Counter(characters=len(text.text))
+        for number, stretches in enumerate(by_sentence):
+            start, end = int(text.starts[number]), int(text.ends[number])
+            begins |= number in documents
+            words = _words_of(stretches)
+            if words is None:
+                words = _characters(text.text, start, end)
+                counts["unaligned_sentences"] += 1
+                example = {"unaligned_examples": [example_of(text.text, start, end)]}
+                add_statistics(statistics, example)
+            if words:
+                lines += ["# newdoc"] * begins + _sentence_lines(text.text, start, end, words)
+                counts.update(documents=int(begins), sentences=1, words=len(words))
+                begins = False
+        out.write("".join(line + "\n" for line in lines).encode("utf-8"))
+        add_statistics(statistics, counts)
+        add_statistics(statistics, {"tag_counts": _tag_counts(by_sentence)})
+
+
+def _words_of(stretches):
+    """The words of a sentence; None where they do not join to its text."""
+    if any(stretch.words is None for stretch in stretches):
+        return None
+    found = []
+    for stretch in stretches:
+        at, before = stretch.start, len(found)
+        heads = stretch.heads or [None] * len(stretch.words)
+        for word, head, (pos, ner, dep) in zip(stretch.words, heads, tags_of_words(stretch)):
+            # LTP counts in the stretch, CoNLL-U in the sentence.
+            head = head + before if head else head
+            found.append(_Word(at, at + len(word), pos, ner, head, dep))
+            at += len(word)
+    return found
+
+
+def _characters(text, start, end):
+    """The characters of a sentence as words without tags."""
+    spans = (match.span() for match in SOLID.finditer(text, start, end))
+    return [_Word(at, at + 1, None, None, None, None) for span in spans for at in range(*span)]
+
+
+def _sentence_lines(text, start, end, words):
+    """A sentence's lines, with the empty one behind it."""
+    lines = ["# text = " + text[start:end]]
+    for number, word in enumerate(words):
+        following = words[number + 1].start if number + 1 < len(words) else end
+        misc = ["NER=" + word.ner] if word.ner else []
+        misc += [] if _BLANK.search(text, word.end, following) else ["SpaceAfter=No"]
+        columns = (
+            str(number + 1),
+            text[word.start : word.end],
+            "_",
+            "_",
+            word.pos or "_",
+            "_",
+            "_" if word.head is None else str(word.head),
+            word.dep or "_",
+            "_",
+            "|".join(misc) or "_",
+        )
+        lines.append("\t".join(columns))
+    return [*lines, ""]
+
+
+def _tag_counts(by_sentence):
+    """{"POS-n": words, ...}; _ stands for words without a tag."""
+    found = collections.Counter(
+        tags
+        for stretches in by_sentence
+        for stretch in stretches
+        if stretch.words is not None
+        for tags in tags_of_words(stretch)
+    )
+    counts = collections.Counter()
+    for tags, count in found.items():
+        for kind, tag in zip(KINDS, tags):
+            counts[shown(kind, tag or "_")] += count
+    return dict(counts)

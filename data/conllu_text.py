@@ -1,0 +1,198 @@
+"""CoNLL-U: sentences with words and tags, read and checked line by line with the conllu library.
+
+Format: https://universaldependencies.org/format.html. Of the ten columns FORM, XPOS, HEAD, DEPREL
+and, in MISC, SpaceAfter and NER count; `# text` and `# newdoc` of the comments.
+"""
+
+import collections
+
+from conllu import parser
+from conllu.exceptions import ParseException
+
+from data.words import OUTSIDE, SOLID
+from errors import UserError, quoted
+
+_COLUMNS = len(parser.DEFAULT_FIELDS)
+# parse_line passes the columns that are not named here on as they are.
+_FIELDS = {name: parser.DEFAULT_FIELD_PARSERS[name] for name in ("id", "head", "misc")}
+_NONE = (None, None, None)
+
+# text: str. starts: list of int, offsets of the words in it; None where they do not join to it.
+# tags: list of (pos, ner, dep), str or None, one a word. begins_document: bool. line: number of its
+# first word's line, from 1.
+Sentence = collections.namedtuple("Sentence", "text starts tags begins_document line")
+
+# A line with a word, a range of words or an empty node. token: what the library makes of it.
+_Line = collections.namedtuple("_Line", "number token")
+
+
+def read(text, where, to_tags):
+    """Reads sentences.
+
+    Args:
+      text: str.
+      where: function of a line's number, from 1, that gives the place for messages.
+      to_tags: function of a sentence's words, as the library has them, that gives a list of
+        (pos, ner, dep): LTP's tags or None.
+
+    Yields:
+      Sentence.
+
+    Raises:
+      UserError: it is no CoNLL-U, with the line.
+    """
+    comments, lines = {}, []
+    for number, line in enumerate((text + "\n\n").split("\n"), 1):
+        line = line.rstrip("\r")
+        if not line.strip():
+            if lines:
+                yield _sentence(comments, lines, where, to_tags)
+                comments, lines = {}, []
+        elif line.startswith("#"):
+            comments.update(parser.parse_comment_line(line))
+        else:
+            lines.append(_Line(number, _token(line, where, number)))
+
+
+def as_given(words):
+    """The tags of words that have LTP's: a list of (pos, ner, dep); see `read`."""
+    return [(_given(w["xpos"]), ner_of(w), _given(w["deprel"])) for w in words]
+
+
+def ner_of(word):
+    """The entity tag of a word, None without one."""
+    misc = word["misc"]
+    return misc.get("NER") or None if misc else None
+
+
+def _given(value):
+    return None if value == "_" else value
+
+
+def _token(line, where, number):
+    """The library's token of a line.
+
+    Raises:
+      UserError: it is none.
+    """
+    count = line.count("\t") + 1
+    if count != _COLUMNS or "" in line.split("\t"):
+        raise UserError(
+            "{} is no CoNLL-U: it has {} columns{}, there must be {} with tabs between them "
+            "(--input_format=conllu)".format(
+                where(number), count, "" if count != _COLUMNS else ", an empty one", _COLUMNS
+            )
+        )
+    try:
+        if "  " in line:
+            raise ParseException("two blanks in a row")
+        return parser.parse_line(line, parser.DEFAULT_FIELDS, _FIELDS)
+    except (ParseException, ValueError) as error:
+        raise _malformed(where(number), quoted(str(error).rstrip("."))) from None
+
+
+def _malformed(where, what):
+    return UserError("{} is no CoNLL-U: {} (--input_format=conllu)".format(where, what))
+
+
+def _sentence(comments, lines, where, to_tags):
+    words, ranges = _checked(lines, where)
+    units = _units(words, ranges, to_tags(words))
+    text = comments.get("text")
+    if text is None:
+        text = "".join(unit.form + " " * unit.spaced for unit in units).strip()
+    return Sentence(
+        text,
+        _place(text, units),
+        [unit.tags for unit in units],
+        any(key.split()[0] == "newdoc" for key in comments),
+        lines[0].number,
+    )
+
+
+def _checked(lines, where):
+    """The library's tokens of words and of ranges of words.
+
+    Raises:
+      UserError: IDs that do not count, or a HEAD that is no word of the sentence.
+    """
+    words, ranges, covered = [], [], 0
+    for line in lines:
+        number, expected = line.token["id"], len(words) + 1
+        if isinstance(number, int):
+            counts = number == expected
+            words.append(line.token)
+        elif number is not None and number[1] == "-":
+            counts = covered < number[0] == expected
+            ranges.append(line.token)
+            covered = number[2]
+        else:  # an empty node, which is not in the text
+            counts = number is not None and number[0] == len(words)
+        if not counts:
+            raise _malformed(
+                where(line.number), "ID is {}, expected is {}".format(_shown(number), expected)
+            )
+    if covered > len(words) or not words:
+        last = ranges[-1]["id"] if ranges else lines[-1].token["id"]
+        raise _malformed(
+            where(lines[-1].number), "the sentence ends before the words of {}".format(_shown(last))
+        )
+    for line in lines:
+        number, head = line.token["id"], line.token["head"]
+        if not isinstance(number, int) or head is None:
+            continue
+        if not 0 <= head <= len(words) or head == number:
+            raise _malformed(
+                where(line.number),
+                "HEAD is {}, but must be 0 or another of the sentence's {} words".format(
+                    head, len(words)
+                ),
+            )
+    return words, ranges
+
+
+def _shown(number):
+    """An ID as the file has it."""
+    return "_" if number is None else "".join(map(str, number)) if type(number) is tuple else number
+
+
+# What stands in the text: a word, or a range of words that are written as one. spaced: whether a
+# blank follows.
+_Unit = collections.namedtuple("_Unit", "form spaced tags")
+
+
+def _units(words, ranges, tags):
+    """The words as the text has them.
+
+    A range's words stand for themselves where they are its letters; where they are not (don't: do,
+    not), the range is one word without tags of its own.
+    """
+    units = [_Unit(w["form"], _is_spaced(w), t) for w, t in zip(words, tags)]
+    for span in reversed(ranges):
+        first, _, last = span["id"]
+        inside = units[first - 1 : last]
+        if "".join(unit.form for unit in inside) == span["form"]:
+            inside = [unit._replace(spaced=False) for unit in inside]
+            inside[-1] = inside[-1]._replace(spaced=_is_spaced(span))
+        else:
+            inside = [_Unit(span["form"], _is_spaced(span), _NONE)]
+        units[first - 1 : last] = inside
+    return units
+
+
+def _is_spaced(token):
+    misc = token["misc"]
+    return not misc or misc.get("SpaceAfter") != "No"
+
+
+def _place(text, units):
+    """Offsets of the words in the text, without what lies between; None if they do not join."""
+    offsets, at = [], 0
+    for unit in units:
+        while not text.startswith(unit.form, at):
+            if not OUTSIDE.match(text, at):
+                return None
+            at += 1
+        offsets.append(at)
+        at += len(unit.form)
+    return None if SOLID.search(text, at) else offsets

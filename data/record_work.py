@@ -1,0 +1,72 @@
+"""Data creation as a job: what decides the records, and what their manifest says."""
+
+from data import manifest_schema, segmentation
+from data.job import Work
+from data.ltp_model import LIBRARIES, model_files
+from data.recipes import get_recipe
+from data.records import stored_features
+from data.statistics import new_statistics, top_counts
+from data.tokenization import Vocabulary
+
+_LISTED_UNKNOWN = 100
+
+
+class RecordWork(Work):
+    """Records and their manifest; see job.Work."""
+
+    what = "records"
+    counts = ("records", "tokens")
+    main_count = "records"
+    manifest_keys = manifest_schema.RECORD_KEYS
+    empty_statistics = staticmethod(new_statistics)
+
+    def __init__(self, settings):
+        """Checks the settings.
+
+        Raises:
+          UserError: see CreationSettings.check and Vocabulary.
+        """
+        settings.check()
+        super().__init__(settings)
+        self._vocabulary = Vocabulary(settings.vocab_file)
+        self.identity = {
+            "vocabulary": self._vocabulary.sha256,
+            "user_dict": segmentation.sha256_of(settings.user_dict),
+        }
+        uses_ltp = settings.segmenter == "ltp"
+        used = LIBRARIES if uses_ltp else [settings.segmenter]
+        used = [*used, "conllu"] if settings.input_format == "conllu" else used
+        self.libraries = ["numpy", "tokenizers", *(name for name in used if name != "none")]
+        self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
+
+    def describe(self, total):
+        settings, recipe = self.settings, get_recipe(self.settings.objective)
+        runs = max(1, sum(total["ngrams"].values()))
+        return {
+            "objective": settings.objective,
+            "features": list(stored_features(recipe.features, settings.masking)),
+            "masking": dict(settings.masking_spec()._asdict(), kind=settings.masking),
+            "max_seq_length": settings.max_seq_length,
+            "max_predictions_per_seq": settings.max_predictions_per_seq,
+            "vocab_size": len(self._vocabulary),
+            "vocab_sha256": self._vocabulary.sha256,
+            "records": total["records"],
+            "tokens": total["tokens"],
+            "masked_share": round(total["masked"] / total["tokens"], 6),
+            "ngram_distribution": {
+                n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
+            },
+            "documents": total["documents"],
+            "sentences": total["sentences"],
+            "characters": total["characters"],
+            "pieces": total["pieces"],
+            "unaligned_words": total["unaligned_words"],
+            "unaligned_sentences": total["unaligned_sentences"],
+            "unaligned_examples": total["unaligned_examples"],
+            "tag_counts": dict(top_counts(total["tag_counts"], None)),
+            "unknown_tags": dict(top_counts(total["unknown_tags"], _LISTED_UNKNOWN)),
+            "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
+            "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
+            "examples": total["examples"],
+            "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        }
