@@ -112,7 +112,8 @@ class AnnotationProcessor(Processor):
         for stretch in found:
             by_sentence[stretch.sentence].append(stretch)
         documents, begins = set(text.documents[:-1].tolist()), False
-        lines, counts = [], collections.Counter(characters=len(text.text))
+        lines, tags = [], collections.Counter()
+        counts = collections.Counter(characters=len(text.text))
         for number, stretches in enumerate(by_sentence):
             start, end = int(text.starts[number]), int(text.ends[number])
             begins |= number in documents
@@ -125,10 +126,11 @@ class AnnotationProcessor(Processor):
             if words:
                 lines += ["# newdoc"] * begins + _sentence_lines(text.text, start, end, words)
                 counts.update(documents=int(begins), sentences=1, words=len(words))
+                tags.update((word.pos, word.ner, word.dep) for word in words)
                 begins = False
         out.write("".join(line + "\n" for line in lines).encode("utf-8"))
         add_statistics(statistics, counts)
-        add_statistics(statistics, {"tag_counts": _tag_counts(by_sentence)})
+        add_statistics(statistics, {"tag_counts": _tag_counts(tags)})
 
 
 def _words_of(stretches):
@@ -176,17 +178,10 @@ def _sentence_lines(text, start, end, words):
     return [*lines, ""]
 
 
-def _tag_counts(by_sentence):
-    """{"POS-n": words, ...}; _ stands for words without a tag."""
-    found = collections.Counter(
-        tags
-        for stretches in by_sentence
-        for stretch in stretches
-        if stretch.words is not None
-        for tags in tags_of_words(stretch)
-    )
+def _tag_counts(tags):
+    """{"POS-n": words, ...} of a Counter of (pos, ner, dep); _ stands for words without a tag."""
     counts = collections.Counter()
-    for tags, count in found.items():
-        for kind, tag in zip(KINDS, tags):
-            counts[shown(kind, tag or "_")] += count
+    for names, count in tags.items():
+        for kind, name in zip(KINDS, names):
+            counts[shown(kind, name or "_")] += count
     return dict(counts)

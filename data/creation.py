@@ -199,7 +199,7 @@ class UnitProcessor(Processor):
         """Tokenises, segments and aligns the documents of a block, once for all dupes.
 
         Args:
-          text: corpus.Documents.
+          text: documents.Documents.
           statistics: dict to add to.
           progress: called with the share done.
 

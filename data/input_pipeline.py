@@ -7,6 +7,7 @@ records before a model is built.
 import dataclasses
 import itertools
 import time
+import warnings
 from typing import Optional
 
 import tensorflow.compat.v1 as tf
@@ -180,7 +181,7 @@ def read_features(path):
     """
     for number, serialized in enumerate(read_records(path)):
         try:
-            features = tf.train.Example.FromString(serialized).features.feature
+            features = _example(serialized).features.feature
         except Exception as error:  # protobuf's DecodeError is another class with every protobuf
             raise UserError(
                 "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
@@ -229,7 +230,7 @@ def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
     for path in files:
         for number, content in enumerate(read_records(path)):
             try:
-                example = tf.train.Example.FromString(content)
+                example = _example(content)
             except Exception:  # protobuf's DecodeError is another class with every protobuf
                 return "{}, record {}: not a tf.train.Example".format(path, number)
             features = example.features.feature
@@ -240,6 +241,13 @@ def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
             if time.monotonic() > deadline:
                 return None
     return None
+
+
+def _example(content):
+    """tf.train.Example of a record; raises where it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
+        return tf.train.Example.FromString(content)
 
 
 def _difference(features, usual, name):

@@ -170,7 +170,7 @@ def summarize(rows, vocabulary):
         kinds += np.array([is_mask.sum(), (~is_mask & ~kept).sum(), (~is_mask & kept).sum()])
         unknown += int((row.original[: row.length] == vocabulary.unk).sum())
         if row.tags is not None:
-            of_words = slice(1, row.length) if row.word_groups is not None else row.positions
+            of_words = row.positions if row.word_groups is None else row.word_groups > 0
             tagged.append(row.tags[of_words] != UNKNOWN)
     if not lengths:
         return ["no records"]

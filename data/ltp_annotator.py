@@ -10,7 +10,7 @@ import numpy as np
 from data.ltp_model import load_ltp
 from data.statistics import EXAMPLES
 from data.tags import TagNumbers
-from data.words import SOLID, Words, place_words
+from data.words import SOLID, Words
 from errors import UserError, quoted
 
 # Most stretches of a batch, and most characters with padding: of small models the calls take the
@@ -55,8 +55,10 @@ class LtpAnnotator:
                 "LTP model {} does not segment: it has no cws (--ltp_model)".format(model)
             )
         self.tasks = ["cws"] + _tags_of(self._ltp) * tagged
-        # The legacy model would start threads of its own beside the worker processes.
-        self._options = {"parallelism": False} if isinstance(self._ltp, LegacyLtp) else {}
+        self._options, self._batch_chars = {}, _BATCH_CHARS
+        if isinstance(self._ltp, LegacyLtp):
+            # It would start threads of its own beside the worker processes; and it does not pad.
+            self._options, self._batch_chars = {"parallelism": False}, 1 << 20
         self._batch_size = batch_size
         self._model = model
         self._hook = Hook()
@@ -77,7 +79,7 @@ class LtpAnnotator:
         spans = _ltp_spans(text, starts, ends)
         found = [None] * len(spans)
         done, total = 0, max(1, sum(end - start for _, start, end in spans))
-        for batch in _batches(spans, self._batch_size):
+        for batch in _batches(spans, self._batch_size, self._batch_chars):
             stretches = self._annotate_batch(text, [spans[i] for i in batch])
             for i, stretch in zip(batch, stretches):
                 found[i] = stretch
@@ -102,7 +104,8 @@ class LtpAnnotator:
             if stretch.words is None:
                 unusable[stretch.sentence] = True
                 continue
-            marks[place_words(text, stretch.start, stretch.end, stretch.words)] = True
+            lengths = np.fromiter(map(len, stretch.words), np.int64, len(stretch.words))
+            marks[stretch.start + np.cumsum(lengths) - lengths] = True
             if len(self.tasks) > 1:
                 for tags in tags_of_words(stretch):
                     numbers.add(tags)
@@ -139,7 +142,7 @@ class LtpAnnotator:
                         self._model, quoted(text), quoted(error)
                     )
                 ) from None
-        joins = place_words(text, 0, len(text), words) is not None
+        joins = "".join(words) == text
         return {"cws": self._hook.hook(text, words) if joins else words}
 
     def _pipeline(self, texts, tasks, hook=None):
@@ -178,8 +181,7 @@ def _stretch(span, text, found):
     words, dep = found["cws"], found.get("dep")
     heads, labels = (dep["head"], dep["label"]) if dep else (None, None)
     lists = [found.get("pos"), found.get("ner"), heads, labels]
-    joins = place_words(text, 0, len(text), words) is not None
-    if not joins or any(x is not None and len(x) != len(words) for x in lists):
+    if "".join(words) != text or any(x is not None and len(x) != len(words) for x in lists):
         return Stretch(*span, None, None, None, None, None)
     return Stretch(*span, words, *lists)
 
@@ -210,13 +212,13 @@ def _cut_long(text, start, end):
     return limit if mark < 0 else mark + 1
 
 
-def _batches(spans, batch_size):
+def _batches(spans, batch_size, batch_chars):
     """Yields lists of indices, equal lengths together: less padding."""
     lengths = np.array([end - start for _, start, end in spans], dtype=np.int64)
     batch = []
     for i in np.argsort(lengths, kind="stable").tolist():
         if batch and (
-            len(batch) == batch_size or (len(batch) + 1) * (lengths[i] + 2) > _BATCH_CHARS
+            len(batch) == batch_size or (len(batch) + 1) * (lengths[i] + 2) > batch_chars
         ):
             yield batch
             batch = []

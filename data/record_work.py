@@ -1,6 +1,6 @@
 """Data creation as a job: what decides the records, and what their manifest says."""
 
-from data import manifest_schema, segmentation
+from data import corpus, manifest_schema, segmentation
 from data.job import Work
 from data.ltp_model import LIBRARIES, model_files
 from data.recipes import get_recipe
@@ -9,6 +9,8 @@ from data.statistics import new_statistics, top_counts
 from data.tokenization import Vocabulary
 
 _LISTED_UNKNOWN = 100
+# CoNLL-U has some 30 bytes for a character: units of text's size would be small.
+_CONLLU_UNITS = 4
 
 
 class RecordWork(Work):
@@ -38,6 +40,8 @@ class RecordWork(Work):
         used = [*used, "conllu"] if settings.input_format == "conllu" else used
         self.libraries = ["numpy", "tokenizers", *(name for name in used if name != "none")]
         self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
+        if settings.input_format == "conllu":
+            self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
 
     def describe(self, total):
         settings, recipe = self.settings, get_recipe(self.settings.objective)

@@ -18,7 +18,7 @@ from creation_runs import contents
 from creation_runs import make as make_records
 from ltp_models import GOLD, SENTENCES, raw_text, write_vocabulary
 
-from data import annotation, ltp_annotator, manifest, runner
+from data import annotation, manifest, runner
 from data.annotation import AnnotationSettings
 from data.ltp_annotator import LtpAnnotator
 from data.segmentation import make_segmenter
@@ -105,10 +105,8 @@ def test_sentences_whose_words_do_not_join(tmp_path, models):
 
 @both
 def test_records_of_annotations_and_of_text_are_equal(tmp_path, models, kind):
-    text = (
-        raw_text(3)
-        + "\n我爱 自然\u3000语言\t处理BERT 2019 年\n\u0301我爱“BERT”模型\n长江\u200b是最长的河流。\n"
-    )
+    text = raw_text(3) + "\n我爱 自然\u3000语言\t处理BERT 2019 年\n\u0301我爱“BERT”模型\n"
+    text += "\u200b\n长江\u200b是最长的河流。\n\n\u200b。\u200b\n\n\u200b\n他\n"
     (path,), _ = annotate(tmp_path, text, models[kind])
     vocab = write_vocabulary(tmp_path / "vocab.txt", ["ber", "##t"])
     common = {
@@ -173,15 +171,14 @@ class TestAnnotator:
         return "\n".join(sentences), starts, starts + lengths
 
     @both
-    def test_batches_do_not_change_what_is_said(self, models, kind, monkeypatch):
+    def test_batches_do_not_change_what_is_said(self, models, kind):
         text, starts, ends = self.offsets([*GOLD, "", "BERT模型 2019年 abc", "\ufffd", "。"])
         annotator = LtpAnnotator(models[kind], tagged=True)
         shares = []
         expected = annotator.annotate(text, starts, ends, shares.append)
         assert shares == sorted(shares) and shares[-1] == 1.0
         for size, most in ((1, 10), (3, 10**6), (10**6, 10**6)):
-            annotator._batch_size = size
-            monkeypatch.setattr(ltp_annotator, "_BATCH_CHARS", most)
+            annotator._batch_size, annotator._batch_chars = size, most
             assert annotator.annotate(text, starts, ends, lambda share: None) == expected
 
     @both
@@ -206,7 +203,7 @@ class TestAnnotator:
             if len(tasks) > 1 and "我爱" in texts:
                 raise ValueError("out of order")
             words = [list(text) for text in texts]
-            return {task: words for task in tasks}
+            return dict.fromkeys(tasks, words)
 
         text, starts, ends = self.offsets(["我爱", "他们", "她们"])
         annotator = LtpAnnotator(models["legacy"], tagged=True)

@@ -17,8 +17,6 @@ from data.tfrecord import enframe, read_records
 from errors import UserError
 from training.faults import session_errors
 
-pytestmark = pytest.mark.tf1
-
 ROWS, BYTES = 40, 255  # of a shard; of a record in it
 NAMES = ["t-0", "t-1", "t-2"]
 CRC = "record {} (byte {}) does not match its checksum"
@@ -204,6 +202,7 @@ def test_what_cannot_be_mended(copy_of):
         )
 
 
+@pytest.mark.tf1
 def test_damage_met_in_training(copy_of):
     """Without the flags; behind the records that are checked at the start."""
     folders = [copy_of(name, manifest=False) for name in ("bit", "length", "word", "kind")]
@@ -248,6 +247,7 @@ def test_a_record_that_is_no_example(copy_of):
     )
 
 
+@pytest.mark.tf1
 def test_a_read_that_failed_once(sound, capsys):
     with pytest.raises(UserError) as caught, session_errors([str(sound / "t-0")]):
         raise tf.errors.DataLossError(None, None, "Graph execution error:\n\nread failed\n\t [[")

@@ -121,3 +121,19 @@ def test_a_draw_is_a_function_of_seed_and_batch_number():
         row, rank = np.nonzero(result["masked_lm_weights"])
         seen[row, result["masked_lm_positions"][row, rank]] = True
     assert seen[batch.group_ids >= 0].mean() > 0.99
+
+
+def test_labels_are_the_tags_of_the_chosen_pieces():
+    batch = rows(48)
+    tags = np.where(batch.group_ids >= 0, 1 + batch.group_ids % 14, 0).astype(np.int32)
+    rule = DynamicMasking(masking.MaskingSpec(0.2, "word"), Ids.mask, RANDOM_IDS.tolist(), 7)
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = {name: tf.constant(value) for name, value in features_of(batch).items()}
+        features.update(pos_tags=tf.constant(tags), dep_tags=tf.constant(tags * 0))
+        drawn = session.run(sample_dynamic(features, tf.constant(1, tf.int64), rule))
+    assert "pos_tags" not in drawn and "ner_labels" not in drawn
+    real = drawn["masked_lm_weights"] > 0
+    row, rank = np.nonzero(real)
+    expected = tags[row, drawn["masked_lm_positions"][row, rank]] - 1
+    assert (drawn["pos_labels"][row, rank] == expected).all() and (expected >= 0).all()
+    assert (drawn["pos_labels"][~real] == -1).all() and (drawn["dep_labels"] == -1).all()

@@ -7,9 +7,7 @@ SCRIPTS = ("run_pretraining.py", "run_finetuning.py", "run_prediction.py", "conv
 DATA_SCRIPTS = ("create_pretraining_data.py", "-m data.inspect", "-m data.build_vocab")
 
 
-@pytest.mark.parametrize(
-    "script", [pytest.param(name, marks=pytest.mark.tf1) for name in SCRIPTS] + list(DATA_SCRIPTS)
-)
+@pytest.mark.parametrize("script", SCRIPTS + DATA_SCRIPTS)
 def test_an_unknown_flag_is_one_line(run_script, script):
     # Near enough to the name of a flag that each script has.
     guess = "vocab_fil" if script != "-m data.build_vocab" else "vocab_siz"
@@ -37,7 +35,6 @@ def test_wrong_values_are_one_line():
         assert err.startswith("error: " + message) and err.count("\n") == 1, err
 
 
-@pytest.mark.tf1
 def test_help_lists_the_flags(run_script):
     done = run_script("run_prediction.py --help")
     assert "Asks a model about lines of text" in done.stdout

@@ -39,7 +39,7 @@ def test_damaged_inputs_are_refused_in_one_line(tmp_path):
 
 @pytest.mark.tf1
 def test_damaged_configs_and_checkpoints(tmp_path):
-    done = fuzz(tmp_path, "--count=60", "--seed=tf1", "--surfaces=(convert),checkpoint")
+    done = fuzz(tmp_path, "--count=30", "--seed=tf1", "--surfaces=(convert),checkpoint")
     assert done.returncode == 0, done.stdout
 
 

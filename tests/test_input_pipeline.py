@@ -204,3 +204,6 @@ def test_damaged_files(tmp_path, shards):
     assert message in refusal([str(text)])
     assert "empty holds no record" in refusal([str(empty)])
     assert "other, record 0: not a tf.train.Example" in refusal([other])
+    with tf.python_io.TFRecordWriter(other) as writer:
+        writer.write(b"\x0c\x00")  # the end of a group: protobuf 3 only warns
+    assert "other, record 0: not a tf.train.Example" in refusal([other])

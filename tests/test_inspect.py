@@ -38,6 +38,32 @@ def test_report(shard, run_script):
     assert "sentence labels: 0: " in result.stdout
 
 
+@pytest.mark.parametrize("masking, share", [("static", "masked pieces"), ("dynamic", "pieces")])
+def test_tags_of_masked_words(tmp_path, run_script, masking, share):
+    """A corpus in which every word has one tag: it stands behind each masked one."""
+    word = "{}\t{}\t_\t_\t{}\t_\t_\t{}\t_\tNER={}|SpaceAfter=No\n"
+    sentence = word.format(1, "北京", "ns", "SBV", "S-Ns") + word.format(2, "很", "d", "ADV", "O")
+    (tmp_path / "in.conllu").write_text(sentence + "\n" + sentence + "\n\n" * 30)
+    made = run_script(
+        "create_pretraining_data.py", input_file=str(tmp_path / "in.conllu"), vocab_file=VOCAB,
+        input_format="conllu", objective="lert", output_file=str(tmp_path / "r"), dupe_factor=1,
+        masking=masking, masked_lm_prob=0.5,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    result = run_script(NAME, input_file=str(tmp_path / "r"), vocab_file=VOCAB)
+    assert result.returncode == 0, result.stderr
+    row = result.stdout.splitlines()[0]
+    assert "/ns/S-Ns/SBV" in row or "/d/O/ADV" in row
+    assert "[CLS]/" not in row and "[SEP]/" not in row
+    if masking == "dynamic":
+        words = "(北 京)/ns/S-Ns/SBV 很/d/O/ADV [SEP]"
+        assert row == "[CLS] {0} {0}".format(words)
+    else:
+        assert all(("<-" in piece) == ("/" in piece) for piece in row.split())
+    assert "tags: pos 100.0%, ner 100.0%, dep 100.0% of the " + share in result.stdout
+    assert "sentence labels" not in result.stdout
+
+
 def test_words_are_bracketed_and_masks_shown():
     tokens = [*SPECIAL_TOKENS, "语", "言", "模", "型", "pro", "##ba", "的"]
     original = np.array([2, 5, 6, 7, 8, 11, 9, 10, 3, 0])

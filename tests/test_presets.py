@@ -420,7 +420,6 @@ def test_roberta_runs_on_this_machine(tiny_run):
     assert "masked_lm_loss" in output and "next_sentence" not in output.split("evaluating")[1]
 
 
-@pytest.mark.tf1
 def test_lert_runs_on_this_machine(tiny_run, tmp_path):
     write_records(tmp_path / "records" / "tf_examples.tfrecord.00000", tagged_records(32))
     output = tiny_run("pretrain_lert.sh", "--do_eval")

@@ -13,15 +13,16 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import ROOT
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
-from test_run_pretraining import checkpoint_values, flags_of, run_many, run_script
+from test_run_pretraining import checkpoint_values, flags_of, run_many
 
 from errors import Stopped, UserError, one_line
 from training import lock, saving
 from training.stopping import StopHook, StopSignals
 
 tf.disable_v2_behavior()
-pytestmark = pytest.mark.tf1
 
+# No run here comes so far.
+SAVED_EVERY = 10000000
 SCRIPT = os.path.join(ROOT, "run_pretraining.py")
 
 
@@ -34,13 +35,13 @@ def folder(tmp_path_factory):
 
 
 def line(folder, name, **changes):
-    settings = {"output_dir": str(folder / name), "num_train_steps": 100000}
-    settings.update(save_checkpoints_steps=50000, num_warmup_steps=10)
+    settings = {"output_dir": str(folder / name), "num_train_steps": 10 * SAVED_EVERY}
+    settings.update(save_checkpoints_steps=SAVED_EVERY, num_warmup_steps=10)
     return flags_of(folder, **dict(settings, **changes))
 
 
 class Running:
-    """A training in a process of its own; its output can be waited for."""
+    """A training in a process of its own; its output can be waited for. A context manager."""
 
     def __init__(self, arguments):
         self.process = subprocess.Popen(
@@ -50,6 +51,13 @@ class Running:
             text=True,
         )
         self.seen = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.communicate()
 
     def wait_for(self, words):
         while words not in self.seen:
@@ -69,26 +77,32 @@ def saved_steps(folder):
     return sorted(int(n[11:-6]) for n in names if n.startswith("model.ckpt") and n[-6:] == ".index")
 
 
-def test_sigterm_saves_and_a_second_trainer_is_refused(folder):
-    running = Running(line(folder, "term"))
-    running.wait_for("  learning_rate ")
-    # The directory is this trainer's alone; an evaluation may look at it.
-    code, _, err = run_script(*line(folder, "term"))
-    assert code == 1 and err.count("\n") == 1, err
-    shown = "another training works in --output_dir {} (process {} on ".format(
-        folder / "term", running.process.pid
-    )
-    assert shown in err
-    code, out, err = run_script(*line(folder, "term", do_train=False, do_eval=True))
-    assert (code, err) == (0, ""), err
-    assert "global_step = 0" in out
-    began = time.time()
-    running.process.send_signal(signal.SIGTERM)
-    code, err = running.end()
+def test_a_second_trainer_is_refused_and_a_reader_is_not(folder):
+    with Running(line(folder, "locked")) as running:
+        running.wait_for("  learning_rate ")
+        refused, evaluated = run_many(
+            [line(folder, "locked"), line(folder, "locked", do_train=False, do_eval=True)]
+        )
+        assert refused[0] == 1 and refused[2].count("\n") == 1, refused
+        shown = "another training works in --output_dir {} (process {} on ".format(
+            folder / "locked", running.process.pid
+        )
+        assert shown in refused[2]
+        assert (evaluated[0], evaluated[2]) == (0, ""), evaluated
+        assert "global_step = 0" in evaluated[1]
+
+
+@pytest.mark.tf1
+def test_sigterm_saves_the_step_that_was_reached(folder):
+    with Running(line(folder, "term")) as running:
+        running.wait_for("  learning_rate ")
+        began = time.time()
+        running.process.send_signal(signal.SIGTERM)
+        code, err = running.end()
     assert time.time() - began < 60
     assert code == 128 + signal.SIGTERM, (code, err)
     steps = saved_steps(folder / "term")
-    assert steps[0] == 0 and len(steps) == 2 and steps[1] % 50000, steps
+    assert steps[0] == 0 and len(steps) == 2 and steps[1] % SAVED_EVERY, steps
     assert err.splitlines() == [
         "SIGTERM: stopping after this step; once more to stop at once",
         "stopped by SIGTERM: step {} is saved in {}; the same command goes on from there".format(
@@ -106,11 +120,11 @@ def test_sigterm_saves_and_a_second_trainer_is_refused(folder):
         np.testing.assert_array_equal(value, whole[variable], err_msg=variable)
 
 
-def test_sigint_before_and_in_training(folder):
-    running = Running(line(folder, "int"))
-    running.wait_for("  learning_rate ")
-    running.process.send_signal(signal.SIGINT)
-    code, err = running.end()
+def test_sigint_saves_as_well(folder):
+    with Running(line(folder, "int")) as running:
+        running.wait_for("  learning_rate ")
+        running.process.send_signal(signal.SIGINT)
+        code, err = running.end()
     assert code == 130, err
     assert "stopped by SIGINT: step {} is saved".format(saved_steps(folder / "int")[-1]) in err
     assert "Traceback" not in err
@@ -119,10 +133,10 @@ def test_sigint_before_and_in_training(folder):
 def test_an_evaluation_is_left_and_made_up_for(folder):
     settings = {"num_train_steps": 10, "save_checkpoints_steps": 5, "do_eval": True}
     settings["eval_file"] = str(folder / "train.tfrecord")
-    running = Running(line(folder, "eval", **settings))
-    running.wait_for("evaluating ")
-    running.process.send_signal(signal.SIGTERM)
-    code, err = running.end()
+    with Running(line(folder, "eval", **settings)) as running:
+        running.wait_for("evaluating ")
+        running.process.send_signal(signal.SIGTERM)
+        code, err = running.end()
     assert code == 143, err
     assert "stopped by SIGTERM: the evaluation is left; checkpoints are in" in err
     assert not (folder / "eval" / "eval_results.txt").exists()
@@ -141,6 +155,7 @@ def test_checkpoints_lie_at_the_same_steps_after_a_stop(folder):
     assert saved_steps(folder / "even") == [7, 10, 15, 20, 23]
 
 
+@pytest.mark.tf1
 def test_signals_are_kept_as_a_wish():
     before = signal.getsignal(signal.SIGTERM)
     with StopSignals() as signals:
@@ -225,6 +240,7 @@ def test_where_locks_do_not_work(tmp_path, monkeypatch, capsys):
         pass
 
 
+@pytest.mark.tf1
 def test_room_for_checkpoints(tmp_path, monkeypatch, capsys):
     usage = type("Usage", (), {"free": 10_000_000})
     monkeypatch.setattr(saving.shutil, "disk_usage", lambda path: usage)
@@ -254,6 +270,7 @@ def on_small_disk(size, place, *command):
     )
 
 
+@pytest.mark.tf1
 def test_a_full_disk_stops_with_one_line(folder):
     place = folder / "small"
     place.mkdir()

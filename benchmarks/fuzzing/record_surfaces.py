@@ -95,21 +95,22 @@ def _mutate_example(rng, record):
     features = example.features.feature
     for _ in range(rng.choice([1, 1, 2])):
         feature = features[rng.choice(sorted(features))]
-        kind = rng.randrange(6)
+        kind = rng.randrange(10)
         numbers = feature.int64_list.value or feature.float_list.value
         if kind == 0:
             feature.Clear()
         elif kind == 1:
             feature.bytes_list.value.append(b"\xff")
-        elif kind == 2:
-            feature.float_list.value.extend([float("nan"), 1e30, -1.0][: rng.randrange(4)])
-        elif kind == 3 and numbers:
+        elif kind == 2 and numbers:
             del numbers[rng.randrange(len(numbers)) :]
-        elif kind == 4 and feature.int64_list.value:
-            value = rng.choice([-1, -(2**31) - 1, 2**31, 2**63 - 1, 39, 40, 16, 2, 5, 0, 1])
-            feature.int64_list.value[rng.randrange(len(feature.int64_list.value))] = value
-        else:
+        elif kind == 3:
             feature.int64_list.value.extend([rng.choice([0, -1, 3, 2**40])] * rng.choice([1, 500]))
+        elif kind < 6 and feature.int64_list.value:
+            value = rng.choice([-1, -(2**31) - 1, 2**31, 2**63 - 1, 39, 40, 16, 2, 5])
+            numbers[rng.randrange(len(numbers))] = value
+        elif numbers:  # what stays in bounds is read on
+            value = 0 if feature.int64_list.value else rng.choice([0, -1, 1e30, float("nan")])
+            numbers[rng.randrange(len(numbers))] = value
     return example.SerializeToString()
 
 
