@@ -176,7 +176,13 @@ def start(output, **flags):
     command = [sys.executable, "create_pretraining_data.py"]
     command += ["--{}={}".format(k, v) for k, v in dict(FLAGS, output_file=output, **flags).items()]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # Where the tests run in the background of a shell, it is ignored, and so it would be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -48,7 +48,7 @@ def run(command, folder):
         env=dict(os.environ, PATH=path),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
 

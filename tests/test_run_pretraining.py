@@ -212,7 +212,7 @@ def refusals(folder):
     (folder / "foreign" / "bert_model.ckpt.index").write_bytes(b"")
     short = {"num_train_steps": 200, "num_warmup_steps": 0, "output_dir": str(folder / "fault")}
     return [
-        ({"do_train": False}, "nothing to do; give --do_train, --do_eval or both"),
+        ({"do_train": False}, "nothing to do; give --do_train, --do_eval, --do_predict or"),
         ({"input_file": none}, "no file matches " + none),
         ({"input_file": None}, "--input_file is required"),
         ({"output_dir": None}, "--output_dir is required"),

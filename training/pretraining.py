@@ -29,7 +29,8 @@ class Pretraining(Runner):
         Raises:
           UserError: there is no checkpoint to evaluate.
         """
-        return self._evaluate(self._make_estimator(), self.checkpoint())
+        prefix = self.checkpoint()  # first: a run that is refused makes no directory
+        return self._evaluate(self._make_estimator(), prefix)
 
     def checkpoint(self):
         """The latest checkpoint of output_dir, or the initial one.
