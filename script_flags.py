@@ -9,7 +9,8 @@ from data import files as data_files
 from data.tokenization import Vocabulary
 from errors import UserError
 from modeling import checkpoint
-from modeling.config import GELU_CHOICES, BertConfig
+from modeling.config import GELU_CHOICES
+from modeling.config_families import read_config
 from modeling.conversion import huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import devices, lock
@@ -97,12 +98,16 @@ def check_devices():
 
 
 def read_model_config(max_seq_length):
-    """BertConfig from the flags, for rows of `max_seq_length`.
+    """Model config from the flags, for rows of `max_seq_length`.
 
     Raises:
-      UserError: the file is wrong, or its table of positions too short.
+      UserError: the file is wrong, its table of positions too short, or --init_checkpoint, whose
+        names tell the family, cannot be read.
     """
-    model_config = BertConfig.from_json_file(FLAGS.bert_config_file, gelu=FLAGS.gelu)
+    init, names = initial_checkpoint(), ()
+    if init and not huggingface.is_directory(init):
+        names = checkpoint.read_shapes(init)
+    model_config = read_config(FLAGS.bert_config_file, FLAGS.gelu, names)
     if max_seq_length > model_config.max_position_embeddings:
         raise UserError(
             "--max_seq_length={} is more than max_position_embeddings {} in {}".format(

@@ -20,11 +20,22 @@ GELU_CHOICES = ("auto", "erf", "tanh")
 
 
 class BertConfig:
-    """Configuration of the BERT family (BERT, RoBERTa, MacBERT, PERT, LERT).
+    """Configuration of the BERT family (BERT, RoBERTa, MacBERT, PERT, LERT), and what those of
+    the other families share.
 
     Attributes are the keys of the JSON file; `activation` is what `hidden_act` comes down to:
-    gelu_erf, gelu_tanh, relu, tanh or linear.
+    gelu_erf, gelu_tanh, relu, tanh or linear. The rest say what is built:
+      network: name in encoder.NETWORKS.
+      scope, embedding_scope: first part of the names of all variables of the encoder, and of its
+        embeddings.
+      is_pre_norm: whether layers normalise what they read, not what they give.
+      projects_words: whether word vectors alone have the width embedding_size.
     """
+
+    network = "bert"
+    scope = embedding_scope = "bert"
+    is_pre_norm = False
+    projects_words = False
 
     # key -> (type, default); None = the key must be there.
     KEYS = (
@@ -68,6 +79,11 @@ class BertConfig:
     def embedding_size(self):
         """Width of the embedding vectors; BERT has them as wide as the hidden state."""
         return self.hidden_size
+
+    @property
+    def masked_lm_size(self):
+        """Width of the vectors that the masked-LM head compares with the words'."""
+        return self.embedding_size
 
     @property
     def head_size(self):

@@ -6,9 +6,11 @@ import tensorflow.compat.v1 as tf
 
 from modeling import layers
 
-# embedding_output [batch, seq, embedding]; all_encoder_layers: list of [batch, seq, hidden];
-# sequence_output [batch, seq, hidden] (the last layer); pooled_output [batch, hidden];
-# embedding_table [vocab, embedding].
+# embedding_output [batch, seq, hidden], behind the projection where there is one;
+# all_encoder_layers: list of [batch, seq, hidden]; sequence_output [batch, seq, hidden] (the last
+# layer); pooled_output [batch, hidden]; embedding_tables: list of matrices whose product is the
+# table of word vectors [vocab, width of those that the masked-LM head compares], [vocab, embedding]
+# alone but for albert_zh.
 EncoderOutput = collections.namedtuple(
     "EncoderOutput",
     [
@@ -16,9 +18,14 @@ EncoderOutput = collections.namedtuple(
         "all_encoder_layers",
         "sequence_output",
         "pooled_output",
-        "embedding_table",
+        "embedding_tables",
     ],
 )
+
+# How a family's encoder differs. embeddings: function of the arguments of `bert_embeddings`;
+# block_names: function (config, scope) -> list of BlockNames, one for each block that runs;
+# pooler: function of the arguments of `pooler`.
+Network = collections.namedtuple("Network", ["embeddings", "block_names", "pooler"])
 
 
 def encoder(
@@ -31,12 +38,11 @@ def encoder(
     position_ids=None,
     row_segment_ids=None,
     is_training=False,
-    scope="bert",
 ):
-    """Builds the encoder (Devlin et al. 2019).
+    """Builds the encoder that `config` says (Devlin et al. 2019).
 
     Args:
-      config: BertConfig.
+      config: model config; its `network` names an entry of NETWORKS.
       store: ParameterStore.
       kernels: PlainKernels or one with its methods.
       input_ids: int32 [batch, seq]; seq is a static number, batch may be unknown.
@@ -45,38 +51,29 @@ def encoder(
       position_ids: int32 [batch, seq] or None for 0, 1, 2, ...
       row_segment_ids: int32 [batch, seq] or None; tokens attend only within equal numbers.
       is_training: dropout on or off.
-      scope: first part of the variable names.
 
     Returns:
       EncoderOutput.
     """
+    network = NETWORKS[config.network]
     seq_length = input_ids.shape.as_list()[1]
     rate = config.hidden_dropout_prob if is_training else 0.0
-    embedded, table = layers.embeddings(
-        config,
-        store,
-        kernels,
-        input_ids,
-        segment_ids,
-        position_ids,
-        rate,
-        scope + "/embeddings",
+    embedded, tables = network.embeddings(
+        config, store, kernels, input_ids, segment_ids, position_ids, rate
     )
     mask_bias = layers.attention_mask_bias(input_mask, row_segment_ids)
+    block = layers.pre_norm_block if config.is_pre_norm else layers.transformer_block
     hidden = tf.reshape(embedded, [-1, config.hidden_size])
     outputs = []
-    for layer in range(config.num_hidden_layers):
-        names = layers.bert_block_names("{}/encoder/layer_{}".format(scope, layer))
-        hidden = layers.transformer_block(
-            config, store, kernels, hidden, mask_bias, seq_length, is_training, names
-        )
+    for names in network.block_names(config, config.scope):
+        hidden = block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names)
         outputs.append(tf.reshape(hidden, [-1, seq_length, config.hidden_size]))
     return EncoderOutput(
         embedding_output=embedded,
         all_encoder_layers=outputs,
         sequence_output=outputs[-1],
-        pooled_output=pooler(config, store, kernels, outputs[-1], scope + "/pooler"),
-        embedding_table=table,
+        pooled_output=network.pooler(config, store, kernels, outputs[-1], config.scope + "/pooler"),
+        embedding_tables=tables,
     )
 
 
@@ -91,3 +88,82 @@ def pooler(config, store, kernels, sequence_output, prefix):
     width = config.hidden_size
     kernel, bias = layers.dense_parameters(config, store, prefix + "/dense", width, width)
     return kernels.dense(sequence_output[:, 0, :], kernel, bias, "tanh")
+
+
+def first_token(config, store, kernels, sequence_output, prefix):
+    """ELECTRA's pooler, which has no weights: [batch, seq, hidden] -> [batch, hidden]."""
+    del config, store, kernels, prefix
+    return sequence_output[:, 0, :]
+
+
+def bert_embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate):
+    """layers.embeddings where they are as wide as the hidden state, or words alone are projected.
+
+    Args:
+      config: model config.
+      store, kernels: see modules parameters and kernels.
+      input_ids, segment_ids, position_ids: see `encoder`.
+      rate: dropout rate.
+
+    Returns:
+      (vectors [batch, seq, hidden], embedding_tables of EncoderOutput).
+    """
+    prefix = config.embedding_scope + "/embeddings"
+    return layers.embeddings(
+        config, store, kernels, input_ids, segment_ids, position_ids, rate, prefix
+    )
+
+
+def _projected_embeddings(name):
+    """bert_embeddings, then a layer `name` to the hidden state's width where that is another."""
+
+    def build(config, store, kernels, *arguments):
+        vectors, tables = bert_embeddings(config, store, kernels, *arguments)
+        narrow, wide = config.embedding_size, config.hidden_size
+        if narrow == wide:
+            return vectors, tables
+        kernel, bias = layers.dense_parameters(
+            config, store, "{}/{}".format(config.scope, name), narrow, wide
+        )
+        projected = kernels.dense(tf.reshape(vectors, [-1, narrow]), kernel, bias)
+        seq_length = vectors.shape.as_list()[1]
+        return tf.reshape(projected, [-1, seq_length, wide]), tables
+
+    return build
+
+
+def _layers_of_their_own(config, scope):
+    return [
+        layers.bert_block_names("{}/encoder/layer_{}".format(scope, layer))
+        for layer in range(config.num_hidden_layers)
+    ]
+
+
+def _one_shared_layer(config, scope):
+    return [layers.bert_block_names(scope + "/encoder/layer_shared")] * config.num_hidden_layers
+
+
+def _groups(config, scope):
+    """ALBERT (Lan et al. 2020): layer l runs the blocks of group floor(l * groups / layers)."""
+    groups, count = config.num_hidden_groups, config.num_hidden_layers
+    return [
+        layers.albert_block_names(
+            "{}/encoder/transformer/group_{}/inner_group_{}".format(
+                scope, layer * groups // count, inner
+            )
+        )
+        for layer in range(count)
+        for inner in range(config.inner_group_num)
+    ]
+
+
+NETWORKS = {
+    "bert": Network(bert_embeddings, _layers_of_their_own, pooler),
+    "albert": Network(
+        _projected_embeddings("encoder/embedding_hidden_mapping_in"), _groups, pooler
+    ),
+    "albert_zh": Network(bert_embeddings, _one_shared_layer, pooler),
+    "electra": Network(
+        _projected_embeddings("embeddings_project"), _layers_of_their_own, first_token
+    ),
+}

@@ -13,45 +13,56 @@ def gather_positions(sequence, positions):
     return tf.gather(tf.reshape(sequence, [-1, width]), flat)
 
 
-def masked_lm_logits(config, store, kernels, vectors, embedding_table, prefix="cls/predictions"):
+def masked_lm_logits(config, store, kernels, vectors, embedding_tables):
     """Vocabulary scores of masked positions: transform, then the tied word table.
 
     Args:
       config: sizes and activation.
       store, kernels: see modules parameters and kernels.
       vectors: [N, hidden].
-      embedding_table: [vocab, embedding], the encoder's.
-      prefix: first part of the variable names.
+      embedding_tables: of the EncoderOutput.
 
     Returns:
       [N, vocab].
     """
-    transformed = masked_lm_transform(config, store, kernels, vectors, prefix)
-    return masked_lm_scores(config, store, kernels, transformed, embedding_table, prefix)
+    transformed = masked_lm_transform(config, store, kernels, vectors)
+    return masked_lm_scores(config, store, kernels, transformed, embedding_tables)
 
 
-def masked_lm_transform(config, store, kernels, vectors, prefix="cls/predictions"):
-    """What masked_lm_logits computes first: [N, hidden] -> [N, embedding]."""
-    width = config.embedding_size
-    kernel, bias = layers.dense_parameters(
-        config, store, prefix + "/transform/dense", config.hidden_size, width
+def masked_lm_transform(config, store, kernels, vectors):
+    """What masked_lm_logits computes first: [N, hidden] -> [N, config.masked_lm_size]."""
+    return transform(
+        config, store, kernels, vectors, config.masked_lm_size, "cls/predictions/transform"
     )
-    gamma, beta = layers.norm_parameters(store, prefix + "/transform/LayerNorm", width)
-    transformed = kernels.dense(vectors, kernel, bias, config.activation)
-    return kernels.layer_norm(transformed, gamma, beta)
+
+
+def transform(config, store, kernels, vectors, width, prefix):
+    """layer_norm(activation(dense(vectors))): [N, hidden] -> [N, width].
+
+    `prefix` is that of the variables dense/* and LayerNorm/*.
+    """
+    kernel, bias = layers.dense_parameters(
+        config, store, prefix + "/dense", vectors.shape.as_list()[-1], width
+    )
+    gamma, beta = layers.norm_parameters(store, prefix + "/LayerNorm", width)
+    return kernels.layer_norm(kernels.dense(vectors, kernel, bias, config.activation), gamma, beta)
 
 
 def masked_lm_scores(
-    config, store, kernels, transformed, embedding_table, prefix="cls/predictions"
+    config, store, kernels, transformed, embedding_tables, prefix="cls/predictions"
 ):
-    """The rest of masked_lm_logits: [N, embedding] -> [N, vocab]."""
+    """The rest of masked_lm_logits: [N, config.masked_lm_size] -> [N, vocab].
+
+    `prefix` is that of the variable output_bias.
+    """
     output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
-    scores = kernels.matmul(transformed, embedding_table, transpose_kernel=True)
-    return tf.nn.bias_add(scores, output_bias)
+    for table in reversed(embedding_tables):
+        transformed = kernels.matmul(transformed, table, transpose_kernel=True)
+    return tf.nn.bias_add(transformed, output_bias)
 
 
 def tag_logits(config, store, kernels, transformed, name, count):
-    """Scores of LERT's tags of one kind: transformed [N, embedding] -> [N, count].
+    """Scores of LERT's tags of one kind: transformed [N, width] -> [N, count].
 
     Args:
       config, store, kernels, transformed: as for masked_lm_scores.
@@ -59,7 +70,8 @@ def tag_logits(config, store, kernels, transformed, name, count):
       count: how many tags there are.
     """
     scope = "cls/predictions/output_{}_layer".format(name)
-    kernel, bias = layers.dense_parameters(config, store, scope, config.embedding_size, count)
+    width = transformed.shape.as_list()[-1]
+    kernel, bias = layers.dense_parameters(config, store, scope, width, count)
     return kernels.dense(transformed, kernel, bias)
 
 

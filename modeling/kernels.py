@@ -93,7 +93,10 @@ class PlainKernels:
         """
         return self.dropout(tf.nn.softmax(scores * scale + mask_bias), rate)
 
+    def bias_dropout_residual(self, x, bias, residual, rate):
+        """dropout(x + bias) + residual: x and residual [rows, width]."""
+        return self.dropout(tf.nn.bias_add(x, bias), rate) + residual
+
     def bias_dropout_residual_norm(self, x, bias, residual, gamma, beta, rate):
         """layer_norm(dropout(x + bias) + residual): x and residual [rows, width]."""
-        summed = self.dropout(tf.nn.bias_add(x, bias), rate) + residual
-        return self.layer_norm(summed, gamma, beta)
+        return self.layer_norm(self.bias_dropout_residual(x, bias, residual, rate), gamma, beta)

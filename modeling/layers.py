@@ -29,7 +29,7 @@ BlockNames = collections.namedtuple(
 
 
 def bert_block_names(prefix):
-    """Variable prefixes of a block of BERT, LERT and ELECTRA under `prefix`."""
+    """Variable prefixes of a block of BERT, LERT, ELECTRA and albert_zh under `prefix`."""
     return BlockNames(
         query=prefix + "/attention/self/query",
         key=prefix + "/attention/self/key",
@@ -39,6 +39,20 @@ def bert_block_names(prefix):
         intermediate=prefix + "/intermediate/dense",
         output=prefix + "/output/dense",
         output_norm=prefix + "/output/LayerNorm",
+    )
+
+
+def albert_block_names(prefix):
+    """Variable prefixes of a block of google-research/albert under `prefix`."""
+    return BlockNames(
+        query=prefix + "/attention_1/self/query",
+        key=prefix + "/attention_1/self/key",
+        value=prefix + "/attention_1/self/value",
+        attention_output=prefix + "/attention_1/output/dense",
+        attention_norm=prefix + "/LayerNorm",
+        intermediate=prefix + "/ffn_1/intermediate/dense",
+        output=prefix + "/ffn_1/intermediate/output/dense",
+        output_norm=prefix + "/LayerNorm_1",
     )
 
 
@@ -64,8 +78,11 @@ def norm_parameters(store, name, width):
 def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate, prefix):
     """Sum of word, token type and position vectors, normalised, dropped out.
 
+    Vectors have the width config.embedding_size; where config.projects_words, those of words are
+    taken to hidden_size by a second table first, and the others have that width.
+
     Args:
-      config: sizes; vectors have width config.embedding_size.
+      config: sizes.
       store, kernels: see modules parameters and kernels.
       input_ids: int32 [batch, seq].
       segment_ids: int32 [batch, seq].
@@ -74,17 +91,23 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
       prefix: variable prefix ("bert/embeddings").
 
     Returns:
-      (vectors [batch, seq, embedding], word table [vocab, embedding]).
+      (vectors [batch, seq, width], list of the tables whose product holds the words' vectors:
+      [vocab, embedding] and, where words are projected, [embedding, hidden]).
     """
     width = config.embedding_size
     init = truncated_normal(config)
-    words = store.get(prefix + "/word_embeddings", [config.vocab_size, width], init)
+    tables = [store.get(prefix + "/word_embeddings", [config.vocab_size, width], init)]
+    vectors = kernels.embedding(tables[0], input_ids)
+    if config.projects_words:
+        tables.append(store.get(prefix + "/word_embeddings_2", [width, config.hidden_size], init))
+        flat = kernels.matmul(tf.reshape(vectors, [-1, width]), tables[1])
+        width = config.hidden_size
+        vectors = tf.reshape(flat, [-1, input_ids.shape.as_list()[1], width])
     types = store.get(prefix + "/token_type_embeddings", [config.type_vocab_size, width], init)
     positions = store.get(
         prefix + "/position_embeddings", [config.max_position_embeddings, width], init
     )
     gamma, beta = norm_parameters(store, prefix + "/LayerNorm", width)
-    vectors = kernels.embedding(words, input_ids)
     # Few rows: a product is faster than a scattered gradient.
     one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size, dtype=types.dtype)
     vectors += tf.reshape(kernels.matmul(one_hot, types), tf.shape(vectors))
@@ -93,7 +116,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
         vectors += tf.expand_dims(tf.slice(positions, [0, 0], [seq, width]), 0)
     else:
         vectors += kernels.embedding(positions, position_ids)
-    return kernels.dropout(kernels.layer_norm(vectors, gamma, beta), rate), words
+    return kernels.dropout(kernels.layer_norm(vectors, gamma, beta), rate), tables
 
 
 def attention_mask_bias(input_mask, row_segment_ids=None):
@@ -159,8 +182,7 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
       [batch * seq, hidden].
     """
     width = config.hidden_size
-    rate = config.hidden_dropout_prob if is_training else 0.0
-    probs_rate = config.attention_probs_dropout_prob if is_training else 0.0
+    rate, probs_rate = _rates(config, is_training)
     context = self_attention(
         config, store, kernels, hidden, mask_bias, seq_length, probs_rate, names
     )
@@ -169,12 +191,41 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
     attended = kernels.bias_dropout_residual_norm(
         kernels.matmul(context, kernel), bias, hidden, gamma, beta, rate
     )
-    kernel, bias = dense_parameters(
-        config, store, names.intermediate, width, config.intermediate_size
-    )
-    inner = kernels.dense(attended, kernel, bias, config.activation)
-    kernel, bias = dense_parameters(config, store, names.output, config.intermediate_size, width)
+    inner, kernel, bias = _feed_forward(config, store, kernels, attended, names)
     gamma, beta = norm_parameters(store, names.output_norm, width)
     return kernels.bias_dropout_residual_norm(
         kernels.matmul(inner, kernel), bias, attended, gamma, beta, rate
     )
+
+
+def pre_norm_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):
+    """transformer_block with the norms before attention and feed-forward, none behind them
+    (albert_zh's preln).
+    """
+    width = config.hidden_size
+    rate, probs_rate = _rates(config, is_training)
+    normed = kernels.layer_norm(hidden, *norm_parameters(store, names.attention_norm, width))
+    context = self_attention(
+        config, store, kernels, normed, mask_bias, seq_length, probs_rate, names
+    )
+    kernel, bias = dense_parameters(config, store, names.attention_output, width, width)
+    attended = kernels.bias_dropout_residual(kernels.matmul(context, kernel), bias, hidden, rate)
+    normed = kernels.layer_norm(attended, *norm_parameters(store, names.output_norm, width))
+    inner, kernel, bias = _feed_forward(config, store, kernels, normed, names)
+    return kernels.bias_dropout_residual(kernels.matmul(inner, kernel), bias, attended, rate)
+
+
+def _rates(config, is_training):
+    """Dropout rates of the hidden state and of attention."""
+    if not is_training:
+        return 0.0, 0.0
+    return config.hidden_dropout_prob, config.attention_probs_dropout_prob
+
+
+def _feed_forward(config, store, kernels, hidden, names):
+    """(inner state [rows, intermediate], kernel and bias of the layer that takes it back)."""
+    width, wide = config.hidden_size, config.intermediate_size
+    kernel, bias = dense_parameters(config, store, names.intermediate, width, wide)
+    inner = kernels.dense(hidden, kernel, bias, config.activation)
+    kernel, bias = dense_parameters(config, store, names.output, wide, width)
+    return inner, kernel, bias

@@ -90,7 +90,7 @@ class FillMask(TextWithMasks):
         encoded = encode(config, store, kernels, features)
         positions = features["positions"]
         vectors = heads.gather_positions(encoded.sequence_output, positions)
-        logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)
+        logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_tables)
         candidates = tf.constant(self._candidates)
         log_probs = tf.gather(tf.nn.log_softmax(logits), candidates, axis=1)
         count = min(self._width, len(self._candidates))

@@ -75,7 +75,7 @@ def _masked_lm(config, store, kernels, encoded, labels):
     del labels
     shape = tf.shape(encoded.sequence_output)
     vectors = tf.reshape(encoded.sequence_output, [-1, config.hidden_size])
-    logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_table)
+    logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_tables)
     return tf.reshape(logits, [shape[0], shape[1], config.vocab_size])
 
 

@@ -85,7 +85,7 @@ class MaskedLm:
     def _masked_lm(self, config, store, kernels, encoded, features, output):
         vectors = heads.gather_positions(encoded.sequence_output, features["masked_lm_positions"])
         vectors = heads.masked_lm_transform(config, store, kernels, vectors)
-        logits = heads.masked_lm_scores(config, store, kernels, vectors, encoded.embedding_table)
+        logits = heads.masked_lm_scores(config, store, kernels, vectors, encoded.embedding_tables)
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
         nll = losses.cross_entropy(logits, labels)
