@@ -15,9 +15,8 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 import script_flags
-from data.tokenization import WordPieceTokenizer
 from errors import UserError, require, run_script, some
-from finetuning import audit, report, task_file
+from finetuning import audit, report, settings, task_file
 from finetuning.classification import SPLITS
 from finetuning.features import write_features
 from finetuning.tasks import TASK_NAMES, get_task
@@ -37,7 +36,7 @@ flags.adopt_module_key_flags(script_flags)
 flags.DEFINE_string("task_name", None, "One of {}.".format(", ".join(TASK_NAMES)))
 flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
 flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
-flags.DEFINE_string("vocab_file", None, "The vocab.txt that the model was trained with.")
+flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
 flags.DEFINE_bool(
     "do_lower_case",
     None,
@@ -48,7 +47,7 @@ flags.DEFINE_bool("do_train", False, "Train; with --do_eval the best epoch's che
 flags.DEFINE_bool("do_eval", False, "Evaluate on the dev examples, in training after each epoch.")
 flags.DEFINE_bool("do_predict", False, "Predict the test examples.")
 flags.DEFINE_integer("max_seq_length", None, "Pieces in a row; default: the task's.")
-flags.DEFINE_integer("train_batch_size", 32, "Examples of one update, all devices together.")
+flags.DEFINE_integer("train_batch_size", None, "Examples of one update; default: the task's.")
 flags.DEFINE_integer("eval_batch_size", 32, "Examples in a batch of evaluation and prediction.")
 flags.DEFINE_float("learning_rate", None, "Peak learning rate; default: the task's.")
 flags.DEFINE_float("num_train_epochs", None, "Passes over the examples; default: the task's.")
@@ -92,10 +91,10 @@ def main(argv):
     task = get_task(FLAGS.task_name)
     init_checkpoint = script_flags.initial_checkpoint()
     saved = saved_task(task, init_checkpoint)
-    take_defaults(task, saved)
-    model_config = script_flags.read_model_config(FLAGS.max_seq_length)
+    model_config = script_flags.read_model_config(FLAGS.max_seq_length or SHORTEST_ROW)
+    take_defaults(task, saved, model_config)
     vocabulary = script_flags.read_vocabulary(model_config)
-    tokenizer = WordPieceTokenizer(vocabulary, FLAGS.do_lower_case)
+    tokenizer = vocabulary.make_tokenizer(FLAGS.do_lower_case)
     splits = read_splits(task)
     check_pairs(splits, model_config)
     source = choose_labels(task, splits, saved)
@@ -169,10 +168,11 @@ def trial_name(number):
     return "trial_{}".format(number)
 
 
-def take_defaults(task, saved):
-    """Sets flags that were not given to what the model was trained with or the task's defaults,
-    and says so."""
-    defaults = dict(task.defaults, do_lower_case=True)
+def take_defaults(task, saved, model_config):
+    """Sets flags that were not given to what the model was trained with or what is usual for the
+    task and the model's size, and says so. Refuses rows that are too short or too long."""
+    size = settings.size_of(model_config)
+    defaults = dict(task.settings.of(size), do_lower_case=True)
     for name in ("max_seq_length", "do_lower_case"):
         defaults[name] = saved.get(name, defaults[name])
     taken = {name: value for name, value in defaults.items() if getattr(FLAGS, name) is None}
@@ -180,11 +180,12 @@ def take_defaults(task, saved):
         setattr(FLAGS, name, value)
     if taken:
         shown = " ".join("--{}={}".format(*item) for item in sorted(taken.items()))
-        log("defaults of {}: {}".format(task.name, shown))
+        log("defaults of {} for {} models: {}".format(task.name, size, shown))
     if FLAGS.max_seq_length < SHORTEST_ROW:
         raise UserError(
             "--max_seq_length={} is below {}".format(FLAGS.max_seq_length, SHORTEST_ROW)
         )
+    script_flags.check_length(model_config, FLAGS.max_seq_length)
 
 
 def read_splits(task):

@@ -3,16 +3,21 @@
 import collections
 
 from errors import quoted
+from finetuning.examples import counted
 
 # A label in one example only is a surprise where there are so many examples for each.
 _EXAMPLES_PER_LABEL = 5
+
+
+# What stands where a character was lost before.
+_LOST_CHARACTER = "\ufffd"
 
 
 def describe(splits, features, labels, max_seq_length):
     """Lines for the log.
 
     Args:
-      splits: dict split -> list of Example.
+      splits: dict split -> Examples.
       features: dict split -> FeatureFile.
       labels: list of str.
       max_seq_length: length of rows.
@@ -20,21 +25,50 @@ def describe(splits, features, labels, max_seq_length):
     Returns:
       List of (is_warning, text).
     """
-    lines = []
+    lines = [(False, line) for line in table(splits.values())]
     for split, examples in splits.items():
-        found = features[split]
-        lines.append((False, _size(split, examples, found, max_seq_length)))
-        if examples.empty_lines:
-            text = "{}: {:,} empty lines were passed over, and count in no prediction"
-            lines.append((True, text.format(split, examples.empty_lines)))
-        empty = sum(not e.text_a or e.text_b == "" for e in examples)
-        if empty:
-            lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
+        lines.append((False, _size(split, examples, features[split], max_seq_length)))
+        if examples.skipped:
+            text = "{}: {} passed over; they count in no score and no prediction"
+            lines.append((True, text.format(split, counted(examples.skipped))))
+        if examples.noted:
+            lines.append((False, "{}: {} left as they are".format(split, counted(examples.noted))))
+        lines += _texts(split, examples)
         classes = collections.Counter(e.label for e in examples if e.label is not None)
         if classes:
             lines.append((False, "{}: {}".format(split, _classes(classes, labels))))
             lines += _header(examples, classes)
     lines += [line for line in (_overlap(splits, other) for other in ("dev", "test")) if line]
+    return lines
+
+
+def table(files):
+    """Lines of a table: examples of each file, what was mended and what left out.
+
+    Args:
+      files: iterable of Examples.
+    """
+    rows = [("file", "examples", "mended", "skipped")]
+    for found in files:
+        sums = counted(found.mended), counted(found.skipped)
+        rows.append((found.path or "-", "{:,}".format(len(found)), *sums))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    ]
+
+
+def _texts(split, examples):
+    """Warnings of texts that are empty or damaged."""
+    texts = [(e.text_a, e.text_b or "") for e in examples]
+    empty = sum(not e.text_a or e.text_b == "" for e in examples)
+    damaged = sum(any(_LOST_CHARACTER in text for text in pair) for pair in texts)
+    lines = []
+    if empty:
+        lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
+    if damaged:
+        text = "{}: {:,} examples hold U+FFFD, which stands for characters that were lost"
+        lines.append((True, text.format(split, damaged)))
     return lines
 
 

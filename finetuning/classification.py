@@ -6,21 +6,24 @@ import numpy as np
 
 from data import files
 from errors import UserError, quoted, some
-from finetuning.tables import read_table, text_lines
+from finetuning.settings import Settings
+from finetuning.tables import checked, read_table, text_lines
 from modeling.objectives.classification import Classification
 
 SPLITS = ("train", "dev", "test")
+# split -> names of files in the folder, of which the first that is there is read.
+TABLE_FILES = {split: (split + ".tsv", split + ".txt", split + ".csv") for split in SPLITS}
 # More labels than this, each in one or two examples, are no labels.
 _FEW_LABELS = 20
 
 
 class ClassificationTask:
-    """A task whose examples are lines with a label.
+    """A task whose examples are texts or pairs of texts with a label.
 
     Attributes:
       name: registry name.
       kind: "classification", for task.json.
-      defaults: dict of flag -> value where none is given.
+      settings: Settings, what it is usually trained with.
       labels: list of str by class number; None until they are known.
       metric: name of the figure by which checkpoints are compared; larger is better.
     """
@@ -28,33 +31,86 @@ class ClassificationTask:
     kind = "classification"
     metric = "eval_accuracy"
 
-    def __init__(self, name, defaults, labels=None, is_pair=None, extensions=("tsv", "txt")):
-        """`is_pair`: whether examples have two texts, None: as the files look. `extensions`: of
-        the files train, dev and test, the first that is there is read."""
-        self.name, self.defaults, self.labels = name, dict(defaults), labels
-        self._is_pair, self._extensions = is_pair, extensions
+    def __init__(
+        self,
+        name,
+        settings=None,
+        labels=None,
+        is_pair=None,
+        file_names=TABLE_FILES,
+        layout=None,
+        label_files=("labels.txt",),
+        aliases=None,
+        no_labels=(),
+        has_numbers=False,
+    ):
+        """Says where the examples of a task are and how they are read.
+
+        Args:
+          name, settings, labels: see the class.
+          is_pair: whether examples have two texts, None: as the files look. For tables only.
+          file_names: dict split -> names in the folder; the first that is there is read.
+          layout: function of a path that returns Examples; None: read_table.
+          label_files: names of files that list the labels, a line each; the first that is there
+            counts.
+          aliases: dict of other spellings of labels -> labels.
+          no_labels: labels that say there is none; such examples are left out.
+          has_numbers: whether examples may have labels by their number in that file, from 0.
+        """
+        self.name, self.labels = name, labels
+        self.settings = settings or Settings()
+        self._is_pair, self._file_names, self._layout = is_pair, file_names, layout
+        self._label_files, self._aliases = label_files, aliases or {}
+        self._no_labels, self._has_numbers = no_labels, has_numbers
 
     def read(self, data_dir, split):
-        """The examples of a split: a list of Example, or None where there is no such file.
+        """The examples of a split: Examples, or None where there is no such file.
 
         Raises:
           UserError: the file is not what it should be.
         """
-        for extension in self._extensions:
-            path = os.path.join(data_dir, "{}.{}".format(split, extension))
-            if files.exists(path):
-                break
-        else:
+        paths = (os.path.join(data_dir, name) for name in self._file_names[split])
+        path = next((path for path in paths if files.exists(path)), None)
+        if path is None:
             return None
-        examples = read_table(path, self._is_pair)
-        if self._is_pair is None:
+        examples = self._layout(path) if self._layout else read_table(path, self._is_pair)
+        if self._layout is None and self._is_pair is None:
             # All splits look alike, labels aside.
             self._is_pair = examples[0].text_b is not None
-        return examples
+        self._mend_labels(examples, self._numbered(data_dir))
+        return checked(examples)
+
+    def _mend_labels(self, examples, names):
+        """Gives labels their usual names, and leaves out examples that have none."""
+        kept = []
+        for example in examples:
+            if example.label in self._no_labels:
+                examples.skipped["labels {}".format(example.label)] += 1
+                continue
+            if example.label in names:
+                examples.mended["labels by number"] += 1
+                example = example._replace(label=names[example.label])
+            if example.label in self._aliases:
+                examples.mended["labels {}".format(example.label)] += 1
+                example = example._replace(label=self._aliases[example.label])
+            kept.append(example)
+        examples[:] = kept
+
+    def _numbered(self, data_dir):
+        """dict "0", "1", ... -> name of the label, where a file has names for numbers."""
+        path = self._has_numbers and self._label_file(data_dir)
+        labels = _read_labels(path) if path else []
+        if any(label.isdigit() for label in labels):
+            return {}
+        return {str(number): label for number, label in enumerate(labels)}
+
+    def _label_file(self, data_dir):
+        paths = (os.path.join(data_dir, name) for name in self._label_files)
+        return next((path for path in paths if files.exists(path)), None)
 
     def file_names(self, split):
         """What `read` looks for, for messages."""
-        return " or ".join("{}.{}".format(split, extension) for extension in self._extensions)
+        return " or ".join(self._file_names[split])
 
     def lacks(self, data_dir, split):
         """UserError for a split that `read` did not find."""
@@ -72,7 +128,7 @@ class ClassificationTask:
         return UserError("--data_dir {} holds no {}".format(data_dir, names))
 
     def choose_labels(self, given, data_dir, splits):
-        """Settles `labels`: those of the task, else given ones, else labels.txt in data_dir, else
+        """Settles `labels`: those of the task, else given ones, else a label file in data_dir, else
         what the training (or development) examples hold, in the order of their names.
 
         Args:
@@ -106,9 +162,10 @@ class ClassificationTask:
     def _find_labels(self, given, data_dir, splits):
         if given:
             return list(given), "--labels"
-        path = os.path.join(data_dir, "labels.txt")
-        if files.exists(path):
-            return [line.strip() for _, line in text_lines(path) if line.strip()], path
+        path = self._label_file(data_dir)
+        if path:
+            return _read_labels(path), path
+        path = os.path.join(data_dir, self._label_files[0])
         for split in SPLITS[:2]:
             if splits.get(split):
                 found = {e.label for e in splits[split] if e.label is not None}
@@ -149,7 +206,8 @@ class ClassificationTask:
           prefix: first part of the names.
 
         Returns:
-          dict: accuracy, macro-averaged F1 over the classes that occur, Matthews correlation.
+          dict: accuracy, F1 averaged over the classes that occur (macro) and over all examples
+          (micro; the accuracy, where each example has one class), Matthews correlation.
         """
         from sklearn import metrics
 
@@ -157,8 +215,13 @@ class ClassificationTask:
         return {
             prefix + "_accuracy": float(metrics.accuracy_score(numbers, found)),
             prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
+            prefix + "_micro_f1": float(metrics.f1_score(numbers, found, average="micro")),
             prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
         }
+
+
+def _read_labels(path):
+    return [line.strip() for _, line in text_lines(path) if line.strip()]
 
 
 def _check_found(labels, examples, labels_file):

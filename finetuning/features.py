@@ -22,7 +22,7 @@ def write_features(path, examples, numbers, tokenizer, max_seq_length, multiple_
       path: record file.
       examples: list with text_a and text_b (str or None).
       numbers: int32 [examples], their classes.
-      tokenizer: WordPieceTokenizer.
+      tokenizer: of a vocabulary (data/vocabularies.py).
       max_seq_length: length of rows.
       multiple_of: the last example is repeated up to a multiple of this many records, for a TPU
         takes full batches only.

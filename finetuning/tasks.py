@@ -1,29 +1,115 @@
-"""Fine-tuning tasks by name."""
+"""Fine-tuning tasks by name. A new one of a known kind is an entry here and its settings in
+configs/finetuning; files are called as they are downloaded."""
+
+import functools
+import os
 
 from errors import UserError
-from finetuning.classification import ClassificationTask
+from finetuning import settings
+from finetuning.classification import TABLE_FILES, ClassificationTask
+from finetuning.layouts import clue
+from finetuning.layouts.json_lines import read_json_lines
+from finetuning.layouts.xnli import read_xnli
+from finetuning.tables import read_table
 
-
-def _settings(max_seq_length, num_train_epochs, learning_rate):
-    return {
-        "max_seq_length": max_seq_length,
-        "num_train_epochs": num_train_epochs,
-        "learning_rate": learning_rate,
-    }
-
-
-# Lengths, epochs and rates of ChnSentiCorp and LCQMC: Cui et al. 2021 (IEEE/ACM TASLP 29,
-# "Pre-Training With Whole Word Masking for Chinese BERT"), table of fine-tuning settings.
-_TASKS = {
-    "chnsenticorp": lambda: ClassificationTask(
-        "chnsenticorp", _settings(256, 3, 2e-5), labels=["0", "1"], is_pair=False
-    ),
-    "lcqmc": lambda: ClassificationTask(
-        "lcqmc", _settings(128, 3, 2e-5), labels=["0", "1"], is_pair=True
-    ),
-    "tsv": lambda: ClassificationTask("tsv", _settings(128, 3, 2e-5)),
+# Google's order, CLUE's and ERNIE's.
+_NLI_LABELS = ["contradiction", "entailment", "neutral"]
+_BINARY = ["0", "1"]
+# Of CLUE, and of FewCLUE.
+_JSON_FILES = {
+    "train": ("train.json", "train_few_all.json"),
+    "dev": ("dev.json", "dev_few_all.json"),
+    "test": ("test.json", "test1.1.json", "test1.0.json", "test_public.json"),
 }
-TASK_NAMES = tuple(sorted(_TASKS))
+_XNLI_FILES = {
+    "train": ("train.tsv", "multinli.train.zh.tsv", "multinli/multinli.train.zh.tsv"),
+    "dev": ("dev.tsv", "xnli.dev.tsv"),
+    "test": ("test.tsv", "xnli.test.tsv"),
+}
+# The repository of OCNLI has its training examples in several sizes.
+_OCNLI_FILES = dict(
+    _JSON_FILES,
+    train=("train.json", *("train.{}k.json".format(size) for size in (50, 30, 10, 3))),
+)
+_CNEWS_FILES = {
+    split: ("cnews.{}.txt".format("val" if split == "dev" else split), *names)
+    for split, names in TABLE_FILES.items()
+}
+_CAIL_FILES = {
+    "train": ("data_train.json", "train.json"),
+    "dev": ("data_valid.json", "valid.json", "dev.json"),
+    "test": ("data_test.json", "test.json"),
+}
+
+
+def _cnews_or_titles(path):
+    """THUCNews: of its documents the class stands first, of its titles last."""
+    return read_table(path, is_pair=False, label_first=os.path.basename(path).startswith("cnews."))
+
+
+def _objects(make):
+    return functools.partial(read_json_lines, make=make)
+
+
+# name -> arguments of ClassificationTask.
+_CLASSIFICATION = {
+    "afqmc": {"labels": _BINARY, "file_names": _JSON_FILES, "layout": _objects(clue.pair)},
+    "bqcorpus": {"labels": _BINARY, "is_pair": True},
+    "cail2018": {
+        "file_names": _CAIL_FILES,
+        "layout": _objects(clue.single_charge),
+        "label_files": ("labels.txt", "accu.txt"),
+    },
+    "chnsenticorp": {"labels": _BINARY, "is_pair": False},
+    "cluewsc2020": {
+        "labels": ["true", "false"],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.coreference),
+    },
+    "cmnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.pair),
+        "no_labels": ("-",),
+    },
+    "csl": {
+        "labels": _BINARY,
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.keywords_and_abstract),
+    },
+    "iflytek": {
+        "labels": [str(number) for number in range(119)],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.single),
+    },
+    "lcqmc": {"labels": _BINARY, "is_pair": True},
+    "ocnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _OCNLI_FILES,
+        "layout": _objects(clue.pair),
+        "no_labels": ("-",),
+    },
+    "thucnews": {
+        "file_names": _CNEWS_FILES,
+        "layout": _cnews_or_titles,
+        "label_files": ("labels.txt", "class.txt"),
+        "has_numbers": True,
+    },
+    "tnews": {
+        "labels": [str(number) for number in range(100, 117) if number not in (105, 111)],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.single),
+    },
+    "tsv": {},
+    "xnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _XNLI_FILES,
+        "layout": read_xnli,
+        "aliases": {"contradictory": "contradiction"},
+        "no_labels": ("-",),
+    },
+}
+TASK_NAMES = tuple(sorted(_CLASSIFICATION))
 
 
 def get_task(name):
@@ -32,8 +118,8 @@ def get_task(name):
     Raises:
       UserError: no task is called so.
     """
-    if name not in _TASKS:
+    if name not in TASK_NAMES:
         raise UserError(
             "task {!r} is not known (--task_name); known are {}".format(name, ", ".join(TASK_NAMES))
         )
-    return _TASKS[name]()
+    return ClassificationTask(name, settings.read(name), **_CLASSIFICATION[name])

@@ -14,9 +14,9 @@ from data.tokenization import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
 from errors import UserError
 from finetuning import audit, report, task_file
 from finetuning.classification import ClassificationTask
+from finetuning.examples import Example, Examples
 from finetuning.features import FeatureFile, write_features
-from finetuning.tables import Example, Examples, read_table
-from finetuning.tasks import TASK_NAMES, get_task
+from finetuning.tables import read_table
 
 CHARACTERS = "天地人你我他好坏大小"
 
@@ -84,7 +84,27 @@ def test_tables(tmp_path):
     assert texts(write(path, "Text\tLabel\n好\t1\n")) == [("好", None, "1")]
     found = read_table(write(path, "\n好\t1\n\n好\t1\n\n"))
     assert found[0].where == "{}, line 2".format(path)
-    assert found.empty_lines == 2  # those behind the last example do not count
+    assert found.skipped == {"empty lines": 2}  # those behind the last example do not count
+    assert not found.mended
+    write(path, b"\xef\xbb\xbf" + "好\t1\r\n\r\n坏\t0\n".encode())
+    found = read_table(str(path))
+    assert found.mended == {"byte order mark": 1, "Windows line ends": 2}
+    assert found.skipped == {"empty lines": 1}
+    assert texts(write(path, "1\t好\n"), is_pair=False, label_first=True) == [("好", None, "1")]
+
+
+def test_comma_tables(tmp_path):
+    path = tmp_path / "t.csv"
+    content = '\ufeffsentence1,sentence2,label\r\n"好,""妙""","坏\r\n差",1\r\n优,劣,0\r\n'
+    found = read_table(write(path, content), is_pair=True)
+    assert [tuple(e) for e in found] == [
+        ('好,"妙"', "坏\n差", "1", "{}, line 2".format(path)),
+        ("优", "劣", "0", "{}, line 4".format(path)),
+    ]
+    with pytest.raises(UserError, match=r"line 3: 2 columns, where 3 .* parted by a comma"):
+        read_table(write(path, "label,text_a,text_b\n1,a,b\n1,a\n"))
+    with pytest.raises(UserError, match=r"line 2: not valid CSV"):
+        read_table(write(path, '好,1\n"好"坏,1\n'))
 
 
 @pytest.mark.parametrize(
@@ -212,18 +232,6 @@ def test_wrong_labels(tmp_path, own, given, message):
         ClassificationTask("t", {}, labels=own).choose_labels(given, str(tmp_path), {})
 
 
-def test_tasks_by_name():
-    assert TASK_NAMES == ("chnsenticorp", "lcqmc", "tsv")
-    assert get_task("lcqmc").defaults == {
-        "max_seq_length": 128,
-        "num_train_epochs": 3,
-        "learning_rate": 2e-5,
-    }
-    assert get_task("lcqmc") is not get_task("lcqmc")
-    with pytest.raises(UserError, match=r"'lcmqc' is not known .* chnsenticorp, lcqmc, tsv"):
-        get_task("lcmqc")
-
-
 def test_scores_by_hand():
     """3 of 4 right; F1 of class 0 is 2*1/(2*1+0+1) = 2/3, of class 1 2*2/(2*2+1+0) = 4/5."""
     task = ClassificationTask("t", {}, labels=["0", "1"])
@@ -231,6 +239,7 @@ def test_scores_by_hand():
     found = task.score(np.int32([0, 1, 1, 0]), probabilities)
     assert found["eval_accuracy"] == pytest.approx(0.75)
     assert found["eval_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert found["eval_micro_f1"] == pytest.approx(0.75)  # one class each: the accuracy
     # (TP * TN - FP * FN) / sqrt((TP+FP)(TP+FN)(TN+FP)(TN+FN)) = 2 / sqrt(3 * 2 * 2 * 1)
     assert found["eval_mcc"] == pytest.approx(2 / np.sqrt(12))
 
@@ -262,17 +271,34 @@ def test_features(tmp_path, vocabulary, monkeypatch):
 def test_audit():
     splits = {"train": examples_of("a", "a", "b"), "dev": examples_of("a")}
     splits["dev"].insert(0, Example("", None, "a", ""))
-    splits["dev"].empty_lines = 3
+    splits["dev"].insert(0, Example("\ufffd", None, "a", ""))
+    splits["dev"].path = "d.tsv"
+    splits["dev"].skipped["empty lines"] = 1000
+    splits["dev"].noted["odd things"] = 7
+    splits["dev"].mended["byte order mark"] = 1
+    splits["dev"].mended["Windows line ends"] = 2
     features = {"train": FeatureFile("f", 3, 1), "dev": FeatureFile("g", 2, 0)}
     lines = audit.describe(splits, features, ["a", "b", "c"], 64)
     assert lines == [
+        (False, "file   examples  mended                                      skipped"),
+        (False, "-      3         0                                           0"),
+        (
+            False,
+            "d.tsv  3         3 (2 Windows line ends, 1 byte order mark)  "
+            "1,000 (1,000 empty lines)",
+        ),
         (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64"),
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
-        (False, "dev: 2 examples, 0 (0.0%) cut at --max_seq_length=64"),
-        (True, "dev: 3 empty lines were passed over, and count in no prediction"),
+        (False, "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64"),
+        (
+            True,
+            "dev: 1,000 (1,000 empty lines) passed over; they count in no score and no prediction",
+        ),
+        (False, "dev: 7 (7 odd things) left as they are"),
         (True, "dev: 1 examples have an empty text"),
-        (False, "dev: a 2 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
-        (True, "1 of 2 dev examples are also in train; their score is too good by that"),
+        (True, "dev: 1 examples hold U+FFFD, which stands for characters that were lost"),
+        (False, "dev: a 3 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
+        (True, "1 of 3 dev examples are also in train; their score is too good by that"),
     ]
 
 

@@ -144,6 +144,7 @@ def test_a_run_learns_and_leaves_its_files(folder, done):
         "eval_loss",
         "eval_macro_f1",
         "eval_mcc",
+        "eval_micro_f1",
         "global_step",
     ]
     assert results == results_of(made / "best")
@@ -319,8 +320,8 @@ def test_refusals(folder, done, tmp_path):
         ({"labels": "a,b"}, "--labels=a,b, but task chnsenticorp has the labels 0,1"),
         ({"data_dir": str(tmp_path / "none")}, "none does not exist; give the folder that holds"),
         ({"data_dir": str(pairs / "dev.tsv")}, "dev.tsv is a file; give the folder that holds tra"),
-        ({"data_dir": str(tmp_path)}, "holds no train.tsv or train.txt"),
-        ({"data_dir": str(tmp_path / "wrong")}, "holds no dev.tsv or dev.txt"),
+        ({"data_dir": str(tmp_path)}, "holds no train.tsv or train.txt or train.csv"),
+        ({"data_dir": str(tmp_path / "wrong")}, "holds no dev.tsv or dev.txt or dev.csv"),
         ({"data_dir": str(tmp_path / "unknown")}, "line 1: unknown label '3'; known are 0, 1"),
         ({"data_dir": str(tmp_path / "unlabelled")}, "dev.tsv, line 1 has no label"),
         (
@@ -391,7 +392,7 @@ def test_predictions_are_hugging_faces(folder, done):
     """The probabilities of the test examples, by BertForSequenceClassification."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    from modeling.conversion.names import BERT
+    from modeling.conversion.name_tables import BERT
 
     prefix = tf.train.latest_checkpoint(str(folder / "straight" / "best"))
     reader = tf.train.NewCheckpointReader(prefix)

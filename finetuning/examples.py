@@ -1,0 +1,42 @@
+"""What readers of task files return: examples, and an account of what was mended or left out."""
+
+import collections
+
+# label: str, or None where the file has none; where: "FILE, line N", for messages.
+Example = collections.namedtuple("Example", ["text_a", "text_b", "label", "where"])
+
+
+class Skipped(Exception):
+    """A reader's word for a row that is left out; the text is the reason, a few words.
+
+    The row is counted under it in `Examples.skipped`.
+    """
+
+
+class Examples(list):
+    """List of examples of one file.
+
+    Attributes:
+      path: the file, None where it is not known.
+      mended: Counter of what was set right, by kind; an example may count in several.
+      skipped: Counter of rows that became no example, by reason.
+      noted: Counter of oddities that were left as they are.
+      label_column: which column the labels are from, the first is 1, None without one.
+    """
+
+    label_column = None
+
+    def __init__(self, examples=(), path=None):
+        super().__init__(examples)
+        self.path = path
+        self.mended, self.skipped = collections.Counter(), collections.Counter()
+        self.noted = collections.Counter()
+
+
+def counted(counter):
+    """`57 (50 labels -, 7 empty lines)`: the total of a Counter and its parts; `0` for none."""
+    total = sum(counter.values())
+    if not total:
+        return "0"
+    parts = ["{:,} {}".format(number, kind) for kind, number in sorted(counter.items())]
+    return "{:,} ({})".format(total, ", ".join(parts))

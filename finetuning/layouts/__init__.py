@@ -1,0 +1,1 @@
+"""Readers of task files as they are downloaded, one module a layout."""

@@ -1,0 +1,65 @@
+"""What the JSON objects of classification tasks hold: functions of a json_lines.Row that return
+(text_a, text_b, label)."""
+
+from errors import UserError, quoted
+from finetuning.examples import Skipped
+
+
+def single(row):
+    """TNEWS, IFLYTEK."""
+    return row.text("sentence"), None, row.label()
+
+
+def pair(row):
+    """AFQMC, OCNLI, CMNLI."""
+    return row.text("sentence1"), row.text("sentence2"), row.label()
+
+
+def keywords_and_abstract(row):
+    """CSL: the keywords, which may not be the abstract's, are the first text (CLUE's program)."""
+    return " ".join(row.texts("keyword")), row.text("abst"), row.label()
+
+
+def coreference(row):
+    """CLUEWSC2020: in the text, `_` stands around the noun (span1) and brackets around the pronoun
+    (span2), as in CLUE's program. Places are in characters of the text as it is."""
+    text, target = row.get("text", str, "a text"), row.row("target")
+    marks = []
+    for name, opening, closing in (("span1", "_", "_"), ("span2", "[", "]")):
+        span, start = target.get(name + "_text", str, "a text"), target.number(name + "_index")
+        start = _place(text, span, start, row)
+        # Where two marks meet, the one that closes stands first.
+        marks += [(start, 1, opening), (start + len(span), 0, closing)]
+    for place, _, mark in sorted(marks, reverse=True):
+        text = text[:place] + mark + text[place:]
+    return text, None, row.label()
+
+
+def _place(text, span, start, row):
+    """Where a span stands: at `start`, or at the only place where it does."""
+    if not span.strip():
+        raise UserError("{}: a span is empty".format(row.where))
+    if start >= 0 and text.startswith(span, start):
+        return start
+    if text.count(span) != 1:
+        raise Skipped("spans that are not in their place")
+    row.mended["spans found in another place"] += 1
+    return text.index(span)
+
+
+def single_charge(row):
+    """CAIL2018: the facts and the charge; cases with several charges are left out. Some
+    packagings put brackets into names of charges, where the list of charges has none."""
+    fact = row.text("fact")
+    if "meta" not in row:
+        return fact, None, None
+    charges = row.row("meta").texts("accusation")
+    if len(charges) != 1:
+        raise Skipped("cases with {}".format("several charges" if charges else "no charge"))
+    charge = charges[0].strip()
+    plain = charge.replace("[", "").replace("]", "")
+    if plain != charge:
+        row.mended["brackets in charges"] += 1
+    if not plain:
+        raise UserError("{}: the charge is {}".format(row.where, quoted(charge)))
+    return fact, None, plain

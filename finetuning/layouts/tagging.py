@@ -1,0 +1,270 @@
+"""Sentences with entities, in the layouts in which they are handed around."""
+
+import collections
+import re
+
+from errors import UserError, quoted, some
+from finetuning.examples import Examples
+from finetuning.layouts import json_lines
+from finetuning.spans import Span, spans_of_tags, without_overlaps
+from finetuning.tables import EMPTY_LINE, LABEL, TEXT_A, checked, line_of, rows_of, text_lines
+
+# tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
+# None where the file says nothing of entities; where: "FILE, line N" of its first line.
+TaggedExample = collections.namedtuple("TaggedExample", ["tokens", "spans", "where"])
+
+BLANK = "blank characters"
+ODD_BEGINNING = "entities that begin with I or E"
+# Between the characters of a cell, and between their tags, in Baidu's files.
+JOINT = "\x02"
+WORD_TYPES = {"nr": "PER", "ns": "LOC", "nt": "ORG", "o": None}
+# One character, which is several where a program took half of a surrogate pair for one.
+_WITH_PLACE = re.compile(r"(.+?)[0-9]+", re.DOTALL)
+
+
+def read_tagged(path, has_places=False):
+    """The sentences of a file, in the layout that it has: JSON lines (.json), a table with a
+    header, words with their types, or else a character and its tag a line.
+
+    Args:
+      path: UTF-8 text.
+      has_places: see `read_columns`.
+
+    Returns:
+      Examples of TaggedExample.
+
+    Raises:
+      UserError: see the functions for the layouts.
+    """
+    if path.endswith(".json"):
+        return read_span_objects(path)
+    first = next((line for _, line in text_lines(path) if line.strip()), "")
+    if JOINT in first or TEXT_A in first.split("\t"):
+        return read_joined(path)
+    cells = first.split()
+    if cells and all("/" in cell for cell in cells):
+        return read_words(path)
+    return read_columns(path, has_places)
+
+
+def read_columns(path, has_places=False):
+    """A character, blanks or a tab, and its tag a line; an empty line between sentences. A line
+    that begins with a blank and has one column more is a blank character with its tag.
+
+    Args:
+      path: UTF-8 text.
+      has_places: the characters have their number in the word behind them, as in Weibo NER; it
+        is cut off.
+
+    Returns:
+      Examples of TaggedExample.
+
+    Raises:
+      UserError: a line has other columns, there is no tag, or no sentence.
+    """
+    examples = Examples(path=path)
+    tokens, tags, start = [], [], None
+
+    def end_sentence():
+        if tokens:
+            spans = _spans(tags, start, examples)
+            examples.append(TaggedExample(tuple(tokens), spans, start))
+        del tokens[:], tags[:]
+
+    for number, line in text_lines(path, examples.mended):
+        where = line_of(path, number)
+        cells = line.split()
+        if not cells:
+            end_sentence()
+            continue
+        if len(cells) == 1 and line[0].isspace():
+            cells.insert(0, line[0])
+            examples.mended[BLANK] += 1
+        if len(cells) != 2:
+            raise UserError(
+                "{}: {} columns, where a character and its tag are expected".format(
+                    where, len(cells)
+                )
+            )
+        start = where if not tokens else start
+        tokens.append(_without_place(cells[0], where) if has_places else cells[0])
+        tags.append(cells[1])
+    end_sentence()
+    return checked(examples)
+
+
+def read_joined(path):
+    """Baidu's table: a header with text_a and label, characters and tags joined by 0x02.
+
+    Returns:
+      Examples of TaggedExample.
+
+    Raises:
+      UserError: there are not as many tags as characters, or see `rows_of`.
+    """
+    examples = Examples(path=path)
+
+    def columns(cells, where):
+        names = [cell.strip().lower() for cell in cells]
+        if TEXT_A not in names or set(names) - {TEXT_A, LABEL}:
+            raise UserError("{}: the header must name text_a and label".format(where))
+        return {name: names.index(name) for name in names}, True
+
+    for where, row in rows_of(path, examples, columns):
+        characters = row[TEXT_A].split(JOINT)
+        if "" in characters:  # a blank one at either end of the cell
+            examples.mended[BLANK] += characters.count("")
+        tokens, spans = tuple(character or " " for character in characters), None
+        if LABEL in row:
+            tags = row[LABEL].split(JOINT)
+            if len(tags) != len(tokens):
+                raise UserError(
+                    "{}: {} tags for {} characters".format(where, len(tags), len(tokens))
+                )
+            spans = _spans(tags, where, examples)
+        examples.append(TaggedExample(tokens, spans, where))
+    return checked(examples)
+
+
+def read_words(path):
+    """A sentence a line, its words as `word/type` with blanks between; types as in WORD_TYPES.
+
+    Returns:
+      Examples of TaggedExample; a token a character.
+
+    Raises:
+      UserError: a word has no type or an unknown one; there is no sentence.
+    """
+    examples = Examples(path=path)
+    for number, line in text_lines(path, examples.mended):
+        where = line_of(path, number)
+        tokens, spans = [], []
+        for cell in line.split():
+            word, _, kind = cell.rpartition("/")
+            if not word or kind not in WORD_TYPES:
+                raise UserError(
+                    "{}: {} is no word with its type; word/type is expected, with types {}".format(
+                        where, quoted(cell, 40), ", ".join(sorted(WORD_TYPES))
+                    )
+                )
+            if WORD_TYPES[kind]:
+                spans.append(Span(len(tokens), len(tokens) + len(word), WORD_TYPES[kind]))
+            tokens += word
+        if tokens:
+            examples.append(TaggedExample(tuple(tokens), tuple(spans), where))
+        else:
+            examples.skipped[EMPTY_LINE] += 1
+    return checked(examples)
+
+
+def read_span_objects(path):
+    """CLUENER's objects: {"text", "label": {type: {entity: [[start, end], ...]}}}, both ends
+    counted in characters and `end` the last one; without "label" nothing is said of entities.
+
+    An entity that does not stand where it should is found where it occurs once, and else left
+    out; of two that overlap the longer one stays.
+
+    Returns:
+      Examples of TaggedExample; a token a character.
+
+    Raises:
+      UserError: a span lies outside the text, an object is of another form, there is none.
+    """
+    examples = Examples(path=path)
+    for row in json_lines.rows_of(path, examples):
+        text = row.get("text", str, "a text")
+        spans = None
+        if "label" in row:
+            found = [span for span in _placed(row, text, examples) if span]
+            spans, left_out = without_overlaps(found)
+            if left_out:
+                examples.skipped["entities that overlap with others"] += left_out
+        if not text:
+            examples.skipped["empty texts"] += 1
+            continue
+        examples.append(
+            TaggedExample(tuple(text), None if spans is None else tuple(spans), row.where)
+        )
+    return checked(examples)
+
+
+def _placed(row, text, examples):
+    """Yields a Span for each entity of a row, None for one that is not found."""
+    labels = row.get("label", dict, "an object")
+    for kind, entities in labels.items():
+        if not isinstance(entities, dict) or not all(map(_are_pairs, entities.values())):
+            raise UserError(
+                "{}: the entities of {} must be an object of [start, end] lists".format(
+                    row.where, quoted(kind, 40)
+                )
+            )
+        for entity, places in entities.items():
+            for start, last in places:
+                if not 0 <= start <= last < len(text):
+                    raise UserError(
+                        "{}: the span [{}, {}] of {} lies outside the text of {} characters".format(
+                            row.where, start, last, quoted(entity, 40), len(text)
+                        )
+                    )
+                yield _checked_span(entity, start, last, kind, text, examples)
+
+
+def _checked_span(entity, start, last, kind, text, examples):
+    if text[start : last + 1] == entity:
+        return Span(start, last + 1, kind)
+    if text.count(entity) != 1:
+        examples.skipped["entities that are not in the text, or more than once"] += 1
+        return None
+    examples.mended["entities found in another place"] += 1
+    start = text.index(entity)
+    return Span(start, start + len(entity), kind)
+
+
+def _are_pairs(places):
+    return isinstance(places, list) and all(
+        isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place)
+        for place in places
+    )
+
+
+def _spans(tags, where, examples):
+    spans, odd = spans_of_tags(tags, where)
+    if odd:
+        examples.mended[ODD_BEGINNING] += odd
+    return tuple(spans)
+
+
+def _without_place(cell, where):
+    found = _WITH_PLACE.fullmatch(cell)
+    if not found:
+        raise UserError(
+            "{}: {} is no character with its number in the word behind it".format(
+                where, quoted(cell, 40)
+            )
+        )
+    return found.group(1)
+
+
+def types_of(examples):
+    """Sorted types of the entities of Examples."""
+    return sorted({span.type for example in examples for span in example.spans or ()})
+
+
+def check_types(examples, known):
+    """Refuses entities of other types.
+
+    Args:
+      examples: Examples of TaggedExample.
+      known: list of types.
+
+    Raises:
+      UserError: naming the first such type, its line and the known ones.
+    """
+    for example in examples:
+        for span in example.spans or ():
+            if span.type not in known:
+                raise UserError(
+                    "{}: unknown type {}; known are {}".format(
+                        example.where, quoted(span.type, 40), some(known, 20)
+                    )
+                )

@@ -1,0 +1,67 @@
+"""XNLI: the official files, and Baidu's (text_a, text_b, label)."""
+
+import re
+
+from errors import UserError
+from finetuning.examples import Example, Examples
+from finetuning.tables import LABEL, TEXT_A, TEXT_B, checked, read_table, rows_of, text_lines
+
+LANGUAGE = "language"
+# Columns of xnli.dev.tsv and xnli.test.tsv (XNLI 1.0; there are 19), and of multinli.train.zh.tsv
+# (XNLI-MT 1.0).
+_ALL_LANGUAGES = {
+    LANGUAGE: LANGUAGE,
+    "gold_label": LABEL,
+    "sentence1": TEXT_A,
+    "sentence2": TEXT_B,
+}
+_TRANSLATED = {"premise": TEXT_A, "hypo": TEXT_B, "label": LABEL}
+# A blank between words, of which at least one is not written with blanks.
+_BLANK_BY_CHINESE = re.compile(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])")
+
+
+def read_xnli(path):
+    """The Chinese pairs of a file.
+
+    Three layouts, told apart by the header: that of XNLI 1.0 with rows of 15 languages, of which
+    those of `zh` are taken; that of its machine-translated training examples, whose words stand
+    apart and are joined; anything else as `read_table` takes it.
+
+    Returns:
+      Examples.
+
+    Raises:
+      UserError: see `read_table`; no row is Chinese.
+    """
+    _, first = next(text_lines(path), (0, ""))
+    names = [name.strip().lower() for name in first.split("\t")]
+    if "gold_label" in names:
+        return _read(path, names, _ALL_LANGUAGES)
+    if "premise" in names:
+        return _read(path, names, _TRANSLATED)
+    return read_table(path, is_pair=True)
+
+
+def join_words(text):
+    """A segmented text without the blanks between Chinese words; those between two words of
+    letters and digits stay."""
+    return _BLANK_BY_CHINESE.sub("", text)
+
+
+def _read(path, names, wanted):
+    examples = Examples(path=path)
+    lacking = [name for name in wanted if name not in names]
+    if lacking:
+        raise UserError("{}, line 1: the header names no {}".format(path, lacking[0]))
+    columns = {column: names.index(name) for name, column in wanted.items()}
+    for where, row in rows_of(path, examples, lambda cells, where: (columns, True)):
+        if row.get(LANGUAGE, "zh") != "zh":
+            examples.skipped["rows of other languages"] += 1
+            continue
+        texts = row[TEXT_A], row[TEXT_B]
+        if LANGUAGE not in row:
+            joined = tuple(join_words(text) for text in texts)
+            examples.mended["segmented pairs joined"] += joined != texts
+            texts = joined
+        examples.append(Example(texts[0], texts[1], row[LABEL] or None, where))
+    return checked(examples)

@@ -1,0 +1,82 @@
+"""configs/finetuning: the settings that a task is usually trained with, by size of the model."""
+
+import os
+
+from errors import UserError
+from modeling.config import read_json_object
+
+FOLDER = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs", "finetuning"
+)
+# Flags that a file may set: key -> type.
+FLAGS = {
+    "max_seq_length": int,
+    "train_batch_size": int,
+    "num_train_epochs": (int, float),
+    "learning_rate": float,
+}
+_SIZES = ("tiny", "small", "base", "large")
+
+
+class Settings:
+    """Flags and their values for one task.
+
+    Attributes:
+      source: where the values are from, a text.
+      flags: dict of flag -> value.
+      sizes: dict of size -> dict of the flags that differ for it.
+    """
+
+    def __init__(self, flags=(), sizes=(), source=""):
+        self.flags, self.sizes, self.source = dict(flags), dict(sizes), source
+
+    def of(self, size):
+        """dict of flag -> value for models of a size that `size_of` names."""
+        return dict(self.flags, **self.sizes.get(size, {}))
+
+
+def size_of(config):
+    """What settings call models like `config`: tiny, small, base or large, with the family before
+    it where that is not BERT's: `electra_small`.
+
+    The borders lie between the released models: RoBERTa-tiny-clue (4 layers of 312), LERT-small
+    and ELECTRA-small (12 of 256), base (768), RBTL3 and large (1024).
+    """
+    if config.hidden_size <= 384:
+        size = _SIZES[config.num_hidden_layers > 6]
+    else:
+        size = _SIZES[2 + (config.hidden_size >= 1024)]
+    return size if config.network == "bert" else "{}_{}".format(config.network, size)
+
+
+def read(task_name, folder=FOLDER):
+    """Settings of FOLDER/TASK.json: {"source": text, "flags": {...}, "sizes": {size: {...}}}.
+
+    Raises:
+      UserError: the file cannot be read or is not of that form.
+    """
+    path = os.path.join(folder, task_name + ".json")
+    values = read_json_object(path, "settings")
+    source, flags, sizes = (values.get(key) for key in ("source", "flags", "sizes"))
+    if set(values) - {"source", "flags", "sizes"} or not isinstance(source, str):
+        raise UserError("settings {}: source (a text), flags and sizes are expected".format(path))
+    sizes = {} if sizes is None else sizes
+    if not isinstance(sizes, dict):
+        raise UserError("settings {}: sizes must be an object".format(path))
+    for found in [flags, *sizes.values()]:
+        _check(path, found)
+    if set(flags) != set(FLAGS):
+        raise UserError("settings {}: flags must be {}".format(path, ", ".join(FLAGS)))
+    return Settings(flags, sizes, source)
+
+
+def _check(path, flags):
+    if not isinstance(flags, dict):
+        raise UserError("settings {}: flags must be an object".format(path))
+    for name, value in flags.items():
+        if name not in FLAGS:
+            raise UserError(
+                "settings {}: unknown flag {!r}; known are {}".format(path, name, ", ".join(FLAGS))
+            )
+        if isinstance(value, bool) or not isinstance(value, FLAGS[name]) or value <= 0:
+            raise UserError("settings {}: {} cannot be {!r}".format(path, name, value))
