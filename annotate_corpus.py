@@ -69,10 +69,10 @@ def main(argv):
     del argv
     settings = settings_from_flags()
     settings.check()
+    for name in FLAGS.output_file.split(","):  # before numbers of shards are put behind it
+        if name.strip().endswith(".gz"):
+            raise UserError("--output_file {} would not be compressed; leave .gz out".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
-    packed = [name for name in names if name.endswith(".gz")]
-    if packed:
-        raise UserError("--output_file {} would not be compressed; leave .gz out".format(packed[0]))
     print_report(runner.create(settings, inputs, names, workers), names)
     return 0
 

@@ -24,6 +24,7 @@ import os
 import queue
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,9 +76,9 @@ class Worker:
 
     def __init__(self, kind, arguments):
         self.kind, self._arguments = kind, arguments
-        self._folder = tempfile.mkdtemp(prefix="quanci-fuzz-")
+        self._folder = tempfile.mkdtemp(dir=arguments.work_dir)
         self._command = [sys.executable, os.path.join(HERE, "fuzzing", "worker.py"), kind]
-        self._process, self._runs = None, 0
+        self._process, self._runs, self.stopped = None, 0, False
 
     def read(self, one):
         """Outcome of an Input: a dict."""
@@ -89,9 +90,15 @@ class Worker:
         answer = self._answer(self._arguments.seconds)
         if answer is None:
             answer = {"outcome": "defect", "detail": self._end(), "seconds": 0}
-        if answer["outcome"] == "defect":
+        if answer["outcome"] == "defect" and not self.stopped:
             self._keep(one, answer["detail"])
         return answer
+
+    def stop(self):
+        """Ends what another thread has it read; to be closed there."""
+        self.stopped, process = True, self._process
+        if process:
+            process.kill()
 
     def close(self):
         if self._process:
@@ -158,7 +165,7 @@ def shares(inputs, workers):
 
 def run(inputs, arguments):
     """Counter of (surface name, outcome), {surface name: [seconds]}, list of (Input, detail)."""
-    waiting, found = queue.Queue(), queue.Queue()
+    waiting, found, started = queue.Queue(), queue.Queue(), []
     for kind, parts in shares(inputs, arguments.workers).items():
         for part in parts:
             if part:
@@ -171,17 +178,32 @@ def run(inputs, arguments):
             except queue.Empty:
                 return
             worker = Worker(kind, arguments)
+            started.append(worker)
             try:
                 for one in part:
                     found.put((one, worker.read(one)))
+                    if worker.stopped:
+                        return
             except BaseException as error:
                 found.put((None, error))
-                raise
+                return
             finally:
                 worker.close()
 
-    for _ in range(arguments.workers):
-        threading.Thread(target=work, daemon=True).start()
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(arguments.workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        return _counted(inputs, found, arguments)
+    finally:  # when it is stopped before the end, too
+        for worker in started:
+            worker.stop()
+        for thread in threads:
+            thread.join(10)
+
+
+def _counted(inputs, found, arguments):
+    """What `run` returns, of the answers in the queue `found`."""
     counts, seconds, defects = collections.Counter(), collections.defaultdict(list), []
     for _ in inputs:
         one, answer = found.get()
@@ -218,7 +240,9 @@ def table(inputs, counts, seconds):
 def main():
     arguments, began = parse_arguments(), time.time()
     inputs = chosen_inputs(arguments)
-    counts, seconds, defects = run(inputs, arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="quanci-fuzz-") as arguments.work_dir:
+        counts, seconds, defects = run(inputs, arguments)
     print("\n".join(table(inputs, counts, seconds)))
     print("{} inputs, seed {}, {:.0f} s".format(len(inputs), arguments.seed, time.time() - began))
     if defects:

@@ -14,12 +14,13 @@ from data.sentences import DEFAULT_MAX_CHARS
 from data.statistics import add_statistics, top_counts
 from data.tags import KINDS, shown
 from data.words import SOLID
-from errors import UserError
+from errors import UserError, quoted
 
 FORMATS = ("raw", "text", "jsonl")
 # A neural model takes half a minute for this much: what a kill loses.
 _UNIT_BYTES = 1 << 18
 _BLANK = re.compile(r"\s")
+_TAG = re.compile(r"[^\s|]*")
 
 # A word for a line of CoNLL-U. head: int, 0 is the root; tags as LTP has them; None: not known.
 _Word = collections.namedtuple("_Word", "start end pos ner head dep")
@@ -128,9 +129,20 @@ class AnnotationProcessor(Processor):
                 counts.update(documents=int(begins), sentences=1, words=len(words))
                 tags.update((word.pos, word.ner, word.dep) for word in words)
                 begins = False
+        self._check_tags(tags)
         out.write("".join(line + "\n" for line in lines).encode("utf-8"))
         add_statistics(statistics, counts)
         add_statistics(statistics, {"tag_counts": _tag_counts(tags)})
+
+    def _check_tags(self, tags):
+        """Raises UserError for tags of a damaged model that would make other columns."""
+        for name in sorted({name for names in tags for name in names if name}):
+            if not _TAG.fullmatch(name):
+                raise UserError(
+                    "LTP model {} has the tag {}, which CoNLL-U cannot hold (--ltp_model)".format(
+                        self.settings.ltp_model, quoted(name)
+                    )
+                )
 
 
 def _words_of(stretches):

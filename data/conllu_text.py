@@ -22,6 +22,10 @@ _NONE = (None, None, None)
 # first word's line, from 1.
 Sentence = collections.namedtuple("Sentence", "text starts tags begins_document line")
 
+# What a sentence's lines say. comments: dict. words, ranges: the library's tokens of words and of
+# ranges of words. line: number of the first of them, from 1.
+Lines = collections.namedtuple("Lines", "comments words ranges line")
+
 # A line with a word, a range of words or an empty node. token: what the library makes of it.
 _Line = collections.namedtuple("_Line", "number token")
 
@@ -30,10 +34,8 @@ def read(text, where, to_tags):
     """Reads sentences.
 
     Args:
-      text: str.
-      where: function of a line's number, from 1, that gives the place for messages.
-      to_tags: function of a sentence's words, as the library has them, that gives a list of
-        (pos, ner, dep): LTP's tags or None.
+      text, where: see `parse`.
+      to_tags: see `sentence_of`.
 
     Yields:
       Sentence.
@@ -41,21 +43,55 @@ def read(text, where, to_tags):
     Raises:
       UserError: it is no CoNLL-U, with the line.
     """
+    for lines in parse(text, where):
+        yield sentence_of(lines, to_tags)
+
+
+def parse(text, where, flag="--input_format=conllu"):
+    """Reads and checks the lines of sentences.
+
+    Args:
+      text: str.
+      where: function of a line's number, from 1, that gives the place for messages.
+      flag: what the user has given, for messages.
+
+    Yields:
+      Lines.
+
+    Raises:
+      UserError: it is no CoNLL-U, with the line.
+    """
+    try:
+        yield from _parse(text)
+    except _Malformed as error:
+        place = where(error.line)
+        raise UserError("{} is no CoNLL-U: {} ({})".format(place, error, flag)) from None
+
+
+class _Malformed(Exception):
+    """A line that is no CoNLL-U; says what is wrong."""
+
+    def __init__(self, line, what):
+        super().__init__(what)
+        self.line = line
+
+
+def _parse(text):
     comments, lines = {}, []
     for number, line in enumerate((text + "\n\n").split("\n"), 1):
         line = line.rstrip("\r")
         if not line.strip():
             if lines:
-                yield _sentence(comments, lines, where, to_tags)
+                yield Lines(comments, *_checked(lines), lines[0].number)
                 comments, lines = {}, []
         elif line.startswith("#"):
             comments.update(parser.parse_comment_line(line))
         else:
-            lines.append(_Line(number, _token(line, where, number)))
+            lines.append(_Line(number, _token(line, number)))
 
 
 def as_given(words):
-    """The tags of words that have LTP's: a list of (pos, ner, dep); see `read`."""
+    """The tags of words that have LTP's: a list of (pos, ner, dep); see `sentence_of`."""
     return [(_given(w["xpos"]), ner_of(w), _given(w["deprel"])) for w in words]
 
 
@@ -69,52 +105,54 @@ def _given(value):
     return None if value == "_" else value
 
 
-def _token(line, where, number):
+def _token(line, number):
     """The library's token of a line.
 
     Raises:
-      UserError: it is none.
+      _Malformed: it is none.
     """
     count = line.count("\t") + 1
     if count != _COLUMNS or "" in line.split("\t"):
-        raise UserError(
-            "{} is no CoNLL-U: it has {} columns{}, there must be {} with tabs between them "
-            "(--input_format=conllu)".format(
-                where(number), count, "" if count != _COLUMNS else ", an empty one", _COLUMNS
-            )
+        raise _Malformed(
+            number,
+            "it has {} columns{}, there must be {} with tabs between them".format(
+                count, "" if count != _COLUMNS else ", an empty one", _COLUMNS
+            ),
         )
     try:
         if "  " in line:
             raise ParseException("two blanks in a row")
         return parser.parse_line(line, parser.DEFAULT_FIELDS, _FIELDS)
     except (ParseException, ValueError) as error:
-        raise _malformed(where(number), quoted(str(error).rstrip("."))) from None
+        raise _Malformed(number, quoted(str(error).rstrip("."))) from None
 
 
-def _malformed(where, what):
-    return UserError("{} is no CoNLL-U: {} (--input_format=conllu)".format(where, what))
+def sentence_of(lines, to_tags):
+    """The Sentence of Lines.
 
-
-def _sentence(comments, lines, where, to_tags):
-    words, ranges = _checked(lines, where)
-    units = _units(words, ranges, to_tags(words))
-    text = comments.get("text")
+    Args:
+      lines: Lines.
+      to_tags: function of a sentence's words, as the library has them, that gives a list of
+        (pos, ner, dep): LTP's tags or None.
+    """
+    units = _units(lines.words, lines.ranges, to_tags(lines.words))
+    text = lines.comments.get("text")
     if text is None:
         text = "".join(unit.form + " " * unit.spaced for unit in units).strip()
     return Sentence(
         text,
         _place(text, units),
         [unit.tags for unit in units],
-        any(key.split()[0] == "newdoc" for key in comments),
-        lines[0].number,
+        any(key.split()[0] == "newdoc" for key in lines.comments),
+        lines.line,
     )
 
 
-def _checked(lines, where):
+def _checked(lines):
     """The library's tokens of words and of ranges of words.
 
     Raises:
-      UserError: IDs that do not count, or a HEAD that is no word of the sentence.
+      _Malformed: IDs that do not count, or a HEAD that is no word of the sentence.
     """
     words, ranges, covered = [], [], 0
     for line in lines:
@@ -129,21 +167,19 @@ def _checked(lines, where):
         else:  # an empty node, which is not in the text
             counts = number is not None and number[0] == len(words)
         if not counts:
-            raise _malformed(
-                where(line.number), "ID is {}, expected is {}".format(_shown(number), expected)
-            )
+            message = "ID is {}, expected is {}".format(_shown(number), expected)
+            raise _Malformed(line.number, message)
     if covered > len(words) or not words:
         last = ranges[-1]["id"] if ranges else lines[-1].token["id"]
-        raise _malformed(
-            where(lines[-1].number), "the sentence ends before the words of {}".format(_shown(last))
-        )
+        message = "the sentence ends before the words of {}".format(_shown(last))
+        raise _Malformed(lines[-1].number, message)
     for line in lines:
         number, head = line.token["id"], line.token["head"]
         if not isinstance(number, int) or head is None:
             continue
         if not 0 <= head <= len(words) or head == number:
-            raise _malformed(
-                where(line.number),
+            raise _Malformed(
+                line.number,
                 "HEAD is {}, but must be 0 or another of the sentence's {} words".format(
                     head, len(words)
                 ),

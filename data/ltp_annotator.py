@@ -135,13 +135,19 @@ class LtpAnnotator:
         try:
             return self._pipeline([text], self.tasks, self._hook)[0]
         except Exception as error:
+            failure = error
+        try:
             words = self._pipeline([text], ["cws"])[0]["cws"]
             if words and not len(self._hook):
-                raise UserError(
-                    "LTP model {} fails on {}: {} (--ltp_model)".format(
-                        self._model, quoted(text), quoted(error)
-                    )
-                ) from None
+                raise failure
+            if words:  # what fails without the dictionary, too, is no fault of it
+                self._pipeline([text], self.tasks)
+        except Exception as error:
+            raise UserError(
+                "LTP model {} fails on {}: {} (--ltp_model)".format(
+                    self._model, quoted(text), quoted(error)
+                )
+            ) from None
         joins = "".join(words) == text
         return {"cws": self._hook.hook(text, words) if joins else words}
 

@@ -4,10 +4,8 @@ import contextlib
 import functools
 import io
 import os
-import subprocess
-import sys
 
-import bounded_json
+from data import ltp_check
 from errors import UserError
 
 # The packages that LTP's words and tags hang on.
@@ -38,7 +36,7 @@ def load_ltp(model):
     os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
-        _check_ltp_files(path)
+        ltp_check.check_directory(path)
         from ltp import LTP
 
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
@@ -69,6 +67,8 @@ def local_ltp_directory(model):
     on_hub = model.count("/") == 1 and not model.startswith((".", "/", "~"))
     if on_hub and not os.path.exists(path):
         return None
+    if os.path.isfile(path):
+        raise UserError("{} is a file, no LTP model's directory (--ltp_model)".format(model))
     if not os.path.isdir(path):
         raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
     if not os.path.isfile(os.path.join(path, "config.json")):
@@ -90,30 +90,12 @@ def _fetch_ltp(model):
         ) from None
 
 
-def _check_ltp_files(path):
-    """Raises ValueError for what LTP would not survive."""
-    with open(os.path.join(path, "config.json"), "rb") as f:
-        config = bounded_json.load(f, "its config.json")
-    if not isinstance(config, dict) or "nerual" not in config:  # LTP's spelling
-        raise ValueError("its config.json is not LTP's")
-    if config["nerual"]:
-        return
-    tasks = config.get("tasks")
-    if not isinstance(tasks, dict) or not all(isinstance(name, str) for name in tasks.values()):
-        raise ValueError("its config.json names no files of tasks")
-    # A legacy file that is cut short ends the whole process (a Rust panic): try it in another.
-    code = "import sys, ltp_extension.perceptron as p; getattr(p, sys.argv[1]).load(sys.argv[2])"
-    for task, name in tasks.items():
-        model = [task.upper() + "Model", os.path.join(path, name)]
-        tried = subprocess.run([sys.executable, "-c", code, *model], capture_output=True)
-        if tried.returncode < 0:
-            raise ValueError("{} is damaged".format(name))
-
-
 def model_files(model):
-    """Files of a local LTP model, for fingerprints: a set of paths."""
-    directory = os.path.expanduser(model or "")
-    if not os.path.isdir(directory):
-        return set()
+    """Files of an LTP model, for fingerprints: a set of paths. Fetches those of a hub name.
+
+    Raises:
+      UserError: no such directory, or the hub cannot be reached.
+    """
+    directory = local_ltp_directory(model) or _fetch_ltp(model)
     names = (os.path.join(directory, name) for name in os.listdir(directory))
     return {name for name in names if os.path.isfile(name)}

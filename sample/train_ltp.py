@@ -139,7 +139,7 @@ def main(argv):
     held_out = []
     if options.eval_annotations:
         paths = files.matching(options.eval_annotations, "--eval_annotations")
-        held_out = conllu_files.read(paths)
+        held_out = conllu_files.read(paths, "--eval_annotations")
     tokens = read_tokens(options.vocab_file) if options.kind == "neural" else ()
     begin = time.monotonic()
     with new_directory(options.output_dir) as directory:

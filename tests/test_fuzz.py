@@ -1,8 +1,12 @@
 """A few hundred damaged inputs through the scripts (benchmarks/fuzz.py): none may be a defect."""
 
+import glob
 import os
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -53,7 +57,8 @@ def test_a_defect_is_seen_and_kept(tmp_path):
         ("import time; print('\"ready\"', flush=True); time.sleep(60)", "no end after 0.5 s"),
     ):
         worker = driver.Worker(
-            "x", type("Arguments", (), {"seconds": 0.5, "failures": str(tmp_path), "seed": "1"})
+            "x",
+            SimpleNamespace(seconds=0.5, failures=str(tmp_path), seed="1", work_dir=str(tmp_path)),
         )
         worker._command = [sys.executable, "-c", code]
         surface = type("Surface", (), {"name": "a/b c"})
@@ -63,6 +68,22 @@ def test_a_defect_is_seen_and_kept(tmp_path):
         worker.close()
         assert answer["outcome"] == "defect" and said in answer["detail"]
         assert said in (tmp_path / "a_b_c-3" / "DEFECT.txt").read_text()
+
+
+def test_nothing_is_left_of_a_run_that_is_stopped(tmp_path):
+    command = [sys.executable, os.path.join(ROOT, "benchmarks", "fuzz.py"), "--workers=1"]
+    process = subprocess.Popen(
+        [*command, "--count=100", "--surfaces=raw", "--failures={}".format(tmp_path / "failures")],
+        env=dict(os.environ, TMPDIR=str(tmp_path)),
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.time() + 120
+    while not glob.glob(str(tmp_path / "quanci-fuzz-*" / "*" / "1" / "seeds" / "*")):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not os.listdir(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from data.tokenization import SPECIAL_TOKENS, Vocabulary
 from errors import UserError
 
 SAMPLE = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))
+CONFIG = os.path.join(ROOT, "sample", "bert_config.json")
 LABELS = [kind + "_labels" for kind in KINDS]
 CONLLU = {"input_format": "conllu", "objective": "lert", "short_seq_prob": 0.0}
 
@@ -193,7 +194,8 @@ def test_unknown_tags_and_faults_are_in_the_manifest_and_the_report(tmp_path, ru
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     places = ["{} line {}".format(tmp_path / "in.conllu", line) for line in (62, 66, 70)]
-    assert "do not join to their text" in result.stdout and ", ".join(places) in result.stdout
+    assert "note: 4 sentences whose words do not join to their text" in result.stdout
+    assert ", ".join(places) in result.stdout
     assert "LERT does not have count as unknown: DEP-IS (20), POS-g (20)" in result.stdout
     made = manifest.read_manifest(str(tmp_path / "_o.manifest.json"))
     assert made["unknown_tags"] == {"DEP-IS": 20, "POS-g": 20}
@@ -255,17 +257,39 @@ def test_labels_of_masks_drawn_in_training(tmp_path):
         assert (drawn[name][at] == expected).all() and (expected >= 0).any()
 
 
-def test_both_kinds_of_records_train(tmp_path, run_script):
-    for masking in ("static", "dynamic"):
-        (path,), _ = make(tmp_path / masking, SAMPLE, masking=masking, **CONLLU)
-        trained = run_script(
-            "run_pretraining.py", input_file=path, output_dir=str(tmp_path / masking / "model"),
-            bert_config_file=os.path.join(ROOT, "sample", "bert_config.json"), vocab_file=VOCAB,
-            max_seq_length=128, max_predictions_per_seq=20, do_train=True, train_batch_size=8,
-            num_train_steps=3, num_warmup_steps=1,
-        )  # fmt: skip
-        assert trained.returncode == 0, trained.stderr
-        assert "objective: lert" in trained.stdout
+def test_dynamic_records_train(tmp_path, run_script):
+    (path,), _ = make(tmp_path, SAMPLE, masking="dynamic", **CONLLU)
+    trained = run_script(
+        "run_pretraining.py", input_file=path, output_dir=str(tmp_path / "model"),
+        bert_config_file=CONFIG, vocab_file=VOCAB,
+        max_seq_length=128, max_predictions_per_seq=20, do_train=True, train_batch_size=8,
+        num_train_steps=3, num_warmup_steps=1,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert "objective: lert" in trained.stdout
+
+
+def test_the_command_of_lerts_script(tmp_path, run_script):
+    """As its run.pretrain.sh prints it, but for paths and the TPU; two small steps of it."""
+    made = run_script(
+        "create_pretraining_data.py", input_file=",".join(SAMPLE), input_format="conllu",
+        objective="lert", vocab_file=VOCAB, output_file=str(tmp_path / "tf_examples.tfrecord.*"),
+        num_shards=2, max_seq_length=512, max_predictions_per_seq=75, dupe_factor=1,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    names = ["tf_examples.tfrecord.0000{}".format(i) for i in range(2)]
+    assert sorted(os.listdir(str(tmp_path))) == ["_tf_examples.tfrecord.manifest.json", *names]
+    command = (
+        "run_pretraining.py --input_file={data}/tf_examples.tfrecord.* --output_dir={model} "
+        "--do_train=True --bert_config_file={config} --train_batch_size=1024 "
+        "--eval_batch_size=1024 --max_seq_length=512 --max_predictions_per_seq=75 "
+        "--num_train_steps=2000000 --num_warmup_steps=10000 --save_checkpoints_steps=50000 "
+        "--learning_rate=1e-4 --do_lower_case=True --use_tpu=False --tpu_name=tpu --tpu_zone=zone"
+    ).format(data=tmp_path, model=tmp_path / "model", config=CONFIG)
+    trained = run_script(command, train_batch_size=2, stop_step=2)
+    assert trained.returncode == 0, trained.stderr
+    assert "objective: lert" in trained.stdout and "step 2/2000000" in trained.stdout
+    assert (tmp_path / "model" / "model.ckpt-2.index").exists()
 
 
 class TestFlags:

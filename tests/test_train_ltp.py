@@ -68,15 +68,30 @@ class TestReading:
     @pytest.mark.parametrize(
         "row, message",
         [
-            ("2 来 _ _ v _ 5 HED _ _", "HEAD must name words of the sentence"),
-            ("2 来 _ _ v _ 1 HED _ _", "one be 0"),
-            ("2 来 _ _ v _ x HED _ _", "is not CoNLL-U"),
-            ("2 来 _", "not CoNLL-U, a word has 10 columns"),
+            ("2 来 _ _ v _ 5 HED _ _", "line 2 is no CoNLL-U: HEAD is 5, but must be 0 or another"),
+            ("2 来 _ _ v _ 1 HED _ _", "line 1: HEAD must be 0 once, for the root"),
+            ("2 来 _ _ v _ x HED _ _", "line 2 is no CoNLL-U: .*'x'"),
+            ("2 来 _", "line 2 is no CoNLL-U: it has 3 columns.*--annotations"),
         ],
     )
     def test_errors_name_the_file(self, tmp_path, row, message):
         with pytest.raises(UserError, match=r"a\.conllu.*" + message):
             self.read(tmp_path, HE, row)
+
+    def read_behind(self, tmp_path, comment):
+        path = write(tmp_path / "a.conllu", [HE, CAME])
+        content = (tmp_path / "a.conllu").read_text(encoding="utf-8")
+        (tmp_path / "a.conllu").write_text(comment + "\n" + content, encoding="utf-8")
+        return conllu_files.read([path])
+
+    def test_the_text_says_where_blanks_are(self, tmp_path):
+        (sentence,) = self.read_behind(tmp_path, "# text = 他\u3000来")
+        assert sentence.text == "他\u3000来" and sentence.words == ["他", "来"]
+
+    @pytest.mark.parametrize("text", ["他走来", "他", "他来。"])
+    def test_words_that_do_not_join(self, tmp_path, text):
+        with pytest.raises(UserError, match=r"a\.conllu line 2: the words do not join"):
+            self.read_behind(tmp_path, "# text = " + text)
 
     def test_heads_that_go_in_a_circle(self, tmp_path):
         rows = ["1 他 _ _ r _ 2 ATT _ _", "2 人 _ _ n _ 1 ATT _ _", "3 来 _ _ v _ 0 HED _ _"]
@@ -205,7 +220,8 @@ class TestProgram:
         [
             ({"annotations": ""}, ["--annotations is required"]),
             ({"annotations": "no*.conllu"}, ["no file matches no*.conllu"]),
-            ({"annotations": "README.md"}, ["README.md", "is not CoNLL-U, there is no word"]),
+            ({"annotations": "README.md"}, ["README.md line 3 is no CoNLL-U", "--annotations"]),
+            ({"eval_annotations": "README.md"}, ["README.md line 3", "--eval_annotations"]),
             ({"kind": "rnn"}, ["--kind=rnn", "neural|legacy"]),
             ({"epochs": "0"}, ["--epochs"]),
             ({"vocab_file": "no.txt"}, ["cannot read no.txt", "--vocab_file"]),

@@ -112,6 +112,7 @@ def _text(form):
             input_file=path,
             input_format=form,
             segmenter=None if form in ("presegmented", "conllu") else "none",
+            tag_set=rng.choice(["ltp", "ltp", "ud"]) if form == "conllu" else None,
             text_fields="title,text" if form == "jsonl" else None,
             objective=rng.choice(["lert", "bert"] if form == "conllu" else ["bert", "roberta"]),
             short_seq_prob=0,

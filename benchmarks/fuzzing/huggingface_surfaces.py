@@ -1,4 +1,4 @@
-"""Hugging Face directories and LTP models."""
+"""Hugging Face directories."""
 
 import os
 import struct
@@ -45,9 +45,6 @@ def prepare(seeds):
         code, _, err = worker.run_main(KIND, flags)
         assert code == 0, err
         del name
-    import ltp_models
-
-    ltp_models.build_legacy(os.path.join(seeds, "ltp"))
 
 
 def _imported(folder):
@@ -158,20 +155,6 @@ def _task(rng, seeds, folder):
     )
 
 
-def _ltp_config(rng, seeds, folder):
-    model = copy_tree(os.path.join(seeds, "ltp"), os.path.join(folder, "ltp"))
-    path = os.path.join(model, "config.json")
-    put(path, mutate_json(rng, get_json(path), ["cws.bin"]))
-    return [model]
-
-
-def _load_ltp(flags):
-    from data.ltp_model import load_ltp
-
-    load_ltp.cache_clear()
-    load_ltp(*flags)
-
-
 SURFACES = [
     Surface("config.json (Hugging Face)", KIND, 5, _config),
     Surface("safetensors", KIND, 5, _safetensors),
@@ -179,5 +162,4 @@ SURFACES = [
     Surface("pytorch_model.bin", KIND, 3, _state_dict),
     Surface("vocabulary (convert)", KIND, 2, _vocabulary),
     Surface("task.json (convert)", KIND, 1, _task),
-    Surface("LTP config.json", KIND, 1, _ltp_config, _load_ltp),
 ]

@@ -57,6 +57,24 @@ def _trained_config(rng, seeds, folder):
     )
 
 
+def _hparams(rng, seeds, folder):
+    values = {
+        "model_size": "small",
+        "model_hparam_overrides": {"hidden_size": 32, "num_hidden_layers": 1},
+        "embedding_size": 16,
+        "vocab_size": 40,
+        "mask_prob": 0.15,
+        "disallow_correct": True,
+        "generator_layers": 1.0,
+        "learning_rate": 1e-4,
+        "num_train_steps": 4,
+        "train_batch_size": 8,
+        "max_seq_length": 16,
+    }
+    path = put(os.path.join(folder, "hparams.json"), mutate_json(rng, values, _TEXTS))
+    return record_surfaces.training_flags(seeds, folder, bert_config_file="", hparams=path)
+
+
 def _run_config(rng, seeds, folder):
     out = copy_tree(os.path.join(seeds, "out"), os.path.join(folder, "out"))
     path = os.path.join(out, "run_config.json")
@@ -262,6 +280,7 @@ def _stripped_config(rng, seeds, folder):
 
 TRAINED = [
     Surface("config (train)", TRAIN, 3, _trained_config),
+    Surface("hparams", TRAIN, 2, _hparams),
     Surface("run_config.json", TRAIN, 2, _run_config),
     Surface("output_dir", TRAIN, 4, _resumed),
 ]

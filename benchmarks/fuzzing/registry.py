@@ -5,7 +5,13 @@ import sys
 
 from absl import flags
 
-from fuzzing import data_surfaces, huggingface_surfaces, model_surfaces, record_surfaces
+from fuzzing import (
+    annotation_surfaces,
+    data_surfaces,
+    huggingface_surfaces,
+    model_surfaces,
+    record_surfaces,
+)
 
 
 def surfaces():
@@ -21,6 +27,7 @@ def surfaces():
         return shared
     return [
         *data_surfaces.SURFACES,
+        *annotation_surfaces.SURFACES,
         *record_surfaces.INSPECTED,
         *shared,
         *huggingface_surfaces.SURFACES,
@@ -37,6 +44,8 @@ def prepare(kind, seeds):
         module._define_flags(flags)
     if kind in (data_surfaces.KIND, data_surfaces.BUILD, record_surfaces.INSPECT):
         data_surfaces.prepare(seeds)
+    elif kind == annotation_surfaces.KIND:
+        annotation_surfaces.prepare(seeds)
     elif kind == record_surfaces.TRAIN:
         model_surfaces.prepare_training(seeds)
     elif kind == model_surfaces.FINETUNE:

@@ -8,9 +8,8 @@ import shutil
 
 # name: for tables; kind: the script that reads it, each in a process of its own; weight: share of
 # the inputs; write: function (rng, seeds, folder) that writes an input below `folder` and returns
-# the flags of the script's main function; run: function (flags) where it is not main that reads.
-Surface = collections.namedtuple("Surface", ["name", "kind", "weight", "write", "run"])
-Surface.__new__.__defaults__ = (None,)
+# the flags of the script's main function.
+Surface = collections.namedtuple("Surface", ["name", "kind", "weight", "write"])
 
 
 def flags_of(**values):

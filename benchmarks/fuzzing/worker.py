@@ -20,7 +20,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 MEMORY_BYTES = 6 << 30
 LONGEST_MESSAGE = 5000
-PROGRESS = re.compile(r"(records|words): +\d+%")  # bars end at \r, which splits lines, too
+PROGRESS = re.compile(
+    r"(records|annotations|words): +\d+%"
+)  # bars end at \r, which splits lines, too
 OK, REFUSED, DEFECT = "ok", "refused", "defect"
 
 
@@ -47,8 +49,6 @@ def judge(code, err):
 
 def one(surface, seed, index, seeds, folder):
     """Outcome of one input: a dict."""
-    from errors import UserError
-
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     rng = random.Random("{}/{}/{}".format(seed, surface.name, index))
@@ -56,19 +56,10 @@ def one(surface, seed, index, seeds, folder):
     with open(os.path.join(folder, "flags.json"), "w", encoding="utf-8") as f:
         json.dump([surface.kind, *flags], f)
     began = time.time()
-    if surface.run:
-        try:
-            surface.run(flags)
-            code, err = 0, ""
-        except UserError as error:
-            code, err = 1, "error: {}".format(error)
-        except BaseException:
-            code, err = 2, traceback.format_exc()
-    else:
-        try:
-            code, _, err = run_main(surface.kind, flags)
-        except BaseException:  # SystemExit, a panic of a library in Rust
-            code, err = 2, traceback.format_exc()
+    try:
+        code, _, err = run_main(surface.kind, flags)
+    except BaseException:  # SystemExit, a panic of a library in Rust
+        code, err = 2, traceback.format_exc()
     outcome, detail = judge(code, err)
     return {"outcome": outcome, "detail": detail[-3000:], "seconds": time.time() - began}
 
