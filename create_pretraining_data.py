@@ -2,6 +2,11 @@
 
 python create_pretraining_data.py --input_file='corpus/*.txt' --input_format=raw \\
     --output_file=records/train.tfrecord --vocab_file=vocab.txt --objective=bert
+
+The job of ELECTRA's build_pretraining_dataset.py (--corpus-dir, --output-dir, --num-processes):
+
+python create_pretraining_data.py --objective=electra --input_file='CORPUS_DIR/*' \\
+    --output_file=OUTPUT_DIR/pretrain_data.tfrecord --vocab_file=vocab.txt --num_workers=4
 """
 
 import os
@@ -13,7 +18,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 import corpus_flags
-from data import corpus, documents, manifest, masking, recipes, runner, segmentation
+from data import (
+    corpus,
+    documents,
+    manifest,
+    masking,
+    recipes,
+    runner,
+    segmentation,
+    vocabulary_file,
+)
 from data.creation import CreationSettings
 from data.tags import KINDS, names_of
 from errors import UserError, require, run_script, some
@@ -21,8 +35,18 @@ from errors import UserError, require, run_script, some
 FLAGS = flags.FLAGS
 
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
-flags.DEFINE_string("vocab_file", None, "vocab.txt, a token a line.")
-flags.DEFINE_string("objective", "bert", "What the records are for: bert, roberta or lert.")
+flags.DEFINE_string(
+    "vocab_file", None, "vocab.txt, a token a line, or a SentencePiece model (spiece.model)."
+)
+flags.DEFINE_enum(
+    "tokenizer",
+    vocabulary_file.WORDPIECE,
+    vocabulary_file.KINDS,
+    "What finds the pieces; --vocab_file must be of that kind.",
+)
+flags.DEFINE_string(
+    "objective", "bert", "What the records are for: {}.".format(", ".join(recipes.all_recipes()))
+)
 flags.DEFINE_enum(
     "tag_set",
     "ltp",
@@ -36,20 +60,31 @@ flags.DEFINE_enum(
     None,
     masking.UNITS,
     "What is masked at a time: wordpiece, word, or ngram (runs of words). Default: the "
-    "objective's own, which is word, for lert ngram.",
+    "objective's own, which is word, for albert and lert ngram, for electra wordpiece.",
 )
 flags.DEFINE_bool(
     "do_whole_word_mask", None, "Google's name for --masking_unit: true is word, false wordpiece."
 )
 flags.DEFINE_list(
-    "ngram_probs", None, "Shares of runs of 1, 2, ... words; default 0.4,0.3,0.2,0.1."
+    "ngram_probs",
+    None,
+    "Shares of runs of 1, 2, ... words; default 0.4,0.3,0.2,0.1, for albert up to 3 words as 1/n.",
 )
 flags.DEFINE_enum(
     "masking",
-    "static",
+    None,
     ["static", "dynamic"],
     "static: masks are drawn here, --dupe_factor times; dynamic: run_pretraining.py draws new ones "
-    "for every batch, and the records hold the words.",
+    "for every batch, and the records hold the words. Default: static, for electra dynamic, its "
+    "only one, whose records hold the words with --masking_unit=word or ngram alone.",
+)
+flags.DEFINE_enum(
+    "electra_builder",
+    None,
+    recipes.get_recipe("electra").builders,
+    "How electra's rows are parted in two: google (default), as google-research/electra does it; "
+    "zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, often "
+    "the second, so take it only to repeat its runs.",
 )
 flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
 flags.DEFINE_integer("max_seq_length", 128, "Longest row in pieces, with [CLS] and [SEP].")
@@ -62,7 +97,10 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
 flags.DEFINE_float(
-    "short_seq_prob", None, "Share of documents with shorter rows (default: bert 0.1, others 0)."
+    "short_seq_prob",
+    None,
+    "Share of documents with shorter rows (default: bert and albert 0.1), of rows for electra "
+    "(0.05); the others have none.",
 )
 
 
@@ -74,14 +112,17 @@ def settings_from_flags():
     """
     require(FLAGS, "input_file", "output_file", "vocab_file")
     _refuse_idle_flags()
+    recipe = recipes.get_recipe(FLAGS.objective)
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
-        short_seq_prob = 0.1 if recipes.get_recipe(FLAGS.objective).short_sequences else 0.0
+        short_seq_prob = recipe.short_seq_prob or 0.0
+    kind = FLAGS.masking or ("dynamic" if recipe.drawn_in_training else "static")
     dupe_factor = FLAGS.dupe_factor
     if dupe_factor is None:
-        dupe_factor = 10 if FLAGS.masking == "static" else 1
+        dupe_factor = 10 if kind == "static" else 1
     return CreationSettings(
         vocab_file=FLAGS.vocab_file,
+        tokenizer=FLAGS.tokenizer,
         objective=FLAGS.objective,
         input_format=FLAGS.input_format,
         text_fields=tuple(FLAGS.text_fields),
@@ -98,7 +139,8 @@ def settings_from_flags():
         max_seq_length=FLAGS.max_seq_length,
         max_predictions_per_seq=FLAGS.max_predictions_per_seq,
         short_seq_prob=short_seq_prob,
-        masking=FLAGS.masking,
+        electra_builder=FLAGS.electra_builder,
+        masking=kind,
         dupe_factor=dupe_factor,
         random_seed=FLAGS.random_seed,
     )
@@ -127,7 +169,7 @@ def _masking_unit():
 
 def _ngram_probs():
     if FLAGS.ngram_probs is None:
-        return masking.DEFAULT_NGRAM_PROBS
+        return None
     unit = _masking_unit() or recipes.get_recipe(FLAGS.objective).unit
     if unit != "ngram":
         raise UserError("--ngram_probs needs --masking_unit=ngram")
@@ -175,8 +217,10 @@ def _notes_on_words(result):
     """Yields what is to be said of words and tags that were not as they should be."""
     if result["unaligned_examples"]:
         yield (
-            "sentences whose words do not join to their text are masked piece by piece, for "
-            "instance {}".format(", ".join(result["unaligned_examples"]))
+            "{:,} sentences whose words do not join to their text are masked piece by piece, for "
+            "instance {}".format(
+                result["unaligned_sentences"], ", ".join(result["unaligned_examples"])
+            )
         )
     if result["unknown_tags"]:
         listed = ["{} ({:,})".format(*item) for item in result["unknown_tags"].items()]

@@ -14,7 +14,9 @@ from data.row_features import example, features_of
 from data.sentences import DEFAULT_MAX_CHARS
 from data.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
 from data.tags import KINDS, TAGS, shown
-from data.tokenization import Vocabulary, WordPieceTokenizer, code_points
+from data.tokenization import code_points
+from data.vocabularies import read_vocabulary
+from data.vocabulary_file import WORDPIECE
 from data.words import Words
 from errors import UserError
 
@@ -28,6 +30,7 @@ class CreationSettings:
     """Everything that decides the records, apart from the input; the flags of the script."""
 
     vocab_file: str
+    tokenizer: str = WORDPIECE
     objective: str = "bert"
     input_format: str = "text"
     text_fields: Tuple[str, ...] = ("text",)
@@ -40,11 +43,12 @@ class CreationSettings:
     tag_set: str = "ltp"
     masking_unit: Optional[str] = None
     masked_lm_prob: float = 0.15
-    ngram_probs: Tuple[float, ...] = masking.DEFAULT_NGRAM_PROBS
+    ngram_probs: Optional[Tuple[float, ...]] = None
     masking: str = "static"
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     short_seq_prob: float = 0.1
+    electra_builder: Optional[str] = None
     dupe_factor: int = 10
     random_seed: int = 12345
 
@@ -73,10 +77,24 @@ class CreationSettings:
             raise UserError(
                 "--short_seq_prob must be from 0 to 1, found {}".format(self.short_seq_prob)
             )
-        if self.short_seq_prob and not recipe.short_sequences:
+        if self.short_seq_prob and recipe.short_seq_prob is None:
             raise UserError(
                 "--short_seq_prob does not fit --objective={}: all its rows are full".format(
                     self.objective
+                )
+            )
+        if recipe.drawn_in_training and self.masking != "dynamic":
+            raise UserError(
+                "--masking={} does not fit --objective={}: its masks are drawn in training".format(
+                    self.masking, self.objective
+                )
+            )
+        if self.electra_builder and self.electra_builder not in recipe.builders:
+            raise UserError(
+                "--electra_builder={} does not fit --objective={}, which has {}".format(
+                    self.electra_builder,
+                    self.objective,
+                    ", ".join(recipe.builders) or "one way to make rows",
                 )
             )
         for name, low in (("dupe_factor", 1), ("max_sentence_chars", 8)):
@@ -121,14 +139,20 @@ class CreationSettings:
         """What a worker process needs."""
         return UnitProcessor(self)
 
+    def drawn_in_training(self):
+        """MaskingSpec of the masks that training draws, None where the records hold masks."""
+        return self.masking_spec() if self.masking == "dynamic" else None
+
     def masking_spec(self):
         recipe = get_recipe(self.objective)
+        unit = self.masking_unit or recipe.unit
         return masking.MaskingSpec(
             self.masked_lm_prob,
-            self.masking_unit or recipe.unit,
-            self.ngram_probs,
+            unit,
+            recipe.ngram_probs if self.ngram_probs is None else self.ngram_probs,
             recipe.replacement,
             self.max_predictions_per_seq,
+            recipe.with_replacement and unit == "wordpiece",
         )
 
 
@@ -142,12 +166,14 @@ class UnitProcessor(Processor):
         super().__init__(settings)
         self.recipe = get_recipe(settings.objective)
         self.spec = settings.masking_spec()
-        self.vocabulary = Vocabulary(settings.vocab_file)
+        self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
         self.random_ids = self.vocabulary.random_replacements()
-        self.tokenizer = WordPieceTokenizer(self.vocabulary, settings.do_lower_case)
+        self.tokenizer = self.vocabulary.make_tokenizer(
+            settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
+        )
         self.segmenter, self._tagger = self._make_segmenter()
         self.layout = records.RecordLayout(
-            records.stored_features(self.recipe.features, settings.masking),
+            records.stored_features(self.recipe.features, settings.drawn_in_training()),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),
@@ -177,12 +203,12 @@ class UnitProcessor(Processor):
             self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
             for dupe in range(self.settings.dupe_factor)
         ]
-        rows = instances.Rows(*(np.concatenate(part) for part in zip(*dupes)))
+        rows = instances.join(dupes)
         rng = np.random.default_rng(_seed(place))
         order = rng.permutation(len(rows.labels))
         size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
         for at in range(0, len(order), size):
-            chosen = instances.Rows(*(part[order[at : at + size]] for part in rows))
+            chosen = instances.take(rows, order[at : at + size])
             batch = instances.lay_out(
                 unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
             )

@@ -1,7 +1,8 @@
-"""Masks drawn anew for every batch, in the input pipeline: the tf.data sampler of MaskingSpec.
+"""Masks drawn anew for every batch, in the input pipeline: the tf.data samplers of MaskingSpec.
 
-The same procedure as masking.sample_static, in graph operations, so that it also runs on the host
-of a TPU. The draw is a function of the seed and the batch's number alone.
+Groups are drawn by the same procedure as in masking.sample_static, single pieces with replacement
+as google-research/electra draws them; in graph operations, so that it also runs on the host of a
+TPU. The draw is a function of the seed and the batch's number alone.
 """
 
 import collections
@@ -11,8 +12,13 @@ import tensorflow.compat.v1 as tf
 from data.records import LABELS_FROM, MASKED_FEATURES
 
 # What the sampler adds to a batch, and what it needs of the vocabulary. spec: MaskingSpec; mask_id:
-# int; random_ids: int [n], ids that may replace a piece; seed: int.
-DynamicMasking = collections.namedtuple("DynamicMasking", ["spec", "mask_id", "random_ids", "seed"])
+# int; random_ids: int [n], ids that may replace a piece; seed: int; special_ids: ids that are never
+# drawn with replacement; apart: the masked ids are a feature of their own, masked_input_ids.
+DynamicMasking = collections.namedtuple(
+    "DynamicMasking",
+    ["spec", "mask_id", "random_ids", "seed", "special_ids", "apart"],
+    defaults=[(), False],
+)
 
 # The groups of a batch; group numbers count from 1 in each row, 0 is special tokens and padding.
 # sizes (in pieces), segments: int32 [batch, groups + 1]; count: int32 [batch].
@@ -26,40 +32,93 @@ def sample_dynamic(features, batch_number, masking):
     """Masks a batch.
 
     Args:
-      features: dict with input_ids, input_mask, segment_ids, word_groups, int32 [batch, seq]; maybe
-        pos_tags and the like.
+      features: dict with input_ids, input_mask, segment_ids, int32 [batch, seq]; word_groups, too,
+        unless the specification draws with replacement; maybe pos_tags and the like.
       batch_number: int64 scalar, counted from the beginning of the run.
       masking: DynamicMasking.
 
     Returns:
-      The features without word_groups, input_ids masked, and with masked_lm_positions,
-      masked_lm_ids int32 [batch, P], masked_lm_weights float32 [batch, P]; pos_labels int32
-      [batch, P] in place of pos_tags.
+      The features without word_groups, and with masked_lm_positions, masked_lm_ids int32
+      [batch, P], masked_lm_weights float32 [batch, P]; pos_labels int32 [batch, P] in place of
+      pos_tags. input_ids are masked; with masking.apart they are not, and masked_input_ids int32
+      [batch, seq] are there.
     """
     features = dict(features)
-    word_groups = features.pop("word_groups")
-    seq = word_groups.shape.as_list()[1]
-    if masking.spec.unit == "wordpiece":
-        numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
-        word_groups = tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
+    word_groups = features.pop("word_groups", None)
 
     def uniform(shape, purpose):
         seed = tf.stack([tf.constant(masking.seed * 4 + purpose, tf.int64), batch_number])
         return tf.random.stateless_uniform(shape, seed)
 
-    lengths = tf.reduce_sum(features["input_mask"], axis=1)
-    room = _predictions_per_row(lengths, masking.spec)
+    if masking.spec.with_replacement:
+        predictions, masked = _draw_pieces(features, masking, uniform)
+    else:
+        predictions, masked = _draw_groups(features, word_groups, masking, uniform)
+    features.update(predictions)
+    features["masked_input_ids" if masking.apart else "input_ids"] = masked
+    for label, source in LABELS_FROM.items():
+        if source in features:
+            features[label] = _labels(features.pop(source), features)
+    return features
+
+
+def _draw_groups(features, word_groups, masking, uniform):
+    """Predictions (dict) and masked ids of groups that are drawn without replacement."""
+    seq = word_groups.shape.as_list()[1]
+    if masking.spec.unit == "wordpiece":
+        numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
+        word_groups = tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
+    room = predictions_per_row(features["input_mask"], masking.spec)
     taken = _choose_groups(
         _list_groups(word_groups, features["segment_ids"], seq), room, masking.spec, uniform
     )
     chosen = tf.logical_and(tf.gather(taken, word_groups, batch_dims=1), word_groups > 0)
     ids = features["input_ids"]
-    features.update(_predictions(ids, chosen, masking.spec.max_predictions, seq))
-    features["input_ids"] = _replace(ids, chosen, masking, uniform)
-    for label, source in LABELS_FROM.items():
-        if source in features:
-            features[label] = _labels(features.pop(source), features)
-    return features
+    positions, real = _true_columns(chosen, masking.spec.max_predictions)
+    return _predictions(ids, positions, real), _replace(ids, chosen, masking, uniform)
+
+
+def _draw_pieces(features, masking, uniform):
+    """Predictions (dict) and masked ids of pieces that are drawn with replacement."""
+    ids, spec = features["input_ids"], masking.spec
+    is_candidate = features["input_mask"] > 0
+    for special in masking.special_ids:
+        is_candidate = tf.logical_and(is_candidate, tf.not_equal(ids, special))
+    found = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
+    shape = [tf.shape(ids)[0], spec.max_predictions]
+    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(found, tf.float32), tf.int32)
+    candidates, _ = _true_columns(is_candidate, ids.shape.as_list()[1])
+    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, found - 1)), batch_dims=1)
+    # Where there is no candidate at all, nothing counts; the original computes 0 / 0 there.
+    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, found[:, 0])
+    is_replaced = uniform(shape, _KIND) < spec.replacement[0]
+    return mask_drawn(ids, positions, is_replaced, wanted, masking.mask_id)
+
+
+def mask_drawn(ids, positions, is_replaced, wanted, mask_id):
+    """Masks positions that were drawn with replacement (google-research/electra, `mask`).
+
+    A position that was drawn twice is predicted twice, and masked if either draw says so. What was
+    drawn beyond `wanted` becomes position 0 with weight 0. Position 0 is never masked.
+
+    Args:
+      ids: int32 [batch, seq].
+      positions: int32 [batch, P], as drawn.
+      is_replaced: bool [batch, P], whether the draw puts [MASK] there.
+      wanted: int32 [batch], how many draws of a row count.
+      mask_id: int.
+
+    Returns:
+      dict of masked_lm_positions, masked_lm_ids int32 [batch, P], masked_lm_weights float32
+      [batch, P]; masked ids int32 [batch, seq].
+    """
+    real = tf.range(tf.shape(positions)[1])[tf.newaxis, :] < wanted[:, tf.newaxis]
+    positions = positions * tf.cast(real, tf.int32)
+    rows = tf.zeros_like(positions) + tf.range(tf.shape(ids)[0])[:, tf.newaxis]
+    written = tf.cast(tf.logical_and(tf.logical_and(real, is_replaced), positions > 0), tf.int32)
+    times = tf.scatter_nd(tf.stack([rows, positions], axis=-1), written, tf.shape(ids))
+    masked = tf.where(times > 0, tf.fill(tf.shape(ids), mask_id), ids)
+    return _predictions(ids, positions, real), masked
 
 
 def _labels(tags, features):
@@ -73,10 +132,19 @@ def _labels(tags, features):
     return found * tf.cast(features["masked_lm_weights"], tf.int32) - 1
 
 
-def _predictions_per_row(lengths, spec):
-    """int32 [batch]: as masking.predictions_per_row; float64 so that halves round alike."""
-    wanted = tf.round(tf.cast(lengths, tf.float64) * spec.probability)
-    return tf.minimum(spec.max_predictions, tf.maximum(1, tf.cast(wanted, tf.int32)))
+def predictions_per_row(input_mask, spec):
+    """As masking.predictions_per_row; float64 so that halves round alike.
+
+    Args:
+      input_mask: int32 [batch, seq].
+      spec: MaskingSpec.
+
+    Returns:
+      int32 [batch].
+    """
+    lengths = tf.cast(tf.reduce_sum(input_mask, axis=1), tf.float64)
+    wanted = tf.cast(tf.round(lengths * spec.probability), tf.int32)
+    return tf.minimum(spec.max_predictions, tf.maximum(1, wanted))
 
 
 def _list_groups(word_groups, segment_ids, seq):
@@ -170,12 +238,20 @@ def _pick(matrix, columns):
     return tf.gather(matrix, columns[:, tf.newaxis], batch_dims=1)[:, 0]
 
 
-def _predictions(ids, chosen, max_predictions, seq):
-    """Positions in rising order, their ids and weights, [batch, P]; padding at the end."""
-    columns = seq - tf.range(seq)[tf.newaxis, :]
-    found = tf.math.top_k(tf.cast(chosen, tf.int32) * columns, min(max_predictions, seq)).values
-    real = found > 0
-    positions = tf.where(real, seq - found, tf.zeros_like(found))
+def _true_columns(matrix, count):
+    """Columns where a bool [batch, seq] is true, in rising order, at most `count`; the rest 0.
+
+    Returns:
+      columns int32 [batch, n], whether they are such columns bool [batch, n], n <= count.
+    """
+    seq = matrix.shape.as_list()[1]
+    from_end = seq - tf.range(seq)[tf.newaxis, :]
+    found = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
+    return tf.where(found > 0, seq - found, tf.zeros_like(found)), found > 0
+
+
+def _predictions(ids, positions, real):
+    """dict of positions, their ids and weights; 0 where not `real`: all [batch, P]."""
     labels = tf.gather(ids, positions, batch_dims=1) * tf.cast(real, tf.int32)
     return dict(zip(MASKED_FEATURES, (positions, labels, tf.cast(real, tf.float32))))
 

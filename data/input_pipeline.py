@@ -73,7 +73,7 @@ def make_input_fn(
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
       length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
-    names = stored_features(feature_names, masking is not None)
+    names = stored_features(feature_names, masking)
     spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
 
     def input_fn(params):
@@ -135,10 +135,14 @@ def _training_rows(files, order):
     return epochs.flat_map(epoch_rows).skip(skipped)
 
 
-def stored_features(feature_names, masked_in_training):
-    """Names of the features that the records must hold for an objective's `feature_names`."""
-    masking = "dynamic" if masked_in_training else "static"
-    return list(schema.stored_features(feature_names, masking))
+def stored_features(feature_names, masking):
+    """Names of the features that the records must hold for an objective's `feature_names`.
+
+    Args:
+      feature_names: names from data.records.FEATURES.
+      masking: DynamicMasking, None for records that hold the masks.
+    """
+    return list(schema.stored_features(feature_names, masking and masking.spec))
 
 
 def check_records(

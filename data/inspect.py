@@ -12,7 +12,8 @@ from data import files, manifest, segmentation, tfrecord
 from data.display import bracketed, shown_tags
 from data.records import FEATURES, LABELS_FROM, MASKED_FEATURES
 from data.tags import KINDS, UNKNOWN
-from data.tokenization import SPECIAL_TOKENS, Vocabulary
+from data.tokenization import is_letter
+from data.vocabularies import read_vocabulary
 from errors import UserError, require, run_script
 
 _HISTOGRAM_BARS = 16
@@ -22,11 +23,12 @@ _NEEDED = ("input_ids", "input_mask")
 
 # One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
 # positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None;
-# tags: int [seq, kinds], -1 where the record does not hold the piece's tag, None without tags.
+# tags: int [seq, kinds], -1 where the record does not hold the piece's tag, None without tags;
+# segments: how many the row has.
 Row = collections.namedtuple(
     "Row",
-    ["ids", "original", "positions", "length", "label", "word_groups", "tags"],
-    defaults=[None],
+    ["ids", "original", "positions", "length", "label", "word_groups", "tags", "segments"],
+    defaults=[None, 2],
 )
 
 
@@ -48,7 +50,8 @@ def read_rows(path, vocab_size):
 
 
 def _row(features, vocab_size, where):
-    needed = _NEEDED if "word_groups" in features else _NEEDED + MASKED_FEATURES
+    unmasked = "word_groups" in features or set(features) == {*_NEEDED, "segment_ids"}
+    needed = _NEEDED if unmasked else _NEEDED + MASKED_FEATURES
     missing = [name for name in needed if name not in features]
     if missing:
         raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
@@ -68,7 +71,8 @@ def _row(features, vocab_size, where):
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
     if "next_sentence_labels" in features:
         label = int(_integers(features, "next_sentence_labels", 2, where, 1)[0])
-    return Row(ids, original, positions, length, label, groups, tags)
+    segments = 1 + int(_integers(features, "segment_ids", 2, where).max(initial=0))
+    return Row(ids, original, positions, length, label, groups, tags, segments)
 
 
 def _tags(features, positions, real, length, where):
@@ -117,53 +121,56 @@ def _integers(features, name, limit, where, count=None, low=0):
     return values
 
 
-def show_row(row, tokens, segmenter):
+def show_row(row, vocabulary, segmenter):
     """A row as text: words of several pieces in brackets, masked pieces as new<-old, their tags.
 
     Where the record does not hold its words, they are found anew in the restored text; without a
-    segmenter, pieces with `##` go with the piece before them.
+    segmenter, inner pieces of words (`##`) go with the piece before them.
     """
-    pieces = [tokens[i] for i in row.original[: row.length]]
     original = np.full(row.length, -1)
     original[row.positions] = row.original[row.positions]
     if row.word_groups is None:
-        starts = _word_starts(pieces, segmenter)
+        starts = _word_starts(row.original[: row.length].tolist(), vocabulary, segmenter)
     else:
         groups = row.word_groups[: row.length]
         starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] == 0))
     tags = None if row.tags is None else shown_tags(row.tags[: row.length])
-    return bracketed(row.ids[: row.length], original, starts, tokens, tags)
+    return bracketed(row.ids[: row.length], original, starts, vocabulary.tokens, tags)
 
 
-def _word_starts(pieces, segmenter):
-    special = [p in SPECIAL_TOKENS for p in pieces]
-    bare = [p[2:] if p.startswith("##") else p for p in pieces]
-    if segmenter is None:
-        return [s or not p.startswith("##") for p, s in zip(pieces, special)]
+def _word_starts(ids, vocabulary, segmenter):
+    special = [i in vocabulary.special_ids for i in ids]
     # A blank between English words; a line end where a special token stands.
-    text, offsets = "", []
-    for piece, plain, is_special in zip(pieces, bare, special):
-        if not piece.startswith("##") and text[-1:].isalnum() and text[-1:].isascii():
+    text, offsets, starts, after_blank = "\n", [], [], False
+    for i, is_special in zip(ids, special):
+        spelling = vocabulary.spelling(i)
+        goes_on = spelling.is_inner and is_letter(text[-1]) and is_letter(spelling.text[0])
+        starts.append(is_special or not (goes_on or after_blank))
+        after_blank = not spelling.text
+        if not spelling.is_inner and text[-1].isalnum() and text[-1].isascii():
             text += " "
         offsets.append(len(text))
-        text += "\n" if is_special else plain
+        text += "\n" if is_special else spelling.text
+    if segmenter is None:
+        return starts
     marks, _ = segmenter.word_starts(text, np.array([0]), np.array([len(text)]), lambda _: None)
-    word = np.cumsum(marks)[offsets]
+    word = np.cumsum(marks)[np.minimum(offsets, len(text) - 1)]
     return [
-        i == 0 or special[i] or special[i - 1] or word[i] != word[i - 1] for i in range(len(pieces))
+        i == 0 or special[i] or special[i - 1] or word[i] != word[i - 1] for i in range(len(ids))
     ]
 
 
 def summarize(rows, vocabulary):
     """Lines about many rows: lengths, masked share, kinds of replacement, tags, labels, [UNK]."""
     lengths, labels = [], collections.Counter()
-    tagged = []
+    tagged, single = [], 0
     kinds = np.zeros(3, dtype=np.int64)
     width = masked = unknown = 0
     for row in rows:
         lengths.append(row.length)
         width = len(row.ids)
         labels[row.label] += 1
+        single += row.segments == 1
         masked += len(row.positions)
         new, old = row.ids[row.positions], row.original[row.positions]
         is_mask, kept = new == vocabulary.mask, new == old
@@ -197,6 +204,8 @@ def summarize(rows, vocabulary):
             "tags: {} of the {}".format(", ".join("{} {:.1%}".format(*s) for s in shares), which)
         )
     lines.append("[UNK]: {:.2%} of the tokens".format(unknown / tokens))
+    if single:
+        lines.append("rows of one segment: {:.1%}".format(single / len(lengths)))
     if set(labels) != {None}:
         shown = ("{}: {:,}".format(k, v) for k, v in sorted(labels.items(), key=str))
         lines.append("sentence labels: " + ", ".join(shown))
@@ -217,11 +226,12 @@ def _histogram(lengths, width):
 
 def _segmenter_of(description, override, ltp_model):
     """The segmenter the records were made with, or the one asked for."""
-    made_with = description.get("flags", {}) if description else {}
+    description = description or {}
+    made_with = description.get("flags", {})
     name = override or made_with.get("segmenter", "none")
     if not override and (
         made_with.get("input_format") in ("presegmented", "conllu")
-        or made_with.get("masking_unit") == "wordpiece"
+        or description.get("masking", {}).get("unit") == "wordpiece"
     ):
         name = "none"
     return segmentation.make_segmenter(
@@ -261,7 +271,7 @@ def _shown(rows, count, vocabulary, segmenter):
     """Passes rows on and prints the first ones."""
     for number, row in enumerate(rows):
         if number < count:
-            print(show_row(row, vocabulary.tokens, segmenter), end="\n\n")
+            print(show_row(row, vocabulary, segmenter), end="\n\n")
         yield row
 
 
@@ -271,7 +281,7 @@ def main(argv):
 
     options = flags.FLAGS
     require(options, "input_file", "vocab_file")
-    vocabulary = Vocabulary(options.vocab_file)
+    vocabulary = read_vocabulary(options.vocab_file)
     shards = files.matching(options.input_file, "--input_file")
     description = _description(shards, vocabulary)
     segmenter = _segmenter_of(description, options.segmenter, options.ltp_model)

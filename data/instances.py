@@ -22,7 +22,11 @@ UnitPieces = collections.namedtuple(
 )
 
 # Rows as half-open ranges of pieces: int64 [rows] each. labels: int64 [rows], the sentence label.
-Rows = collections.namedtuple("Rows", ["a_start", "a_end", "b_start", "b_end", "labels"])
+# An empty second range: a row of one segment. order: int64 [n], the pieces that the ranges count
+# in, for rows that change the order of sentences; None: those of the unit.
+Rows = collections.namedtuple(
+    "Rows", ["a_start", "a_end", "b_start", "b_end", "labels", "order"], defaults=[None]
+)
 
 # Rows laid out: ids, segment_ids, position_ids, group_ids: int32 [rows, max_seq_length]; group_ids
 # is -1 on special tokens and padding and rises by one from group to group. lengths, labels: [rows].
@@ -57,14 +61,10 @@ def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
     room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
     sentences, documents = unit.sentences.tolist(), unit.documents.tolist()
     rows = []
-    for document in range(len(documents) - 1):
-        target = room
-        if rng.random() < short_seq_prob:
-            target = rng.randint(2, room)
-        at, end = documents[document], documents[document + 1]
+    for document, at, end, target in _targets(documents, room, short_seq_prob, rng):
         while at < end:
             last = _take(sentences, at, end, target)
-            a_last = at + (rng.randint(1, last - at - 1) if last - at > 1 else 1)
+            a_last = _middle(at, last, rng)
             if last - at == 1 or rng.random() < 0.5:
                 start = _random_sentence(documents, document, rng)
                 other_end = documents[_document_of(documents, start) + 1]
@@ -78,6 +78,68 @@ def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
             )
             at = following
     return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
+    """Sentence-order pairs after google-research/albert create_pretraining_data.py.
+
+    Sentences of a document are taken up to a target length, as for nsp_pairs, and parted at a
+    random sentence; in half of the pairs the two parts change places (label 1). Where a document
+    leaves a single sentence, google-research/albert takes the second segment from another document;
+    here that sentence is parted at a random group, so that every pair is consecutive text (if one
+    whose order is easier to see).
+
+    Args:
+      unit: UnitPieces.
+      max_seq_length: int, including [CLS] and both [SEP].
+      short_seq_prob: float.
+      seed: int or str.
+
+    Returns:
+      Rows, in document order, cut to max_seq_length at group borders: at either end of a segment,
+      so that where a segment is cut does not tell the label. A sentence of a single group is left
+      out: it makes no pair.
+    """
+    rng = random.Random(seed)
+    room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    sentences, documents = unit.sentences.tolist(), unit.documents.tolist()
+    groups = np.flatnonzero(unit.group_starts)
+    rows = []
+    for _, at, end, target in _targets(documents, room, short_seq_prob, rng):
+        while at < end:
+            last = _take(sentences, at, end, target)
+            start, stop = sentences[at], sentences[last]
+            if last - at > 1:
+                middle = sentences[_middle(at, last, rng)]
+            else:
+                middle = _random_border(groups, start, stop, rng)
+            swapped = rng.random() < 0.5
+            if middle is not None:
+                first, second = (start, middle), (middle, stop)
+                pair = (*second, *first, 1) if swapped else (*first, *second, 0)
+                rows.append(pair)
+            at = last
+    return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def _targets(documents, room, short_seq_prob, rng):
+    """Yields (document, first sentence, the one behind the last, target length in pieces)."""
+    for document in range(len(documents) - 1):
+        target = room
+        if rng.random() < short_seq_prob:
+            target = rng.randint(2, room)
+        yield document, documents[document], documents[document + 1], target
+
+
+def _middle(at, last, rng):
+    """The sentence that a second segment begins with, at random; `last` after a single one."""
+    return at + (rng.randint(1, last - at - 1) if last - at > 1 else 1)
+
+
+def _random_border(borders, start, stop, rng):
+    """One of the increasing `borders` that lie inside (start, stop), None without any."""
+    low, high = np.searchsorted(borders, (start + 1, stop))
+    return int(borders[low + int(rng.random() * (high - low))]) if high > low else None
 
 
 def _take(sentences, start, end, target):
@@ -118,7 +180,7 @@ def full_pairs(unit, max_seq_length, seed):
     """
     rng = random.Random(seed)
     room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
-    group_before = _group_start_at_or_before(unit.group_starts)
+    group_before = group_start_at_or_before(unit.group_starts)
     groups = np.flatnonzero(unit.group_starts)
     document_firsts = unit.sentences[unit.documents[:-1]]
     rows, at, end = [], 0, len(unit.ids)
@@ -128,9 +190,8 @@ def full_pairs(unit, max_seq_length, seed):
             snapped = int(group_before[stop])
             stop = snapped if snapped > at else stop
         for borders in (document_firsts, unit.sentences, groups):
-            low, high = np.searchsorted(borders, (at + 1, stop))
-            if high > low:
-                middle = int(borders[low + int(rng.random() * (high - low))])
+            middle = _random_border(borders, at, stop, rng)
+            if middle is not None:
                 rows.append((at, middle, middle, stop, 0))
                 break
         at = stop
@@ -141,7 +202,25 @@ def _as_rows(rows):
     return Rows(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
 
 
-def _group_start_at_or_before(group_starts):
+def join(parts):
+    """Rows of several lists of Rows of one unit."""
+    ordered = parts[0].order is not None
+    sizes = [len(rows.order) if ordered else 0 for rows in parts]
+    offsets = np.cumsum(sizes) - sizes
+    ranges = [
+        np.concatenate([getattr(rows, name) + offset for rows, offset in zip(parts, offsets)])
+        for name in Rows._fields[:4]
+    ]
+    labels = np.concatenate([rows.labels for rows in parts])
+    return Rows(*ranges, labels, np.concatenate([r.order for r in parts]) if ordered else None)
+
+
+def take(rows, numbers):
+    """The Rows of these numbers, int [n]."""
+    return Rows(*(part[numbers] for part in rows[:5]), rows.order)
+
+
+def group_start_at_or_before(group_starts):
     """int64 [pieces + 1]: for each border between pieces, the nearest group border before it."""
     border = np.append(group_starts, True)
     return np.maximum.accumulate(np.where(border, np.arange(len(border)), 0))
@@ -166,7 +245,7 @@ def _cut_to_length(unit, rows, room, rng):
     rest = surplus - from_longer
     cut_a = np.where(difference > 0, from_longer, 0) + rest // 2
     cut_b = np.where(difference < 0, from_longer, 0) + (rest + 1) // 2
-    before = _group_start_at_or_before(unit.group_starts)
+    before = group_start_at_or_before(unit.group_starts)
     after = _group_start_at_or_after(unit.group_starts)
 
     def cut(start, end, count):
@@ -189,7 +268,7 @@ def group_numbers(group_starts):
 
 
 def lay_out(unit, numbers, rows, max_seq_length, vocabulary):
-    """Instances of `rows`: [CLS] A [SEP] B [SEP] and padding.
+    """Instances of `rows`: [CLS] A [SEP] B [SEP] and padding; [CLS] A [SEP] where B is empty.
 
     Args:
       unit: UnitPieces.
@@ -206,12 +285,14 @@ def lay_out(unit, numbers, rows, max_seq_length, vocabulary):
     column = np.arange(max_seq_length, dtype=np.int32)[None, :]
     in_a = (column >= 1) & (column <= a_length)
     in_b = (column >= a_length + 2) & (column < a_length + 2 + b_length)
-    lengths = a_length + b_length + SPECIAL_TOKENS_PER_PAIR
+    lengths = a_length + b_length + SPECIAL_TOKENS_PER_PAIR - (b_length == 0)
     source = np.where(
         in_a, rows.a_start[:, None] + column - 1, rows.b_start[:, None] + column - 2 - a_length
     )
     text = in_a | in_b
     source = np.where(text, source, 0)
+    if rows.order is not None:
+        source = rows.order[source]
     ids = np.where(text, unit.ids[source], vocabulary.pad).astype(np.int32)
     group_ids = np.where(text, numbers[source], -1).astype(np.int32)
     ids[:, 0] = vocabulary.cls

@@ -43,6 +43,7 @@ def _is_masking(value):
         and is_number(value.get("probability"))
         and shares(value.get("ngram_probs"))
         and shares(value.get("replacement"))
+        and isinstance(value.get("with_replacement", False), bool)
     )
 
 
@@ -89,6 +90,7 @@ _OF_RECORDS = {
     "masking": ("an object with kind, unit and shares", _is_masking),
     "max_seq_length": _COUNT,
     "max_predictions_per_seq": _COUNT,
+    "tokenizer": _TEXT,
     "vocab_size": _COUNT,
     "vocab_sha256": _TEXT,
     "records": _COUNT,

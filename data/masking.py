@@ -9,11 +9,20 @@ from errors import UserError
 UNITS = ("wordpiece", "word", "ngram")
 DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
+ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
 
 
 class MaskingSpec(
     collections.namedtuple(
-        "MaskingSpec", ["probability", "unit", "ngram_probs", "replacement", "max_predictions"]
+        "MaskingSpec",
+        [
+            "probability",
+            "unit",
+            "ngram_probs",
+            "replacement",
+            "max_predictions",
+            "with_replacement",
+        ],
     )
 ):
     """What to mask.
@@ -24,6 +33,8 @@ class MaskingSpec(
       ngram_probs: probabilities of runs of 1, 2, ... groups; only for "ngram".
       replacement: probabilities of [MASK], a random piece and the piece itself.
       max_predictions: int, most masked pieces of a row.
+      with_replacement: whether a piece may be drawn several times, as in google-research/electra;
+        single pieces that become [MASK] or stay, and in training only.
 
     Raises:
       UserError: a value out of range.
@@ -36,6 +47,7 @@ class MaskingSpec(
         ngram_probs=DEFAULT_NGRAM_PROBS,
         replacement=BERT_REPLACEMENT,
         max_predictions=20,
+        with_replacement=False,
     ):
         if not 0.0 < probability < 1.0:
             raise UserError(
@@ -56,8 +68,19 @@ class MaskingSpec(
                         name, ",".join(str(p) for p in probs)
                     )
                 )
+        if with_replacement and (unit != "wordpiece" or replacement[1]):
+            raise UserError(
+                "draws with replacement take single pieces (wordpiece) and put in no random ones, "
+                "found {} and {}".format(unit, ",".join(str(p) for p in replacement))
+            )
         return super().__new__(
-            cls, probability, unit, tuple(ngram_probs), tuple(replacement), max_predictions
+            cls,
+            probability,
+            unit,
+            tuple(ngram_probs),
+            tuple(replacement),
+            max_predictions,
+            bool(with_replacement),
         )
 
 
@@ -106,6 +129,16 @@ def predictions_per_row(lengths, spec):
     """int [rows]: min(P, max(1, round(length * probability))), google-research/bert."""
     wanted = np.rint(lengths * spec.probability).astype(np.int64)
     return np.minimum(spec.max_predictions, np.maximum(1, wanted))
+
+
+def predictions_limit(probability, max_seq_length):
+    """Room for predictions that follows from the share: google-research/electra, PretrainingConfig.
+
+    Args:
+      probability: share of the pieces.
+      max_seq_length: int.
+    """
+    return max(1, int((probability + 0.005) * max_seq_length))
 
 
 def _rank_in_row(rows, row_count):

@@ -6,7 +6,7 @@ from data.ltp_model import LIBRARIES, model_files
 from data.recipes import get_recipe
 from data.records import stored_features
 from data.statistics import new_statistics, top_counts
-from data.tokenization import Vocabulary
+from data.vocabularies import read_vocabulary
 
 _LISTED_UNKNOWN = 100
 # CoNLL-U has some 30 bytes for a character: units of text's size would be small.
@@ -30,7 +30,7 @@ class RecordWork(Work):
         """
         settings.check()
         super().__init__(settings)
-        self._vocabulary = Vocabulary(settings.vocab_file)
+        self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
         self.identity = {
             "vocabulary": self._vocabulary.sha256,
             "user_dict": segmentation.sha256_of(settings.user_dict),
@@ -38,7 +38,11 @@ class RecordWork(Work):
         uses_ltp = settings.segmenter == "ltp"
         used = LIBRARIES if uses_ltp else [settings.segmenter]
         used = [*used, "conllu"] if settings.input_format == "conllu" else used
-        self.libraries = ["numpy", "tokenizers", *(name for name in used if name != "none")]
+        self.libraries = [
+            "numpy",
+            self._vocabulary.library,
+            *(name for name in used if name != "none"),
+        ]
         self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
@@ -48,10 +52,11 @@ class RecordWork(Work):
         runs = max(1, sum(total["ngrams"].values()))
         return {
             "objective": settings.objective,
-            "features": list(stored_features(recipe.features, settings.masking)),
+            "features": list(stored_features(recipe.features, settings.drawn_in_training())),
             "masking": dict(settings.masking_spec()._asdict(), kind=settings.masking),
             "max_seq_length": settings.max_seq_length,
             "max_predictions_per_seq": settings.max_predictions_per_seq,
+            "tokenizer": self._vocabulary.kind,
             "vocab_size": len(self._vocabulary),
             "vocab_sha256": self._vocabulary.sha256,
             "records": total["records"],

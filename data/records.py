@@ -19,6 +19,7 @@ FEATURES = {
     "input_ids": Feature("int64", "S", 0, "V"),
     "input_mask": Feature("int64", "S", 0, 2),
     "segment_ids": Feature("int64", "S", 0, 2),
+    "masked_input_ids": Feature("int64", "S", 0, "V"),
     "masked_lm_positions": Feature("int64", "P", 0, "S"),
     "masked_lm_ids": Feature("int64", "P", 0, "V"),
     "masked_lm_weights": Feature("float32", "P", 0.0, None),
@@ -41,22 +42,27 @@ _SIGNED_WIDTH = 10  # bytes of a varint of 64 bits
 
 # What masking makes of a row; absent where masks are drawn in training.
 MASKED_FEATURES = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+# The masked ids of an objective that reads the original ones, too; never in a record.
+MASKED_IDS = "masked_input_ids"
 # Labels of masked pieces, and the feature of all pieces that stands for them until masks are drawn.
 LABELS_FROM = {"pos_labels": "pos_tags", "ner_labels": "ner_tags", "dep_labels": "dep_tags"}
 
 
-def stored_features(names, masking):
+def stored_features(names, drawn=None):
     """Names of the features in the records, for what a model reads.
 
     Args:
       names: features of a model.
-      masking: "static", or "dynamic" where masks are drawn in training.
+      drawn: masking.MaskingSpec of masks that are drawn in training, None where the records hold
+        them.
     """
-    if masking == "static":
+    if drawn is None:
         return tuple(names)
-    kept = [name for name in names if name not in MASKED_FEATURES and name not in LABELS_FROM]
+    made = {*MASKED_FEATURES, MASKED_IDS, *LABELS_FROM}
+    kept = [name for name in names if name not in made]
+    groups = [] if drawn.with_replacement else ["word_groups"]
     tags = [LABELS_FROM[name] for name in names if name in LABELS_FROM]
-    return (*kept, "word_groups", *tags)
+    return (*kept, *groups, *tags)
 
 
 def feature_length(name, max_seq_length, max_predictions_per_seq):

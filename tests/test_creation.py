@@ -25,7 +25,7 @@ def vocabulary():
     return Vocabulary(VOCAB)
 
 
-@pytest.mark.parametrize("objective", ["bert", "roberta"])
+@pytest.mark.parametrize("objective", ["bert", "roberta", "albert"])
 @pytest.mark.parametrize("unit", ["wordpiece", "word", "ngram"])
 def test_records_obey_schema_and_manifest(tmp_path, vocabulary, objective, unit):
     changes = {"objective": objective, "masking_unit": unit}
@@ -310,7 +310,7 @@ def test_every_flag_reaches_the_records(tmp_path, run_script):
     st.lists(
         st.text("今天天气很好，图书馆。！ABC abc12é😀\n\t\u200b\x00", max_size=80), max_size=12
     ),
-    st.sampled_from(["bert", "roberta"]),
+    st.sampled_from(["bert", "roberta", "albert"]),
     st.sampled_from(["wordpiece", "word", "ngram"]),
     st.sampled_from(["raw", "text", "presegmented"]),
 )
@@ -321,7 +321,7 @@ def test_any_text_gives_records_of_the_schema(
     folder = tmp_path_factory.mktemp("any")
     (folder / "in.txt").write_text("\n\n".join(documents), encoding="utf-8")
     changes = {"objective": objective, "masking_unit": unit, "input_format": input_format}
-    changes["short_seq_prob"] = 0.5 if objective == "bert" else 0.0
+    changes["short_seq_prob"] = 0.0 if objective == "roberta" else 0.5
     try:
         paths, _ = make(folder, [str(folder / "in.txt")], max_seq_length=24, **changes)
     except UserError as error:

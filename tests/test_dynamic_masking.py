@@ -5,11 +5,13 @@ import functools
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from golden_cases import arrays, needs_golden, settings
 from test_masking import RANDOM_IDS, Ids, lay_out, make_unit
 
 from data import instances, masking
-from data.dynamic_masking import DynamicMasking, sample_dynamic
+from data.dynamic_masking import DynamicMasking, mask_drawn, predictions_per_row, sample_dynamic
 from data.row_features import numbered_in_row
+from errors import UserError
 
 pytestmark = pytest.mark.tf1
 tf.disable_v2_behavior()
@@ -137,3 +139,83 @@ def test_labels_are_the_tags_of_the_chosen_pieces():
     expected = tags[row, drawn["masked_lm_positions"][row, rank]] - 1
     assert (drawn["pos_labels"][row, rank] == expected).all() and (expected >= 0).all()
     assert (drawn["pos_labels"][~real] == -1).all() and (drawn["dep_labels"] == -1).all()
+
+
+def electra_spec(share, width):
+    room = masking.predictions_limit(share, width)
+    replacement = masking.ELECTRA_REPLACEMENT
+    return masking.MaskingSpec(share, "wordpiece", (1.0,), replacement, room, True)
+
+
+@needs_golden
+def test_electras_draws_give_the_original_programs_masks():
+    case, inputs = settings("electra", "meta.json"), arrays("electra", "inputs.npz")
+    ids = inputs["input_ids"]
+    spec = electra_spec(case["mask_prob"], ids.shape[1])
+    assert spec.max_predictions == case["max_predictions_per_seq"]
+    with tf.Graph().as_default(), tf.Session() as session:
+        predictions, masked = session.run(
+            mask_drawn(
+                tf.constant(ids),
+                tf.constant(inputs["mask_position_draws"]),
+                tf.constant(inputs["mask_replace_uniform"] < spec.replacement[0]),
+                predictions_per_row(tf.constant(inputs["input_mask"]), spec),
+                mask_id=4,
+            )
+        )
+    expected = arrays("electra", "outputs.npz")
+    assert (masked == expected["masked/input_ids"]).all()
+    assert set(predictions) == {"masked_lm_positions", "masked_lm_ids", "masked_lm_weights"}
+    for name, value in predictions.items():
+        assert (value == expected["masked/" + name]).all()
+
+
+def test_electras_draws_leave_special_tokens_and_padding_alone():
+    batch, spec = rows(48), electra_spec(0.3, 48)
+    batch.ids[:, 5] = Ids.mask  # what is [MASK] in the text already
+    features = features_of(batch)
+    del features["word_groups"]
+    features["input_mask"][-1, 1:] = 0  # nothing to draw from
+    rule = DynamicMasking(spec, Ids.mask, [], 7, (Ids.cls, Ids.sep, Ids.mask), True)
+    try:
+        with tf.Graph().as_default(), tf.Session() as session:
+            constants = {name: tf.constant(value) for name, value in features.items()}
+            drawn = session.run(sample_dynamic(constants, tf.constant(3, tf.int64), rule))
+    finally:
+        rows.cache_clear()
+    weights, positions = drawn["masked_lm_weights"], drawn["masked_lm_positions"]
+    assert (drawn["input_ids"] == batch.ids).all()
+    assert not positions[weights == 0].any() and not drawn["masked_lm_ids"][weights == 0].any()
+    assert not weights[-1].any() and (drawn["masked_input_ids"][-1] == batch.ids[-1]).all()
+    row, rank = np.nonzero(weights)
+    assert (batch.group_ids[row, positions[row, rank]] >= 0).all()
+    assert (positions[row, rank] != 5).all()
+    changed = drawn["masked_input_ids"] != batch.ids
+    assert (drawn["masked_input_ids"][changed] == Ids.mask).all()
+    chosen = np.zeros_like(changed)
+    chosen[row, positions[row, rank]] = True
+    assert (changed <= chosen).all() and 0.75 < changed.sum() / chosen.sum() < 0.95
+
+
+def test_apart_the_masked_ids_stand_beside_the_original_ones():
+    batch = rows(48)
+    spec = masking.MaskingSpec(0.2, "word", replacement=masking.ELECTRA_REPLACEMENT)
+    rule = DynamicMasking(spec, Ids.mask, RANDOM_IDS.tolist(), 7)
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = {name: tf.constant(value) for name, value in features_of(batch).items()}
+        number = tf.constant(1, tf.int64)
+        joined, apart = session.run(
+            [sample_dynamic(features, number, r) for r in (rule, rule._replace(apart=True))]
+        )
+    assert (apart["input_ids"] == batch.ids).all() and "masked_input_ids" not in joined
+    assert (apart.pop("masked_input_ids") == joined["input_ids"]).all()
+    assert (joined["input_ids"] != batch.ids).any()
+    assert all((apart[name] == joined[name]).all() for name in apart if name != "input_ids")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"unit": "word"}, {"unit": "wordpiece", "replacement": (0.8, 0.1, 0.1)}]
+)
+def test_draws_with_replacement_are_for_single_pieces(changes):
+    with pytest.raises(UserError, match="draws with replacement take single pieces"):
+        masking.MaskingSpec(with_replacement=True, **changes)

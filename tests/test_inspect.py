@@ -10,7 +10,7 @@ from data import tfrecord
 from data.inspect import Row, show_row
 from data.records import RecordLayout
 from data.segmentation import make_segmenter
-from data.tokenization import SPECIAL_TOKENS
+from data.tokenization import SPECIAL_TOKENS, Vocabulary
 
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
 NAME = "-m data.inspect"
@@ -64,19 +64,22 @@ def test_tags_of_masked_words(tmp_path, run_script, masking, share):
     assert "sentence labels" not in result.stdout
 
 
-def test_words_are_bracketed_and_masks_shown():
+def test_words_are_bracketed_and_masks_shown(tmp_path):
     tokens = [*SPECIAL_TOKENS, "语", "言", "模", "型", "pro", "##ba", "的"]
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    vocabulary = Vocabulary(str(path))
     original = np.array([2, 5, 6, 7, 8, 11, 9, 10, 3, 0])
     ids = original.copy()
     ids[[1, 2, 7]] = [4, 4, 10]
     row = Row(ids, original, np.array([1, 2, 7]), 9, 0, None)
     expected = "[CLS] ([MASK]<-语 [MASK]<-言) (模 型) 的 (pro ##ba<-##ba) [SEP]"
-    assert show_row(row, tokens, make_segmenter("rjieba")) == expected
+    assert show_row(row, vocabulary, make_segmenter("rjieba")) == expected
     groups = np.array([0, 1, 1, 2, 3, 4, 5, 5, 0, 0])
     with_groups = "[CLS] ([MASK]<-语 [MASK]<-言) 模 型 的 (pro ##ba<-##ba) [SEP]"
-    assert show_row(row._replace(word_groups=groups), tokens, None) == with_groups
+    assert show_row(row._replace(word_groups=groups), vocabulary, None) == with_groups
     without = "[CLS] [MASK]<-语 [MASK]<-言 模 型 的 (pro ##ba<-##ba) [SEP]"
-    assert show_row(row, tokens, None) == without
+    assert show_row(row, vocabulary, None) == without
 
 
 def test_errors(shard, run_script, one_line_error, tmp_path):

@@ -18,9 +18,10 @@ from tensorflow_estimator.python.estimator.tpu import tpu_context
 
 from data.dynamic_masking import DynamicMasking
 from data.input_pipeline import stored_features
-from data.masking import MaskingSpec
+from data.masking import ELECTRA_REPLACEMENT, MaskingSpec
 from data.records import FEATURES, feature_length
 from modeling.config import BertConfig
+from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
 from training import runner
 from training.devices import Devices
@@ -30,6 +31,15 @@ from training.run_config import RunConfig
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
 RECORDS = 64
 DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+# Network, or objective that has one of its own -> (class of its configs, further values).
+CONFIGS = {
+    "albert": (AlbertConfig, {"embedding_size": 16, "num_hidden_layers": 2}),
+    "albert_zh": (
+        AlbertZhConfig,
+        {"embedding_size": 16, "num_hidden_layers": 2, "ln_type": "preln"},
+    ),
+    "electra": (ElectraConfig, {"embedding_size": 16}),
+}
 
 # What arrays on a TPU may be. tensorflow/core/tpu/tpu_defs.h (kTpuAllTypes) lists 64-bit types as
 # well, but the hardware has none: XLA makes pairs of 32-bit numbers of them, so only the step, the
@@ -59,7 +69,9 @@ class StopWithGraph(tf.train.SessionRunHook):
         raise GraphBuilt(tf.get_default_graph())
 
 
-def training_graph(folder, objective, optimizer="adamw", parts=1, hosts=1, masking=None, cores=8):
+def training_graph(
+    folder, objective, optimizer="adamw", parts=1, hosts=1, masking=None, cores=8, **changes
+):
     """The graph in which Pretraining would train on a TPU, dropout on.
 
     Args:
@@ -70,9 +82,10 @@ def training_graph(folder, objective, optimizer="adamw", parts=1, hosts=1, maski
       hosts: machines of the TPU, with 8 cores each.
       masking: DynamicMasking or None.
       cores: cores of each host.
+      changes: see model_config.
     """
     run = run_config(folder, objective, hosts * cores, masking, do_train=True)
-    pretraining = make_pretraining(run, objective, optimizer, parts, masking)
+    pretraining = make_pretraining(run, objective, optimizer, parts, masking, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 
 
@@ -85,7 +98,7 @@ def evaluation_graph(folder, objective):
 
 def run_config(folder, objective, cores, masking=None, **changes):
     """RunConfig of a small run on a TPU, with its records in `folder`."""
-    names = stored_features(objective.feature_names, masking is not None)
+    names = stored_features(objective.feature_names, masking)
     files = [write_records(folder / "rows", random_records(names))]
     settings = {
         "output_dir": str(folder / "out"),
@@ -103,7 +116,7 @@ def run_config(folder, objective, cores, masking=None, **changes):
     return RunConfig(**dict(settings, **changes))
 
 
-def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None):
+def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None, **changes):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
         learning_rate=0.01,
@@ -113,12 +126,16 @@ def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None):
         gradient_accumulation_steps=parts,
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
-    return Pretraining(run, model_config(DROPOUT), objective, config, masking, devices)
+    model = model_config(dict(DROPOUT, **changes), objective)
+    return Pretraining(run, model, objective, config, masking, devices)
 
 
-def model_config(changes):
-    """Config of a model with one small layer."""
-    return BertConfig(dict(TINY_CONFIG, **changes))
+def model_config(changes, objective=None):
+    """Config of a small model, of the network that `changes` names or an objective trains."""
+    changes = dict(changes)
+    network = changes.pop("network", objective and objective.name)
+    kind, further = CONFIGS.get(network, (BertConfig, {}))
+    return kind(dict(TINY_CONFIG, **dict(further, **changes)))
 
 
 def random_records(names, count=RECORDS):
@@ -143,10 +160,21 @@ def dynamic_masking():
     return DynamicMasking(MaskingSpec(max_predictions=PREDICTIONS), 4, list(range(5, VOCAB)), 7)
 
 
+def electra_masking():
+    """DynamicMasking for random_records of unmasked rows, as ELECTRA draws."""
+    spec = MaskingSpec(
+        max_predictions=PREDICTIONS,
+        unit="wordpiece",
+        replacement=ELECTRA_REPLACEMENT,
+        with_replacement=True,
+    )
+    return DynamicMasking(spec, 4, list(range(5, VOCAB)), 7, (2, 3, 4), apart=True)
+
+
 def write_checkpoint(folder, objective):
     """A checkpoint of a model with random weights; returns its prefix."""
     shapes = runner.model_parameters(
-        model_config({}), objective, run_config(folder, objective, CORES_PER_HOST)
+        model_config({}, objective), objective, run_config(folder, objective, CORES_PER_HOST)
     ).shapes()
     with tf.Graph().as_default(), tf.Session() as session:
         variables = [tf.get_variable(name, shape) for name, shape in shapes.items()]

@@ -68,16 +68,24 @@ class Runner:
         self._check_records()
         self.parameters = model_parameters(model_config, objective, run_config)
         self._init_plan = self._plan_start(self.parameters.shapes())
-        log(
-            "model: {} layers, hidden {}, {} heads, vocabulary {}, {:,} parameters".format(
-                model_config.num_hidden_layers,
-                model_config.hidden_size,
-                model_config.num_attention_heads,
-                model_config.vocab_size,
-                self.parameters.count(),
-            )
-        )
+        for line in self._describe_networks():
+            log(line)
         log(model_config.describe_activation())
+
+    def _describe_networks(self):
+        """A line for each encoder; the last one counts the parameters of all."""
+        lines = [
+            "{}: {} layers, hidden {}, {} heads, vocabulary {}".format(
+                name,
+                network.num_hidden_layers,
+                network.hidden_size,
+                network.num_attention_heads,
+                network.vocab_size,
+            )
+            for name, network in self._objective.networks(self._model).items()
+        ]
+        lines[-1] += ", {:,} parameters".format(self.parameters.count())
+        return [*lines[:-1], lines[-1] + (" in all" if len(lines) > 1 else "")]
 
     def train(self):
         """Trains up to num_train_steps, or stop_step (both are totals, from step 0 of output_dir).
@@ -205,9 +213,7 @@ class Runner:
                 seen.append(files[0])
                 input_pipeline.check_records(
                     files,
-                    input_pipeline.stored_features(
-                        self._objective.feature_names, self._masking is not None
-                    ),
+                    input_pipeline.stored_features(self._objective.feature_names, self._masking),
                     run.max_seq_length,
                     run.max_predictions_per_seq,
                     self._model.vocab_size,

@@ -8,4 +8,11 @@ def _pairs(unit, settings, seed):
     return instances.nsp_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
 
 
-RECIPE = Recipe("bert", _pairs, "word", masking.BERT_REPLACEMENT, BERT_FEATURES, True)
+RECIPE = Recipe(
+    name="bert",
+    pairs=_pairs,
+    unit="word",
+    replacement=masking.BERT_REPLACEMENT,
+    features=BERT_FEATURES,
+    short_seq_prob=0.1,
+)

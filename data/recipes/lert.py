@@ -21,4 +21,10 @@ def _pairs(unit, settings, seed):
     return instances.full_pairs(unit, settings.max_seq_length, seed)
 
 
-RECIPE = Recipe("lert", _pairs, "ngram", masking.BERT_REPLACEMENT, FEATURES, False)
+RECIPE = Recipe(
+    name="lert",
+    pairs=_pairs,
+    unit="ngram",
+    replacement=masking.BERT_REPLACEMENT,
+    features=FEATURES,
+)

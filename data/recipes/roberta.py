@@ -8,4 +8,10 @@ def _pairs(unit, settings, seed):
     return instances.full_pairs(unit, settings.max_seq_length, seed)
 
 
-RECIPE = Recipe("roberta", _pairs, "word", masking.BERT_REPLACEMENT, BERT_FEATURES, False)
+RECIPE = Recipe(
+    name="roberta",
+    pairs=_pairs,
+    unit="word",
+    replacement=masking.BERT_REPLACEMENT,
+    features=BERT_FEATURES,
+)
