@@ -3,11 +3,12 @@
 python convert_checkpoint.py --tf_checkpoint_path=bert_model.ckpt --config_file=bert_config.json \
     --vocab_file=vocab.txt --pytorch_dump_path=hf
 python convert_checkpoint.py --from_pytorch=hf --tf_dump_path=tf/bert_model.ckpt
+python convert_checkpoint.py --tf_checkpoint_path=electra --config_file=discriminator.json \
+    --pytorch_dump_path=hf --discriminator_or_generator=discriminator
 python convert_checkpoint.py --tf_checkpoint_path=out --config_file=bert_config.json \
     --strip_optimizer=release
 """
 
-import codecs
 import collections
 import os
 
@@ -17,18 +18,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-from data import files as data_files
-from data import tokenizer_files
-from data.tokenization import Vocabulary, WordPieceTokenizer
+import release_files
 from errors import UserError, require, run_script
 from finetuning import task_file
 from modeling import checkpoint
-from modeling.config import GELU_CHOICES, BertConfig
+from modeling.config import GELU_CHOICES
+from modeling.config_families import read_config
 from modeling.conversion import (
     export,
     families,
+    family_choice,
     folders,
     huggingface,
+    pair,
     parity,
     sources,
 )
@@ -46,7 +48,7 @@ flags.DEFINE_string(
     "Directory to write for Hugging Face; a name that ends in .bin is a weights file there.",
 )
 flags.DEFINE_string(
-    "vocab_file", None, "vocab.txt; default: the one beside the checkpoint or its config."
+    "vocab_file", None, "Vocabulary; default: the one beside the checkpoint or its config."
 )
 flags.DEFINE_bool(
     "do_lower_case", None, "As the model was trained; default: as task.json says, else true."
@@ -58,14 +60,24 @@ flags.DEFINE_string(
         ", ".join(families.BERT.heads)
     ),
 )
-flags.DEFINE_enum("gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT.")
-flags.DEFINE_string("from_pytorch", None, "Hugging Face directory to convert.")
+flags.DEFINE_enum(
+    "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf, but tanh for ALBERT."
+)
+flags.DEFINE_enum(
+    "discriminator_or_generator",
+    None,
+    families.NETWORKS,
+    "Which of ELECTRA's networks; default: the discriminator, and of a directory what it holds.",
+)
+flags.DEFINE_string(
+    "from_pytorch",
+    None,
+    "Hugging Face directory to convert; ELECTRA's two with a comma give one checkpoint.",
+)
 flags.DEFINE_string("tf_dump_path", None, "Prefix of the TensorFlow checkpoint to write.")
 flags.DEFINE_string(
     "strip_optimizer", None, "Directory for a copy without the optimizer's state and the step."
 )
-
-RELEASE_NAME = "bert_model.ckpt"
 
 
 def main(argv):
@@ -106,9 +118,9 @@ def to_hugging_face():
     Raises:
       UserError: something is not there, does not fit, or comes out otherwise.
     """
-    folder, weights = split_target(FLAGS.pytorch_dump_path)
+    folder, weights = release_files.split_target(FLAGS.pytorch_dump_path)
     parity.require_packages()
-    source = open_source()
+    source = open_source(FLAGS.discriminator_or_generator, for_hugging_face=True)
     selection = sources.select(source, FLAGS.head)
     task = read_task(source, selection)
     vocabulary = find_vocabulary(source)
@@ -131,53 +143,37 @@ def to_hugging_face():
             log("beside the model, in {}: {}".format(aside.file, aside.what))
         check_parity(source, selection, scratch, weights, "report it with the config")
         if vocabulary:
-            write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))
+            release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))
         else:
             log("no vocab.txt was found, so no tokenizer files are written; name it: --vocab_file")
-        copy_task(task_file.path_beside(source.prefix) if task else None, scratch)
-        publish(scratch, folder)
-    warn_of_other_weights(folder, weights)
+        release_files.copy_task(task_file.path_beside(source.prefix) if task else None, scratch)
+        release_files.publish(scratch, folder)
+    release_files.warn_of_other_weights(folder, weights)
+    say_network(source.family)
 
 
 def to_tensorflow():
-    """Hugging Face directory -> TensorFlow checkpoint.
+    """Hugging Face directory, or ELECTRA's two, -> TensorFlow checkpoint.
 
     Raises:
       UserError: something is not there, does not fit, or comes out otherwise.
     """
-    prefix = FLAGS.tf_dump_path
-    folder, base = os.path.split(prefix)
-    folders.check("--tf_dump_path=" + prefix, folder)
-    if not base or tf.io.gfile.isdir(prefix):
-        raise UserError(
-            "--tf_dump_path={} is a directory; give the checkpoint's prefix in it, as {}".format(
-                prefix, os.path.join(prefix, RELEASE_NAME)
-            )
-        )
-    path = FLAGS.from_pytorch
-    if os.path.abspath(folder) == os.path.abspath(path):
-        raise UserError(
-            "--tf_dump_path={} lies in the directory of --from_pytorch; give another one".format(
-                prefix
-            )
-        )
+    prefix, paths = FLAGS.tf_dump_path, directories()
+    folder, base = release_files.split_prefix(prefix, paths)
     parity.require_packages()
+    read = read_directories(paths)
     with folders.staged(folder) as scratch:
-        report = huggingface.import_checkpoint(path, os.path.join(scratch, base))
-        for is_warning, line in report._replace(prefix=prefix).lines():
-            (warn if is_warning else log)(line)
-        config_file = huggingface.config_file(path)
-        config = export.original_config(config_file)
-        source = sources.open_checkpoint(
-            report.prefix, config, families.of_checkpoint(path, report.written), shown=path
-        )
-        selection = sources.everything(source)
-        hint = "look in {} for settings that Quanci does not have".format(config_file)
-        check_parity(source, selection, path, None, hint)
-        export.write_json(os.path.join(scratch, export.ORIGINAL_CONFIG), config.to_dict())
-        copy_vocabulary(os.path.join(path, tokenizer_files.VOCABULARY), scratch)
-        copy_task(task_file.path_beside(os.path.join(path, "")), scratch)
-        publish(scratch, folder)
+        written = os.path.join(scratch, base)
+        huggingface.write_checkpoint(written, pair.merged(read))
+        for directory in read:
+            for is_warning, line in huggingface.report_of(directory, prefix).lines():
+                (warn if is_warning else log)(line)
+            add_original_config(directory, written, scratch)
+        release_files.copy_vocabulary(release_files.vocabulary_in(paths), scratch)
+        release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
+        release_files.publish(scratch, folder)
+    for directory in read:
+        say_network(directory.family)
 
 
 def strip():
@@ -188,8 +184,9 @@ def strip():
     """
     folder = FLAGS.strip_optimizer.rstrip("/") or "/"
     folders.check("--strip_optimizer=" + folder, folder)
-    source = open_source()
-    if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, RELEASE_NAME)):
+    source = open_source(FLAGS.discriminator_or_generator)
+    names = source.family.files
+    if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, names.checkpoint)):
         raise UserError(
             "--strip_optimizer={} is where {} itself lies; give another directory".format(
                 folder, source.prefix
@@ -197,15 +194,16 @@ def strip():
         )
     vocabulary = find_vocabulary(source)
     with folders.staged(folder) as scratch:
-        prefix = os.path.join(scratch, RELEASE_NAME)
+        prefix = os.path.join(scratch, names.checkpoint)
         huggingface.write_checkpoint(prefix, sources.read_release(source))
         checkpoint.verify(prefix)
         log("left out: {} optimizer slots and counters".format(len(source.plan.training_state)))
         # As it is: its further keys are other programs'.
-        copy(FLAGS.config_file, os.path.join(scratch, export.ORIGINAL_CONFIG))
-        copy_vocabulary(vocabulary.path if vocabulary else "", scratch)
-        copy_task(task_file.path_beside(source.prefix), scratch)
-        publish(scratch, folder)
+        release_files.copy(FLAGS.config_file, os.path.join(scratch, names.config))
+        path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
+        release_files.copy_vocabulary(path, scratch, name)
+        release_files.copy_task(task_file.path_beside(source.prefix), scratch)
+        release_files.publish(scratch, folder)
 
 
 # A direction: the flags that it needs, those that it takes as well, and its function.
@@ -214,51 +212,92 @@ Direction = collections.namedtuple("Direction", ["needs", "takes", "run"])
 DIRECTIONS = {
     "pytorch_dump_path": Direction(
         ["tf_checkpoint_path", "config_file"],
-        ["vocab_file", "do_lower_case", "head", "gelu"],
+        ["vocab_file", "do_lower_case", "head", "gelu", "discriminator_or_generator"],
         to_hugging_face,
     ),
-    "from_pytorch": Direction(["tf_dump_path"], [], to_tensorflow),
-    "strip_optimizer": Direction(["tf_checkpoint_path", "config_file"], ["vocab_file"], strip),
+    "from_pytorch": Direction(["tf_dump_path"], ["discriminator_or_generator"], to_tensorflow),
+    "strip_optimizer": Direction(
+        ["tf_checkpoint_path", "config_file"], ["vocab_file", "discriminator_or_generator"], strip
+    ),
 }
 
 
-def split_target(path):
-    """(directory, weights file name) of --pytorch_dump_path.
+def directories():
+    """--from_pytorch as a list of one or two directories.
 
     Raises:
-      UserError: it is remote, or something else is in the way.
+      UserError: there are more.
     """
-    folder, weights = path.rstrip("/") or "/", export.WEIGHTS
-    if path.endswith(".bin"):
-        folder, weights = os.path.split(path)
-        if os.path.isdir(path):
-            raise UserError(
-                "--pytorch_dump_path={} is a directory, but names a weights file; give a name in "
-                "it".format(path)
-            )
-    if data_files.is_remote(path):
+    given = FLAGS.from_pytorch
+    if tf.io.gfile.isdir(given):  # whatever its name is
+        return [given]
+    paths = given.split(",")
+    if len(paths) > 2:
         raise UserError(
-            "--pytorch_dump_path={} must be a local path; copy the directory afterwards".format(
-                path
-            )
+            "--from_pytorch={} names {} directories; give one, or ELECTRA's discriminator and "
+            "generator".format(given, len(paths))
         )
-    folders.check("--pytorch_dump_path=" + path, folder)
-    return folder, weights
+    if len(paths) == 2 and FLAGS.discriminator_or_generator:
+        raise UserError(
+            "--discriminator_or_generator does not go with two directories; leave it out"
+        )
+    return paths
 
 
-def open_source():
+def read_directories(paths):
+    """huggingface.Directory of each path.
+
+    Raises:
+      UserError: one cannot be read, or they do not belong together.
+    """
+    if len(paths) == 2:
+        return pair.read_pair(paths)
+    return [huggingface.read_directory(paths[0], FLAGS.discriminator_or_generator)]
+
+
+def add_original_config(directory, prefix, folder):
+    """Compares a directory with the checkpoint made of it, and writes the config beside that.
+
+    Raises:
+      UserError: they differ.
+    """
+    config = export.original_config(huggingface.config_file(directory.path), directory.family)
+    source = sources.open_checkpoint(prefix, config, directory.family, shown=directory.path)
+    selection = sources.everything(source)
+    hint = "look in {} for settings that Quanci does not have".format(config.source)
+    check_parity(source, selection, directory.path, None, hint)
+    values = export.original_values(source.config, source.family)
+    export.write_json(os.path.join(folder, source.family.files.config), values)
+
+
+def open_source(network, for_hugging_face=False):
     """Source of --tf_checkpoint_path and --config_file.
+
+    Args:
+      network: --discriminator_or_generator.
+      for_hugging_face: whether Hugging Face must have such a network.
 
     Raises:
       UserError: either is wrong, or one does not belong to the other.
     """
     prefix = checkpoint.resolve(FLAGS.tf_checkpoint_path)
     # The family first: another one's config would give a message of less help.
-    family = families.of_checkpoint(prefix, checkpoint.read_shapes(prefix))
-    config = BertConfig.from_json_file(FLAGS.config_file, gelu=FLAGS.gelu)
+    names = checkpoint.read_shapes(prefix)
+    family = family_choice.of_checkpoint(prefix, names, network)
+    if for_hugging_face:
+        family_choice.check_convertible(family, prefix)
+    config = read_config(FLAGS.config_file, FLAGS.gelu, names)
     source = sources.open_checkpoint(prefix, config, family)
     log("checkpoint {}: {} variables".format(prefix, len(source.plan.loaded)))
     return source
+
+
+def say_network(family):
+    """Says which of ELECTRA's networks was converted: one is often taken for the other."""
+    if family.network == families.DISCRIMINATOR:
+        log("converted: ELECTRA's DISCRIMINATOR, to fine-tune; fill-mask needs the generator")
+    elif family.network == families.GENERATOR:
+        log("converted: ELECTRA's GENERATOR, for fill-mask; to fine-tune take the discriminator")
 
 
 def read_task(source, selection):
@@ -281,31 +320,14 @@ def do_lower_case(task):
 
 
 def find_vocabulary(source):
-    """Vocabulary of --vocab_file, or the one that lies beside the checkpoint or the config.
-
-    Returns:
-      Vocabulary, None where there is none.
+    """Vocabulary of --vocab_file, or the one that lies beside the checkpoint or the config; None
+    where there is none.
 
     Raises:
       UserError: it is damaged, or has another size than the model.
     """
-    path = FLAGS.vocab_file
-    if not path:
-        beside = [os.path.dirname(p) for p in (source.prefix, FLAGS.config_file)]
-        names = [os.path.join(folder, tokenizer_files.VOCABULARY) for folder in beside]
-        local = [name for name in names if not data_files.is_remote(name)]
-        path = next((name for name in local if data_files.exists(name)), None)
-        if path is None:
-            return None
-    vocabulary = Vocabulary(path)
-    if len(vocabulary) != source.config.vocab_size:
-        raise UserError(
-            "vocabulary {} has {} tokens, but vocab_size in {} is {}; name the model's own with "
-            "--vocab_file".format(
-                path, len(vocabulary), source.config.source, source.config.vocab_size
-            )
-        )
-    return vocabulary
+    beside = [os.path.dirname(path) for path in (source.prefix, FLAGS.config_file)]
+    return release_files.find_vocabulary(FLAGS.vocab_file, beside, source.config)
 
 
 def check_parity(source, selection, folder, weights, hint):
@@ -321,75 +343,6 @@ def check_parity(source, selection, folder, weights, hint):
         if part.name in selection.parts and part.output not in differences:
             log("copied, but not compared: {}".format(part.output))
     parity.check(differences, hint)
-
-
-def write_tokenizer(folder, vocabulary, config, lower):
-    """Writes the tokenizer's files and shows on how many strings it is ours."""
-    copy_vocabulary(vocabulary.path, folder)
-    with folders.writing(folder):
-        tokenizer_files.write(folder, vocabulary.tokens, lower, config.max_position_embeddings)
-    ours = WordPieceTokenizer(vocabulary, lower)
-    texts = tokenizer_files.AWKWARD
-    theirs = tokenizer_files.encode(folder, texts)
-    differing = [t for t, ids in zip(texts, theirs) if ours.tokenize(t).ids.tolist() != ids]
-    log(
-        "tokenizer (do_lower_case {}): {} of {} strings are tokenised alike".format(
-            lower, len(texts) - len(differing), len(texts)
-        )
-    )
-    if differing:
-        warn("AutoTokenizer gives other tokens for {!r}".format(differing[0]))
-
-
-def copy_vocabulary(path, folder):
-    """Copies vocab.txt to `folder`, or says that there is none."""
-    if path and data_files.exists(path):
-        copy(path, os.path.join(folder, tokenizer_files.VOCABULARY))
-    else:
-        log("no vocab.txt was found, so none is written")
-
-
-def copy_task(path, folder):
-    """Copies a task.json, if there is one (not None): run_prediction.py names classes by it."""
-    if path:
-        copy(path, os.path.join(folder, task_file.FILE_NAME))
-
-
-def copy(path, target):
-    """Copies a small text file, without the byte order mark that other programs stumble over.
-
-    Raises:
-      UserError: it cannot be read or written.
-    """
-    with folders.writing(target):
-        with tf.io.gfile.GFile(path, "rb") as reader:
-            content = reader.read()
-        if content.startswith(codecs.BOM_UTF8):
-            content = content[len(codecs.BOM_UTF8) :]
-        with tf.io.gfile.GFile(target, "wb") as writer:
-            writer.write(content)
-
-
-def publish(scratch, folder):
-    """Moves what was written to its place and says what it is."""
-    names = sorted(tf.io.gfile.listdir(scratch))
-    with folders.writing(folder or "."):
-        folders.publish(scratch, folder)
-    log("written to {}: {}".format(folder or ".", ", ".join(names)))
-
-
-def warn_of_other_weights(folder, weights):
-    """Says when transformers would read another file of the directory than the one written."""
-    for name in huggingface.WEIGHTS:
-        if name == weights:
-            return
-        if os.path.exists(os.path.join(folder, name)):
-            warn(
-                "transformers reads {} in {} before {}; remove what is old".format(
-                    name, folder, weights
-                )
-            )
-            return
 
 
 if __name__ == "__main__":

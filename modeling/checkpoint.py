@@ -9,88 +9,18 @@ import tensorflow.compat.v1 as tf
 
 from errors import UserError, some
 from modeling import checkpoint_index
+from modeling.load_plan import LoadPlan
 
-MLM_HEAD = "cls/predictions/"
 WORD_TABLE = "embeddings/word_embeddings"
 CLASSIFIER = "output_weights"
 LARGEST_STATE_FILE = 1 << 20  # bytes
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
-# What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
-_BODY = re.compile(r"/(encoder|embeddings)/")
-_LAYER = re.compile(r"/encoder/layer_(\d+)/")
+# Of a generator beside it the layers are not chosen.
+_LAYER = re.compile(r"(?<!generator)/encoder/layer_(\d+)/")
 
 # What the checkpoint readers of both TensorFlow versions raise on damage.
 _UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
-
-
-class LoadPlan(
-    collections.namedtuple(
-        "LoadPlan", ["prefix", "shown", "loaded", "new", "unused", "training_state"]
-    )
-):
-    """What a checkpoint gives to a model.
-
-    prefix, shown: of the checkpoint, and what messages call it; loaded: ordered dict variable
-    name -> name in the checkpoint; new: names in the model only;
-    unused: names in the checkpoint only; training_state: optimizer slots and step counters in
-    the checkpoint, which a warm start leaves there unless it is told to take the slots.
-    """
-
-    __slots__ = ()
-
-    def lines(self):
-        """The report for the log: a list of (is_warning, text)."""
-        report = [
-            (
-                False,
-                "checkpoint {}: {} variables loaded, {} new, {} unused{}".format(
-                    self.shown,
-                    len(self.loaded),
-                    len(self.new),
-                    len(self.unused),
-                    ", optimizer state there" if self.training_state else "",
-                ),
-            )
-        ]
-        lost = [name for name in self.new if name.startswith(MLM_HEAD)]
-        if lost:
-            report.append(
-                (
-                    True,
-                    "the masked-LM head is not in {}: {} start at random values; a fine-tuned or "
-                    "stripped checkpoint has lost it".format(self.shown, ", ".join(lost)),
-                )
-            )
-        body = [name for name in self.new if _BODY.search(name)]
-        if body:
-            report.append(
-                (
-                    True,
-                    "the encoder in {} is not whole: {} start at random values; is the config the "
-                    "checkpoint's own?".format(self.shown, some(body)),
-                )
-            )
-        others = [name for name in self.new if name not in lost and name not in body]
-        if others:
-            report.append((False, "new, at random values: " + some(others)))
-        if self.unused:
-            report.append((False, "unused: " + some(self.unused)))
-        return report
-
-    def slots(self, slot_names):
-        """Optimizer slots of the loaded variables: ordered dict slot variable -> its source.
-
-        Args:
-          slot_names: last parts of their names ("adam_m", "adam_v").
-        """
-        there = set(self.training_state)
-        pairs = [
-            ("{}/{}".format(name, slot), "{}/{}".format(source, slot))
-            for name, source in self.loaded.items()
-            for slot in slot_names
-        ]
-        return collections.OrderedDict((name, source) for name, source in pairs if source in there)
 
 
 def initialize(prefix, sources):

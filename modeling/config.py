@@ -30,12 +30,16 @@ class BertConfig:
         embeddings.
       is_pre_norm: whether layers normalise what they read, not what they give.
       projects_words: whether word vectors alone have the width embedding_size.
+      shares_layers: whether several layers may have the same weights.
+      masked_lm_scope, masked_lm_transform_scope: of the masked-LM head's variables.
     """
 
     network = "bert"
     scope = embedding_scope = "bert"
     is_pre_norm = False
     projects_words = False
+    shares_layers = False
+    masked_lm_scope, masked_lm_transform_scope = "cls/predictions", "cls/predictions/transform"
 
     # key -> (type, default); None = the key must be there.
     KEYS = (
@@ -86,9 +90,36 @@ class BertConfig:
         return self.embedding_size
 
     @property
+    def num_blocks(self):
+        """Transformer blocks that run, one behind the other."""
+        return self.num_hidden_layers
+
+    @property
     def head_size(self):
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    def as_encoder(self, shapes=(), shown=None):
+        """This config, or where a checkpoint has several networks, that of the one for tasks.
+
+        Args:
+          shapes: dict variable name -> list of ints of the checkpoint; empty: not known.
+          shown: what messages call the checkpoint.
+
+        Raises:
+          UserError: the sizes are those of another of its networks.
+        """
+        del shapes, shown
+        return self
+
+    def as_masked_lm(self, shapes=(), shown=None):
+        """As as_encoder, for the network that fills masks.
+
+        Raises:
+          UserError: the checkpoint has none, or the sizes are those of another of its networks.
+        """
+        del shapes, shown
+        return self
 
     def to_dict(self):
         """The configuration as it would stand in a JSON file."""

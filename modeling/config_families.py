@@ -1,8 +1,10 @@
 """Configurations of the families beside BERT's, and which family a config file is of."""
 
 import collections
+import copy
 import re
 
+from errors import UserError
 from modeling.config import BertConfig, read_json_object
 
 BERT_KEYS = collections.OrderedDict(
@@ -33,7 +35,18 @@ class AlbertConfig(BertConfig):
     )
     DEFAULT_GELU = "tanh"
     network = "albert"
+    shares_layers = True
     embedding_size = None  # a value of the file, not BERT's property
+
+    def __init__(self, values, source="config", gelu="auto"):
+        if "model_type" in values:  # only Hugging Face's files have it, which say gelu for erf
+            self.DEFAULT_GELU = BertConfig.DEFAULT_GELU
+        super().__init__(values, source, gelu)
+
+    @property
+    def num_blocks(self):
+        """See BertConfig; a layer is one pass through the blocks of its group."""
+        return self.num_hidden_layers * self.inner_group_num
 
     def _check(self):
         super()._check()
@@ -52,6 +65,7 @@ class AlbertZhConfig(BertConfig):
     KEYS = _keys(("embedding_size", int, None), ("ln_type", str, None))
     DEFAULT_GELU = "tanh"
     network = "albert_zh"
+    shares_layers = True
     projects_words = True
     embedding_size = None  # a value of the file, not BERT's property
 
@@ -84,12 +98,103 @@ class ElectraConfig(BertConfig):
     KEYS = _keys(("embedding_size", int, 0), ("type_vocab_size", int, 2))
     network = "electra"
     scope = embedding_scope = "electra"
+    masked_lm_scope = masked_lm_transform_scope = "generator_predictions"
     embedding_size = None  # a value of the file, not BERT's property
 
     def __init__(self, values, source="config", gelu="auto"):
         if "embedding_size" not in values and isinstance(values.get("hidden_size", 768), int):
             values = dict(values, embedding_size=values.get("hidden_size", 768))
         super().__init__(values, source, gelu)
+
+    def as_generator(self, scope="generator", embedding_scope="electra"):
+        """A copy for the generator whose sizes these are.
+
+        Args:
+          scope: "generator", or "electra" where it has all weights of the discriminator.
+          embedding_scope: "electra", or "generator" where it has embeddings of its own.
+        """
+        generator = copy.copy(self)
+        generator.scope, generator.embedding_scope = scope, embedding_scope
+        if embedding_scope != "electra":  # its own are as wide as its hidden state
+            generator.embedding_size = self.hidden_size
+        return generator
+
+    def as_encoder(self, shapes=(), shown=None):
+        """See BertConfig: the discriminator, or the generator of a checkpoint that has no other."""
+        there = _scopes(shapes)
+        if there == ["generator"]:
+            return self._generator_in(shapes)
+        if (
+            len(there) == 2
+            and self._fits(shapes, "generator")
+            and not self._fits(shapes, "electra")
+        ):
+            raise UserError(
+                "{} has the sizes of the generator in {}; give the discriminator's "
+                "(discriminator.json)".format(self.source, shown)
+            )
+        return self
+
+    def as_masked_lm(self, shapes=(), shown=None):
+        """See BertConfig: the generator, which may be the discriminator's encoder."""
+        if not shapes:
+            return self.as_generator()
+        if "generator" not in _scopes(shapes):
+            if self.masked_lm_scope + "/output_bias" in shapes:
+                return self
+            raise UserError(
+                "checkpoint {} holds ELECTRA's discriminator alone, and masks are filled by the "
+                "generator; give a checkpoint with generator/... in it".format(shown)
+            )
+        if self._fits(shapes, "electra") and not self._fits(shapes, "generator"):
+            raise UserError(
+                "{} has the sizes of the discriminator in {}; masks are filled by the generator: "
+                "give its config (generator.json)".format(self.source, shown)
+            )
+        return self._generator_in(shapes)
+
+    def _generator_in(self, shapes):
+        """as_generator, with embeddings as the checkpoint has them."""
+        own = "generator/embeddings/word_embeddings" in shapes
+        return self.as_generator(embedding_scope="generator" if own else "electra")
+
+    def _fits(self, shapes, scope):
+        """Whether the blocks below `scope` are of these sizes and as many."""
+        block = scope + "/encoder/layer_{}/output/dense/kernel"
+        last = shapes.get(block.format(self.num_hidden_layers - 1))
+        is_last = block.format(self.num_hidden_layers) not in shapes
+        return is_last and last == [self.intermediate_size, self.hidden_size]
+
+    def derived_generator(self, layers=1.0, hidden_size=0.25):
+        """The generator's sizes as google-research/electra takes them from the discriminator's:
+        run_pretraining.py, get_generator_config. Halves round to the even number.
+
+        Args:
+          layers, hidden_size: shares of the discriminator's.
+
+        Raises:
+          UserError: what comes out is no network.
+        """
+        width = round(self.hidden_size * hidden_size)
+        values = dict(
+            self.to_dict(),
+            hidden_size=width,
+            num_hidden_layers=round(self.num_hidden_layers * layers),
+            intermediate_size=4 * width,
+            num_attention_heads=max(1, width // 64),
+        )
+        generator = type(self)(values, "the generator by {}".format(self.source))
+        generator.activation = self.activation
+        return generator
+
+
+def _scopes(shapes):
+    """Which of ELECTRA's two networks a checkpoint has, by their scopes."""
+    return [
+        scope
+        for scope in ("electra", "generator")
+        if any(name.startswith(scope + "/encoder/") for name in shapes)
+    ]
 
 
 # config: the class; variables: pattern of names that only its checkpoints hold; keys: those of

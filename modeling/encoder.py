@@ -38,6 +38,7 @@ def encoder(
     position_ids=None,
     row_segment_ids=None,
     is_training=False,
+    direction=None,
 ):
     """Builds the encoder that `config` says (Devlin et al. 2019).
 
@@ -51,6 +52,7 @@ def encoder(
       position_ids: int32 [batch, seq] or None for 0, 1, 2, ...
       row_segment_ids: int32 [batch, seq] or None; tokens attend only within equal numbers.
       is_training: dropout on or off.
+      direction: which way tokens look, see layers.attention_mask_bias.
 
     Returns:
       EncoderOutput.
@@ -61,7 +63,7 @@ def encoder(
     embedded, tables = network.embeddings(
         config, store, kernels, input_ids, segment_ids, position_ids, rate
     )
-    mask_bias = layers.attention_mask_bias(input_mask, row_segment_ids)
+    mask_bias = layers.attention_mask_bias(input_mask, row_segment_ids, direction)
     block = layers.pre_norm_block if config.is_pre_norm else layers.transformer_block
     hidden = tf.reshape(embedded, [-1, config.hidden_size])
     outputs = []
@@ -77,10 +79,10 @@ def encoder(
     )
 
 
-def encode(config, store, kernels, features, is_training=False):
+def encode(config, store, kernels, features, is_training=False, **options):
     """encoder() on the record features input_ids, input_mask and segment_ids [batch, seq]."""
     ids, mask, segments = (features[n] for n in ("input_ids", "input_mask", "segment_ids"))
-    return encoder(config, store, kernels, ids, mask, segments, is_training=is_training)
+    return encoder(config, store, kernels, ids, mask, segments, is_training=is_training, **options)
 
 
 def pooler(config, store, kernels, sequence_output, prefix):
@@ -114,8 +116,11 @@ def bert_embeddings(config, store, kernels, input_ids, segment_ids, position_ids
     )
 
 
-def _projected_embeddings(name):
-    """bert_embeddings, then a layer `name` to the hidden state's width where that is another."""
+def _projected_embeddings(name, make_initializer=None):
+    """bert_embeddings, then a layer `name` to the hidden state's width where that is another.
+
+    `make_initializer`: of its kernel, None: as other layers'.
+    """
 
     def build(config, store, kernels, *arguments):
         vectors, tables = bert_embeddings(config, store, kernels, *arguments)
@@ -123,7 +128,12 @@ def _projected_embeddings(name):
         if narrow == wide:
             return vectors, tables
         kernel, bias = layers.dense_parameters(
-            config, store, "{}/{}".format(config.scope, name), narrow, wide
+            config,
+            store,
+            "{}/{}".format(config.scope, name),
+            narrow,
+            wide,
+            make_initializer and make_initializer(),
         )
         projected = kernels.dense(tf.reshape(vectors, [-1, narrow]), kernel, bias)
         seq_length = vectors.shape.as_list()[1]
@@ -164,6 +174,8 @@ NETWORKS = {
     ),
     "albert_zh": Network(bert_embeddings, _one_shared_layer, pooler),
     "electra": Network(
-        _projected_embeddings("embeddings_project"), _layers_of_their_own, first_token
+        _projected_embeddings("embeddings_project", tf.glorot_uniform_initializer),
+        _layers_of_their_own,
+        first_token,
     ),
 }

@@ -32,7 +32,7 @@ def masked_lm_logits(config, store, kernels, vectors, embedding_tables):
 def masked_lm_transform(config, store, kernels, vectors):
     """What masked_lm_logits computes first: [N, hidden] -> [N, config.masked_lm_size]."""
     return transform(
-        config, store, kernels, vectors, config.masked_lm_size, "cls/predictions/transform"
+        config, store, kernels, vectors, config.masked_lm_size, config.masked_lm_transform_scope
     )
 
 
@@ -48,13 +48,12 @@ def transform(config, store, kernels, vectors, width, prefix):
     return kernels.layer_norm(kernels.dense(vectors, kernel, bias, config.activation), gamma, beta)
 
 
-def masked_lm_scores(
-    config, store, kernels, transformed, embedding_tables, prefix="cls/predictions"
-):
+def masked_lm_scores(config, store, kernels, transformed, embedding_tables, prefix=None):
     """The rest of masked_lm_logits: [N, config.masked_lm_size] -> [N, vocab].
 
-    `prefix` is that of the variable output_bias.
+    `prefix` is that of the variable output_bias; None: config.masked_lm_scope.
     """
+    prefix = prefix or config.masked_lm_scope
     output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
     for table in reversed(embedding_tables):
         transformed = kernels.matmul(transformed, table, transpose_kernel=True)
@@ -73,6 +72,21 @@ def tag_logits(config, store, kernels, transformed, name, count):
     width = transformed.shape.as_list()[-1]
     kernel, bias = layers.dense_parameters(config, store, scope, width, count)
     return kernels.dense(transformed, kernel, bias)
+
+
+def discriminator_logits(config, store, kernels, sequence):
+    """How much each token looks replaced (ELECTRA): sequence [batch, seq, hidden] -> [batch, seq].
+
+    The second layer starts glorot uniform, as google-research/electra leaves it to TensorFlow.
+    """
+    seq_length, width = sequence.shape.as_list()[1:]
+    scope = "discriminator_predictions"
+    kernel, bias = layers.dense_parameters(config, store, scope + "/dense", width, width)
+    hidden = kernels.dense(tf.reshape(sequence, [-1, width]), kernel, bias, config.activation)
+    kernel, bias = layers.dense_parameters(
+        config, store, scope + "/dense_1", width, 1, tf.glorot_uniform_initializer()
+    )
+    return tf.reshape(kernels.dense(hidden, kernel, bias), [-1, seq_length])
 
 
 def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relationship"):

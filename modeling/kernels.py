@@ -38,15 +38,15 @@ class PlainKernels:
         """Makes the kernels of one pass through the model.
 
         Args:
-          seed: int; every dropout takes the next seed counted from it.
-          step_seed: int or int32 scalar tensor that differs from step to step. The masks follow
+          seed: int; every draw takes the next seed counted from it.
+          step_seed: int or int32 scalar tensor that differs from step to step. Draws follow
             from the two seeds alone, so a resumed run draws those of the straight one.
           one_hot_embedding: look rows up by a matrix product, which is what TPUs are fast at.
         """
         self._seed = seed
         self._step_seed = step_seed
         self._one_hot_embedding = one_hot_embedding
-        self._dropouts = 0
+        self._draws = 0
 
     def matmul(self, x, kernel, transpose_kernel=False):
         """x [rows, in] times kernel [in, out] ([out, in] if transposed) -> [rows, out]."""
@@ -70,13 +70,17 @@ class PlainKernels:
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
         return centred * tf.math.rsqrt(variance + LAYER_NORM_EPSILON) * gamma + beta
 
+    def uniform(self, shape):
+        """Draws from [0, 1): float32 of `shape`, others at every call; see `__init__`."""
+        self._draws += 1
+        seed = tf.stack([self._seed + self._draws, tf.cast(self._step_seed, tf.int32)])
+        return tf.random.stateless_uniform(shape, seed)
+
     def dropout(self, x, rate):
         """Zeroes a share `rate` of x and scales the rest; rate 0 returns x."""
         if not rate:
             return x
-        self._dropouts += 1
-        seed = tf.stack([self._seed + self._dropouts, tf.cast(self._step_seed, tf.int32)])
-        kept = tf.random.stateless_uniform(tf.shape(x), seed) >= rate
+        kept = self.uniform(tf.shape(x)) >= rate
         return tf.where(kept, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
 
     def attention_probs(self, scores, mask_bias, scale, rate):

@@ -57,13 +57,15 @@ def albert_block_names(prefix):
 
 
 def truncated_normal(config):
-    """The initialiser of all weight matrices: truncated normal(initializer_range)."""
+    """The initialiser of weight matrices: truncated normal(initializer_range)."""
     return tf.truncated_normal_initializer(stddev=config.initializer_range)
 
 
-def dense_parameters(config, store, name, in_width, out_width):
-    """(kernel [in, out], bias [out]) of the dense layer `name`."""
-    kernel = store.get(name + "/kernel", [in_width, out_width], truncated_normal(config))
+def dense_parameters(config, store, name, in_width, out_width, initializer=None):
+    """(kernel [in, out], bias [out]) of the dense layer `name`; `initializer` of the kernel, None:
+    truncated_normal."""
+    initializer = initializer or truncated_normal(config)
+    kernel = store.get(name + "/kernel", [in_width, out_width], initializer)
     bias = store.get(name + "/bias", [out_width], tf.zeros_initializer())
     return kernel, bias
 
@@ -119,7 +121,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
     return kernels.dropout(kernels.layer_norm(vectors, gamma, beta), rate), tables
 
 
-def attention_mask_bias(input_mask, row_segment_ids=None):
+def attention_mask_bias(input_mask, row_segment_ids=None, direction=None):
     """What is added to attention scores: 0 where a query may see a key, MASKED_SCORE elsewhere.
 
     Padded keys are hidden; padded queries are computed all the same. With `row_segment_ids` a
@@ -128,14 +130,20 @@ def attention_mask_bias(input_mask, row_segment_ids=None):
     Args:
       input_mask: int32 [batch, seq], 1 for tokens, 0 for padding.
       row_segment_ids: int32 [batch, seq] or None.
+      direction: "left": a token sees itself and what is before it; "right": what is behind it;
+        None: both.
 
     Returns:
-      float32 [batch, 1, 1, seq], with row segments [batch, 1, seq, seq].
+      float32 [batch, 1, 1, seq], with row segments or a direction [batch, 1, seq, seq].
     """
     visible = tf.equal(input_mask, 1)[:, tf.newaxis, tf.newaxis, :]
     if row_segment_ids is not None:
         same = tf.equal(row_segment_ids[:, :, tf.newaxis], row_segment_ids[:, tf.newaxis, :])
         visible = tf.logical_and(visible, same[:, tf.newaxis, :, :])
+    if direction:
+        places = tf.range(input_mask.shape.as_list()[1])
+        before = places[tf.newaxis, :] <= places[:, tf.newaxis]
+        visible = tf.logical_and(visible, before if direction == "left" else tf.transpose(before))
     return (1.0 - tf.cast(visible, tf.float32)) * MASKED_SCORE
 
 

@@ -26,6 +26,10 @@ LOGITS = {
     "BertForMaskedLM": {"mlm": "logits"},
     "BertForNextSentencePrediction": {"nsp": "logits"},
     "BertForSequenceClassification": {"classes": "logits"},
+    "AlbertForPreTraining": {"mlm": "prediction_logits", "nsp": "sop_logits"},
+    "AlbertForMaskedLM": {"mlm": "logits"},
+    "ElectraForPreTraining": {"replaced": "logits"},
+    "ElectraForMaskedLM": {"mlm": "logits"},
 }
 
 
@@ -35,13 +39,14 @@ def make_model(class_name="BertForPreTraining", seed=0, **changes):
     import transformers
 
     torch.manual_seed(seed)
-    config = transformers.BertConfig(
+    model_class = getattr(transformers, class_name)
+    config = model_class.config_class(
         layer_norm_eps=1e-12,
         initializer_range=0.2,
         attn_implementation="eager",
         **dict(SIZES, **changes),
     )
-    model = getattr(transformers, class_name)(config).eval()
+    model = model_class(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -62,19 +67,20 @@ def random_inputs(sizes=SIZES, batch=3, seq=10, seed=0):
 
 
 def their_outputs(model, inputs):
-    """Dict of arrays from a model: hidden_states [layers, ...], pooled, mlm, nsp, classes."""
+    """Dict of arrays from a model: hidden_states [layers, ...], pooled, mlm, nsp, classes,
+    replaced."""
     import torch
 
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
     fed = {names.get(k, k): torch.tensor(v).long() for k, v in inputs.items()}
-    bare = getattr(model, "bert", model)
+    bare = model.base_model
     with torch.no_grad():
         encoded = bare(output_hidden_states=True, **fed)
         outputs = {
             "embeddings": encoded.hidden_states[0],
             "hidden_states": torch.stack(encoded.hidden_states[1:]),
         }
-        if encoded.pooler_output is not None:
+        if encoded.get("pooler_output") is not None:
             outputs["pooled"] = encoded.pooler_output
         if bare is not model:
             scores = model(**fed)

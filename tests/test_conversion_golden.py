@@ -8,7 +8,7 @@ from golden_cases import needs_golden
 
 from modeling import checkpoint
 from modeling.conversion import huggingface
-from modeling.conversion.names import BERT
+from modeling.conversion.name_tables import BERT
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

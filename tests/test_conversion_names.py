@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from modeling.config import BertConfig
 from modeling.conversion import names
-from modeling.conversion.names import BERT, NameMap, Rule
+from modeling.conversion.name_tables import BERT
+from modeling.conversion.names import NameMap, Rule
 from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
 from modeling.parameters import ParameterStore

@@ -34,9 +34,9 @@ def pair(request, tmp_path_factory):
 
 def make(folder, tokens, lower):
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    tokenizer_files.write(str(folder), tokens, lower, 512)
     vocabulary = Vocabulary(str(folder / "vocab.txt"))
     assert vocabulary.tokens == tokens
+    tokenizer_files.write(str(folder), vocabulary, lower, 512)
     return WordPieceTokenizer(vocabulary, lower)
 
 

@@ -96,6 +96,6 @@ def test_registry():
     assert all(objective.name == name for name, objective in OBJECTIVES.items())
     assert "next_sentence_labels" in get_objective("bert").feature_names
     with pytest.raises(
-        UserError, match="objective 'gpt' is not known; known are bert, lert, roberta"
+        UserError, match="objective 'gpt' is not known; known are albert, bert, electra"
     ):
         get_objective("gpt")

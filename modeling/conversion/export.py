@@ -1,4 +1,4 @@
-"""The files that the conversion writes: config.json, bert_config.json and weights."""
+"""The files that the conversion writes: configs of both kinds and weights."""
 
 import collections
 import json
@@ -7,13 +7,12 @@ import os
 import tensorflow.compat.v1 as tf
 
 from errors import UserError, quoted
-from modeling.config import BertConfig, read_json_object
+from modeling.config import read_json_object
 from modeling.conversion import folders
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-ORIGINAL_CONFIG = "bert_config.json"
 
 # What we compute -> the name that transformers has for it.
 HIDDEN_ACTS = {
@@ -66,14 +65,15 @@ def hugging_face_config(source, selection, pad_token_id, labels):
     return values
 
 
-def original_config(path):
+def original_config(path, family):
     """The model config that a Hugging Face directory's config file amounts to.
 
     Args:
       path: config.json or bert_config.json; keys that are not there have transformers' defaults.
+      family: Family.
 
     Returns:
-      BertConfig, whose to_dict() is the content of bert_config.json.
+      Model config; see original_values.
 
     Raises:
       UserError: the file is wrong, or its hidden_act is not one of ours.
@@ -81,7 +81,8 @@ def original_config(path):
     import transformers
 
     values = read_json_object(path, "model config")
-    values = dict(transformers.BertConfig().to_dict(), **values)
+    defaults = transformers.AutoConfig.for_model(family.model_type).to_dict()
+    values = dict(defaults, **values)
     act = values["hidden_act"]
     if not isinstance(act, str) or act not in ORIGINAL_HIDDEN_ACTS:
         raise UserError(
@@ -89,7 +90,20 @@ def original_config(path):
                 path, quoted(act), ", ".join(ORIGINAL_HIDDEN_ACTS)
             )
         )
-    return BertConfig(dict(values, hidden_act=ORIGINAL_HIDDEN_ACTS[act]), source=path)
+    act = ORIGINAL_HIDDEN_ACTS[act]
+    if family.config_class.DEFAULT_GELU == "tanh":  # what ALBERT's program means by gelu
+        act = {"gelu": "gelu_erf", "gelu_new": "gelu"}.get(act, act)
+    values["hidden_act"] = act
+    del values["model_type"]  # from here on it is no file of Hugging Face's
+    return family.config_class(values, source=path)
+
+
+def original_values(config, family):
+    """The content of the config file that goes with a TensorFlow checkpoint."""
+    if not family.settings:
+        return config.to_dict()
+    values = dict(config.to_dict(), **family.settings)
+    return collections.OrderedDict((key, values[key]) for key in sorted(values))
 
 
 def write_json(path, values):
@@ -123,11 +137,11 @@ def write_weights(path, names, tensors, bare):
 
 
 def write_aside(folder, aside, tensors):
-    """Writes the file of a names.Aside.
+    """Writes the file of a name_tables.Aside.
 
     Args:
       folder: where.
-      aside: names.Aside.
+      aside: name_tables.Aside.
       tensors: dict variable name -> float32 array.
 
     Raises:

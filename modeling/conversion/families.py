@@ -3,8 +3,10 @@
 import collections
 import re
 
-from errors import UserError
-from modeling.conversion import names
+from modeling.config import BertConfig
+from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
+from modeling.conversion import name_tables
+from modeling.kernels import LAYER_NORM_EPSILON
 
 # A part of a network that a checkpoint may lack. variables: pattern of its variables' names;
 # output: what messages call what it computes.
@@ -14,18 +16,42 @@ Part = collections.namedtuple("Part", ["name", "variables", "output"])
 # -> the attribute of its result that holds the part's scores.
 Architecture = collections.namedtuple("Architecture", ["name", "parts", "logits"])
 
+# Names of a release's files: the checkpoint's prefix, and the config's.
+Files = collections.namedtuple("Files", ["checkpoint", "config"])
+
+# ELECTRA's two networks, as --discriminator_or_generator has them.
+DISCRIMINATOR, GENERATOR = NETWORKS = ("discriminator", "generator")
+
 
 class Family(
     collections.namedtuple(
-        "Family", ["model_type", "names", "parts", "heads", "architectures", "asides"]
+        "Family",
+        [
+            "title",
+            "model_type",
+            "config_class",
+            "names",
+            "parts",
+            "heads",
+            "architectures",
+            "files",
+            "asides",
+            "settings",
+            "network",
+            "scopes",
+        ],
+        defaults=[(), {}, None, ()],
     )
 ):
     """One family.
 
-    model_type: of config.json; names: NameMap; parts: list of Part; heads: ordered dict of the
-    choices of --head -> names of their parts, the first that a checkpoint has is the default;
-    architectures: list of Architecture, the first that parts suffice for is taken, the last
-    needs none; asides: list of names.Aside.
+    title: what messages call it; model_type: of config.json, None where Hugging Face has no such
+    model; config_class: of its configs; names: NameMap; parts: list of Part; heads: ordered dict
+    of the choices of --head -> names of their parts, the first that a checkpoint has is the
+    default; architectures: list of Architecture, the first that parts suffice for is taken, the
+    last needs none; files: Files; asides: list of name_tables.Aside; settings: dict of what the
+    original's config file holds beside the config's keys; network: one of NETWORKS or None;
+    scopes: of a generator's variables, see ElectraConfig.as_generator.
     """
 
     __slots__ = ()
@@ -45,23 +71,38 @@ class Family(
         """The Architecture for a network of these parts (names)."""
         return next(a for a in self.architectures if set(a.parts) <= set(parts))
 
+    def has_part(self, name):
+        """Whether there is a Part of that name."""
+        return any(part.name == name for part in self.parts)
+
+    def network_config(self, config):
+        """`config` as that of this network: a generator's variables have scopes of their own."""
+        return config.as_generator(*self.scopes) if self.network == GENERATOR else config
+
+
+POOLER = Part("pooler", r"bert/pooler/.*", "pooled output")
+CLASSIFIER = Part("classifier", r"output_(weights|bias)", "classifier logits")
+_BERT_PARTS = [
+    POOLER,
+    Part("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
+    Part("sentence_pair", r"cls/seq_relationship/.*", "sentence-pair logits"),
+    CLASSIFIER,
+]
+_BERT_HEADS = collections.OrderedDict(
+    [
+        ("pretraining", ["masked_lm", "sentence_pair"]),
+        ("classification", ["classifier"]),
+        ("none", []),
+    ]
+)
 
 BERT = Family(
+    title="a BERT model",
     model_type="bert",
-    names=names.BERT,
-    parts=[
-        Part("pooler", r"bert/pooler/.*", "pooled output"),
-        Part("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
-        Part("sentence_pair", r"cls/seq_relationship/.*", "sentence-pair logits"),
-        Part("classifier", r"output_(weights|bias)", "classifier logits"),
-    ],
-    heads=collections.OrderedDict(
-        [
-            ("pretraining", ["masked_lm", "sentence_pair"]),
-            ("classification", ["classifier"]),
-            ("none", []),
-        ]
-    ),
+    config_class=BertConfig,
+    names=name_tables.BERT,
+    parts=_BERT_PARTS,
+    heads=_BERT_HEADS,
     architectures=[
         Architecture(
             "BertForPreTraining",
@@ -79,49 +120,93 @@ BERT = Family(
         ),
         Architecture("BertModel", [], {}),
     ],
-    asides=names.ASIDES,
+    files=Files("bert_model.ckpt", "bert_config.json"),
+    asides=[name_tables.LERT_HEADS],
 )
 
-FAMILIES = [BERT]
+ALBERT = Family(
+    title="an ALBERT model",
+    model_type="albert",
+    config_class=AlbertConfig,
+    names=name_tables.ALBERT,
+    parts=_BERT_PARTS,
+    heads=_BERT_HEADS,
+    architectures=[
+        Architecture(
+            "AlbertForPreTraining",
+            ["pooler", "masked_lm", "sentence_pair"],
+            {"masked_lm": "prediction_logits", "sentence_pair": "sop_logits"},
+        ),
+        Architecture("AlbertForMaskedLM", ["masked_lm"], {"masked_lm": "logits"}),
+        Architecture(
+            "AlbertForSequenceClassification", ["pooler", "classifier"], {"classifier": "logits"}
+        ),
+        Architecture("AlbertModel", [], {}),
+    ],
+    files=Files("albert_model.ckpt", "albert_config.json"),
+)
 
-# Pattern of a variable's name -> what a checkpoint that holds it is. Tried before FAMILIES,
-# whose names some of these have as well.
-FOREIGN = [
-    (
-        r".*/(word_embeddings_2|layer_shared/.*)",
-        "albert_zh's own network, which Hugging Face does not have",
-    ),
-    (r".*/(embedding_hidden_mapping_in|group_\d+/inner_group_\d+)/.*", "an ALBERT model"),
-    (
-        r"(electra|generator|discriminator_predictions|generator_predictions)/.*",
-        "an ELECTRA model",
-    ),
-]
-SUPPORTED = "BERT, RoBERTa-wwm, MacBERT and LERT"
+ALBERT_ZH = Family(
+    title="albert_zh's own network, which Hugging Face does not have",
+    model_type=None,
+    config_class=AlbertZhConfig,
+    names=name_tables.ALBERT_ZH,
+    parts=_BERT_PARTS,
+    heads=_BERT_HEADS,
+    architectures=[],
+    files=Files("albert_model.ckpt", "albert_config.json"),
+)
+
+# What Chinese-ELECTRA's files hold beside the sizes.
+_ELECTRA_SETTINGS = {
+    "layer_norm_eps": LAYER_NORM_EPSILON,
+    "model_type": "electra",
+    "pad_token_id": 0,
+    "summary_activation": "gelu",
+    "summary_last_dropout": 0.1,
+    "summary_type": "first",
+    "summary_use_proj": True,
+}
 
 
-def of_checkpoint(prefix, variables):
-    """Family of a checkpoint.
-
-    Args:
-      prefix: what messages call it.
-      variables: names of its variables.
-
-    Raises:
-      UserError: it is of none that can be converted.
-    """
-    for pattern, what in FOREIGN:
-        if any(re.fullmatch(pattern, v) for v in variables):
-            raise UserError(
-                "checkpoint {} is {}; it cannot be converted, only {} can".format(
-                    prefix, what, SUPPORTED
-                )
-            )
-    for family in FAMILIES:
-        if family.names.word_table in variables:
-            return family
-    raise UserError(
-        "checkpoint {} is no model that can be converted: it holds no {}; {} can".format(
-            prefix, " or ".join(f.names.word_table for f in FAMILIES), SUPPORTED
-        )
+def _electra(network, names, part, architecture, scopes=()):
+    return Family(
+        title="ELECTRA's " + network,
+        model_type="electra",
+        config_class=ElectraConfig,
+        names=names,
+        parts=[part],
+        heads=collections.OrderedDict([("pretraining", [part.name]), ("none", [])]),
+        architectures=[
+            Architecture(architecture, [part.name], {part.name: "logits"}),
+            Architecture("ElectraModel", [], {}),
+        ],
+        files=Files("electra_model.ckpt", network + ".json"),
+        settings=_ELECTRA_SETTINGS,
+        network=network,
+        scopes=scopes,
     )
+
+
+ELECTRA = _electra(
+    DISCRIMINATOR,
+    name_tables.ELECTRA_DISCRIMINATOR,
+    Part("replaced", r"discriminator_predictions/.*", "replaced-token logits"),
+    "ElectraForPreTraining",
+)
+
+
+def electra_generator(scope="generator", embedding_scope="electra"):
+    """The Family of a generator; see ElectraConfig.as_generator."""
+    return _electra(
+        GENERATOR,
+        name_tables.electra_generator(scope, embedding_scope),
+        Part("masked_lm", r"generator_predictions/.*", "masked-LM logits"),
+        "ElectraForMaskedLM",
+        (scope, embedding_scope),
+    )
+
+
+ELECTRA_GENERATOR = electra_generator()
+
+FAMILIES = [BERT, ALBERT, ALBERT_ZH, ELECTRA, ELECTRA_GENERATOR]

@@ -9,8 +9,7 @@ import tensorflow.compat.v1 as tf
 import bounded_json
 from errors import UserError, quoted, some
 from modeling.config import read_json_object
-from modeling.conversion import folders, tensor_files
-from modeling.conversion.names import ASIDES, FAMILIES
+from modeling.conversion import family_choice, folders, tensor_files
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")
@@ -22,10 +21,10 @@ WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 MOST_LABELS = 1 << 20
-SUPPORTED = (
-    "bert (BERT, RoBERTa-wwm, MacBERT; classes BertModel, BertForMaskedLM, BertForPreTraining, "
-    "BertForSequenceClassification)"
-)
+
+# What a directory holds. path: its name; family: Family; variables: dict variable name -> array;
+# unknown: Hugging Face tensors that have no place in the model; notes: sentences of warning.
+Directory = collections.namedtuple("Directory", ["path", "family", "variables", "unknown", "notes"])
 
 
 class ImportReport(
@@ -107,38 +106,62 @@ def read_tensors(path):
     return tensors
 
 
-def import_checkpoint(path, prefix):
+def read_directory(path, network=None):
+    """Reads the weights of a directory under the released variable names.
+
+    Args:
+      path: directory, see is_directory.
+      network: see family_choice.of_directory.
+
+    Returns:
+      Directory.
+
+    Raises:
+      UserError: there are no weights or config, they are of a family that is not supported, a
+        file is damaged, or a package is missing.
+    """
+    config = config_file(path)
+    values = read_json_object(config, "model config")
+    model_type = family_choice.check_model_type(values, config)
+    notes = _check_network(values, config)
+    tensors = read_tensors(path)
+    family = family_choice.of_directory(path, model_type, tensors, network)
+    converted = family.names.to_tensorflow(tensors)
+    _check_tensors(path, family.names, tensors, converted)
+    if values.get("tie_word_embeddings") is False:
+        _check_tied(path, family.names, tensors, converted.tensors)
+    for aside in family.asides:
+        converted.tensors.update(_read_aside(path, aside))
+    return Directory(path, family, converted.tensors, sorted(converted.unknown), notes)
+
+
+def import_checkpoint(path, prefix, network=None):
     """Writes the weights of a directory as a TensorFlow checkpoint under the released names.
 
     Args:
       path: directory, see is_directory.
       prefix: the checkpoint's prefix; its `.index` comes last, so where that is, it is complete.
         Optimizer state, a step and a state file `checkpoint` are not written.
+      network: see family_choice.of_directory.
 
     Returns:
       ImportReport.
 
     Raises:
-      UserError: there are no weights or config, they are of a family that is not supported, a
-        file is damaged, a package is missing, or the checkpoint cannot be written.
+      UserError: see read_directory; or the checkpoint cannot be written.
     """
-    config = config_file(path)
-    values = read_json_object(config, "model config")
-    family = _family(values, config)
-    notes = _check_network(values, config)
-    tensors = read_tensors(path)
-    converted = family.to_tensorflow(tensors)
-    _check_tensors(path, family, tensors, converted)
-    if values.get("tie_word_embeddings") is False:
-        _check_tied(path, family, tensors, converted.tensors)
-    for aside in ASIDES:
-        converted.tensors.update(_read_aside(path, aside))
-    write_checkpoint(prefix, converted.tensors)
-    return ImportReport(path, prefix, sorted(converted.tensors), sorted(converted.unknown), notes)
+    read = read_directory(path, network)
+    write_checkpoint(prefix, read.variables)
+    return report_of(read, prefix)
+
+
+def report_of(read, prefix):
+    """ImportReport of a Directory that was written as the checkpoint `prefix`."""
+    return ImportReport(read.path, prefix, sorted(read.variables), read.unknown, read.notes)
 
 
 def _read_aside(path, aside):
-    """Variables of a names.Aside in a directory: dict name -> array, empty without its file."""
+    """Variables of a name_tables.Aside in a directory: dict name -> array, {} without its file."""
     name = os.path.join(path, aside.file)
     if not tf.io.gfile.exists(name):
         return {}
@@ -198,24 +221,6 @@ def _weight_map(path):
     return weight_map
 
 
-def _family(values, config):
-    """NameMap for a config; files of before 2019 do not name their family and are BERT."""
-    model_type = values.get("model_type", "bert")
-    if isinstance(model_type, str) and model_type in FAMILIES:
-        return FAMILIES[model_type]
-    hint = ""
-    if model_type == "roberta":
-        hint = (
-            "; RoBERTa-wwm is a BERT network and not this one: if these are its weights, save "
-            "them with the Bert classes, not the Roberta ones"
-        )
-    raise UserError(
-        "{}: model_type {} cannot be imported, only {}{}".format(
-            config, quoted(model_type), SUPPORTED, hint
-        )
-    )
-
-
 def _check_network(values, config):
     """Refuses settings that make another network; returns notes on what changes it slightly."""
     positions = values.get("position_embedding_type", "absolute")
@@ -239,31 +244,38 @@ def _check_network(values, config):
     ]
 
 
-def _check_tensors(path, family, tensors, converted):
-    if family.word_table not in converted.tensors:
+def _check_tensors(path, names, tensors, converted):
+    if names.word_table not in converted.tensors:
         raise UserError(
             "the tensors in {} are not named as in a supported model: {} is missing, there are "
             "{}; supported is {}".format(
                 path,
-                family.huggingface_name(family.word_table).name,
+                names.huggingface_name(names.word_table).name,
                 some(sorted(tensors), 3) or "none",
-                SUPPORTED,
+                family_choice.SUPPORTED_TYPES,
             )
         )
     for name, array in converted.tensors.items():
         if array.dtype != np.float32:
             raise UserError(
                 "{} in {} holds {} numbers, not floating-point weights; take a copy that is not "
-                "quantized".format(family.huggingface_name(name).name, path, array.dtype)
+                "quantized".format(names.huggingface_name(name).name, path, array.dtype)
             )
+    surplus = names.surplus(converted.tensors)
+    if surplus:
+        raise UserError(
+            "{} in {} is a layer of its own, but TensorFlow's network has none where "
+            "embedding_size and hidden_size are the same; only the identity can be "
+            "imported".format(names.huggingface_name(surplus + "/kernel").name, path)
+        )
 
 
-def _check_tied(path, family, tensors, converted):
-    output = tensors.get(family.output_table)
-    if output is not None and not np.array_equal(output, converted[family.word_table]):
+def _check_tied(path, names, tensors, converted):
+    output = tensors.get(names.output_table)
+    if output is not None and not np.array_equal(output, converted[names.word_table]):
         raise UserError(
             "{} in {} is not the word table (tie_word_embeddings is false); only models that "
-            "share the two can be imported".format(family.output_table, path)
+            "share the two can be imported".format(names.output_table, path)
         )
 
 

@@ -72,22 +72,29 @@ class NameMap:
     Attributes:
       word_table: variable name of the word embeddings, which every file of the family holds.
       output_table: Hugging Face name of the output projection, which is the word table again
-        (tied) and so has no variable of its own.
+        (tied) and so has no variable of its own; None = there is none.
+      output_bias: Hugging Face name of the bias beside it.
       base: first part of the encoder's Hugging Face names ("bert."); files saved by the bare
         encoder class lack it.
+      identity: name of a dense layer from embeddings to hidden state that TensorFlow's network
+        has only where their widths differ, and Hugging Face's always; None = no such layer.
     """
 
-    def __init__(self, rules, base, word_table, output_table, aliases=None):
+    def __init__(
+        self, rules, base, word_table, output_table, output_bias=None, aliases=None, identity=None
+    ):
         """`rules` are tried in order, the first that fits counts.
 
         Args:
           rules: list of Rule.
-          base, word_table, output_table: see the class.
+          base, word_table, output_table, output_bias, identity: see the class.
           aliases: dict of other Hugging Face spellings -> the spelling in `rules`.
         """
         self.word_table = word_table
         self.output_table = output_table
+        self.output_bias = output_bias
         self.base = base
+        self.identity = identity
         self._aliases = dict(aliases or {})
         self._forth = [(_regex(r.tensorflow), r.huggingface, r.transposed) for r in rules]
         self._back = [(_regex(r.huggingface), r.tensorflow, r.transposed) for r in rules]
@@ -110,9 +117,10 @@ class NameMap:
         Args:
           tensors: dict Hugging Face name -> tensor.
         """
-        second = {n: tensors[first] for n, first in self._aliases.items() if first in tensors}
-        if second:  # the head is there, and so its output projection
-            second[self.output_table] = tensors[self.huggingface_name(self.word_table).name]
+        if self.output_bias not in tensors:
+            return {}
+        second = {name: tensors[first] for name, first in self._aliases.items()}
+        second[self.output_table] = tensors[self.huggingface_name(self.word_table).name]
         return second
 
     def to_huggingface(self, tensors):
@@ -122,10 +130,10 @@ class NameMap:
           tensors: dict variable name -> array.
 
         Returns:
-          Converted. The tied output projection is not among its tensors.
+          Converted. The tied output projection is not among its tensors, an identity is.
         """
         found, unknown = collections.OrderedDict(), []
-        for name, array in tensors.items():
+        for name, array in self._with_identity(tensors).items():
             target = self.huggingface_name(name)
             if target is None:
                 unknown.append(name)
@@ -140,8 +148,8 @@ class NameMap:
           tensors: dict name -> array.
 
         Returns:
-          Converted, without buffers and the tied output projection. Where a file holds a weight
-          in two spellings, that of the rules is taken.
+          Converted, without buffers, the tied output projection and an identity. Where a file
+          holds a weight in two spellings, that of the rules is taken.
         """
         found, unknown = collections.OrderedDict(), []
         for name, array in tensors.items():
@@ -152,7 +160,30 @@ class NameMap:
                 unknown.append(name)
             elif target.name not in found or self.huggingface_name(target.name).name == name:
                 found[target.name] = _laid_out(array, target.transposed)
-        return Converted(found, unknown)
+        return Converted(self._without_identity(found), unknown)
+
+    def surplus(self, tensors):
+        """Name of a layer among variables that the network has no place for, or None: one that
+        changes no width and is no identity."""
+        kernel = tensors.get("{}/kernel".format(self.identity))
+        return self.identity if kernel is not None and len(set(kernel.shape)) == 1 else None
+
+    def _with_identity(self, tensors):
+        names = ["{}/{}".format(self.identity, part) for part in ("kernel", "bias")]
+        if not self.identity or names[0] in tensors or self.word_table not in tensors:
+            return tensors
+        width = tensors[self.word_table].shape[1]
+        values = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
+        return collections.OrderedDict(list(tensors.items()) + list(zip(names, values)))
+
+    def _without_identity(self, tensors):
+        names = ["{}/{}".format(self.identity, part) for part in ("kernel", "bias")]
+        kernel, bias = (tensors.get(name) for name in names)
+        if kernel is None or bias is None or len(set(kernel.shape)) > 1:
+            return tensors
+        if not np.array_equal(kernel, np.eye(len(kernel))) or bias.any():
+            return tensors
+        return collections.OrderedDict((n, v) for n, v in tensors.items() if n not in names)
 
 
 def _first(table, name):
@@ -172,67 +203,3 @@ def _regex(pattern):
 
 def _laid_out(array, transposed):
     return np.ascontiguousarray(array.T) if transposed else array
-
-
-# BERT, RoBERTa-wwm, MacBERT: BertModel, BertForMaskedLM, BertForPreTraining,
-# BertForSequenceClassification.
-BERT = NameMap(
-    rules=(
-        embeddings("bert/embeddings", "bert.embeddings")
-        + transformer_block("bert/encoder/layer_{n}", "bert.encoder.layer.{n}")
-        + dense("bert/pooler/dense", "bert.pooler.dense")
-        + dense("cls/predictions/transform/dense", "cls.predictions.transform.dense")
-        + norm("cls/predictions/transform/LayerNorm", "cls.predictions.transform.LayerNorm")
-        + [
-            Rule("cls/predictions/output_bias", "cls.predictions.bias", False),
-            # Created as [2, hidden] on both sides.
-            Rule("cls/seq_relationship/output_weights", "cls.seq_relationship.weight", False),
-            Rule("cls/seq_relationship/output_bias", "cls.seq_relationship.bias", False),
-            # Fine-tuned classifiers, [labels, hidden] on both sides.
-            Rule("output_weights", "classifier.weight", False),
-            Rule("output_bias", "classifier.bias", False),
-        ]
-    ),
-    base="bert.",
-    word_table="bert/embeddings/word_embeddings",
-    output_table="cls.predictions.decoder.weight",
-    aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
-)
-
-# By `model_type` of config.json.
-FAMILIES = {"bert": BERT}
-
-
-class Aside(collections.namedtuple("Aside", ["file", "what", "needs", "variables", "rules"])):
-    """Variables that Hugging Face's models have no place for, and the file beside theirs that
-    holds them. file: its name; what: what they are; needs: part without which they are of no use;
-    variables: pattern of their names; rules:
-    NameMap, whose Hugging Face names are those of PyTorch modules at the same place."""
-
-    __slots__ = ()
-
-    def of(self, names):
-        """Those of `names` that belong to it."""
-        return [name for name in names if re.fullmatch(self.variables, name)]
-
-
-LERT_HEADS = Aside(
-    "lert_heads.safetensors",
-    "LERT's tag heads",
-    "masked_lm",
-    r"cls/predictions/output_(pos|ner|dep)_layer/(kernel|bias)",
-    NameMap(
-        [
-            rule
-            for kind in ("pos", "ner", "dep")
-            for rule in dense(
-                "cls/predictions/output_{}_layer".format(kind),
-                "cls.predictions.output_{}_layer".format(kind),
-            )
-        ],
-        base="",
-        word_table=None,
-        output_table=None,
-    ),
-)
-ASIDES = [LERT_HEADS]

@@ -56,9 +56,10 @@ def outputs(source, parts, inputs):
       inputs: dict of int32 arrays input_ids, input_mask, segment_ids [batch, seq].
 
     Returns:
-      Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first; part -> its array:
-      pooler [batch, hidden], masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier
-      [batch, labels].
+      Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first, then one for each
+      layer, of ALBERT's the last of its blocks; part -> its array: pooler [batch, hidden],
+      masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier [batch, labels],
+      replaced [batch, seq].
     """
     reader = tf.train.NewCheckpointReader(source.prefix)
     with tf.Graph().as_default():
@@ -88,12 +89,18 @@ def _classifier(config, store, kernels, encoded, labels):
     return heads.classification_logits(config, store, kernels, encoded.pooled_output, labels)
 
 
+def _replaced(config, store, kernels, encoded, labels):
+    del labels
+    return heads.discriminator_logits(config, store, kernels, encoded.sequence_output)
+
+
 # Part -> function of (config, store, kernels, EncoderOutput, number of labels).
 OUTPUTS = {
     "pooler": lambda config, store, kernels, encoded, labels: encoded.pooled_output,
     "masked_lm": _masked_lm,
     "sentence_pair": _sentence_pair,
     "classifier": _classifier,
+    "replaced": _replaced,
 }
 
 
@@ -101,7 +108,8 @@ def _build(config, store, inputs, parts, labels):
     """Ordered dict of the tensors that `outputs` gives."""
     kernels = PlainKernels()
     encoded = encoder(config, store, kernels, **inputs)
-    states = [encoded.embedding_output] + encoded.all_encoder_layers
+    blocks = len(encoded.all_encoder_layers) // config.num_hidden_layers
+    states = [encoded.embedding_output] + encoded.all_encoder_layers[blocks - 1 :: blocks]
     tensors = collections.OrderedDict([(HIDDEN_STATES, states)])
     for part in parts:
         tensors[part] = OUTPUTS[part](config, store, kernels, encoded, labels)

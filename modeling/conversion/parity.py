@@ -90,8 +90,9 @@ def _their_outputs(folder, weights, family, selection, inputs):
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
     fed = {names.get(k, k): torch.from_numpy(v).long() for k, v in inputs.items()}
     has_pooler = "pooler" in selection.parts
+    pooling = {"add_pooling_layer": has_pooler} if family.has_part("pooler") else {}
     with _quiet(), torch.no_grad(), _library_errors(folder):
-        bare = _load(family.architectures[-1].name, folder, weights, add_pooling_layer=has_pooler)
+        bare = _load(family.architectures[-1].name, folder, weights, **pooling)
         encoded = bare(output_hidden_states=True, **fed)
         outputs = collections.OrderedDict(
             [(network.HIDDEN_STATES, [state.numpy() for state in encoded.hidden_states])]

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from errors import UserError, some
 from modeling import checkpoint
-from modeling.conversion import network
+from modeling.conversion import family_choice, network
 
 # Choice of --head: the first of the family's heads that is there.
 AUTO = "auto"
@@ -45,7 +45,7 @@ def open_checkpoint(prefix, config, family, shown=None):
 
     Args:
       prefix: the checkpoint's.
-      config: model config.
+      config: model config as its file has it.
       family: Family.
       shown: what messages call the checkpoint, where it was made from something else.
 
@@ -58,6 +58,8 @@ def open_checkpoint(prefix, config, family, shown=None):
     shown = shown or prefix
     shapes = checkpoint.read_shapes(prefix)
     parts = [part.name for part in family.parts_in(shapes)]
+    _check_network(shown, shapes, config, family)
+    config = family.network_config(config)
     wanted = network.shapes(config, parts, network.num_labels(shapes))
     plan = checkpoint.plan_loading(prefix, wanted, config.source, shown=shown)
     source = Source(prefix, shown, config, family, shapes, plan)
@@ -104,8 +106,13 @@ def select(source, head=AUTO):
     architecture = family.architecture([n for n in there if n == "pooler" or n in of_head])
     if of_head and not architecture.parts:
         raise UserError(
-            "checkpoint {} has a {} head, but not the pooler on which it stands; use "
-            "--head=none".format(source.shown, head)
+            "checkpoint {} has a {} head, but not {}; use --head=none".format(
+                source.shown,
+                head,
+                "all that Hugging Face's classes for it need"
+                if "pooler" in there
+                else "the pooler on which it stands",
+            )
         )
     parts = [name for name in there if name == "pooler" or name in architecture.parts]
     kept = [n for n in source.plan.loaded if family.part_of(n) in [None] + parts]
@@ -154,6 +161,27 @@ def _read(prefix, names):
 
 def _heads_in(family, parts):
     return [h for h, of_head in family.heads.items() if not of_head or set(of_head) & set(parts)]
+
+
+def _check_network(shown, shapes, config, family):
+    """Refuses the config of the other of ELECTRA's networks."""
+    other = family_choice.other_network(family, shapes)
+    if other and not _fits(config, family, shapes) and _fits(config, other, shapes):
+        raise UserError(
+            "config {} has the sizes of the {} in {}, not of the {}: give the {}'s config, or "
+            "--discriminator_or_generator={}".format(
+                config.source, other.network, shown, family.network, family.network, other.network
+            )
+        )
+
+
+def _fits(config, family, shapes):
+    """Whether a network of this config has all of its variables among `shapes`, and no more layers
+    are there."""
+    parts = [part.name for part in family.parts_in(shapes)]
+    wanted = network.shapes(family.network_config(config), parts, 1)
+    there = [name for name in shapes if family.names.huggingface_name(name)]
+    return set(there) <= set(wanted) and all(shapes.get(n) == wanted[n] for n in wanted)
 
 
 def _check_whole(source, parts):

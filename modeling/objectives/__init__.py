@@ -1,6 +1,7 @@
 """Pre-training objectives by name."""
 
 from errors import UserError
+from modeling.objectives.electra import Electra
 from modeling.objectives.lert import Lert
 from modeling.objectives.masked_lm import MaskedLm
 
@@ -8,6 +9,8 @@ OBJECTIVES = {
     "bert": MaskedLm("bert", sentence_pair="next_sentence"),
     "roberta": MaskedLm("roberta", sentence_pair=None),
     "lert": Lert("lert"),
+    "albert": MaskedLm("albert", sentence_pair="sentence_order"),
+    "electra": Electra("electra"),
 }
 
 

@@ -6,10 +6,10 @@ import tensorflow.compat.v1 as tf
 
 from modeling import heads, losses
 from modeling.encoder import encode
-from modeling.objectives.masked_lm import ObjectiveOutput
+from modeling.objectives.objective import Objective, ObjectiveOutput
 
 
-class Classification:
+class Classification(Objective):
     """The classifier of google-research/bert, run_classifier.py: dropout and one layer on the
     pooled first token; variables `output_weights` and `output_bias`.
 

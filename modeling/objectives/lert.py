@@ -31,14 +31,15 @@ class Lert(MaskedLm):
         self.lip_steps = tuple(lip_steps)
         self.feature_names += [kind + "_labels" for kind in TAGS]
 
-    def for_run(self, num_train_steps, lip_steps=None):
+    def for_run(self, num_train_steps, lip_steps=None, **options):
         """The objective with the weights of a run.
 
         Args:
           num_train_steps: updates in all.
           lip_steps: T of pos, ner and dep; None: LIP_SHARES of num_train_steps.
+          **options: none is known.
         """
-        chosen = copy.copy(self)
+        chosen = copy.copy(super().for_run(num_train_steps, **options))
         if lip_steps is None:
             lip_steps = [share * num_train_steps for share in LIP_SHARES]
         chosen.lip_steps = tuple(lip_steps)

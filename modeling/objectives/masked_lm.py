@@ -1,36 +1,17 @@
 """Masked language modelling, with or without a sentence-pair loss."""
 
-import collections
-
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
 from modeling import heads, losses
 from modeling.encoder import encode
+from modeling.objectives.objective import Objective, new_output
 
 # The original program's guard against a batch without predictions.
 MASKED_LM_EPSILON = 1e-5
 
-# losses: ordered dict name -> Ratio, all of which are trained on, in sum; metrics: ordered dict
-# name -> Ratio, reported by evaluation beside the losses; tensors: dict of what predictions and
-# tests look at; counts: dict name -> float32 vector, which an evaluation adds up.
-ObjectiveOutput = collections.namedtuple(
-    "ObjectiveOutput", ["losses", "metrics", "tensors", "counts"], defaults=[{}]
-)
 
-
-class MaskedLm:
-    """BERT's objective, and RoBERTa's: the same without the sentence-pair loss.
-
-    Attributes:
-      name: registry name.
-      feature_names: record features that `build` reads.
-      best_by: figure of an evaluation by which checkpoints are compared, a loss.
-      lip_steps: see objectives.lert; None where there is no such schedule.
-    """
-
-    best_by = "loss"
-    lip_steps = None
+class MaskedLm(Objective):
+    """BERT's objective, and RoBERTa's: the same without the sentence-pair loss."""
 
     def __init__(self, name, sentence_pair):
         """`sentence_pair`: stem of the reported names ("next_sentence"), None = no such loss."""
@@ -63,24 +44,11 @@ class MaskedLm:
           the mean over rows (Devlin et al. 2019, section 3.1).
         """
         encoded = encode(config, store, kernels, features, is_training)
-        output = ObjectiveOutput(collections.OrderedDict(), collections.OrderedDict(), {}, {})
+        output = new_output()
         output.tensors["encoder"] = encoded
         self._masked_lm(config, store, kernels, encoded, features, output)
         self._add_heads(config, store, kernels, features, output)
         return output
-
-    def for_run(self, num_train_steps, lip_steps=None):
-        """The objective with what a run's schedule decides, which here is nothing.
-
-        Raises:
-          UserError: lip_steps is given.
-        """
-        del num_train_steps
-        if lip_steps is not None:
-            raise UserError(
-                "--lip_steps has no use with the objective {}: leave it out".format(self.name)
-            )
-        return self
 
     def _masked_lm(self, config, store, kernels, encoded, features, output):
         vectors = heads.gather_positions(encoded.sequence_output, features["masked_lm_positions"])

@@ -1,0 +1,179 @@
+"""The families' name tables."""
+
+import collections
+import re
+
+from modeling.conversion.names import (
+    NameMap,
+    Rule,
+    dense,
+    embeddings,
+    norm,
+    transformer_block,
+)
+
+# Created as [2, hidden] on both sides.
+_SENTENCE_PAIR = "cls/seq_relationship/output_{}"
+# Fine-tuned classifiers, [labels, hidden] on both sides.
+_CLASSIFIER = [
+    Rule("output_weights", "classifier.weight", False),
+    Rule("output_bias", "classifier.bias", False),
+]
+
+# BERT, RoBERTa-wwm, MacBERT: BertModel, BertForMaskedLM, BertForPreTraining,
+# BertForSequenceClassification.
+BERT = NameMap(
+    rules=(
+        embeddings("bert/embeddings", "bert.embeddings")
+        + transformer_block("bert/encoder/layer_{n}", "bert.encoder.layer.{n}")
+        + dense("bert/pooler/dense", "bert.pooler.dense")
+        + dense("cls/predictions/transform/dense", "cls.predictions.transform.dense")
+        + norm("cls/predictions/transform/LayerNorm", "cls.predictions.transform.LayerNorm")
+        + [
+            Rule("cls/predictions/output_bias", "cls.predictions.bias", False),
+            Rule(_SENTENCE_PAIR.format("weights"), "cls.seq_relationship.weight", False),
+            Rule(_SENTENCE_PAIR.format("bias"), "cls.seq_relationship.bias", False),
+        ]
+        + _CLASSIFIER
+    ),
+    base="bert.",
+    word_table="bert/embeddings/word_embeddings",
+    output_table="cls.predictions.decoder.weight",
+    output_bias="cls.predictions.bias",
+    aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
+)
+
+
+def _albert_block(tensorflow, huggingface):
+    """Rules of one block of google-research/albert."""
+    rules = []
+    for kind, ours, theirs in (
+        (dense, "attention_1/self/query", "attention.query"),
+        (dense, "attention_1/self/key", "attention.key"),
+        (dense, "attention_1/self/value", "attention.value"),
+        (dense, "attention_1/output/dense", "attention.dense"),
+        (norm, "LayerNorm", "attention.LayerNorm"),
+        (dense, "ffn_1/intermediate/dense", "ffn"),
+        (dense, "ffn_1/intermediate/output/dense", "ffn_output"),
+        (norm, "LayerNorm_1", "full_layer_layer_norm"),
+    ):
+        rules += kind(tensorflow + "/" + ours, huggingface + "." + theirs)
+    return rules
+
+
+ALBERT_MAPPING = "bert/encoder/embedding_hidden_mapping_in"
+
+# google-research/albert: AlbertModel, AlbertForMaskedLM, AlbertForPreTraining,
+# AlbertForSequenceClassification.
+ALBERT = NameMap(
+    rules=(
+        embeddings("bert/embeddings", "albert.embeddings")
+        + dense(ALBERT_MAPPING, "albert.encoder.embedding_hidden_mapping_in")
+        + _albert_block(
+            "bert/encoder/transformer/group_{g}/inner_group_{i}",
+            "albert.encoder.albert_layer_groups.{g}.albert_layers.{i}",
+        )
+        + dense("bert/pooler/dense", "albert.pooler")
+        + dense("cls/predictions/transform/dense", "predictions.dense")
+        + norm("cls/predictions/transform/LayerNorm", "predictions.LayerNorm")
+        + [
+            Rule("cls/predictions/output_bias", "predictions.bias", False),
+            Rule(_SENTENCE_PAIR.format("weights"), "sop_classifier.classifier.weight", False),
+            Rule(_SENTENCE_PAIR.format("bias"), "sop_classifier.classifier.bias", False),
+        ]
+        + _CLASSIFIER
+    ),
+    base="albert.",
+    word_table="bert/embeddings/word_embeddings",
+    output_table="predictions.decoder.weight",
+    output_bias="predictions.bias",
+    aliases={"predictions.decoder.bias": "predictions.bias"},
+    identity=ALBERT_MAPPING,
+)
+
+
+# brightmart's own network is not among Hugging Face's: the names tell its variables only.
+ALBERT_ZH = NameMap(
+    rules=transformer_block("bert/encoder/layer_shared", "bert.encoder.layer_shared"),
+    base="bert.",
+    word_table="bert/embeddings/word_embeddings",
+    output_table=None,
+)
+
+
+def _electra(scope, embedding_scope, head_rules, output_table=None, output_bias=None):
+    return NameMap(
+        rules=(
+            embeddings(embedding_scope + "/embeddings", "electra.embeddings")
+            + dense(scope + "/embeddings_project", "electra.embeddings_project")
+            + transformer_block(scope + "/encoder/layer_{n}", "electra.encoder.layer.{n}")
+            + head_rules
+        ),
+        base="electra.",
+        word_table=embedding_scope + "/embeddings/word_embeddings",
+        output_table=output_table,
+        output_bias=output_bias,
+    )
+
+
+# google-research/electra: ElectraModel, ElectraForPreTraining.
+ELECTRA_DISCRIMINATOR = _electra(
+    "electra",
+    "electra",
+    dense("discriminator_predictions/dense", "discriminator_predictions.dense")
+    + dense("discriminator_predictions/dense_1", "discriminator_predictions.dense_prediction"),
+)
+
+
+def electra_generator(scope, embedding_scope):
+    """NameMap of a generator: ElectraModel, ElectraForMaskedLM.
+
+    Args:
+      scope, embedding_scope: see ElectraConfig.as_generator.
+    """
+    return _electra(
+        scope,
+        embedding_scope,
+        dense("generator_predictions/dense", "generator_predictions.dense")
+        + norm("generator_predictions/LayerNorm", "generator_predictions.LayerNorm")
+        + [Rule("generator_predictions/output_bias", "generator_lm_head.bias", False)],
+        output_table="generator_lm_head.weight",
+        output_bias="generator_lm_head.bias",
+    )
+
+
+class Aside(collections.namedtuple("Aside", ["file", "what", "needs", "variables", "rules"])):
+    """Variables that Hugging Face's models have no place for, and the file beside theirs that
+    holds them.
+
+    file: its name; what: what they are; needs: part without which they are of no use; variables:
+    pattern of their names; rules: NameMap, whose Hugging Face names are those of PyTorch modules
+    at the same place.
+    """
+
+    __slots__ = ()
+
+    def of(self, names):
+        """Those of `names` that belong to it."""
+        return [name for name in names if re.fullmatch(self.variables, name)]
+
+
+LERT_HEADS = Aside(
+    "lert_heads.safetensors",
+    "LERT's tag heads",
+    "masked_lm",
+    r"cls/predictions/output_(pos|ner|dep)_layer/(kernel|bias)",
+    NameMap(
+        [
+            rule
+            for kind in ("pos", "ner", "dep")
+            for rule in dense(
+                "cls/predictions/output_{}_layer".format(kind),
+                "cls.predictions.output_{}_layer".format(kind),
+            )
+        ],
+        base="",
+        word_table=None,
+        output_table=None,
+    ),
+)

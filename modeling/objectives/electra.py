@@ -1,0 +1,268 @@
+"""ELECTRA: a generator fills masks in, a discriminator tells what it filled in."""
+
+import collections
+import copy
+import dataclasses
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from modeling import heads, losses
+from modeling.encoder import encode
+from modeling.objectives import electra_two_tower
+from modeling.objectives.electra_options import ElectraOptions
+from modeling.objectives.objective import Objective, new_output
+
+# Of both losses' denominators.
+EPSILON = 1e-6
+# Added inside both logarithms of the Gumbel noise.
+NOISE_EPSILON = 1e-9
+# Taken from the score of a token that must not be sampled.
+DISALLOWED = 1000.0
+# The area under the curve is computed from histograms of the discriminator's logits, cut at
+# +-LARGEST_LOGIT.
+BINS, LARGEST_LOGIT = 1000, 20.0
+
+
+class Electra(Objective):
+    """Clark et al. 2020 (arXiv 2003.10555), section 2: L_mlm + 50 L_disc.
+
+    The generator reads `masked_input_ids` and predicts the masked places; a sample of each is
+    written into `input_ids`, which are unmasked, and the discriminator tells of every token whether
+    it is another one than before. No gradient passes the samples.
+
+    Attributes:
+      options: ElectraOptions.
+    """
+
+    def __init__(self, name, options=None):
+        self.name = name
+        self.options = options or ElectraOptions()
+        self.feature_names = [
+            "input_ids",
+            "masked_input_ids",
+            "input_mask",
+            "segment_ids",
+            "masked_lm_positions",
+            "masked_lm_ids",
+            "masked_lm_weights",
+        ]
+
+    def for_run(self, num_train_steps, **options):
+        """See Objective; the options are those of ElectraOptions, but generator_config_file for
+        `generator`, an ElectraConfig.
+
+        Raises:
+          UserError: see ElectraOptions.check; or an option is not of ELECTRA.
+        """
+        generator = options.pop("generator_config_file", None)
+        known = {field.name for field in dataclasses.fields(ElectraOptions)}
+        super().for_run(num_train_steps, **{k: v for k, v in options.items() if k not in known})
+        given = {k: v for k, v in options.items() if k in known and v is not None}
+        if generator is not None:
+            given["generator"] = generator
+        chosen = copy.copy(self)
+        chosen.options = dataclasses.replace(self.options, **given)
+        chosen.options.check()
+        return chosen
+
+    def for_masks(self, probability, special_ids):
+        """See Objective."""
+        chosen = copy.copy(self)
+        chosen.options = dataclasses.replace(
+            self.options, mask_prob=probability, special_ids=tuple(special_ids)
+        )
+        return chosen
+
+    def networks(self, config):
+        """See Objective."""
+        options, generator = self.options, self.options.generator_of(config)
+        if not options.has_discriminator:
+            return collections.OrderedDict(model=config)
+        found = collections.OrderedDict(discriminator=config)
+        if options.two_tower_generator:
+            found.update(generator_ltr=generator, generator_rtl=generator)
+        elif not options.uniform_generator:
+            found.update(generator=generator)
+        return found
+
+    def settings(self, config):
+        """See Objective."""
+        found = {
+            field.name: getattr(self.options, field.name)
+            for field in dataclasses.fields(ElectraOptions)
+            if field.name not in ("generator", "special_ids")
+        }
+        if self.options.has_small_generator:
+            found["generator"] = self.options.generator_of(config).to_dict()
+        return found
+
+    def build(self, config, store, kernels, features, is_training):
+        """See Objective.
+
+        features: input_ids (unmasked), masked_input_ids, input_mask, segment_ids int32
+        [batch, seq]; masked_lm_positions, masked_lm_ids int32 [batch, P]; masked_lm_weights
+        float32 [batch, P]. A place may be predicted twice; position 0 is none.
+
+        Tensors: masked_lm_logits [batch * P, vocab]; sampled_ids int32 [batch, P]; fake_ids,
+        is_fake int32 [batch, seq]; disc_logits [batch, seq]; generator and encoder, which is the
+        discriminator's: EncoderOutput.
+        """
+        output = new_output()
+        cloze = None
+        if self.options.two_tower_generator:
+            cloze = self._cloze(config, store, kernels, features, is_training, output)
+            logits = heads.gather_positions(cloze, features["masked_lm_positions"])
+        else:
+            logits = self._generator(config, store, kernels, features, is_training, output)
+        self._masked_lm(logits, features, output)
+        if not self.options.has_discriminator:
+            return output
+        sampled = self._sample(logits, features, kernels)
+        self._discriminator(config, store, kernels, features, sampled, is_training, output, cloze)
+        return output
+
+    def figures(self, counts):
+        """disc_auc: the probability that a replaced token looks more so than one that is not."""
+        if "disc_replaced_scores" not in counts:
+            return {}
+        area = area_under_curve(counts["disc_replaced_scores"], counts["disc_original_scores"])
+        return {} if area is None else {"disc_auc": area}
+
+    def _generator(self, config, store, kernels, features, is_training, output):
+        """Scores of the masked places, [batch * P, vocab]."""
+        generator = self.options.generator_of(config)
+        positions = features["masked_lm_positions"]
+        if self.options.uniform_generator:
+            return tf.zeros(tf.stack([tf.size(positions), config.vocab_size]))
+        masked = dict(features, input_ids=features["masked_input_ids"])
+        encoded = encode(generator, store, kernels, masked, is_training)
+        output.tensors["generator"] = encoded
+        vectors = heads.gather_positions(encoded.sequence_output, positions)
+        return heads.masked_lm_logits(generator, store, kernels, vectors, encoded.embedding_tables)
+
+    def _cloze(self, config, store, kernels, features, is_training, output):
+        """Scores of all places by two towers, [batch, seq, vocab]; adds their loss."""
+        towers = [
+            self.options.generator_of(config, scope) for scope in electra_two_tower.DIRECTIONS
+        ]
+        logits = electra_two_tower.cloze_logits(towers, store, kernels, features, is_training)
+        ids = features["input_ids"]
+        counted = features["input_mask"] > 0
+        for special in self.options.special_ids:
+            counted = tf.logical_and(counted, tf.not_equal(ids, special))
+        nll = losses.cross_entropy(
+            tf.reshape(logits, [-1, config.vocab_size]), tf.reshape(ids, [-1])
+        )
+        weights = tf.reshape(tf.cast(counted, tf.float32), [-1])
+        output.losses["cloze_loss"] = losses.weighted_ratio(
+            nll, weights, EPSILON, self.options.gen_weight
+        )
+        return logits
+
+    def _masked_lm(self, logits, features, output):
+        labels = tf.reshape(features["masked_lm_ids"], [-1])
+        weights = tf.reshape(features["masked_lm_weights"], [-1])
+        nll = losses.cross_entropy(logits, labels)
+        # What trains two towers is the loss of all places.
+        trained = output.metrics if self.options.two_tower_generator else output.losses
+        trained["masked_lm_loss"] = losses.weighted_ratio(
+            nll, weights, EPSILON, self.options.gen_weight
+        )
+        output.metrics["masked_lm_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
+        output.tensors.update(masked_lm_logits=logits, masked_lm_example_loss=nll)
+
+    def _sample(self, logits, features, kernels):
+        """A token for each masked place by the generator's scores: int32 [batch, P].
+
+        argmax(score / temperature + Gumbel noise) draws by softmax(score / temperature).
+        """
+        scores = logits / self.options.temperature
+        labels = features["masked_lm_ids"]
+        if self.options.disallow_correct:
+            depth = logits.shape.as_list()[-1]
+            scores -= DISALLOWED * tf.one_hot(tf.reshape(labels, [-1]), depth)
+        draws = kernels.uniform(tf.shape(scores))
+        noise = -tf.log(-tf.log(draws + NOISE_EPSILON) + NOISE_EPSILON)
+        chosen = tf.argmax(scores + noise, axis=-1, output_type=tf.int32)
+        return tf.reshape(chosen, tf.shape(labels))
+
+    def _discriminator(self, config, store, kernels, features, sampled, is_training, output, cloze):
+        ids = features["input_ids"]
+        fake_ids, written = write_samples(ids, features["masked_lm_positions"], sampled)
+        is_fake = written  # Electric takes a sample for one even where it is the true token
+        if not self.options.electric_objective:
+            is_fake = tf.logical_and(written, tf.not_equal(fake_ids, ids))
+        read = dict(features, input_ids=fake_ids)
+        encoded = encode(config, store, kernels, read, is_training)
+        logits = heads.discriminator_logits(config, store, kernels, encoded.sequence_output)
+        if self.options.electric_objective:
+            logits += electra_two_tower.noise_log_odds(cloze, fake_ids, self.options.mask_prob)
+        labels, weights = tf.cast(is_fake, tf.float32), tf.cast(features["input_mask"], tf.float32)
+        loss = tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels)
+        output.losses["disc_loss"] = losses.weighted_ratio(
+            loss, weights, EPSILON, self.options.disc_weight
+        )
+        targets = tf.reshape(features["masked_lm_ids"], [-1])
+        _add_metrics(logits, labels, weights, output)
+        output.metrics["sampled_masked_lm_accuracy"] = losses.weighted_ratio(
+            tf.cast(tf.equal(tf.reshape(sampled, [-1]), targets), tf.float32),
+            tf.reshape(features["masked_lm_weights"], [-1]),
+        )
+        output.tensors.update(
+            encoder=encoded,
+            sampled_ids=sampled,
+            fake_ids=fake_ids,
+            is_fake=tf.cast(is_fake, tf.int32),
+            disc_logits=logits,
+            disc_token_loss=loss * weights,
+        )
+
+
+def write_samples(ids, positions, sampled):
+    """Puts samples into a text (google-research/electra, pretrain_helpers.py: scatter_update).
+
+    Where a place was drawn more than once, the integer average of its samples is written, an
+    oddity of the original. Position 0 is never written.
+
+    Args:
+      ids: int32 [batch, seq].
+      positions, sampled: int32 [batch, P].
+
+    Returns:
+      new ids int32 [batch, seq], which places were written bool [batch, seq].
+    """
+    shape = tf.shape(ids)
+    rows = tf.zeros_like(positions) + tf.range(shape[0])[:, tf.newaxis]
+    places, real = tf.stack([rows, positions], axis=-1), tf.cast(positions > 0, tf.int32)
+    times = tf.scatter_nd(places, real, shape)
+    sums = tf.scatter_nd(places, sampled * real, shape)
+    return tf.where(times > 0, sums // tf.maximum(times, 1), ids), times > 0
+
+
+def area_under_curve(replaced, original):
+    """Area under the ROC curve from two histograms over the same bins, in rising order of score;
+    None where one is empty.
+
+    Args:
+      replaced, original: float [bins], how many positives and negatives each bin has.
+    """
+    replaced, original = np.asarray(replaced, np.float64), np.asarray(original, np.float64)
+    pairs = replaced.sum() * original.sum()
+    below = np.cumsum(original) - original
+    return float((replaced * (below + original / 2)).sum() / pairs) if pairs else None
+
+
+def _add_metrics(logits, labels, weights, output):
+    """Adds what an evaluation tells of the discriminator; all arguments float32 [batch, seq]."""
+    predicted = tf.cast(logits > 0, tf.float32)
+    correct = tf.cast(tf.equal(predicted, labels), tf.float32)
+    output.metrics["disc_accuracy"] = losses.weighted_ratio(correct, weights)
+    output.metrics["disc_precision"] = losses.weighted_ratio(correct, weights * predicted)
+    output.metrics["disc_recall"] = losses.weighted_ratio(correct, weights * labels)
+    scaled = (logits / LARGEST_LOGIT + 1.0) * (BINS / 2)
+    bins = tf.reshape(tf.cast(tf.clip_by_value(scaled, 0.0, BINS - 1.0), tf.int32), [-1])
+    for name, share in (("replaced", labels), ("original", 1.0 - labels)):
+        output.counts["disc_{}_scores".format(name)] = tf.math.unsorted_segment_sum(
+            tf.reshape(share * weights, [-1]), bins, BINS
+        )
