@@ -15,8 +15,9 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 import script_flags
-from data.tokenization import WordPieceTokenizer
 from errors import UserError, require, run_script
+from modeling import checkpoint
+from modeling.conversion import huggingface
 from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
@@ -39,7 +40,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
 )
-flags.DEFINE_string("vocab_file", None, "The model's vocab.txt.")
+flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
 flags.DEFINE_bool(
     "do_lower_case", None, "Lower-case the text. Default: task.json's for classify, else true."
 )
@@ -117,7 +118,9 @@ def make_task(task_class, path):
     Raises:
       UserError: config, vocabulary and flags do not fit together.
     """
+    shapes = () if huggingface.is_directory(path) else checkpoint.read_shapes(path)
     config = script_flags.read_model_config(FLAGS.max_seq_length or 0)
+    config = task_class.network(config, shapes, path)
     saved = task_class.saved_settings(path)
     length = FLAGS.max_seq_length or min(
         saved.get("max_seq_length", DEFAULT_SEQ_LENGTH), config.max_position_embeddings
@@ -127,7 +130,7 @@ def make_task(task_class, path):
         do_lower_case = saved.get("do_lower_case", True)
     vocabulary = script_flags.read_vocabulary(config)
     log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
-    tokenizer = WordPieceTokenizer(vocabulary, do_lower_case)
+    tokenizer = vocabulary.make_tokenizer(do_lower_case)
     options = {name: getattr(FLAGS, name) for name in task_class.options}
     return task_class(Setup(config, tokenizer, length, saved), **options)
 

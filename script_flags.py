@@ -6,7 +6,7 @@ import os
 from absl import flags
 
 from data import files as data_files
-from data.tokenization import Vocabulary
+from data.vocabularies import read_vocabulary as read_vocabulary_file
 from errors import UserError
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES
@@ -108,13 +108,18 @@ def read_model_config(max_seq_length):
     if init and not huggingface.is_directory(init):
         names = checkpoint.read_shapes(init)
     model_config = read_config(FLAGS.bert_config_file, FLAGS.gelu, names)
+    check_length(model_config, max_seq_length)
+    return model_config
+
+
+def check_length(model_config, max_seq_length):
+    """Raises UserError where rows are longer than the model's table of positions."""
     if max_seq_length > model_config.max_position_embeddings:
         raise UserError(
             "--max_seq_length={} is more than max_position_embeddings {} in {}".format(
-                max_seq_length, model_config.max_position_embeddings, FLAGS.bert_config_file
+                max_seq_length, model_config.max_position_embeddings, model_config.source
             )
         )
-    return model_config
 
 
 def read_vocabulary(model_config):
@@ -123,7 +128,7 @@ def read_vocabulary(model_config):
     Raises:
       UserError: it is not the model's.
     """
-    vocabulary = Vocabulary(FLAGS.vocab_file)
+    vocabulary = read_vocabulary_file(FLAGS.vocab_file)
     if len(vocabulary) != model_config.vocab_size:
         raise UserError(
             "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(

@@ -1,6 +1,8 @@
-"""A WordPiece vocabulary from a corpus, by the `tokenizers` and `sentencepiece` libraries.
+"""A vocabulary from a corpus, by the `tokenizers` and `sentencepiece` libraries.
 
-python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=sample/vocab.txt
+python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=vocab.txt
+python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=spiece.model \\
+    --tokenizer=sentencepiece
 """
 
 import collections
@@ -10,8 +12,11 @@ import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
 from data import files
+from data.sentencepiece_training import train_model
 from data.shard import cannot_write
 from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
+from data.vocabularies import read_vocabulary
+from data.vocabulary_file import KINDS, SENTENCEPIECE, SENTENCEPIECE_ENDING, WORDPIECE
 from errors import UserError, require, run_script
 
 
@@ -99,9 +104,12 @@ def _word_pieces(runs, size):
 
 def _define_flags(flags):
     flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
-    flags.DEFINE_string("output_file", None, "The vocabulary, a token a line.")
+    flags.DEFINE_string(
+        "output_file", None, "The vocabulary: a token a line, or a SentencePiece model (.model)."
+    )
+    flags.DEFINE_enum("tokenizer", WORDPIECE, KINDS, "What the vocabulary is for.")
     flags.DEFINE_integer("vocab_size", 8000, "Largest vocabulary.")
-    flags.DEFINE_integer("min_frequency", 1, "Rarer characters and words are left out.")
+    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are left out.")
     flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
 
 
@@ -113,15 +121,29 @@ def main(argv):
     require(options, "input_file", "output_file")
     if options.vocab_size <= len(SPECIAL_TOKENS):
         raise UserError("--vocab_size must be above {}".format(len(SPECIAL_TOKENS)))
+    is_model = options.tokenizer == SENTENCEPIECE
+    if options["min_frequency"].present and is_model:
+        raise UserError("--min_frequency has no use with --tokenizer=sentencepiece: leave it out")
+    if options.output_file.endswith(SENTENCEPIECE_ENDING) != is_model:
+        raise UserError(
+            "--output_file {} with --tokenizer={}: SentencePiece models, and they alone, are to "
+            "be called *{}".format(options.output_file, options.tokenizer, SENTENCEPIECE_ENDING)
+        )
     paths = files.matching(options.input_file, "--input_file")
-    tokens = build_vocabulary(
-        paths, options.vocab_size, options.min_frequency, options.do_lower_case
-    )
+    if is_model:
+        content = train_model(paths, options.vocab_size, options.do_lower_case)
+    else:
+        tokens = build_vocabulary(
+            paths, options.vocab_size, options.min_frequency, options.do_lower_case
+        )
+        content = ("\n".join(tokens) + "\n").encode("utf-8")
     try:
-        files.write_atomically(options.output_file, "\n".join(tokens) + "\n")
+        with files.replacing(options.output_file) as f:
+            f.write(content)
     except files.failures() as error:
         raise cannot_write(options.output_file, error) from None
-    print("{}: {:,} tokens".format(options.output_file, len(tokens)))
+    size = len(read_vocabulary(options.output_file)) if is_model else len(tokens)
+    print("{}: {:,} tokens".format(options.output_file, size))
     return 0
 
 

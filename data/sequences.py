@@ -10,7 +10,7 @@ def encode_text(tokenizer, first, second, max_seq_length):
     """[CLS] first [SEP], or [CLS] first [SEP] second [SEP], padded.
 
     Args:
-      tokenizer: WordPieceTokenizer.
+      tokenizer: of a vocabulary (data/vocabularies.py).
       first, second: str; second may be None.
       max_seq_length: length of the row.
 

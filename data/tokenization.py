@@ -15,7 +15,7 @@ import unicodedata
 
 import numpy as np
 
-from data import files
+from data import vocabulary_file
 from errors import UserError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -23,7 +23,9 @@ MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert to
 _VOCABULARY_CHARS = 1 << 24
 # Classes of code points.
 _UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
-_CODE_POINTS = 0x110000
+CODE_POINTS = 0x110000
+# Which sigma becomes ς in lower case, as a regular expression of the `tokenizers` library.
+FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
 CJK_RANGES = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -49,16 +51,27 @@ def is_punctuation(char):
     return unicodedata.category(char).startswith("P")
 
 
+def is_letter(char):
+    """True for what words of several characters are made of: no blank, punctuation or CJK."""
+    return not (char.isspace() or is_punctuation(char) or is_cjk(ord(char)))
+
+
+# A token for people: its text, and whether it goes on with the word before it.
+Spelling = collections.namedtuple("Spelling", ["text", "is_inner"])
+
+
 class Vocabulary:
-    """A vocab.txt: one token a line, the line number is the id.
+    """A vocab.txt: one token a line, the line number is the id; see data/vocabularies.py.
 
     Raises:
       UserError: no such file, not UTF-8, empty, or a special token is missing.
     """
 
+    kind, library, file_name = vocabulary_file.WORDPIECE, "tokenizers", "vocab.txt"
+
     def __init__(self, path):
         self.path = path
-        self.tokens = _read_vocabulary(path)
+        self.tokens = _read_tokens(path)
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         missing = [token for token in SPECIAL_TOKENS if token not in self.ids]
         if missing:
@@ -68,10 +81,21 @@ class Vocabulary:
                 )
             )
         self.pad, self.unk, self.cls, self.sep, self.mask = (self.ids[t] for t in SPECIAL_TOKENS)
+        self.special_ids = frozenset(self.ids[token] for token in SPECIAL_TOKENS)
         self.sha256 = hashlib.sha256("\n".join(self.tokens).encode("utf-8")).hexdigest()
 
     def __len__(self):
         return len(self.tokens)
+
+    def make_tokenizer(self, do_lower_case, blanks_part_words=False):
+        del blanks_part_words  # it takes blanks for nothing else
+        return WordPieceTokenizer(self, do_lower_case)
+
+    def spelling(self, token_id):
+        """Spelling of a token."""
+        token = self.tokens[token_id]
+        is_inner = token.startswith("##") and len(token) > 2
+        return Spelling(token[2:] if is_inner else token, is_inner)
 
     def random_replacements(self):
         """Ids that may stand in for a masked piece, int32 [n].
@@ -93,20 +117,12 @@ class Vocabulary:
         return np.array(keep, dtype=np.int32)
 
 
-def _read_vocabulary(path):
-    if files.is_remote(path):
-        raise UserError("--vocab_file must be a local file: copy {} here first".format(path))
+def _read_tokens(path):
+    content = vocabulary_file.read_vocabulary_file(path)
     try:
-        with open(path, encoding="utf-8-sig") as f:
-            text = f.read(_VOCABULARY_CHARS + 1)
-    except FileNotFoundError:
-        raise UserError("vocabulary file {} does not exist (--vocab_file)".format(path)) from None
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError("vocabulary file {} is not UTF-8: {}".format(path, error)) from None
-    except OSError as error:
-        raise UserError(
-            "vocabulary file {} cannot be read: {}".format(path, error.strerror)
-        ) from None
     if not text:
         raise UserError("vocabulary file {} is empty".format(path))
     if len(text) > _VOCABULARY_CHARS:
@@ -115,11 +131,11 @@ def _read_vocabulary(path):
                 path, _VOCABULARY_CHARS
             )
         )
-    return [line.strip() for line in io.StringIO(text)]
+    return [line.strip() for line in io.StringIO(text, newline=None)]
 
 
 # One tokenised text. ids, starts, ends: int32 [pieces]; starts and ends are character offsets.
-# continuation: bool [pieces], True for the `##` pieces inside an English word or number.
+# continuation: bool [pieces], True inside an English word or number (the `##` pieces).
 Pieces = collections.namedtuple("Pieces", ["ids", "starts", "ends", "continuation"])
 
 
@@ -137,21 +153,23 @@ class WordPieceTokenizer:
         self._model = WordPiece(
             dict(vocabulary.ids), unk_token="[UNK]", max_input_chars_per_word=MAX_CHARS_PER_WORD
         )
-        self._classes = np.zeros(_CODE_POINTS, dtype=np.uint8)
-        self._single_ids = np.full(_CODE_POINTS, vocabulary.unk, dtype=np.int32)
+        self._classes = np.zeros(CODE_POINTS, dtype=np.uint8)
+        self._single_ids = np.full(CODE_POINTS, vocabulary.unk, dtype=np.int32)
         self._runs = _RunTable()
 
-    def tokenize(self, text, sentence_starts=()):
+    def tokenize(self, text, sentence_starts=(), is_inner=False):
         """Pieces of `text`, in order.
 
         Args:
           text: str.
           sentence_starts: character offsets [sentences] at which a run of letters is cut, so that
             no piece reaches from one sentence into the next.
+          is_inner: whether a text goes on, for instance behind a mask; WordPiece does not see it.
 
         Returns:
           Pieces over the whole text; pieces of one sentence are contiguous.
         """
+        del is_inner
         chars = code_points(text)
         classes = self._classify(chars)
         positions = None

@@ -7,12 +7,13 @@ like any other; runs may be 200 characters long, not 100. transformers' slow tok
 vocab.txt alone and keeps its own ways there.
 """
 
+import collections
 import json
 import os
 
-from data.tokenization import CJK_RANGES, MAX_CHARS_PER_WORD
+from data import albert_tokenizer_files, vocabulary_file
+from data.tokenization import CJK_RANGES, FINAL_SIGMA, MAX_CHARS_PER_WORD
 
-VOCABULARY = "vocab.txt"
 SPECIAL_TOKENS = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",
@@ -21,7 +22,6 @@ SPECIAL_TOKENS = {
     "mask_token": "[MASK]",
 }
 _CONTROLS = r"[\p{Cf}" + "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]"
-_FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
 _MARKS = r"\p{Mn}"
 # Unicode punctuation, every ASCII symbol, CJK.
 _SINGLE = (
@@ -53,35 +53,53 @@ AWKWARD = (
 )
 
 
-def write(folder, tokens, do_lower_case, max_length):
-    """Writes the files that stand beside vocab.txt; AutoTokenizer then gives our tokenizer's ids.
+# What transformers calls a kind of vocabulary, its special tokens and settings, and the function of
+# (vocabulary, do_lower_case) that makes a tokenizers.Tokenizer without special tokens.
+Family = collections.namedtuple("Family", ["name", "special_tokens", "settings", "make"])
+
+
+def write(folder, vocabulary, do_lower_case, max_length):
+    """Writes the files that stand beside a vocabulary; AutoTokenizer then gives our ids.
 
     Args:
       folder: local folder.
-      tokens: list of str, the vocabulary in the order of ids.
+      vocabulary: of either kind, see data/vocabularies.py.
       do_lower_case: bool.
       max_length: most pieces that the model takes.
 
     Raises:
       OSError: they cannot be written.
+      UserError: tokenizer.json cannot hold such a vocabulary.
     """
+    family = FAMILIES[vocabulary.kind]
     config = dict(
-        SPECIAL_TOKENS,
-        tokenizer_class="BertTokenizer",
+        family.special_tokens,
+        tokenizer_class=family.name,
         do_lower_case=do_lower_case,
-        do_basic_tokenize=True,
-        tokenize_chinese_chars=True,
-        strip_accents=None,  # as do_lower_case says
         model_max_length=max_length,
+        **family.settings,
     )
+    tokenizer = family.make(vocabulary, do_lower_case)
+    _add_special_tokens(tokenizer, vocabulary, family)
     texts = {
-        "tokenizer.json": _tokenizer(tokens, do_lower_case).to_str(pretty=True),
+        "tokenizer.json": tokenizer.to_str(pretty=True),
         "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
-        "special_tokens_map.json": json.dumps(SPECIAL_TOKENS, indent=2) + "\n",
+        "special_tokens_map.json": json.dumps(family.special_tokens, indent=2) + "\n",
     }
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as writer:
             writer.write(text)
+
+
+def _add_special_tokens(tokenizer, vocabulary, family):
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocabulary.cls), ("[SEP]", vocabulary.sep)],
+    )
+    tokenizer.add_special_tokens(list(family.special_tokens.values()))
 
 
 def encode(folder, texts):
@@ -94,11 +112,10 @@ def encode(folder, texts):
     return [tokenizer(text, **options)["input_ids"] for text in texts]
 
 
-def _tokenizer(tokens, do_lower_case):
+def _wordpiece_tokenizer(vocabulary, do_lower_case):
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-    from tokenizers.processors import TemplateProcessing
 
-    ids = _without_holes(tokens)
+    ids = _without_holes(vocabulary.tokens)
     tokenizer = Tokenizer(
         models.WordPiece(
             ids,
@@ -109,7 +126,7 @@ def _tokenizer(tokens, do_lower_case):
     steps = [normalizers.Replace(Regex(_CONTROLS), "")]
     if do_lower_case:
         steps += [
-            normalizers.Replace(Regex(_FINAL_SIGMA), "ς"),
+            normalizers.Replace(Regex(FINAL_SIGMA), "ς"),
             normalizers.Lowercase(),
             normalizers.NFD(),
             normalizers.Replace(Regex(_MARKS), ""),
@@ -118,13 +135,7 @@ def _tokenizer(tokens, do_lower_case):
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(_SINGLE), "isolated")]
     )
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS]:0 $A:0 [SEP]:0",
-        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-        special_tokens=[(token, ids[token]) for token in ("[CLS]", "[SEP]")],
-    )
     tokenizer.decoder = decoders.WordPiece(prefix="##")
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS.values()))
     return tokenizer
 
 
@@ -138,3 +149,20 @@ def _without_holes(tokens):
         if ids[token] != i:
             ids["[line {}, as line {}]".format(i + 1, ids[token] + 1)] = i
     return ids
+
+
+FAMILIES = {
+    vocabulary_file.WORDPIECE: Family(
+        "BertTokenizer",
+        SPECIAL_TOKENS,
+        # None: as do_lower_case says.
+        {"do_basic_tokenize": True, "tokenize_chinese_chars": True, "strip_accents": None},
+        _wordpiece_tokenizer,
+    ),
+    vocabulary_file.SENTENCEPIECE: Family(
+        albert_tokenizer_files.CLASS,
+        albert_tokenizer_files.SPECIAL_TOKENS,
+        albert_tokenizer_files.SETTINGS,
+        albert_tokenizer_files.make_tokenizer,
+    ),
+}

@@ -4,12 +4,14 @@ from errors import UserError
 from prediction.classify import Classify
 from prediction.features import Features
 from prediction.fill_mask import FillMask
+from prediction.replaced import Replaced
 from prediction.tags import Tags
 
 TASKS = {
     "classify": Classify,
     "features": Features,
     "fill_mask": FillMask,
+    "replaced": Replaced,
     "tags": Tags,
 }
 

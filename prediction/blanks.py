@@ -43,7 +43,7 @@ class TextWithMasks(Task):
         ids, places = self.pieces(parts[0]), []
         for part in parts[1:]:
             places.append(len(ids))
-            ids += [self.vocabulary.mask] + self.pieces(part)
+            ids += [self.vocabulary.mask] + self.pieces(part, is_inner=True)
         if not ids:
             self.notes.see(line, ids, self.vocabulary, False)
             return Blanks(parts, None)

@@ -92,7 +92,7 @@ class Features(Task):
 
 
 def _parse_layers(layers, config):
-    shown, count = ",".join(layers), config.num_hidden_layers
+    shown, count = ",".join(layers), config.num_blocks
     try:
         numbers = [int(layer) for layer in layers]
     except ValueError:

@@ -9,10 +9,10 @@ import operator
 
 import tensorflow.compat.v1 as tf
 
-from data.tokenization import is_cjk, is_punctuation
+from data.tokenization import is_letter
 from modeling import heads
-from modeling.checkpoint import MLM_HEAD
 from modeling.encoder import encode
+from modeling.load_plan import MLM_HEAD
 from prediction.blanks import TextWithMasks
 from prediction.task import rounded_share
 from training.predictor import Head
@@ -82,8 +82,14 @@ class FillMask(TextWithMasks):
     def __init__(self, setup, top_k):
         """`top_k`: how many tokens and words to name."""
         super().__init__(setup)
+        self.head = self.head._replace(prefix=setup.config.masked_lm_scope + "/")
         self._candidates = self.vocabulary.random_replacements()
         self._top_k, self._width = top_k, max(top_k, MIN_BEAMS)
+
+    @staticmethod
+    def network(config, shapes, shown):
+        """See Task: of an ELECTRA checkpoint the generator."""
+        return config.as_masked_lm(shapes, shown)
 
     def build(self, config, store, kernels, features):
         """log_probs and ids [batch, positions, beams] of the best candidates; see Predictor."""
@@ -135,14 +141,14 @@ class FillMask(TextWithMasks):
         return {
             "text": line.text,
             "masks": [
-                {"position": offset, "top": self._top(pieces, "token")}
+                {"position": offset, "top": self._top(pieces, "token", self._token)}
                 for offset, pieces in zip(offsets, tops)
             ],
             "words": [
                 {
                     "position": offsets[word.run.first],
                     "length": word.run.length,
-                    "top": self._top(word.beams, "word"),
+                    "top": self._top(word.beams, "word", self._word),
                 }
                 for word in words
                 if word.run.length > 1
@@ -150,37 +156,42 @@ class FillMask(TextWithMasks):
             "filled": filled,
         }
 
-    def _top(self, beams, kind):
+    def _top(self, beams, kind, shown):
         return [
             {
-                kind: functools.reduce(add_piece, self._spelled(beam)),
+                kind: shown(beam),
                 "probability": rounded_share(math.exp(beam.log_prob)),
             }
             for beam in beams[: self._top_k]
         ]
 
+    def _token(self, beam):
+        return self.vocabulary.tokens[beam.ids[0]]
+
+    def _word(self, beam):
+        first, *others = self._spelled(beam)
+        # What joins a word before it is shown to do so.
+        begin = self._token(beam) if first.is_inner else first.text
+        return functools.reduce(add_piece, others, begin)
+
     def _spelled(self, beam):
-        return [self.vocabulary.tokens[i] for i in beam.ids]
+        return [self.vocabulary.spelling(i) for i in beam.ids]
 
 
 def add_piece(text, piece):
-    """`text` and a piece of the vocabulary behind it: a `##` piece joins the word that stands
-    there, over a blank, too."""
-    if not piece.startswith("##") or len(piece) == 2:
-        return add_text(text, piece)
+    """`text` and a Spelling behind it: an inner piece of letters joins the word that stands there,
+    over a blank, too."""
+    if not (piece.is_inner and is_letter(piece.text[0])):
+        return add_text(text, piece.text)
     word = text.rstrip()
-    return (word if word and _in_word(word[-1]) else text) + piece[2:]
+    return (word if word and is_letter(word[-1]) else text) + piece.text
 
 
 def add_text(text, more):
     """`text` and `more` behind it, with a blank where two words would run into one."""
-    if text and more and _in_word(text[-1]) and _in_word(more[0]):
+    if text and more and is_letter(text[-1]) and is_letter(more[0]):
         return text + " " + more
     return text + more
-
-
-def _in_word(char):
-    return not (char.isspace() or is_cjk(ord(char)) or is_punctuation(char))
 
 
 def _pieces(output, number):

@@ -6,8 +6,8 @@ import tensorflow.compat.v1 as tf
 from data.alignment import word_groups
 from data.tags import TAGS
 from modeling import heads
-from modeling.checkpoint import MLM_HEAD
 from modeling.encoder import encode
+from modeling.load_plan import MLM_HEAD
 from modeling.objectives.lert import all_tag_logits
 from prediction.blanks import MASK, TextWithMasks
 from prediction.task import Task, rounded_share

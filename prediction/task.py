@@ -11,7 +11,7 @@ from training.log import log, warn
 WINDOW_LINES = 2048
 _SECONDS_BETWEEN_LOGS = 10.0
 
-# What a task is made with. config: model config; tokenizer: WordPieceTokenizer; max_seq_length:
+# What a task is made with. config: model config; tokenizer: of a vocabulary; max_seq_length:
 # longest row; saved: what Task.saved_settings read.
 Setup = collections.namedtuple("Setup", ["config", "tokenizer", "max_seq_length", "saved"])
 
@@ -39,6 +39,11 @@ class Task:
         self.predictor = None
 
     @staticmethod
+    def network(config, shapes, shown):
+        """Config of the network to ask, as BertConfig.as_encoder says it."""
+        return config.as_encoder(shapes, shown)
+
+    @staticmethod
     def saved_settings(path):
         """What was laid down beside the weights `path` about their use: a dict, also of flags'
         defaults (max_seq_length, do_lower_case)."""
@@ -57,9 +62,9 @@ class Task:
         """Yields a dict for each of a list of Line, in their order."""
         raise NotImplementedError
 
-    def pieces(self, text):
-        """List of the ids of a text."""
-        return self.tokenizer.tokenize(text).ids.tolist()
+    def pieces(self, text, is_inner=False):
+        """List of the ids of a text; `is_inner`: see the tokenizers."""
+        return self.tokenizer.tokenize(text, is_inner=is_inner).ids.tolist()
 
     def make_row(self, line, first, second=None, start=0):
         """A row for the predictor: [CLS] first [SEP], with `second` [SEP] behind that.
@@ -94,7 +99,7 @@ class Notes:
         self._kinds = collections.OrderedDict(
             empty="are empty",
             cut="were cut at --max_seq_length={}".format(max_seq_length),
-            unknown="hold nothing that --vocab_file knows (all is [UNK])",
+            unknown="hold nothing that --vocab_file knows (all is unknown)",
         )
         self._counts, self._first = collections.Counter(), {}
         self.total = 0

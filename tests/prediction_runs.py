@@ -30,7 +30,7 @@ CONFIG = {
 LABELS = ["坏", "中", "好"]
 
 
-def random_weights(objective, seed=5):
+def random_weights(objective, seed=5, config=CONFIG):
     """Random values of all variables of an objective: dict name -> array."""
     names = objective.feature_names
     with tf.Graph().as_default():
@@ -39,7 +39,7 @@ def random_weights(objective, seed=5):
         inputs = {n: tf.zeros([1, 4], tf.float32 if n in floats else tf.int32) for n in names}
         for name in ("label_ids", "next_sentence_labels"):
             inputs[name] = tf.zeros([1, 1], tf.int32)
-        objective.build(BertConfig(CONFIG), store, PlainKernels(), inputs, is_training=False)
+        objective.build(BertConfig(config), store, PlainKernels(), inputs, is_training=False)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             return session.run({v.name.split(":")[0]: v for v in tf.global_variables()})

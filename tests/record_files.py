@@ -84,3 +84,16 @@ def write_json(path, values):
     with open(str(path), "w", encoding="utf-8") as writer:
         json.dump(values, writer)
     return str(path)
+
+
+def copy_without(source, target, *beginnings):
+    """Writes a checkpoint without the variables whose names begin so; returns its prefix."""
+    reader = tf.train.NewCheckpointReader(source)
+    with tf.Graph().as_default(), tf.Session() as session:
+        kept = [
+            tf.get_variable(name, initializer=reader.get_tensor(name))
+            for name in reader.get_variable_to_shape_map()
+            if not name.startswith(beginnings)
+        ]
+        session.run(tf.global_variables_initializer())
+        return tf.train.Saver(kept).save(session, target, write_state=False, write_meta_graph=False)
