@@ -13,14 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
+import pretraining_flags
 import script_flags
 from data import files as data_files
 from data.manifest import find_manifests
-from errors import UserError, require, run_script
-from modeling.objectives import OBJECTIVES, get_objective
+from errors import UserError, run_script
+from modeling.config_families import read_config
+from modeling.objectives.electra_options import NUMBERS, SWITCHES
 from prediction import record_tags
 from prediction.lines import ResultFile
-from training import devices, inputs, plan, presets, record_files
+from training import devices, electra_hparams, inputs, plan, record_files
 from training import run_config as run_configs
 from training.faults import output_errors
 from training.log import log
@@ -28,89 +30,11 @@ from training.pretraining import Pretraining
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
-PREDICTIONS_FILE = "predictions.jsonl"
 
-script_flags.define_model_flags()
-script_flags.define_optimizer_flags()
-script_flags.define_device_flags()
+pretraining_flags.define()
 flags.adopt_module_key_flags(script_flags)
-flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
-flags.DEFINE_string(
-    "eval_file",
-    None,
-    "Files for --do_eval; with --do_train every checkpoint is evaluated on them and the best one "
-    "kept. Without it --input_file is read after training.",
-)
-flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
-flags.DEFINE_list(
-    "init_layers", None, "Layers of --init_checkpoint that the model's layers start as: 0,1,2."
-)
-flags.DEFINE_bool(
-    "init_slots", False, "Take the optimizer's state from --init_checkpoint, too; the step is 0."
-)
-flags.DEFINE_string(
-    "preset", None, "Flags of a known recipe: a name in configs/pretraining, or a JSON file."
-)
-flags.DEFINE_bool(
-    "verify_records", False, "Read all record files completely before training and evaluation."
-)
-flags.DEFINE_bool(
-    "skip_damaged_records",
-    False,
-    "As --verify_records; read copies without the damaged records (output_dir/mended) in the "
-    "place of damaged files.",
-)
-flags.DEFINE_bool("dry_run", False, "Check everything, print the plan, and stop.")
-flags.DEFINE_string(
-    "objective", "auto", "auto, or one of {}.".format(", ".join(sorted(OBJECTIVES)))
-)
-flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
-flags.DEFINE_integer("max_predictions_per_seq", 20, "Masked positions in a row, as in the records.")
-flags.DEFINE_string("vocab_file", None, "vocab.txt, where masks are drawn in training.")
-flags.DEFINE_bool("do_train", False, "Train.")
-flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
-flags.DEFINE_bool(
-    "do_predict",
-    False,
-    "Write the tags of the records' masked places, by LERT's heads, to output_dir/{}: of "
-    "--eval_file, else --input_file.".format(PREDICTIONS_FILE),
-)
-flags.DEFINE_list(
-    "lip_steps",
-    None,
-    "LERT: steps after which the POS, entity and dependency tasks count in full, as 300,600,1000; "
-    "0: from the start, for continuing. Default: 0.1665, 0.333 and 0.5 of --num_train_steps.",
-)
-flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
-flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
-flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
-flags.DEFINE_integer("num_train_steps", 100000, "Updates in all, those before a resume counted.")
-flags.DEFINE_integer("num_warmup_steps", 10000, "Updates over which the rate rises.")
-flags.DEFINE_integer(
-    "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
-)
-flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
-flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept.")
-flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
-flags.DEFINE_integer("shuffle_buffer_size", 10000, "Records shuffled at a time; 0 = file order.")
-flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
-flags.DEFINE_bool("do_lower_case", True, "Accepted for Google's command lines; records decide.")
+flags.adopt_module_key_flags(pretraining_flags)
 
-POSITIVE = (
-    "max_seq_length",
-    "max_predictions_per_seq",
-    "train_batch_size",
-    "eval_batch_size",
-    "num_train_steps",
-    "save_checkpoints_steps",
-    "iterations_per_loop",
-    "max_eval_steps",
-    "keep_checkpoint_max",
-    "gradient_accumulation_steps",
-    "stop_step",
-    "num_tpu_cores",
-)
-NOT_NEGATIVE = ("num_warmup_steps", "shuffle_buffer_size", "weight_decay_rate", "lr_decay_power")
 # Flags that RunConfig holds under the same name.
 RUN_FLAGS = (
     "output_dir",
@@ -140,12 +64,10 @@ def main(argv):
     # TensorFlow's warnings are about its own deprecations.
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
-    if FLAGS.preset:
-        for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
-            log(line)
-    check_flags()
-    log_notes()
-    model_config = script_flags.read_model_config(FLAGS.max_seq_length)
+    hparams = pretraining_flags.apply_preset()
+    pretraining_flags.check(has_model=hparams is not None)
+    pretraining_flags.log_notes()
+    model_config = read_model_config(hparams)
     train_files = data_files.matching(FLAGS.input_file or "", "--input_file")
     eval_files = []
     if FLAGS.do_eval or FLAGS.do_predict:
@@ -161,9 +83,7 @@ def main(argv):
         FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
     )
     devices.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
-    masking = inputs.choose_masking(
-        all_manifests, FLAGS.vocab_file, FLAGS.max_predictions_per_seq, FLAGS.seed
-    )
+    stated_masking = inputs.stated_masking(all_manifests, FLAGS.vocab_file)
     with script_flags.locked_output(FLAGS.do_train and not FLAGS.dry_run):
         chosen_devices = None
         if not FLAGS.dry_run:
@@ -172,10 +92,7 @@ def main(argv):
         # It may take long: behind all that is checked in no time.
         found = check_record_files(train_files, eval_files, all_manifests)
         run_config = dataclasses.replace(run_config, **found.settings())
-        objective = inputs.choose_objective(FLAGS.objective, run_config.train_files, manifests)
-        objective = objective.for_run(FLAGS.num_train_steps, parse_lip_steps())
-        run_config.objective = objective.name
-        run_config.lip_steps = objective.lip_steps and list(objective.lip_steps)
+        objective, masking = choose_objective(run_config, model_config, manifests, stated_masking)
         run = Pretraining(
             run_config,
             model_config,
@@ -186,7 +103,8 @@ def main(argv):
             FLAGS.dry_run,
         )
         if FLAGS.dry_run:
-            for line in plan.describe(run_config, model_config, optimizer_config, run.parameters):
+            networks = objective.networks(model_config)
+            for line in plan.describe(run_config, networks, optimizer_config, run.parameters):
                 log(line)
             return
         evaluated = FLAGS.do_train and run.train()
@@ -194,6 +112,88 @@ def main(argv):
             run.evaluate()
         if FLAGS.do_predict:
             predict_tags(run.checkpoint(), run_config, model_config)
+
+
+def choose_objective(run_config, model_config, manifests, stated_masking):
+    """What is trained, and how masks are drawn for it; run_config is told of both.
+
+    Args:
+      run_config: RunConfig.
+      model_config: model config.
+      manifests: {path: manifest} of the training records.
+      stated_masking: what inputs.stated_masking returned.
+
+    Returns:
+      (objective, DynamicMasking or None).
+
+    Raises:
+      UserError: records, manifests and flags do not say it, or do not agree.
+    """
+    objective = inputs.choose_objective(FLAGS.objective, run_config.train_files, manifests)
+    objective = objective.for_run(FLAGS.num_train_steps, **objective_options())
+    run_config.objective = objective.name
+    masking = inputs.choose_masking(
+        stated_masking,
+        objective,
+        run_config.train_files,
+        FLAGS.vocab_file,
+        model_config,
+        run_config,
+        FLAGS.mask_prob,
+    )
+    if masking:
+        run_config.max_predictions_per_seq = masking.spec.max_predictions
+        objective = objective.for_masks(masking.spec.probability, masking.special_ids)
+    elif FLAGS.mask_prob is not None:
+        raise UserError("--mask_prob has no use: the records hold their masks; leave it out")
+    run_config.objective_settings = objective.settings(model_config)
+    run_config.lip_steps = objective.lip_steps and list(objective.lip_steps)
+    return objective, masking
+
+
+def read_model_config(hparams):
+    """Model config from --bert_config_file, or else from ELECTRA's hyperparameters.
+
+    Args:
+      hparams: what pretraining_flags.apply_preset returned.
+
+    Raises:
+      UserError: it makes no model, or the table of positions is too short.
+    """
+    if hparams is None or FLAGS.bert_config_file:
+        overridden = electra_hparams.model_keys(hparams[0]) if hparams else ()
+        if overridden:
+            log(
+                "{} overridden by the command line: {} (by --bert_config_file={})".format(
+                    hparams[1], ", ".join(overridden), FLAGS.bert_config_file
+                )
+            )
+        return script_flags.read_model_config(FLAGS.max_seq_length)
+    model_config = electra_hparams.model_config(*hparams, gelu=FLAGS.gelu)
+    script_flags.check_length(model_config, FLAGS.max_seq_length)
+    return model_config
+
+
+def objective_options():
+    """What the flags say of the objective: dict of flag -> value, None where one is not given.
+
+    Raises:
+      UserError: --lip_steps is no list of steps, or the generator's config is wrong.
+    """
+    options = {name: getattr(FLAGS, name) for name in NUMBERS + SWITCHES}
+    options.update(lip_steps=parse_lip_steps(), generator_config_file=None)
+    if FLAGS.generator_config_file:
+        options["generator_config_file"] = read_config(FLAGS.generator_config_file, FLAGS.gelu)
+        for name in ("generator_layers", "generator_hidden_size"):
+            if options[name] is not None and FLAGS[name].using_default_value:
+                log(
+                    "{}={} of --hparams overridden by the command line: "
+                    "--generator_config_file={}".format(
+                        name, options[name], FLAGS.generator_config_file
+                    )
+                )
+                options[name] = None
+    return options
 
 
 def predict_tags(path, run_config, model_config):
@@ -208,7 +208,7 @@ def predict_tags(path, run_config, model_config):
       UserError: records or checkpoint do not allow it.
     """
     vocabulary = script_flags.read_vocabulary(model_config) if FLAGS.vocab_file else None
-    target = os.path.join(FLAGS.output_dir, PREDICTIONS_FILE)
+    target = os.path.join(FLAGS.output_dir, pretraining_flags.PREDICTIONS_FILE)
     with output_errors(FLAGS.output_dir):
         data_files.make_directories(FLAGS.output_dir)
     found = record_tags.predict(
@@ -222,47 +222,6 @@ def predict_tags(path, run_config, model_config):
     with ResultFile(target) as results:
         results.write(found)
     log("tags of the masked places: {}".format(target))
-
-
-def check_flags():
-    """Refuses flags that cannot work, before any file is opened.
-
-    Raises:
-      UserError: naming the flag.
-    """
-    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
-        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
-    require(FLAGS, "input_file", "output_dir", "bert_config_file")
-    script_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
-    if FLAGS.learning_rate <= 0:
-        raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))
-    script_flags.check_devices()
-    for name in ("init_layers", "init_slots"):
-        if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
-            raise UserError("--{} needs --init_checkpoint".format(name))
-    if FLAGS.objective != "auto":
-        get_objective(FLAGS.objective)
-
-
-def log_notes():
-    """Says what flags do that is allowed, but not always meant."""
-    total = FLAGS.num_train_steps
-    if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
-        log(
-            "note: --num_warmup_steps={} is not below --num_train_steps={}, so the rate only "
-            "rises".format(FLAGS.num_warmup_steps, total)
-        )
-    if FLAGS.do_train and FLAGS.stop_step and FLAGS.stop_step > total:
-        log(
-            "note: --stop_step={} is above --num_train_steps={}, where training ends".format(
-                FLAGS.stop_step, total
-            )
-        )
-    if FLAGS.do_train and FLAGS.do_eval and not FLAGS.eval_file:
-        log(
-            "note: without --eval_file the training records are evaluated, at most "
-            "--max_eval_steps={} batches".format(FLAGS.max_eval_steps)
-        )
 
 
 def check_record_files(train_files, eval_files, manifests):
@@ -328,6 +287,11 @@ def parse_layers(model_config):
             "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
                 ",".join(FLAGS.init_layers)
             )
+        )
+    if model_config.shares_layers:
+        raise UserError(
+            "--init_layers has no use with config {}: its layers share their weights, whatever "
+            "their number; leave it out".format(model_config.source)
         )
     layers = [int(layer) for layer in FLAGS.init_layers]
     if len(layers) != model_config.num_hidden_layers:

@@ -25,7 +25,7 @@ sys.path.insert(0, ROOT)
 from finetuning.report import maximum_and_mean  # noqa: E402
 from finetuning.tasks import get_task  # noqa: E402
 from modeling.config import BertConfig  # noqa: E402
-from modeling.conversion.names import BERT  # noqa: E402
+from modeling.conversion.name_tables import BERT  # noqa: E402
 from modeling.kernels import PlainKernels  # noqa: E402
 from modeling.parameters import ParameterStore  # noqa: E402
 

@@ -88,7 +88,7 @@ class WitnessKernels(PlainKernels):
 
     def dropout(self, x, rate):
         result = super().dropout(x, rate)
-        if not rate or self._dropouts > 1:
+        if not rate or self._draws > 1:
             return result
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         step = tf.train.get_global_step()

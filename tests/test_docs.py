@@ -66,6 +66,8 @@ def test_every_command_runs(workplace):
     for made in (
         "_train.tfrecord.manifest.json",
         "model/eval_results.txt",
+        "lert/eval_pos.tsv",
+        "tags.jsonl",
         "domain/best/checkpoint",
         "filled.jsonl",
         "classifier/trials.json",
@@ -144,14 +146,14 @@ def test_no_network_is_said_in_a_line(bare):
 
 
 def test_the_layers_do_not_import_each_other():
-    above = ("training", "finetuning", "prediction", "script_flags")
+    above = ("training", "finetuning", "prediction", "script_flags", "pretraining_flags")
     forbidden = {
         "data": ("modeling", "optimization", *above),
         "modeling": ("data", "optimization", *above),
         "optimization": ("data", "modeling", *above),
-        "training": ("finetuning", "prediction", "script_flags"),
-        "finetuning": ("training", "prediction", "script_flags"),
-        "prediction": ("script_flags",),
+        "training": ("finetuning", "prediction", "script_flags", "pretraining_flags"),
+        "finetuning": ("training", "prediction", "script_flags", "pretraining_flags"),
+        "prediction": ("script_flags", "pretraining_flags"),
     }
     for package in forbidden:
         for folder, _, names in os.walk(os.path.join(ROOT, package)):

@@ -1,66 +1,28 @@
-"""Model configurations, presets, and the scripts that use them."""
+"""Model configurations and presets."""
 
 import json
 import os
-import re
-import subprocess
-import sys
 
 import pytest
 import tensorflow.compat.v1 as tf
 from absl import flags as absl_flags
 from conftest import ROOT
+from flag_probe import probe
 from record_files import (
-    TINY_CONFIG,
-    learnable_records,
-    tagged_records,
     write_json,
-    write_records,
 )
 
 from data.records import FEATURES, feature_length
 from errors import UserError
-from modeling.config import BertConfig
+from modeling.config_families import kind_of, read_config
+from modeling.encoder import encoder
 from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
 from modeling.parameters import ParameterStore
 from training import presets
 
 MODELS = os.path.join(ROOT, "configs", "models")
-SCRIPTS = ("pretrain_bert_wwm.sh", "pretrain_lert.sh", "pretrain_roberta_wwm_ext.sh")
 SHIPPED = presets.names()
-# Prints the flags of a program and what each preset makes of them.
-PROBE = """
-import json, sys
-from absl import flags
-from absl.testing import flagsaver
-import {script} as script
-from errors import UserError
-from training import presets
-
-def outcome(name):
-    with flagsaver.flagsaver():
-        flags.FLAGS(["script"])
-        try:
-            presets.apply(flags.FLAGS, name)
-            return {{n: flags.FLAGS[n].value for n in presets.load(name).flags}}
-        except UserError as error:
-            return str(error)
-
-json.dump({{"flags": list(flags.FLAGS), "presets": {{n: outcome(n) for n in sys.argv[1:]}}}},
-          sys.stdout)
-"""
-
-
-def probe(script, *names):
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE.format(script=script)] + list(names),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=120,
-    )
-    return json.loads(done.stdout.decode("utf-8"))
 
 
 def table(heading):
@@ -76,9 +38,13 @@ def table(heading):
     return rows
 
 
+# Objective that a config's network is pre-trained with.
+OBJECTIVES = {"bert": "bert", "electra": "electra", "albert": "albert", "albert_zh": "albert"}
+
+
 def counts(config):
     """(all, encoder's) weights of a model for pre-training, built in a graph of its own."""
-    objective = get_objective("bert")
+    objective = get_objective(OBJECTIVES[config.network])
     with tf.Graph().as_default():
         store = ParameterStore()
         features = {
@@ -90,29 +56,53 @@ def counts(config):
         }
         objective.build(config, store, PlainKernels(), features, is_training=False)
         sizes = {name: tf.TensorShape(s).num_elements() for name, s in store.shapes().items()}
-    encoder = sum(size for name, size in sizes.items() if name.startswith("bert/"))
+    encoder = sum(size for name, size in sizes.items() if name.startswith(config.scope + "/"))
     return sum(sizes.values()), encoder
+
+
+def generator_count(config):
+    """Weights of ELECTRA's generator, the embeddings that it shares with them."""
+    with tf.Graph().as_default():
+        store, ids = ParameterStore(), tf.zeros([1, 8], tf.int32)
+        encoder(config.as_generator(), store, PlainKernels(), ids, ids, ids)
+        return store.count()
 
 
 def test_model_sizes_are_those_of_the_table_and_near_the_published():
     rows = table("file")
     assert [row[0] for row in rows] == sorted(os.listdir(MODELS))
-    for name, layers, hidden, heads, total, encoder, published, _ in rows:
-        config = BertConfig.from_json_file(os.path.join(MODELS, name))
+    for name, layers, hidden, heads, total, encoder_size, published, _ in rows:
+        config = read_config(os.path.join(MODELS, name))
         sizes = (config.num_hidden_layers, config.hidden_size, config.num_attention_heads)
         assert sizes == (int(layers), int(hidden), int(heads)), name
+        if name.endswith("_generator.json"):
+            assert ("–", "{:,}".format(generator_count(config))) == (total, encoder_size), name
+            continue
         found = counts(config)
-        assert ["{:,}".format(n) for n in found] == [total, encoder], name
+        assert ["{:,}".format(n) for n in found] == [total, encoder_size], name
         if published != "–":
             assert abs(found[1] / 1e6 - float(published.rstrip("M"))) < 0.6, name
+
+
+def test_shipped_generators_are_a_quarter_of_the_discriminators():
+    found = sorted(name for name in os.listdir(MODELS) if name.endswith("_generator.json"))
+    assert len(found) == 5
+    for name in found:
+        discriminator = read_config(os.path.join(MODELS, name.replace("gener", "discrimin")))
+        expected = discriminator.derived_generator().to_dict()
+        assert read_config(os.path.join(MODELS, name)).to_dict() == expected, name
 
 
 def test_model_files_hold_every_key_of_the_released_format_and_no_other():
     for name in os.listdir(MODELS):
         with open(os.path.join(MODELS, name), encoding="utf-8") as reader:
             values = json.load(reader)
-        assert list(values) == [key for key, _, _ in BertConfig.KEYS], name
-        assert values["vocab_size"] == (8021 if "clue" in name else 21128)
+        kind = kind_of(values).config
+        assert values.pop("model_type", kind.network) == kind.network, name
+        assert list(values) == [key for key, _, _ in kind.KEYS], name
+        english = name.endswith(("_v1.json", "_v2.json"))
+        expected = 8021 if "clue" in name else 30000 if english else 21128
+        assert values["vocab_size"] == expected
 
 
 @pytest.mark.tf1
@@ -122,7 +112,7 @@ def test_every_preset_is_accepted_by_the_script():
     for name, outcome in found["presets"].items():
         assert isinstance(outcome, dict), outcome
         for flag, value in presets.load(name).flags.items():
-            if flag != "bert_config_file":
+            if not flag.endswith("config_file"):
                 taken = (value, str(value).split(","))  # as it is, or as a list
                 assert outcome[flag] in taken, (name, flag)
 
@@ -136,9 +126,10 @@ def test_presets_are_sound(name):
     assert flags["num_warmup_steps"] < flags["num_train_steps"]
     assert flags["train_batch_size"] % (8 * flags.get("gradient_accumulation_steps", 1)) == 0
     # enough for every masked piece of a full row, but for the odd one
-    assert flags["max_predictions_per_seq"] >= round(flags["max_seq_length"] * 0.15) - 2
+    share = 0.1 if name == "albert_zh" else 0.15
+    assert flags["max_predictions_per_seq"] >= round(flags["max_seq_length"] * share) - 2
     if "bert_config_file" in flags:
-        config = BertConfig.from_json_file(os.path.join(ROOT, flags["bert_config_file"]))
+        config = read_config(os.path.join(ROOT, flags["bert_config_file"]))
         layers = flags.get("init_layers", "").split(",")
         assert layers in ([""], [str(n) for n in range(config.num_hidden_layers)])
 
@@ -156,6 +147,12 @@ def test_presets_are_those_of_the_table_and_as_published():
         ["bert_wwm_phase2", "512", "384", "100000", "lamb", "0.0001", "10000"],
         ["roberta_wwm_ext", "512", "384", "1000000", "adamw", "0.0001", "10000"],
         ["lert", "512", "1024", "2000000", "adamw", "0.0001", "10000"],
+        ["electra_small", "512", "1024", "1000000", "adamw", "0.0005", "10000"],
+        ["electra_small_ex", "512", "384", "2000000", "adamw", "0.0005", "10000"],
+        ["electra_base", "512", "256", "1000000", "adamw", "0.0002", "10000"],
+        ["electra_large", "512", "96", "2000000", "adamw", "0.0001", "10000"],
+        ["albert", "512", "4096", "125000", "lamb_albert", "0.00176", "3125"],
+        ["albert_zh", "512", "4096", "125000", "lamb", "0.00176", "12500"],
     ):
         assert published in [row[:7] for row in rows]
 
@@ -328,104 +325,3 @@ def test_refused_files_are_named(preset_file, tmp_path):
     assert refusal("b").startswith("preset {}, line 2: not valid JSON".format(path))
     folder = str(tmp_path / "nowhere")
     assert "known are none (" in refusal("b")
-
-
-@pytest.mark.tf1
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_shell_scripts_parse_and_say_what_is_missing(name, tmp_path):
-    path = os.path.join(ROOT, "scripts", "tpu", name)
-    assert os.access(path, os.X_OK)
-    assert subprocess.run(["bash", "-n", path]).returncode == 0
-    environment = {"PATH": os.environ["PATH"], "PYTHON": "true"}
-    given = {"DATA_DIR": "d", "MODEL_DIR": "m", "INIT_CHECKPOINT": "", "TPU_NAME": "t"}
-    for variable, value in given.items():
-        done = start(path, tmp_path, environment)
-        assert done.returncode != 0 and variable + ": " in done.stderr, done.stderr
-        environment[variable] = value
-    assert start(path, tmp_path, environment).returncode == 0
-
-
-def test_the_flags_of_the_shell_scripts_exist():
-    known = {name: probe(name)["flags"] for name in ("run_pretraining", "create_pretraining_data")}
-    with open(os.path.join(ROOT, "scripts", "tpu", "machine.sh"), encoding="utf-8") as reader:
-        machine = reader.read()  # a part of each of them
-    for name in SCRIPTS:
-        with open(os.path.join(ROOT, "scripts", "tpu", name), encoding="utf-8") as reader:
-            head, code = reader.read().split("set -euo pipefail")
-        code += machine
-        records = head[head.index("python create_pretraining_data.py") :]
-        for script, text in (("create_pretraining_data", records), ("run_pretraining", code)):
-            used = set(re.findall(r"--(\w+)=", text))
-            assert len(used) >= 6 and not used - set(known[script]), (name, script)
-
-
-def start(path, folder, environment, *arguments):
-    return subprocess.run(
-        ["bash", path] + list(arguments),
-        cwd=str(folder),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-@pytest.fixture
-def tiny_run(tmp_path):
-    """Starts a script of scripts/tpu on this machine with a tiny model; returns its output."""
-    for folder in ("128", "512", "."):
-        (tmp_path / "records" / folder).mkdir(parents=True, exist_ok=True)
-        write_records(
-            tmp_path / "records" / folder / "tf_examples.tfrecord.00000", learnable_records(32)
-        )
-    config = write_json(tmp_path / "config.json", TINY_CONFIG)
-
-    def run(name, *arguments, **changes):
-        environment = dict(
-            os.environ,
-            USE_TPU="false",
-            PYTHON=sys.executable,
-            DATA_DIR="records",
-            MODEL_DIR="model",
-            INIT_CHECKPOINT="",
-        )
-        environment.update(changes)
-        small = "--max_seq_length=16 --max_predictions_per_seq=3 --train_batch_size=8 "
-        small += "--num_train_steps=4 --num_warmup_steps=1 --bert_config_file=" + config
-        path = os.path.join(ROOT, "scripts", "tpu", name)
-        done = start(path, tmp_path, environment, *(small.split() + list(arguments)))
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.mark.tf1
-def test_both_phases_run_on_this_machine(tiny_run, tmp_path):
-    output = tiny_run("pretrain_bert_wwm.sh")
-    first, second = output.split("preset: bert_wwm_phase2 (")
-    assert "preset: bert_wwm_phase1 (" in first and "INIT: a new model" in first
-    assert "--train_batch_size=8 (preset: 2560)" in first and "--optimizer=lamb" in first
-    # The second phase starts at step 0 from the first one's weights.
-    assert "phase1" in second.split("INIT:")[1].splitlines()[0] and "step 4/4" in second
-    assert (tmp_path / "model" / "phase2" / "checkpoint").exists()
-    again = tiny_run("pretrain_bert_wwm.sh")
-    assert again.count("nothing to train") == 2
-
-
-@pytest.mark.tf1
-def test_roberta_runs_on_this_machine(tiny_run):
-    output = tiny_run("pretrain_roberta_wwm_ext.sh", "--do_eval", PRESET="roberta_wwm_ext_large")
-    assert "preset: roberta_wwm_ext_large (" in output and "step 4/4" in output
-    assert "masked_lm_loss" in output and "next_sentence" not in output.split("evaluating")[1]
-
-
-def test_lert_runs_on_this_machine(tiny_run, tmp_path):
-    write_records(tmp_path / "records" / "tf_examples.tfrecord.00000", tagged_records(32))
-    output = tiny_run("pretrain_lert.sh", "--do_eval")
-    assert "objective: lert" in output and "preset: lert (" in output
-    assert "pos_loss" in output.split("evaluating")[1] and "step 4/4" in output
-    output = tiny_run("pretrain_lert.sh", PRESET="lert_continue", MODEL_DIR="continued")
-    assert "preset: lert_continue (" in output and "step 4/4" in output
-    with open(str(tmp_path / "continued" / "run_config.json"), encoding="utf-8") as reader:
-        assert json.load(reader)["run"]["lip_steps"] == [0, 0, 0]

@@ -287,7 +287,7 @@ def test_notes(done):
     assert len(results_of(done["notes"])) == 3
     log = done["notes"][2]
     assert (
-        "1 of 3 lines hold nothing that --vocab_file knows (all is [UNK]) (first: standard input "
+        "1 of 3 lines hold nothing that --vocab_file knows (all is unknown) (first: standard input "
         "line 2)" in log
     )
     assert "1 of 3 lines were cut at --max_seq_length=32 (first: standard input line 3)" in log

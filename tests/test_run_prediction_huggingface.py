@@ -19,7 +19,7 @@ from prediction_runs import (
 
 from finetuning import task_file
 from modeling.conversion.huggingface import write_checkpoint
-from modeling.conversion.names import BERT
+from modeling.conversion.name_tables import BERT
 from modeling.objectives.classification import Classification
 
 torch = pytest.importorskip("torch")

@@ -228,7 +228,7 @@ def refusals(folder):
         ({"num_train_steps": 0}, "--num_train_steps=0 must be positive"),
         ({"num_warmup_steps": -1}, "--num_warmup_steps=-1 must not be negative"),
         ({"learning_rate": 0}, "--learning_rate=0.0 must be positive"),
-        ({"objective": "gpt"}, "objective 'gpt' is not known; known are bert, lert, roberta"),
+        ({"objective": "gpt"}, "objective 'gpt' is not known; known are albert, bert, electra"),
         ({"input_file": str(folder / "untold")}, "cannot tell the objective"),
         (
             {"input_file": str(folder / "untold"), "objective": "bert"},

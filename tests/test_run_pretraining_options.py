@@ -12,6 +12,7 @@ from record_files import (
     SEQ,
     TINY_CONFIG,
     learnable_records,
+    tagged_records,
     write_json,
     write_records,
 )
@@ -294,7 +295,7 @@ def test_the_command_of_lerts_script(folder):
     records.mkdir()
     for index in range(2):
         name = "tf_examples.tfrecord.{:05d}".format(index)
-        write_records(records / name, learnable_records(8, seed=index))
+        write_records(records / name, tagged_records(8, seed=index))
     write_json(records / "_tf_examples.tfrecord.manifest.json", {"shards": {}})
     command = (
         "--input_file={data}/tf_examples.tfrecord.* --output_dir={model} --do_train=True "
@@ -311,7 +312,7 @@ def test_the_command_of_lerts_script(folder):
     ]
     ((code, out, err),) = run_many([command.split() + tiny])
     assert (code, err) == (0, ""), err
-    assert "step 2/2000000" in out
+    assert "step 2/2000000" in out and "objective: lert" in out
     assert newest(folder / "lert_model", 2)["global_step"] == 2
 
 

@@ -90,6 +90,30 @@ def test_training_can_run_on_a_tpu(tmp_path, objective, optimizer, parts):
     assert_sums(graph, CORES_PER_HOST)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"two_tower_generator": True, "electric_objective": True, "disallow_correct": True},
+        {"untied_generator": False, "temperature": 0.5},
+    ],
+)
+def test_electra_can_run_on_a_tpu(tmp_path, options):
+    """With masks that the host draws."""
+    objective = get_objective("electra").for_run(20, **options)
+    graph = training_graph(tmp_path, objective, masking=tpu_graphs.electra_masking())
+    assert problems(graph) == []
+    assert_sums(graph, CORES_PER_HOST)
+
+
+def test_albert_zh_can_run_on_a_tpu(tmp_path):
+    """Its network with the norms before the layers; Google's is the objective's own."""
+    graph = training_graph(tmp_path, get_objective("albert"), "lamb", 2, network="albert_zh")
+    assert problems(graph) == []
+    names = {v.op.name for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
+    assert "bert/embeddings/word_embeddings_2/lamb_m" in names
+    assert_sums(graph, CORES_PER_HOST)
+
+
 def test_fine_tuning_can_run_on_a_tpu(tmp_path):
     graph = training_graph(tmp_path, Classification("task", 3))
     assert problems(graph) == []
@@ -105,7 +129,7 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     found = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
     sums = [v for v in found if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
-    # Beside the sums a weight for each loss.
+    # Beside the sums a weight for each loss that is trained on.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
     assert len(sums) + len(losses) == len(fed.inputs) > len(losses) > 0
     assert {x.shape.as_list()[0] for x in fed.inputs} == {1}

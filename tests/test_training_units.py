@@ -11,7 +11,7 @@ from errors import UserError
 from modeling.config import BertConfig
 from modeling.losses import Ratio
 from modeling.objectives import get_objective
-from modeling.objectives.masked_lm import ObjectiveOutput
+from modeling.objectives.objective import ObjectiveOutput
 from optimization.config import OptimizerConfig
 from training import hooks, run_config
 from training.best import BestCheckpoint

@@ -50,9 +50,9 @@ class Training:
       dropping: bool placeholder: whether dropout drops anything.
     """
 
-    def __init__(self, monkeypatch, optimizer, parts):
-        objective = get_objective("bert")
-        run = RunConfig("", "bert", [], [], max_seq_length=SEQ, use_tpu=True)
+    def __init__(self, monkeypatch, optimizer, parts, objective="bert"):
+        objective = get_objective(objective)
+        run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
         run.max_predictions_per_seq = PREDICTIONS
         self._config = SharedSlots(1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=parts)
         self._features = features(objective.feature_names)
@@ -61,7 +61,7 @@ class Training:
         self._step = tf.get_variable(
             "global_step", [], tf.int64, tf.zeros_initializer(), trainable=False, use_resource=True
         )
-        self._forward = make_forward(model_config(DROPOUT), objective, run, self._step)
+        self._forward = make_forward(model_config(DROPOUT, objective), objective, run, self._step)
 
     def build(self):
         """A Step; all have the same variables."""
@@ -130,16 +130,17 @@ def distance(some, others):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "parts"),
+    ("objective", "optimizer", "parts"),
     [
-        ("adamw", 1),
-        pytest.param("lamb", 2, marks=pytest.mark.tf1),  # the longest program
-        ("lamb_albert", 1),
+        ("bert", "adamw", 1),
+        pytest.param("bert", "lamb", 2, marks=pytest.mark.tf1),  # the longest program
+        ("bert", "lamb_albert", 1),
+        ("electra", "adamw", 1),
     ],
 )
-def test_the_compiled_step_is_the_plain_step(monkeypatch, optimizer, parts):
+def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, parts):
     with tf.Graph().as_default():
-        training = Training(monkeypatch, optimizer, parts)
+        training = Training(monkeypatch, optimizer, parts, objective)
         plain = training.build()
         numbers = compiled(training.outcome)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
@@ -148,7 +149,10 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, optimizer, parts):
         assert_same(found, expected)
         assert found[1]["global_step"] == STEPS
         fresh = training.run(tf.no_op(), False)[1]
-        moved = {n: v for n, v in weights.items() if n.startswith("bert") and "_m" not in n[-2:]}
+        scope = "electra" if objective == "electra" else "bert"
+        moved = {
+            n: v for n, v in weights.items() if n.startswith(scope) and "_m" not in n[-2:]
+        }
         assert distance(moved, fresh) > 1e-4
         dropped = training.run(numbers, True)
         assert np.isfinite(dropped[0]).all() and distance(dropped[1], weights) > 1e-4

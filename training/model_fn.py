@@ -41,7 +41,9 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
                 model_config, objective, optimizer_config, run_config, features, scaffold_fn
             )
         store = ParameterStore(seed=run_config.seed)
-        kernels = PlainKernels(one_hot_embedding=run_config.use_tpu)
+        # Nothing is dropped, but an objective may draw: other numbers for other rows.
+        step_seed = tf.reduce_sum(features["input_ids"])
+        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
         output = objective.build(model_config, store, kernels, features, is_training=False)
         if mode == tf.estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}

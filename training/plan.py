@@ -18,12 +18,12 @@ _BENCHMARK_SIZE, _BENCHMARK_SECONDS = 1024, 0.5
 _FLOAT = 4
 
 
-def describe(run, model, optimizer, parameters):
+def describe(run, networks, optimizer, parameters):
     """The plan.
 
     Args:
       run: RunConfig.
-      model: model config.
+      networks: dict of the encoders that run in a step, name -> model config.
       optimizer: OptimizerConfig.
       parameters: ParameterStore of the model.
 
@@ -45,7 +45,7 @@ def describe(run, model, optimizer, parameters):
         ),
         _epochs(run, steps),
         "plan: about {:.1f} GB of memory{}".format(
-            memory_bytes(run, model, optimizer, parameters.count()) / 1e9,
+            memory_bytes(run, networks, optimizer, parameters.count()) / 1e9,
             " on each TPU core" if run.use_tpu else "",
         ),
     ]
@@ -53,7 +53,7 @@ def describe(run, model, optimizer, parameters):
         lines.append("plan: no estimate of the time for a TPU")
     else:
         rate = EFFICIENCY * matmul_flops_per_second()
-        seconds = step_flops(run, model) / rate
+        seconds = step_flops(run, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
                 seconds, tokens / seconds, duration(seconds * steps), _device()
@@ -63,7 +63,7 @@ def describe(run, model, optimizer, parameters):
     return lines
 
 
-def memory_bytes(run, model, optimizer, parameter_count):
+def memory_bytes(run, networks, optimizer, parameter_count):
     """Bytes that training takes on one device: weights, moments, gradients, activations; on this
     machine the process itself, too."""
     parts = optimizer.gradient_accumulation_steps
@@ -71,26 +71,36 @@ def memory_bytes(run, model, optimizer, parameter_count):
     tokens = rows * run.max_seq_length
     # Weight, two moments, gradient and its clipped copy; parts add up in a fifth.
     copies = 5 + (1 if parts > 1 else 0)
-    layer = KEPT_HIDDEN * model.hidden_size + KEPT_INNER * model.intermediate_size
-    layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
+    kept = 0
+    for model in networks.values():
+        layer = KEPT_HIDDEN * model.hidden_size + KEPT_INNER * model.intermediate_size
+        layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
+        kept += tokens * layer * model.num_blocks
     vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * model.vocab_size
-    floats = copies * parameter_count + tokens * layer * model.num_hidden_layers + vocabulary
+    floats = copies * parameter_count + kept + vocabulary
     return _FLOAT * floats + (0 if run.use_tpu else PROCESS_BYTES)
 
 
-def step_flops(run, model):
+def step_flops(run, networks):
     """Floating-point operations of one update.
 
     A multiplication and an addition for each weight and token forward, twice that backward
     (Kaplan et al. 2020, section 2.1); the attention products and the vocabulary likewise.
     """
-    hidden = model.hidden_size
-    weights = 4 * hidden * hidden + 2 * hidden * model.intermediate_size
-    attention = 2 * hidden * run.max_seq_length
     tokens = run.train_batch_size * run.max_seq_length
     predictions = run.train_batch_size * run.max_predictions_per_seq
-    encoder = tokens * model.num_hidden_layers * (weights + attention)
-    return 6.0 * (encoder + predictions * hidden * (hidden + model.vocab_size))
+    encoders = 0
+    for model in networks.values():
+        hidden, narrow = model.hidden_size, model.embedding_size
+        weights = 4 * hidden * hidden + 2 * hidden * model.intermediate_size
+        attention = 2 * hidden * run.max_seq_length
+        projection = narrow * hidden if narrow != hidden else 0
+        encoders += tokens * (projection + model.num_blocks * (weights + attention))
+    # The masked-LM head is on the last of them.
+    head = model.masked_lm_size * hidden + narrow * model.vocab_size
+    if model.projects_words:
+        head += narrow * hidden
+    return 6.0 * (encoders + predictions * head)
 
 
 def matmul_flops_per_second():

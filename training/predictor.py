@@ -62,7 +62,7 @@ class Predictor:
             plan = checkpoint.plan_loading(
                 prefix, self._store.shapes(), model_config.source, shown=path
             )
-            _check_whole(plan, network, model_config.source)
+            _check_whole(plan, network, model_config)
             self.new = plan.new
             checkpoint.initialize(prefix, plan.loaded)
             options = tf.GPUOptions(allow_growth=True)
@@ -142,7 +142,7 @@ class Predictor:
         return self._passes[seq_length]
 
 
-def _check_whole(plan, network, config_source):
+def _check_whole(plan, network, config):
     """Refuses weights with holes: random values in their place would give plausible rubbish."""
     missing = [n for n in plan.new if not (network.optional and network.optional in n)]
     head = network.head
@@ -150,7 +150,7 @@ def _check_whole(plan, network, config_source):
     if body:
         raise UserError(
             "the encoder in {} is not whole, it lacks {}; is {} its own config?".format(
-                plan.shown, some(body, 1), config_source
+                plan.shown, some(body, 1), config.source
             )
         )
     if missing:
@@ -159,11 +159,11 @@ def _check_whole(plan, network, config_source):
                 plan.shown, head.name, some(missing, 1), head.hint
             )
         )
-    left_over = [n for n in plan.unused if "/encoder/" in n]
+    left_over = [n for n in plan.unused if n.startswith(config.scope + "/encoder/")]
     if left_over:
         raise UserError(
             "the encoder in {} is larger than {} says, {} would be left out; take the "
-            "checkpoint's own config".format(plan.shown, config_source, some(left_over, 1))
+            "checkpoint's own config".format(plan.shown, config.source, some(left_over, 1))
         )
 
 

@@ -19,6 +19,11 @@ NOT_IN_PRESETS = {
     "dry_run": "what is done is said on the command line",
     "do_train": "what is done is said on the command line",
     "do_eval": "what is done is said on the command line",
+    "hparams": "it is another way to say what a preset says",
+    "data_dir": "files of one's own are named on the command line",
+    "data-dir": "files of one's own are named on the command line",
+    "model_name": "files of one's own are named on the command line",
+    "model-name": "files of one's own are named on the command line",
     "input_file": "files of one's own are named on the command line",
     "eval_file": "files of one's own are named on the command line",
     "output_dir": "files of one's own are named on the command line",
@@ -31,7 +36,7 @@ NOT_IN_PRESETS = {
 }
 _SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
-PROJECT_FILES = ("bert_config_file",)
+PROJECT_FILES = ("bert_config_file", "generator_config_file")
 
 # name: as given; path: its file; source, note: texts, "" where there is none; flags: ordered dict
 # flag name -> number, text or bool.

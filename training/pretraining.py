@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+
 from data import input_pipeline
 from data.files import write_atomically
 from errors import UserError
@@ -58,9 +60,12 @@ class Pretraining(Runner):
                 checkpoint_path=None if prefix == run.init_checkpoint else prefix,
             )
         results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
-        names = sorted(n for n in found if n.endswith(("_loss", "_accuracy")) and n != TOTAL_LOSS)
-        for name in sorted(names, key=lambda n: (n.rsplit("_", 1)[0], n.endswith("_accuracy"))):
-            results[name] = float(found[name])
+        figures = {
+            name: value for name, value in found.items() if "_" in name and not np.ndim(value)
+        }
+        figures.update(self._objective.figures(found))
+        for name in sorted(set(figures) - {"global_step", TOTAL_LOSS}, key=_by_task_loss_first):
+            results[name] = float(figures[name])
         self._write_results(results)
         self._write_tables(tag_tables.tables(found))
         return results
@@ -87,3 +92,8 @@ class Pretraining(Runner):
 
     def _evaluation_input(self):
         return self._input_fn(self._run.eval_files, full_batches=self._run.use_tpu)
+
+
+def _by_task_loss_first(name):
+    task, kind = name.rsplit("_", 1)
+    return task, kind != "loss", kind

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -51,6 +51,7 @@ class RunConfig:
     eval_while_training: bool = False
     train_records: Optional[int] = None
     lip_steps: Optional[Sequence[float]] = None
+    objective_settings: Optional[Dict[str, Any]] = None
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
@@ -122,10 +123,15 @@ def check_same_run(run_config, optimizer_config):
                 )
             )
     values = dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
+    # Of these a generator's sizes are no flag; the weights' shapes tell them.
+    settings, before = run_config.objective_settings or {}, merged.get("objective_settings")
+    settings = {name: value for name, value in settings.items() if name != "generator"}
+    merged.update(before if isinstance(before, dict) else {})
+    values.update(settings)
     return [
         "the steps before had --{}={}, from here on it is {}".format(
             n, quoted(merged[n]), values[n]
         )
-        for n in NOTED
+        for n in NOTED + tuple(settings)
         if n in merged and merged[n] != values[n]
     ]

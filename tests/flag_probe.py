@@ -1,0 +1,40 @@
+"""The flags of a script and what presets make of them, found out in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+from conftest import ROOT
+
+# Prints the flags of a program and what each preset makes of them.
+PROBE = """
+import json, sys
+from absl import flags
+from absl.testing import flagsaver
+import {script} as script
+from errors import UserError
+from training import presets
+
+def outcome(name):
+    with flagsaver.flagsaver():
+        flags.FLAGS(["script"])
+        try:
+            presets.apply(flags.FLAGS, name)
+            return {{n: flags.FLAGS[n].value for n in presets.load(name).flags}}
+        except UserError as error:
+            return str(error)
+
+json.dump({{"flags": list(flags.FLAGS), "presets": {{n: outcome(n) for n in sys.argv[1:]}}}},
+          sys.stdout)
+"""
+
+
+def probe(script, *names):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(script=script)] + list(names),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    return json.loads(done.stdout.decode("utf-8"))
