@@ -213,6 +213,6 @@ def test_directories_of_before_2019(tmp_path):
     sizes = {k: v for k, v in models.SIZES.items() if k not in ("type_vocab_size", "hidden_act")}
     (tmp_path / "hf" / "bert_config.json").write_text(json.dumps(sizes))
     out = converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
-    assert "no vocab.txt was found" in out
+    assert "no vocabulary was found" in out
     back = read_json(tmp_path / "tf" / "bert_config.json")
     assert back["type_vocab_size"] == 2 and back["hidden_act"] == "gelu"

@@ -26,6 +26,7 @@ from conversion_cases import (
     random_variables,
     write,
 )
+from record_files import write_json
 from test_convert_checkpoint import (
     assert_equal_bits,
     convert,
@@ -229,6 +230,26 @@ def test_networks_that_are_not_there(tmp_path):
     refused("holds no discriminator of ELECTRA's", **source, **target)
     out = converted(discriminator_or_generator="generator", **source, **target)
     assert_parity(out, "masked-LM logits")
+
+
+def test_a_release_has_the_configs_of_both_networks(tmp_path):
+    variables, large, small = electra_parts()
+    source = write(tmp_path / "tf", variables, large, "small_discriminator.json")
+    said = "WARNING: the generator's config is not written: no small_generator.json was found"
+    assert said in converted(strip_optimizer=tmp_path / "a", **source)
+    for name, sizes, said in (
+        ("generator.json", large, "generator.json is not written: it does not fit the generator"),
+        ("small_generator.json", small, "generator.json"),
+    ):
+        write_json(tmp_path / "tf" / name, sizes)
+        assert said in converted(strip_optimizer=tmp_path / name, **source)
+    assert sorted(os.listdir(str(tmp_path / "generator.json"))) == sorted(
+        os.listdir(str(tmp_path / "a"))
+    )
+    release = tmp_path / "small_generator.json"
+    assert read_json(release, "generator.json") == small
+    assert read_json(release, "discriminator.json") == large
+    assert_equal_bits(variables, variables_of(release / "electra_model.ckpt"))
 
 
 def test_the_choice_of_a_network_goes_with_electra_alone(tmp_path):

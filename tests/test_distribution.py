@@ -91,7 +91,9 @@ def shown_losses(result):
     return [line.split("  ")[1:4] for line in lines]
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "lamb", "lamb_albert"])
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", "lamb", pytest.param("lamb_albert", marks=pytest.mark.slow)]
+)
 def test_two_replicas_train_like_one(optimizer, run_cases, tmp_path):
     """Weights, slots, what is shown; clipping acts, and replicas hold different mask counts."""
     cases = {"one": {}, "two": {"replicas": 2}}

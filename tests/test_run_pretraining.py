@@ -274,6 +274,13 @@ def resume_refusals(folder):
             {"bert_config_file": big, "output_dir": str(folder / "x"), "init_checkpoint": trained},
             "vocabulary sizes differ: checkpoint {}/model.ckpt-2".format(trained),
         ),
+        (
+            {
+                "init_checkpoint": trained,
+                "output_dir": os.path.join(trained, "", "model.ckpt-2", ""),
+            },
+            "has the name of the checkpoint {}/model.ckpt-2; give another".format(trained),
+        ),
     ]
 
 

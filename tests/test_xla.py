@@ -134,8 +134,8 @@ def distance(some, others):
     [
         ("bert", "adamw", 1),
         pytest.param("bert", "lamb", 2, marks=pytest.mark.tf1),  # the longest program
-        ("bert", "lamb_albert", 1),
-        ("electra", "adamw", 1),
+        pytest.param("bert", "lamb_albert", 1, marks=pytest.mark.slow),
+        pytest.param("electra", "adamw", 1, marks=pytest.mark.slow),
     ],
 )
 def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, parts):
