@@ -145,7 +145,7 @@ def to_hugging_face():
         if vocabulary:
             release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))
         else:
-            log("no vocab.txt was found, so no tokenizer files are written; name it: --vocab_file")
+            log("no vocabulary was found, so no tokenizer files are written; name it: --vocab_file")
         release_files.copy_task(task_file.path_beside(source.prefix) if task else None, scratch)
         release_files.publish(scratch, folder)
     release_files.warn_of_other_weights(folder, weights)
@@ -200,6 +200,7 @@ def strip():
         log("left out: {} optimizer slots and counters".format(len(source.plan.training_state)))
         # As it is: its further keys are other programs'.
         release_files.copy(FLAGS.config_file, os.path.join(scratch, names.config))
+        copy_other_config(source, scratch)
         path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
         release_files.copy_vocabulary(path, scratch, name)
         release_files.copy_task(task_file.path_beside(source.prefix), scratch)
@@ -292,6 +293,32 @@ def open_source(network, for_hugging_face=False):
     return source
 
 
+def copy_other_config(source, folder):
+    """Copies the config of ELECTRA's other network to a release, where the checkpoint holds both
+    and the file lies beside the checkpoint or --config_file.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    other = family_choice.other_network(source.family, source.shapes)
+    if other is None:
+        return
+    own = os.path.basename(FLAGS.config_file)
+    names = [own.replace(source.family.network, other.network), other.files.config]
+    names = [name for name in names if name != own]
+    path = release_files.first_there(names, folders_beside(source))
+    if path is None:
+        warn("the {}'s config is not written: no {} was found".format(other.network, names[0]))
+    elif not sources.fits(read_config(path, FLAGS.gelu, source.shapes), other, source.shapes):
+        warn(
+            "{} is not written: it does not fit the {} in {}".format(
+                path, other.network, source.prefix
+            )
+        )
+    else:
+        release_files.copy(path, os.path.join(folder, other.files.config))
+
+
 def say_network(family):
     """Says which of ELECTRA's networks was converted: one is often taken for the other."""
     if family.network == families.DISCRIMINATOR:
@@ -326,8 +353,12 @@ def find_vocabulary(source):
     Raises:
       UserError: it is damaged, or has another size than the model.
     """
-    beside = [os.path.dirname(path) for path in (source.prefix, FLAGS.config_file)]
-    return release_files.find_vocabulary(FLAGS.vocab_file, beside, source.config)
+    return release_files.find_vocabulary(FLAGS.vocab_file, folders_beside(source), source.config)
+
+
+def folders_beside(source):
+    """The folders of the checkpoint and of its config."""
+    return [os.path.dirname(path) for path in (source.prefix, FLAGS.config_file)]
 
 
 def check_parity(source, selection, folder, weights, hint):

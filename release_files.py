@@ -90,9 +90,15 @@ def find_vocabulary(path, folders_beside, config):
 
 def vocabulary_in(beside):
     """Name of the first vocabulary file in the folders `beside`, None where there is none."""
-    names = [os.path.join(folder, name) for folder in beside for name in FILE_NAMES]
-    local = [name for name in names if not data_files.is_remote(name)]
-    return next((name for name in local if data_files.exists(name)), None)
+    return first_there(
+        FILE_NAMES, [folder for folder in beside if not data_files.is_remote(folder)]
+    )
+
+
+def first_there(names, beside):
+    """Path of the first of the files `names` in the folders `beside`, None where there is none."""
+    paths = [os.path.join(folder, name) for folder in beside for name in names]
+    return next((path for path in paths if tf.io.gfile.exists(path)), None)
 
 
 def write_tokenizer(folder, vocabulary, config, lower):
@@ -119,7 +125,7 @@ def copy_vocabulary(path, folder, name=None):
     if path:
         copy(path, os.path.join(folder, name or os.path.basename(path)))
     else:
-        log("no vocab.txt was found, so none is written")
+        log("no vocabulary was found ({}), so none is written".format(" or ".join(FILE_NAMES)))
 
 
 def copy_task(path, folder):

@@ -142,10 +142,20 @@ def initial_checkpoint():
     """--init_checkpoint as a prefix, or as the Hugging Face directory that it is; None without.
 
     Raises:
-      UserError: there is no checkpoint.
+      UserError: there is no checkpoint, or --output_dir has the name of its prefix.
     """
     init = FLAGS.init_checkpoint
-    return init if not init or huggingface.is_directory(init) else checkpoint.resolve(init)
+    if not init or huggingface.is_directory(init):
+        return init
+    prefix, output = checkpoint.resolve(init), FLAGS.get_flag_value("output_dir", None)
+    if output and os.path.abspath(prefix) == os.path.abspath(output):
+        # TensorFlow would take the directory for the checkpoint.
+        raise UserError(
+            "--output_dir={} has the name of the checkpoint {}; give another directory".format(
+                output, prefix
+            )
+        )
+    return prefix
 
 
 def make_optimizer_config(num_train_steps, num_warmup_steps, learning_rate):

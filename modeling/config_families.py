@@ -155,8 +155,7 @@ class ElectraConfig(BertConfig):
 
     def _generator_in(self, shapes):
         """as_generator, with embeddings as the checkpoint has them."""
-        own = "generator/embeddings/word_embeddings" in shapes
-        return self.as_generator(embedding_scope="generator" if own else "electra")
+        return self.as_generator(*generator_scopes(shapes))
 
     def _fits(self, shapes, scope):
         """Whether the blocks below `scope` are of these sizes and as many."""
@@ -186,6 +185,16 @@ class ElectraConfig(BertConfig):
         generator = type(self)(values, "the generator by {}".format(self.source))
         generator.activation = self.activation
         return generator
+
+
+def generator_scopes(variables):
+    """The arguments of as_generator by the names of a checkpoint's variables."""
+    return tuple(
+        "generator"
+        if any(name.startswith("generator/" + part) for name in variables)
+        else "electra"
+        for part in ("encoder/", "embeddings/")
+    )
 
 
 def _scopes(shapes):

@@ -150,9 +150,7 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
         assert found[1]["global_step"] == STEPS
         fresh = training.run(tf.no_op(), False)[1]
         scope = "electra" if objective == "electra" else "bert"
-        moved = {
-            n: v for n, v in weights.items() if n.startswith(scope) and "_m" not in n[-2:]
-        }
+        moved = {n: v for n, v in weights.items() if n.startswith(scope) and "_m" not in n[-2:]}
         assert distance(moved, fresh) > 1e-4
         dropped = training.run(numbers, True)
         assert np.isfinite(dropped[0]).all() and distance(dropped[1], weights) > 1e-4

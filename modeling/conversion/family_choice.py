@@ -1,7 +1,7 @@
 """Which family a checkpoint or a Hugging Face directory is of."""
 
 from errors import UserError, quoted
-from modeling.config_families import ElectraConfig, kind_of
+from modeling.config_families import ElectraConfig, generator_scopes, kind_of
 from modeling.conversion.families import (
     DISCRIMINATOR,
     ELECTRA,
@@ -69,7 +69,7 @@ def other_network(family, variables):
     if family.network == GENERATOR and _is_there(variables, "electra/encoder/"):
         return ELECTRA if family.scopes[0] != "electra" else None
     if family.network == DISCRIMINATOR and _is_there(variables, "generator/encoder/"):
-        return _generator_of(variables)
+        return electra_generator(*generator_scopes(variables))
     return None
 
 
@@ -149,19 +149,13 @@ def _of_electra(prefix, variables, network):
         other = GENERATOR
     else:
         if _is_there(variables, "generator/encoder/") or is_generator_alone:
-            return _generator_of(variables)
+            return electra_generator(*generator_scopes(variables))
         other = DISCRIMINATOR
     raise UserError(
         "checkpoint {} holds no {} of ELECTRA's; {}={} converts its {}".format(
             prefix, network, _FLAG, other, other
         )
     )
-
-
-def _generator_of(variables):
-    own = "generator" if _is_there(variables, "generator/encoder/") else "electra"
-    has_own_embeddings = _is_there(variables, "generator/embeddings/")
-    return electra_generator(own, "generator" if has_own_embeddings else "electra")
 
 
 def _is_there(names, beginning):

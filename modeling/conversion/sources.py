@@ -166,7 +166,7 @@ def _heads_in(family, parts):
 def _check_network(shown, shapes, config, family):
     """Refuses the config of the other of ELECTRA's networks."""
     other = family_choice.other_network(family, shapes)
-    if other and not _fits(config, family, shapes) and _fits(config, other, shapes):
+    if other and not fits(config, family, shapes) and fits(config, other, shapes):
         raise UserError(
             "config {} has the sizes of the {} in {}, not of the {}: give the {}'s config, or "
             "--discriminator_or_generator={}".format(
@@ -175,9 +175,15 @@ def _check_network(shown, shapes, config, family):
         )
 
 
-def _fits(config, family, shapes):
+def fits(config, family, shapes):
     """Whether a network of this config has all of its variables among `shapes`, and no more layers
-    are there."""
+    are there.
+
+    Args:
+      config: model config as its file has it.
+      family: Family.
+      shapes: dict variable name -> list of ints of a checkpoint.
+    """
     parts = [part.name for part in family.parts_in(shapes)]
     wanted = network.shapes(family.network_config(config), parts, 1)
     there = [name for name in shapes if family.names.huggingface_name(name)]
