@@ -6,14 +6,13 @@ import os
 from absl import flags
 
 from data import files as data_files
-from data.vocabularies import read_vocabulary as read_vocabulary_file
 from errors import UserError
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES
 from modeling.config_families import read_config
 from modeling.conversion import huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
-from training import devices, lock
+from training import devices, inputs, lock
 from training.cluster import check_reachable, resolve_tpu
 from training.log import log, warn
 
@@ -128,14 +127,7 @@ def read_vocabulary(model_config):
     Raises:
       UserError: it is not the model's.
     """
-    vocabulary = read_vocabulary_file(FLAGS.vocab_file)
-    if len(vocabulary) != model_config.vocab_size:
-        raise UserError(
-            "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(
-                FLAGS.vocab_file, len(vocabulary), model_config.source, model_config.vocab_size
-            )
-        )
-    return vocabulary
+    return inputs.model_vocabulary(FLAGS.vocab_file, model_config)
 
 
 def initial_checkpoint():
@@ -147,7 +139,8 @@ def initial_checkpoint():
     init = FLAGS.init_checkpoint
     if not init or huggingface.is_directory(init):
         return init
-    prefix, output = checkpoint.resolve(init), FLAGS.get_flag_value("output_dir", None)
+    prefix = checkpoint.resolve(init)
+    output = FLAGS.output_dir if "output_dir" in FLAGS else None  # of the scripts that train
     if output and os.path.abspath(prefix) == os.path.abspath(output):
         # TensorFlow would take the directory for the checkpoint.
         raise UserError(

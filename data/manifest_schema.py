@@ -108,6 +108,6 @@ _OF_RECORDS = {
 _OF_ANNOTATIONS = {"words": _COUNT}
 # Manifests of other programs lack some of them.
 KEYS = dict(_ALL, **_OF_RECORDS, **_OF_ANNOTATIONS)
-# What a manifest of today holds.
+# What a manifest of today holds; max_predictions_per_seq where its records hold masks.
 RECORD_KEYS = frozenset(_ALL) | frozenset(_OF_RECORDS)
 ANNOTATION_KEYS = frozenset(_ALL) | frozenset(_OF_ANNOTATIONS)

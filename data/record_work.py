@@ -9,6 +9,7 @@ from data.statistics import new_statistics, top_counts
 from data.vocabularies import read_vocabulary
 
 _LISTED_UNKNOWN = 100
+_PREDICTIONS = "max_predictions_per_seq"
 # CoNLL-U has some 30 bytes for a character: units of text's size would be small.
 _CONLLU_UNITS = 4
 
@@ -44,18 +45,24 @@ class RecordWork(Work):
             *(name for name in used if name != "none"),
         ]
         self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
+        if settings.drawn_in_training():
+            self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
 
     def describe(self, total):
         settings, recipe = self.settings, get_recipe(self.settings.objective)
         runs = max(1, sum(total["ngrams"].values()))
+        masking = dict(settings.masking_spec()._asdict(), kind=settings.masking)
+        predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
+        if settings.drawn_in_training():  # which says how many
+            del masking["max_predictions"], predictions[_PREDICTIONS]
         return {
             "objective": settings.objective,
             "features": list(stored_features(recipe.features, settings.drawn_in_training())),
-            "masking": dict(settings.masking_spec()._asdict(), kind=settings.masking),
+            "masking": masking,
             "max_seq_length": settings.max_seq_length,
-            "max_predictions_per_seq": settings.max_predictions_per_seq,
+            **predictions,
             "tokenizer": self._vocabulary.kind,
             "vocab_size": len(self._vocabulary),
             "vocab_sha256": self._vocabulary.sha256,

@@ -29,6 +29,38 @@ json.dump({{"flags": list(flags.FLAGS), "presets": {{n: outcome(n) for n in sys.
 """
 
 
+# Prints what is wrong with each of some command lines, None for nothing.
+PARSER = """
+import json, sys
+from absl import flags
+from absl.testing import flagsaver
+import {script}
+
+def problem(words):
+    with flagsaver.flagsaver():
+        try:
+            rest = flags.FLAGS(["script", *words])[1:]
+            return "unexpected argument " + rest[0] if rest else None
+        except flags.Error as error:
+            return str(error)
+
+json.dump([problem(words) for words in json.load(sys.stdin)], sys.stdout)
+"""
+
+
+def parse(script, lines):
+    """What is wrong with command lines (lists of words) of a script: list of str, or None."""
+    done = subprocess.run(
+        [sys.executable, "-c", PARSER.format(script=script)],
+        cwd=ROOT,
+        input=json.dumps(lines).encode("utf-8"),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    return json.loads(done.stdout.decode("utf-8"))
+
+
 def probe(script, *names):
     done = subprocess.run(
         [sys.executable, "-c", PROBE.format(script=script)] + list(names),

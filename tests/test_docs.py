@@ -1,8 +1,15 @@
-"""The commands of the READMEs and the set-up scripts do what they say."""
+"""The commands of the READMEs and docs/ and the set-up scripts do what they say.
 
+A ```bash block is run as it is printed; a ```console block stands for files that are not there, and
+its flags are read.
+"""
+
+import collections
+import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -10,15 +17,17 @@ import sys
 
 import pytest
 from conftest import ROOT
+from flag_probe import parse
 
 READMES = ("README.md", "README_ZH.md")
+PAGES = sorted(os.path.relpath(p, ROOT) for p in glob.glob(os.path.join(ROOT, "docs", "*.md")))
 IN_TESTS_OF_THEIR_OWN = ("scripts/quickstart.sh", "scripts/test.sh", ".venv/bin/activate")
 
 
-def commands(name):
-    """The command lines of a README's bash blocks, continued lines joined."""
+def commands(name, kind="bash"):
+    """The command lines of a page's blocks of a kind, continued lines joined."""
     with open(os.path.join(ROOT, name), encoding="utf-8") as f:
-        blocks = re.findall(r"```bash\n(.*?)```", f.read(), re.S)
+        blocks = re.findall(r"```" + kind + r"\n(.*?)```", f.read(), re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in lines if line.strip()]
 
@@ -59,7 +68,8 @@ def test_both_readmes_give_the_same_commands():
 
 def test_every_command_runs(workplace):
     listed = [c for c in commands(READMES[0]) if not c.endswith(IN_TESTS_OF_THEIR_OWN)]
-    assert len(listed) >= 12
+    listed += [command for page in PAGES for command in commands(page)]
+    assert len(listed) >= 13
     for command in listed:
         result = run(command, workplace)
         assert result.returncode == 0, command + "\n" + result.stderr
@@ -77,6 +87,19 @@ def test_every_command_runs(workplace):
         "release/bert_model.ckpt.index",
     ):
         assert (workplace / "output" / made).exists(), made
+
+
+def test_the_flags_of_commands_that_stand_for_others():
+    lines = collections.defaultdict(list)
+    for page in (*READMES, *PAGES):
+        for command in commands(page, "console"):
+            for script, words in re.findall(r"python (\w+)\.py([^;|&]*)", command):
+                lines[script].append([word for word in shlex.split(words) if word != "..."])
+    assert sum(map(len, lines.values())) >= 14
+    assert lines.pop("cmrc2018_drcd_evaluate")  # two files, no flags
+    for script, words in lines.items():
+        wrong = [found for found in zip(parse(script, words), words) if found[0]]
+        assert not wrong, (script, wrong)
 
 
 def test_quickstart(workplace):

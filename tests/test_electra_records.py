@@ -179,6 +179,7 @@ def test_records_have_the_originals_schema_and_hold_the_corpus(tmp_path):
     assert tuple(result["features"]) == FEATURES and result["objective"] == "electra"
     masking = dict(result["masking"])
     assert masking.pop("kind") == "dynamic" and masking.pop("with_replacement") is True
+    assert not {"max_predictions", "max_predictions_per_seq"} & {*masking, *result}
     assert masking["unit"] == "wordpiece" and masking["replacement"] == (0.85, 0.0, 0.15)
     assert result["masked_share"] == 0 and result["ngram_distribution"] == {}
     (raw,) = input_pipeline.first_records(paths[0], 1)

@@ -23,6 +23,7 @@ from data.records import FEATURES, feature_length
 from errors import UserError
 from modeling.objectives import OBJECTIVES, get_objective
 from modeling.objectives.classification import Classification
+from modeling.objectives.objective import Objective
 from optimization.config import OPTIMIZERS
 
 tf.disable_v2_behavior()
@@ -272,7 +273,7 @@ FAULTS = {
 }
 
 
-class Faulty:
+class Faulty(Objective):
     """An objective with every fault in it."""
 
     def __init__(self, objective):

@@ -140,19 +140,18 @@ def _check(key, value, where):
     if key in IGNORED:
         return
     if key not in KEYS:
-        close = difflib.get_close_matches(key, KEYS)
-        raise UserError(
-            "{}: unknown key {}; {}".format(
-                where,
-                quoted(key),
-                "did you mean {}?".format(" or ".join(close)) if close else "take it out",
-            )
-        )
+        raise _unknown(where, key, KEYS)
     kind = KEYS[key].kind
     accepted = (int, float) if kind is float else (kind,)
     is_right = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
     if value is not None and not is_right:
         raise UserError("{}: {} must be {}, not {}".format(where, key, _KINDS[kind], quoted(value)))
+
+
+def _unknown(where, key, known, place=""):
+    close = difflib.get_close_matches(key, known)
+    hint = "did you mean {}?".format(" or ".join(close)) if close else "take it out"
+    return UserError("{}: unknown key {}{}; {}".format(where, quoted(key), place, hint))
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
@@ -239,14 +238,7 @@ def model_config(values, where, gelu="auto"):
     known = [key for key, _, _ in ElectraConfig.KEYS if key != "embedding_size"]
     for key in overrides:
         if key not in known:
-            close = difflib.get_close_matches(key, known)
-            raise UserError(
-                "{}: unknown key {} in model_hparam_overrides; {}".format(
-                    where,
-                    quoted(key),
-                    "did you mean {}?".format(" or ".join(close)) if close else "take it out",
-                )
-            )
+            raise _unknown(where, key, known, " in model_hparam_overrides")
     hidden, layers = SIZES[size]
     sizes = {
         "hidden_size": hidden,

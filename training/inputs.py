@@ -41,7 +41,7 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
       UserError: naming the manifests and both values.
     """
     for key, what in AGREED:
-        said = [(path, m[key]) for path, m in manifests.items() if _binds(m, key)]
+        said = [(path, m[key]) for path, m in manifests.items() if key in m]
         for path, value in said[1:]:
             if value != said[0][1]:
                 raise UserError(
@@ -62,16 +62,10 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
                 )
             )
         for key, value in expected.items():
-            if _binds(manifest, key) and manifest[key] != value:
+            if manifest.get(key, value) != value:
                 raise UserError(
                     "--{}={}, but manifest {} says {}".format(key, value, path, manifest[key])
                 )
-
-
-def _binds(manifest, key):
-    """Whether the records fix a value: where masks are drawn in training, not their number."""
-    is_dynamic = manifest.get("masking", {}).get("kind") == "dynamic"
-    return key in manifest and not (is_dynamic and key == "max_predictions_per_seq")
 
 
 def choose_objective(requested, train_files, manifests):
@@ -226,11 +220,20 @@ def _vocabulary_for(objective, vocab_file, model_config):
         raise UserError(
             "--objective={} draws masks in training: give --vocab_file".format(objective.name)
         )
-    vocabulary = read_vocabulary(vocab_file)
+    return model_vocabulary(vocab_file, model_config)
+
+
+def model_vocabulary(path, model_config):
+    """The vocabulary of a file, as data.vocabularies.read_vocabulary gives it.
+
+    Raises:
+      UserError: it cannot be read, or is not the model's.
+    """
+    vocabulary = read_vocabulary(path)
     if len(vocabulary) != model_config.vocab_size:
         raise UserError(
             "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(
-                vocab_file, len(vocabulary), model_config.source, model_config.vocab_size
+                path, len(vocabulary), model_config.source, model_config.vocab_size
             )
         )
     return vocabulary

@@ -26,7 +26,7 @@ def mutate_index(rng, content):
     return _mutate_entries(rng, content)
 
 
-def _varint(value):
+def varint(value):
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
@@ -35,7 +35,7 @@ def _varint(value):
     return bytes(encoded)
 
 
-def _read_varint(content, at):
+def read_varint(content, at):
     value = shift = 0
     while True:
         byte = content[at]
@@ -50,7 +50,7 @@ def _handles(content):
     """[meta offset, meta size, index offset, index size] of the footer."""
     footer, at, values = content[-FOOTER:], 0, []
     for _ in range(4):
-        value, at = _read_varint(footer, at)
+        value, at = read_varint(footer, at)
         values.append(value)
     return values
 
@@ -62,7 +62,7 @@ def _mutate_footer(rng, content):
         handles[at] = rng.choice(
             [*_NUMBERS, len(content), handles[at] + 1, max(0, handles[at] - 1)]
         )
-    packed = b"".join(map(_varint, handles))[: FOOTER - len(_MAGIC)]
+    packed = b"".join(map(varint, handles))[: FOOTER - len(_MAGIC)]
     return content[:-FOOTER] + packed.ljust(FOOTER - len(_MAGIC), b"\x00") + _MAGIC
 
 
@@ -102,9 +102,9 @@ def read_entries(content):
     (restarts,) = struct.unpack("<I", block[-4:])
     end, at, key, entries = size - 4 * (restarts + 1), 0, b"", []
     while at < end:
-        shared, at = _read_varint(block, at)
-        unshared, at = _read_varint(block, at)
-        length, at = _read_varint(block, at)
+        shared, at = read_varint(block, at)
+        unshared, at = read_varint(block, at)
+        length, at = read_varint(block, at)
         key = key[:shared] + block[at : at + unshared]
         at += unshared
         entries.append((key, block[at : at + length]))
@@ -116,15 +116,15 @@ def table(entries):
     """The bytes of an index with these entries in one block."""
     block = b""
     for key, value in entries:
-        block += b"\x00" + _varint(len(key)) + _varint(len(value)) + key + value
+        block += b"\x00" + varint(len(key)) + varint(len(value)) + key + value
     data = _sealed(block + struct.pack("<II", 0, 1))
     meta = _sealed(struct.pack("<II", 0, 1))
-    place = _varint(0) + _varint(len(data) - TRAILER)
+    place = varint(0) + varint(len(data) - TRAILER)
     last = entries[-1][0] + b"\x00" if entries else b""
-    index = b"\x00" + _varint(len(last)) + _varint(len(place)) + last + place
+    index = b"\x00" + varint(len(last)) + varint(len(place)) + last + place
     index = _sealed(index + struct.pack("<II", 0, 1))
     handles = (len(data), len(meta) - TRAILER, len(data) + len(meta), len(index) - TRAILER)
-    packed = b"".join(map(_varint, handles)).ljust(FOOTER - len(_MAGIC), b"\x00")
+    packed = b"".join(map(varint, handles)).ljust(FOOTER - len(_MAGIC), b"\x00")
     return data + meta + index + packed + _MAGIC
 
 

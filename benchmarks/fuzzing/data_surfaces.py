@@ -5,16 +5,19 @@ import json
 import os
 from unittest import mock
 
+from fuzzing.message_bytes import mutate_message
 from fuzzing.mutations import mutate_bytes, mutate_cells, mutate_gzip, mutate_json, mutate_text
 from fuzzing.surface import Surface, change_file, copy_tree, flags_of, get, get_json, put
 
 KIND, BUILD = "create_pretraining_data", "data.build_vocab"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_SENTENCES = 30
+_SENTENCES, _MODEL_PIECES = 30, 2000
 
 
 def prepare(seeds):
     """Valid inputs below the folder `seeds`."""
+    from data.sentencepiece_training import train_model
+
     lines = []
     for path in sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt"))):
         lines += get(path).decode("utf-8").splitlines()[:_SENTENCES]
@@ -46,6 +49,8 @@ def prepare(seeds):
     put(os.path.join(seeds, "vocab.txt"), ("\n".join(tokens) + "\n").encode("utf-8"))
     words = ["{} {} n".format(line[i : i + 3], i) for i, line in enumerate(lines) if line.strip()]
     put(os.path.join(seeds, "words"), "\n".join(words[:40]).encode("utf-8"))
+    model = train_model([os.path.join(seeds, "raw")], _MODEL_PIECES, do_lower_case=True)
+    put(os.path.join(seeds, "spiece.model"), model)
     _leave_unfinished(seeds)
 
 
@@ -135,6 +140,19 @@ def _vocabulary(rng, seeds, folder):
     )
 
 
+def _sentencepiece(rng, seeds, folder):
+    mutate = rng.choice([mutate_bytes] + 4 * [mutate_message])
+    content = mutate(rng, get(os.path.join(seeds, "spiece.model")))
+    return _flags(
+        seeds,
+        folder,
+        input_file=os.path.join(seeds, "text"),
+        vocab_file=put(os.path.join(folder, "spiece.model"), content),
+        tokenizer="sentencepiece",
+        masking_unit=rng.choice(["wordpiece", "word"]),
+    )
+
+
 def _dictionary(rng, seeds, folder):
     path = put(os.path.join(folder, "words"), mutate_text(rng, get(os.path.join(seeds, "words"))))
     return _flags(
@@ -184,6 +202,7 @@ SURFACES = [
     Surface("presegmented", KIND, 5, _text("presegmented")),
     Surface("conllu", KIND, 8, _text("conllu")),
     Surface("vocabulary", KIND, 8, _vocabulary),
+    Surface("sentencepiece", KIND, 4, _sentencepiece),
     Surface("user dictionary", KIND, 3, _dictionary),
     Surface("restart", KIND, 6, _restart),
     Surface("corpus of a vocabulary", BUILD, 3, _corpus_of_vocabulary),

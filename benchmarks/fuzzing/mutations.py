@@ -111,7 +111,8 @@ def a_place(rng, content):
     return rng.randrange(len(content) + 1)
 
 
-def _flip(rng, content):
+def flip(rng, content):
+    """Turns some bits over."""
     changed = bytearray(content)
     for _ in range(rng.choice([1, 1, 2, 8, 64])):
         if changed:
@@ -166,8 +167,8 @@ def _nothing(rng, content):
 
 
 _BYTE_CHANGES = [
-    _flip,
-    _flip,
+    flip,
+    flip,
     _cut_end,
     _cut_middle,
     _insert,
