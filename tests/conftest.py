@@ -20,6 +20,7 @@ if sys.version_info < (3, 9):
         "test_annotate_corpus.py",
         "test_conllu.py",
         "test_lert_records.py",
+        "test_ltp_check.py",
         "test_corpus.py",
         "test_docs.py",
         "test_creation_faults.py",

@@ -74,7 +74,7 @@ def test_tensors_of_all_kinds_are_accepted(tmp_path):
 
 def test_every_cut_and_every_flipped_byte_is_refused_or_harmless(prefix):
     content = index_of(prefix)
-    handles = b"".join(map(checkpoint_bytes._varint, checkpoint_bytes._handles(content)))
+    handles = b"".join(map(checkpoint_bytes.varint, checkpoint_bytes._handles(content)))
     unread = range(len(content) - 48 + len(handles), len(content) - 8)  # zeros in the footer
     for end in range(0, len(content), 7):
         refusal(prefix, content[:end])
@@ -91,7 +91,7 @@ def test_a_footer_that_points_anywhere(prefix, place, number):
     content = index_of(prefix)
     handles = checkpoint_bytes._handles(content)
     handles[place] = number
-    footer = b"".join(map(checkpoint_bytes._varint, handles))[:40].ljust(40, b"\x00")
+    footer = b"".join(map(checkpoint_bytes.varint, handles))[:40].ljust(40, b"\x00")
     message = refusal(prefix, content[:-48] + footer + content[-8:])
     assert "a block lies behind its end" in message or "a number has" in message
 
@@ -186,7 +186,7 @@ def test_tables_that_are_none(prefix):
         assert reason in refusal(prefix, checkpoint_bytes.table(changed))
     compressed = checkpoint_bytes._sealed(b"\xff\xff\xff\xff\x0f", kind=1)
     handles = (0, 5, 0, 5)
-    footer = b"".join(map(checkpoint_bytes._varint, handles)).ljust(40, b"\x00")
+    footer = b"".join(map(checkpoint_bytes.varint, handles)).ljust(40, b"\x00")
     content = compressed + footer + struct.pack("<Q", 0xDB4775248B80FB57)
     assert "a block is compressed" in refusal(prefix, content)
 
