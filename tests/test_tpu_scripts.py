@@ -95,7 +95,6 @@ def tiny_run(tmp_path):
     return run
 
 
-@pytest.mark.tf1
 def test_both_phases_run_on_this_machine(tiny_run, tmp_path):
     output = tiny_run("pretrain_bert_wwm.sh")
     first, second = output.split("preset: bert_wwm_phase2 (")
@@ -108,7 +107,6 @@ def test_both_phases_run_on_this_machine(tiny_run, tmp_path):
     assert again.count("nothing to train") == 2
 
 
-@pytest.mark.tf1
 def test_roberta_runs_on_this_machine(tiny_run):
     output = tiny_run("pretrain_roberta_wwm_ext.sh", "--do_eval", PRESET="roberta_wwm_ext_large")
     assert "preset: roberta_wwm_ext_large (" in output and "step 4/4" in output
@@ -131,7 +129,6 @@ def test_electra_runs_on_this_machine(tiny_run, tmp_path):
     assert "disc_auc" in output.split("evaluating")[1]
 
 
-@pytest.mark.tf1
 def test_lert_runs_on_this_machine(tiny_run, tmp_path):
     write_records(tmp_path / "records" / "tf_examples.tfrecord.00000", tagged_records(32))
     output = tiny_run("pretrain_lert.sh", "--do_eval")
