@@ -41,6 +41,21 @@ def run_many(script, command_lines, texts=None, timeout=300):
     return json.loads(done.stdout)
 
 
+def out_of(done, name):
+    """Standard output of the run `name` in a dict of run_many's results; it ended well, without a
+    word on standard error."""
+    code, out, err = done[name]
+    assert (code, err) == (0, ""), (out, err)
+    return out
+
+
+def error_of(done, name):
+    """The one line `error: ...` with which the run `name` stopped."""
+    code, out, err = done[name]
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1, out + err
+    return err
+
+
 def run_one(script, arguments, text):
     """[code, stdout, stderr] of one command line; 2 and the traceback for a crash."""
     from absl.testing import flagsaver

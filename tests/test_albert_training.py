@@ -9,6 +9,7 @@ import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
+from script_driver import error_of, out_of
 from test_run_finetuning import flags_of as finetuning_flags
 from test_run_finetuning import folder as finetuning_folder  # noqa: F401
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
@@ -78,18 +79,6 @@ def done(folder):
     add("layers", "google", init_checkpoint=str(folder / "google"), init_layers="0,1")
     add("planned", "zh", dry_run=True, max_predictions_per_seq=3)
     return dict(zip(runs, run_many(list(runs.values()))))
-
-
-def out_of(done, name):
-    code, out, err = done[name]
-    assert (code, err) == (0, ""), (out, err)
-    return out
-
-
-def error_of(done, name):
-    code, _, err = done[name]
-    assert code == 1 and err.count("\n") == 1, err
-    return err
 
 
 @pytest.mark.parametrize("name", ["google", "zh"])

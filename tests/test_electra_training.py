@@ -12,6 +12,7 @@ import script_driver
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 from record_files import copy_without, write_json, write_records
+from script_driver import error_of
 
 pytestmark = [pytest.mark.tf1, needs_golden]
 
@@ -146,12 +147,6 @@ def output_of(runs, name):
     return output
 
 
-def error_of(runs, name):
-    code, output, error = runs[1][name]
-    assert code == 1 and error.startswith("error: ") and error.count("\n") == 1, output + error
-    return error
-
-
 def test_its_own_command_line_trains_and_evaluates(runs):
     output = output_of(runs, "custom")
     assert "objective: electra (by --objective)" in output and "step 4/4" in output
@@ -251,7 +246,7 @@ def test_files_of_sizes_win_over_hparams(runs):
     ],
 )
 def test_errors(runs, name, words):
-    error = error_of(runs, name)
+    error = error_of(runs[1], name)
     for word in words:
         assert word in error, error
     assert not os.path.exists(os.path.join(runs[0], "x"))

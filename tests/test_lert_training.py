@@ -13,6 +13,7 @@ from record_files import (
     write_json,
     write_records,
 )
+from script_driver import error_of, out_of
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from data.tags import KINDS, TAGS
@@ -73,18 +74,6 @@ def done(folder):
     add("untagged", objective="lert", **plain)
     add("headless", do_train=False, do_predict=True, init_checkpoint=str(folder / "warm"))
     return dict(zip(runs, run_many(list(runs.values()))))
-
-
-def out_of(done, name):
-    code, out, err = done[name]
-    assert (code, err) == (0, ""), (out, err)
-    return out
-
-
-def error_of(done, name):
-    code, _, err = done[name]
-    assert code == 1 and err.count("\n") == 1, err
-    return err
 
 
 def test_the_objective_is_told_by_the_records(done):

@@ -9,6 +9,7 @@ import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
 from record_files import TINY_CONFIG, write_json
+from script_driver import out_of
 
 from data.tokenization import SPECIAL_TOKENS
 
@@ -105,12 +106,6 @@ def done(folder):
     runs["predicted"] = flags_of(folder, max_seq_length=None, **plain)
     results = run_many(list(runs.values()))
     return dict(zip(runs, results))
-
-
-def out_of(done, name):
-    code, out, err = done[name]
-    assert (code, err) == (0, ""), err
-    return out
 
 
 def results_of(folder):

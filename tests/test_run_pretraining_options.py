@@ -16,6 +16,7 @@ from record_files import (
     write_json,
     write_records,
 )
+from script_driver import out_of
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 pytestmark = pytest.mark.tf1
@@ -87,12 +88,6 @@ def done(folder):
     add("plan unknown", dry_run=True, input_file=str(folder / "dev.tfrecord"))
     results = run_many(list(runs.values()))
     return dict(zip(runs, results))
-
-
-def out_of(done, name):
-    code, out, err = done[name]
-    assert (code, err) == (0, ""), err
-    return out
 
 
 def newest(folder, step):

@@ -71,12 +71,12 @@ def memory_bytes(run, networks, optimizer, parameter_count):
     tokens = rows * run.max_seq_length
     # Weight, two moments, gradient and its clipped copy; parts add up in a fifth.
     copies = 5 + (1 if parts > 1 else 0)
-    kept = 0
+    kept, last = 0, list(networks.values())[-1]
     for model in networks.values():
         layer = KEPT_HIDDEN * model.hidden_size + KEPT_INNER * model.intermediate_size
         layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
         kept += tokens * layer * model.num_blocks
-    vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * model.vocab_size
+    vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * last.vocab_size
     floats = copies * parameter_count + kept + vocabulary
     return _FLOAT * floats + (0 if run.use_tpu else PROCESS_BYTES)
 
@@ -97,9 +97,10 @@ def step_flops(run, networks):
         projection = narrow * hidden if narrow != hidden else 0
         encoders += tokens * (projection + model.num_blocks * (weights + attention))
     # The masked-LM head is on the last of them.
-    head = model.masked_lm_size * hidden + narrow * model.vocab_size
-    if model.projects_words:
-        head += narrow * hidden
+    last = list(networks.values())[-1]
+    head = last.masked_lm_size * last.hidden_size + last.embedding_size * last.vocab_size
+    if last.projects_words:
+        head += last.embedding_size * last.hidden_size
     return 6.0 * (encoders + predictions * head)
 
 
