@@ -30,6 +30,16 @@ FEATURES = {
     "next_sentence_labels": Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),
+    # Tag of a piece, the objective knows how many there are; -1 where it has none: special tokens,
+    # padding, pieces behind a word's first.
+    "tag_ids": Feature("int64", "S", -1, 1 << 21, -1),
+    # First and last piece of the answer to a question, 0 where it is no span of this row.
+    "start_positions": Feature("int64", "1", 0, "S"),
+    "end_positions": Feature("int64", "1", 0, "S"),
+    # 0 a span, 1 yes, 2 no, 3 unanswerable.
+    "answer_kinds": Feature("int64", "1", 0, 4),
+    # Which of the tasks that are trained together the row is of.
+    "task_numbers": Feature("int64", "1", 0, 64),
     # Number of the word a piece belongs to, from 1 in each row; 0: special tokens and padding.
     "word_groups": Feature("int64", "S", 0, "S"),
     # Tag of the piece's word, from 1 in LERT's order; 0: unknown, special tokens and padding.

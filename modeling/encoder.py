@@ -46,7 +46,7 @@ def encoder(
       config: model config; its `network` names an entry of NETWORKS.
       store: ParameterStore.
       kernels: PlainKernels or one with its methods.
-      input_ids: int32 [batch, seq]; seq is a static number, batch may be unknown.
+      input_ids: int32 [batch, seq]; both may be unknown, a seq that is known stays static.
       input_mask: int32 [batch, seq], 1 for tokens, 0 for padding.
       segment_ids: int32 [batch, seq], token types.
       position_ids: int32 [batch, seq] or None for 0, 1, 2, ...
@@ -58,7 +58,7 @@ def encoder(
       EncoderOutput.
     """
     network = NETWORKS[config.network]
-    seq_length = input_ids.shape.as_list()[1]
+    seq_length = layers.axis_size(input_ids, 1)
     rate = config.hidden_dropout_prob if is_training else 0.0
     embedded, tables = network.embeddings(
         config, store, kernels, input_ids, segment_ids, position_ids, rate
@@ -136,7 +136,7 @@ def _projected_embeddings(name, make_initializer=None):
             make_initializer and make_initializer(),
         )
         projected = kernels.dense(tf.reshape(vectors, [-1, narrow]), kernel, bias)
-        seq_length = vectors.shape.as_list()[1]
+        seq_length = layers.axis_size(vectors, 1)
         return tf.reshape(projected, [-1, seq_length, wide]), tables
 
     return build

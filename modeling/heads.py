@@ -7,7 +7,7 @@ from modeling import layers
 
 def gather_positions(sequence, positions):
     """Vectors of `sequence` [batch, seq, width] at `positions` [batch, P] -> [batch * P, width]."""
-    seq_length, width = sequence.shape.as_list()[1:]
+    seq_length, width = layers.axis_size(sequence, 1), sequence.shape.as_list()[2]
     offsets = tf.range(tf.shape(sequence)[0])[:, tf.newaxis] * seq_length
     flat = tf.reshape(positions + offsets, [-1])
     return tf.gather(tf.reshape(sequence, [-1, width]), flat)
@@ -79,7 +79,7 @@ def discriminator_logits(config, store, kernels, sequence):
 
     The second layer starts glorot uniform, as google-research/electra leaves it to TensorFlow.
     """
-    seq_length, width = sequence.shape.as_list()[1:]
+    seq_length, width = layers.axis_size(sequence, 1), sequence.shape.as_list()[2]
     scope = "discriminator_predictions"
     kernel, bias = layers.dense_parameters(config, store, scope + "/dense", width, width)
     hidden = kernels.dense(tf.reshape(sequence, [-1, width]), kernel, bias, config.activation)

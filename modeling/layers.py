@@ -61,6 +61,15 @@ def truncated_normal(config):
     return tf.truncated_normal_initializer(stddev=config.initializer_range)
 
 
+def axis_size(tensor, axis):
+    """The size of one axis of `tensor`: an int where the graph knows it, else a scalar tensor.
+
+    An int keeps shapes static, which TPUs need; batches of several lengths have none.
+    """
+    size = tensor.shape.as_list()[axis]
+    return tf.shape(tensor)[axis] if size is None else size
+
+
 def dense_parameters(config, store, name, in_width, out_width, initializer=None):
     """(kernel [in, out], bias [out]) of the dense layer `name`; `initializer` of the kernel, None:
     truncated_normal."""
@@ -104,7 +113,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
         tables.append(store.get(prefix + "/word_embeddings_2", [width, config.hidden_size], init))
         flat = kernels.matmul(tf.reshape(vectors, [-1, width]), tables[1])
         width = config.hidden_size
-        vectors = tf.reshape(flat, [-1, input_ids.shape.as_list()[1], width])
+        vectors = tf.reshape(flat, [-1, axis_size(input_ids, 1), width])
     types = store.get(prefix + "/token_type_embeddings", [config.type_vocab_size, width], init)
     positions = store.get(
         prefix + "/position_embeddings", [config.max_position_embeddings, width], init
@@ -114,7 +123,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
     one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size, dtype=types.dtype)
     vectors += tf.reshape(kernels.matmul(one_hot, types), tf.shape(vectors))
     if position_ids is None:
-        seq = input_ids.shape.as_list()[1]
+        seq = axis_size(input_ids, 1)
         vectors += tf.expand_dims(tf.slice(positions, [0, 0], [seq, width]), 0)
     else:
         vectors += kernels.embedding(positions, position_ids)
@@ -141,7 +150,7 @@ def attention_mask_bias(input_mask, row_segment_ids=None, direction=None):
         same = tf.equal(row_segment_ids[:, :, tf.newaxis], row_segment_ids[:, tf.newaxis, :])
         visible = tf.logical_and(visible, same[:, tf.newaxis, :, :])
     if direction:
-        places = tf.range(input_mask.shape.as_list()[1])
+        places = tf.range(axis_size(input_mask, 1))
         before = places[tf.newaxis, :] <= places[:, tf.newaxis]
         visible = tf.logical_and(visible, before if direction == "left" else tf.transpose(before))
     return (1.0 - tf.cast(visible, tf.float32)) * MASKED_SCORE
@@ -153,7 +162,7 @@ def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, 
     Args:
       hidden: [batch * seq, hidden].
       mask_bias: see attention_mask_bias.
-      seq_length: int.
+      seq_length: int, or scalar tensor where it is not static.
       rate: dropout rate of the probabilities.
       names: BlockNames.
 

@@ -44,6 +44,27 @@ def weighted_ratio(values, weights, epsilon=0.0, weight=1.0):
     return Ratio(tf.reduce_sum(values * weights), tf.reduce_sum(weights), epsilon, weight)
 
 
+def mean_over_rows(row_losses, counted):
+    """Ratio of the losses of the rows that count and the number of all rows.
+
+    Args:
+      row_losses: float32 [batch].
+      counted: float32 [batch], 1 or 0; a row of 0 adds nothing to the sum but is one of all.
+    """
+    return Ratio(tf.reduce_sum(row_losses * counted), tf.reduce_sum(tf.ones_like(counted)), 0.0)
+
+
+def summed(values, weights):
+    """sum(values * weights) as a Ratio over 1: values, weights float32 [N].
+
+    Some programs train on a sum where others take a mean. Denominators are summed over replicas
+    as all of them are, so on R replicas the sum over their rows is divided by R, just as the mean
+    over shards that those programs took of their gradients; the parts of an accumulated batch
+    share one denominator and simply add up.
+    """
+    return Ratio(tf.reduce_sum(values * weights), tf.ones([]), 0.0)
+
+
 def accuracy_ratio(logits, labels, weights):
     """Ratio of correct and all: logits [N, classes], labels int32 [N], weights float32 [N]."""
     correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)

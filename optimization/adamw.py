@@ -16,14 +16,14 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
     """
 
     def _update(self, grad, var):
-        return var.assign_sub(self._rate_tensor * self._direction(grad, var)).op
+        return var.assign_sub(self._rate_of(var) * self._direction(grad, var)).op
 
     def _resource_apply_dense(self, grad, var):
-        decayed = []
+        decayed, rate = [], self._rate_of(var)
         if self.decays(var.op.name):
             # Both terms read the old weight, and Adam's does not depend on it: decay first.
-            factor = self._rate_tensor * self._decay_rate
-            decayed.append(var.assign_sub(factor * var.read_value(), read_value=False))
+            shrink = rate * self._decay_rate * var.read_value()
+            decayed.append(var.assign_sub(shrink, read_value=False))
         with tf.control_dependencies(decayed):
             # One fused kernel; powers of 0 switch its bias correction off.
             return tf.raw_ops.ResourceApplyAdam(
@@ -32,7 +32,7 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
                 v=self.get_slot(var, "v").handle,
                 beta1_power=0.0,
                 beta2_power=0.0,
-                lr=self._rate_tensor,
+                lr=rate,
                 beta1=self._beta_1,
                 beta2=self._beta_2,
                 epsilon=self._epsilon,

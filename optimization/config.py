@@ -1,7 +1,9 @@
 """What a script decides about the optimizer."""
 
 import dataclasses
+from typing import Optional
 
+from errors import UserError
 from optimization.adamw import AdamWeightDecayOptimizer
 from optimization.lamb import AlbertLambOptimizer, LambOptimizer
 from optimization.schedules import WARMUPS
@@ -15,7 +17,11 @@ OPTIMIZERS = {
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """Optimizer, schedule and clipping; steps are optimizer updates."""
+    """Optimizer, schedule and clipping; steps are optimizer updates.
+
+    layerwise_lr_decay: what the learning rate is multiplied by from layer to layer on the way down
+    from the heads; None or 1: all have the same.
+    """
 
     learning_rate: float
     num_train_steps: int
@@ -29,11 +35,17 @@ class OptimizerConfig:
     epsilon: float = 1e-6
     clip_norm: float = 1.0
     gradient_accumulation_steps: int = 1
+    layerwise_lr_decay: Optional[float] = None
 
     @property
     def slot_names(self):
         """Last parts of the names of the optimizer's slots, for instance adam_m and adam_v."""
         return OPTIMIZERS[self.optimizer].SLOT_NAMES
+
+    @property
+    def is_layerwise(self):
+        """Whether learning rates differ from layer to layer."""
+        return self.layerwise_lr_decay not in (None, 1.0)
 
     def rate(self, step):
         """Learning rate of the update that runs at `step`: scalar tensor."""
@@ -45,8 +57,41 @@ class OptimizerConfig:
             self.lr_decay_power,
         )
 
-    def make(self, rate, enabled=None):
-        """The optimizer with learning rate `rate`; `enabled` as in WeightDecayOptimizer."""
+    def rate_factor(self, layers):
+        """What the learning rate of each variable is multiplied by, layerwise_lr_decay to the power
+        of its distance from the heads (Clark et al. 2020, appendix B).
+
+        Args:
+          layers: ordered dict of beginnings of variable names -> int, their distance; of no use
+            where rates are not layer-wise.
+
+        Returns:
+          function of a variable's name -> float, which raises UserError for a name without a
+          distance; None where rates are not layer-wise.
+
+        Raises:
+          ValueError: rates are layer-wise and no distances are given.
+        """
+        decay = self.layerwise_lr_decay
+        if not self.is_layerwise:
+            return None
+        if not layers:
+            raise ValueError("layer-wise learning rates need the layers' distances")
+
+        def factor(name):
+            distance = next((d for start, d in layers.items() if name.startswith(start)), None)
+            if distance is None:
+                raise UserError(
+                    "--layerwise_lr_decay={}: variable {} is in none of the layers {}; leave it "
+                    "out".format(decay, name, ", ".join(layers))
+                )
+            return decay**distance
+
+        return factor
+
+    def make(self, rate, enabled=None, layers=None):
+        """The optimizer with learning rate `rate`; `enabled` as in WeightDecayOptimizer, `layers`
+        as in rate_factor."""
         return OPTIMIZERS[self.optimizer](
             rate,
             weight_decay_rate=self.weight_decay_rate,
@@ -54,4 +99,5 @@ class OptimizerConfig:
             beta_2=self.beta_2,
             epsilon=self.epsilon,
             enabled=enabled,
+            rate_factor=self.rate_factor(layers),
         )

@@ -20,7 +20,7 @@ class LambOptimizer(WeightDecayOptimizer):
 
     def _update(self, grad, var):
         direction = self._direction(grad, var)
-        rate = self._rate_tensor
+        rate = self._rate_of(var)
         if self._has_ratio(var.op.name):
             rate *= trust_ratio(tf.norm(var), tf.norm(direction))
         return var.assign_sub(rate * direction)

@@ -14,7 +14,7 @@ TrainOp = collections.namedtuple(
 )
 
 
-def build_train_op(forward, features, config, global_step, replicas):
+def build_train_op(forward, features, config, global_step, replicas, layers=None):
     """Builds the update that a training step runs.
 
     Args:
@@ -23,6 +23,8 @@ def build_train_op(forward, features, config, global_step, replicas):
       config: OptimizerConfig.
       global_step: the step counter, incremented once an update.
       replicas: an object of optimization.replicas.
+      layers: distances of variables from the heads, where config has layer-wise rates; see
+        OptimizerConfig.rate_factor.
 
     Returns:
       TrainOp. The update that runs at global step s uses rate(s): the rate is read once, every
@@ -32,6 +34,7 @@ def build_train_op(forward, features, config, global_step, replicas):
 
     Raises:
       ValueError: the loss depends on no parameter.
+      UserError: rates are layer-wise, and a variable is in no layer.
     """
     rate = config.rate(global_step)
     joint = joint_gradients(forward, features, config.gradient_accumulation_steps, replicas)
@@ -39,7 +42,7 @@ def build_train_op(forward, features, config, global_step, replicas):
     is_finite = tf.math.is_finite(norm)
     scale = config.clip_norm / tf.maximum(norm, config.clip_norm) / replicas.update_shares
     clipped = _scale_or_zero(joint.gradients, scale, is_finite)
-    optimizer = config.make(rate, enabled=is_finite)
+    optimizer = config.make(rate, enabled=is_finite, layers=layers)
     # The base class increments global_step under a control dependency on every update.
     op = optimizer.apply_gradients(list(zip(clipped, joint.variables)), global_step=global_step)
     return TrainOp(op, rate, norm, is_finite, joint.losses, joint.loss)

@@ -26,6 +26,7 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         epsilon=1e-6,
         exclude_from_weight_decay=NO_DECAY,
         enabled=None,
+        rate_factor=None,
         name=None,
     ):
         """Makes the optimizer.
@@ -36,6 +37,8 @@ class WeightDecayOptimizer(tf.train.Optimizer):
           exclude_from_weight_decay: regexes searched in variable names.
           enabled: bool scalar tensor; while it is False an update leaves weights and moments as
             they are, and the gradients must be zeros. None = always.
+          rate_factor: function of a variable's name -> float that its learning rate is multiplied
+            by; None: 1 for all.
           name: name of the operation.
         """
         super().__init__(use_locking=False, name=name or type(self).__name__)
@@ -45,6 +48,7 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         self._epsilon = epsilon
         self._exclude = tuple(exclude_from_weight_decay)
         self._enabled = enabled
+        self._rate_factor = rate_factor
         self._rate_tensor = self._beta_1 = self._beta_2 = None
 
     def decays(self, variable_name):
@@ -52,6 +56,12 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         return bool(self._decay_rate) and not any(
             re.search(pattern, variable_name) for pattern in self._exclude
         )
+
+    def _rate_of(self, var):
+        """Learning rate of one variable: float32 scalar tensor."""
+        if self._rate_factor is None:
+            return self._rate_tensor
+        return self._rate_tensor * self._rate_factor(var.op.name)
 
     def _create_slots(self, var_list):
         for variable in var_list:

@@ -35,8 +35,8 @@ class SharedSlots(OptimizerConfig):
 
     slots = None
 
-    def make(self, rate, enabled=None):
-        optimizer = super().make(rate, enabled)
+    def make(self, rate, enabled=None, layers=None):
+        optimizer = super().make(rate, enabled, layers)
         if self.slots is None:
             self.slots = optimizer._slots
         optimizer._slots = self.slots

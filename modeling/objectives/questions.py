@@ -1,0 +1,84 @@
+"""Answers to questions, as spans of a text (reading comprehension)."""
+
+import tensorflow.compat.v1 as tf
+
+from modeling import losses
+from modeling.objectives.objective import new_output
+from modeling.objectives.task import TaskObjective, labels_of
+
+# Kinds of answers by their number in the feature answer_kinds.
+ANSWER_KINDS = ("span", "yes", "no", "unanswerable")
+
+
+class Questions(TaskObjective):
+    """First and last token of the answer, and its kind where a task has several.
+
+    Attributes:
+      kinds: tuple of those of ANSWER_KINDS that the task has, in the order of kind_scores; empty:
+        spans only. For the others see TaskObjective.
+    """
+
+    feature_names = (
+        "input_ids",
+        "input_mask",
+        "segment_ids",
+        "start_positions",
+        "end_positions",
+        "answer_kinds",
+    )
+
+    def __init__(self, name, heads, kinds=()):
+        """See the class.
+
+        Raises:
+          ValueError: a kind is not known, or there are kinds without spans.
+        """
+        super().__init__(name, heads)
+        self.kinds = tuple(kinds)
+        if set(self.kinds) - set(ANSWER_KINDS) or (self.kinds and "span" not in self.kinds):
+            raise ValueError("{}: kinds of answers {}".format(name, self.kinds))
+        self.predicted = ("span_starts", "span_ends", "span_scores", "example_loss")
+        if self.kinds:
+            self.predicted += ("kind_scores",)
+
+    def build_on(self, trunk, features, counted):
+        """See TaskObjective.
+
+        features: input_mask, segment_ids int32 [batch, seq]; start_positions, end_positions int32
+        [batch, 1], 0 where the answer is no span of the row; answer_kinds int32 [batch, 1].
+        Tensors: start_logits, end_logits [batch, seq] (given the true start where ends depend on
+        it); example_loss [batch], (start + end) / 2 + weight * kind; not in training span_starts,
+        span_ends int32 [batch, C], span_scores [batch, C], see answer_spans; with kinds
+        kind_scores [batch, kinds], log probabilities. The loss is the heads' row_loss.
+        """
+        output = new_output()
+        answers = self.heads.answers(trunk, features, self.kinds)
+        row_losses = tf.zeros_like(counted)
+        for side in ("start", "end"):
+            logits = getattr(answers, side + "_logits")
+            labels = labels_of(features[side + "_positions"], counted)
+            row_losses += losses.cross_entropy(logits, labels) / 2.0
+            output.metrics[side + "_accuracy"] = losses.accuracy_ratio(logits, labels, counted)
+            output.tensors[side + "_logits"] = logits
+        if answers.kinds:
+            labels = kind_labels(labels_of(features["answer_kinds"], counted), answers.kinds)
+            logits = answers.kind_logits
+            row_losses += answers.kind_weight * losses.cross_entropy(logits, labels)
+            output.metrics["kind_accuracy"] = losses.accuracy_ratio(logits, labels, counted)
+            output.tensors["kind_scores"] = tf.nn.log_softmax(logits)
+        if answers.spans:
+            output.tensors.update(
+                span_starts=answers.spans.starts,
+                span_ends=answers.spans.ends,
+                span_scores=answers.spans.scores,
+            )
+        output.tensors["example_loss"] = row_losses
+        output.losses["answer_loss"] = self.heads.row_loss(row_losses, counted)
+        return output
+
+
+def kind_labels(answer_kinds, kinds):
+    """Places in `kinds`, a tuple of names, of answer_kinds int32 [batch]; -1, which no loss takes,
+    for a kind that is not among them."""
+    places = [kinds.index(name) if name in kinds else -1 for name in ANSWER_KINDS]
+    return tf.gather(tf.constant(places, tf.int32), answer_kinds)

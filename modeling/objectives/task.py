@@ -1,0 +1,51 @@
+"""What the objectives of fine-tuning have in common."""
+
+import tensorflow.compat.v1 as tf
+
+from modeling.encoder import encode
+from modeling.objectives.objective import Objective
+from modeling.task_heads import Trunk
+
+
+class TaskObjective(Objective):
+    """One loss of heads that stand on one pass of the encoder.
+
+    Attributes:
+      name: what a run calls it.
+      heads: GoogleHeads or an object with its methods.
+      feature_names: record features that `build` reads.
+      predicted: names of ObjectiveOutput.tensors that predictions hold.
+    """
+
+    def __init__(self, name, heads):
+        self.name, self.heads = name, heads
+
+    def build(self, config, store, kernels, features, is_training):
+        """See Objective; features are those that build_on describes. Tensors: `encoder`, its
+        EncoderOutput, and those of build_on."""
+        encoded = encode(config, store, kernels, features, is_training)
+        trunk = Trunk(config, store, kernels, encoded, is_training)
+        counted = tf.ones_like(features["input_ids"][:, 0], dtype=tf.float32)
+        output = self.build_on(trunk, features, counted)
+        output.tensors["encoder"] = encoded
+        return output
+
+    def build_on(self, trunk, features, counted):
+        """Builds the heads and their loss.
+
+        Args:
+          trunk: task_heads.Trunk.
+          features: dict of the features named above.
+          counted: float32 [batch], 1 for rows of this task, 0 for those of others, whose labels
+            mean nothing here.
+
+        Returns:
+          ObjectiveOutput with one loss.
+        """
+        raise NotImplementedError
+
+
+def labels_of(feature, counted):
+    """A label of each row, 0 where it does not count: feature int32 [batch, 1], counted as in
+    build_on -> int32 [batch]."""
+    return tf.reshape(feature, [-1]) * tf.cast(counted, feature.dtype)
