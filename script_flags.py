@@ -151,7 +151,9 @@ def initial_checkpoint():
     return prefix
 
 
-def make_optimizer_config(num_train_steps, num_warmup_steps, learning_rate):
+def make_optimizer_config(
+    num_train_steps, num_warmup_steps, learning_rate, layerwise_lr_decay=None
+):
     """OptimizerConfig of the flags and of a schedule in steps."""
     return OptimizerConfig(
         learning_rate=learning_rate,
@@ -164,6 +166,7 @@ def make_optimizer_config(num_train_steps, num_warmup_steps, learning_rate):
         beta_2=FLAGS.adam_beta_2,
         epsilon=FLAGS.adam_epsilon,
         gradient_accumulation_steps=FLAGS.gradient_accumulation_steps,
+        layerwise_lr_decay=layerwise_lr_decay,
     )
 
 

@@ -21,6 +21,7 @@ setup(
         "corpus_flags",
         "create_pretraining_data",
         "errors",
+        "finetuning_flags",
         "pretraining_flags",
         "release_files",
         "run_finetuning",

@@ -23,6 +23,10 @@ CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
 CHECKED_RECORDS = 100
+# Of `by_length`: batches in which rows are sorted, what lengths are rounded up to, and the feature
+# that says where in the file a row is.
+WINDOW_BATCHES, LENGTH_STEP = 64, 16
+ROW_NUMBERS = "row_numbers"
 # Segment tables are small, vocabularies are not.
 _MOST_SEGMENTS = 16
 # Epochs of neighbouring seeds do not share a seed.
@@ -56,6 +60,7 @@ def make_input_fn(
     masking=None,
     replicas=1,
     full_batches=False,
+    by_length=False,
 ):
     """Makes the input function for an estimator.
 
@@ -68,6 +73,9 @@ def make_input_fn(
       masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
       replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
       full_batches: leave a short last batch out (TPUs take batches of one size only).
+      by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
+        cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts
+        results back in order with `in_order`. Where nothing is masked in the graph.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
@@ -88,6 +96,8 @@ def make_input_fn(
             first_batch = 0
         if hosts > 1:
             dataset = dataset.shard(hosts, host)
+        if by_length:
+            return _by_length(dataset, batch_size, spec).prefetch(2)
         dataset = dataset.batch(batch_size, drop_remainder=full_batches or order is not None)
         dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
         if masking:
@@ -100,6 +110,50 @@ def make_input_fn(
         return dataset.prefetch(2)
 
     return input_fn
+
+
+def _by_length(rows, batch_size, spec):
+    """Batches of rows that are about as long as each other; see make_input_fn."""
+    per_token = [n for n in spec if FEATURES[n].shape == "S"]
+
+    def batches_of(window, number):
+        features = _parse(window, spec)
+        lengths = tf.reduce_sum(features["input_mask"], axis=1)
+        order = tf.argsort(lengths, stable=True)
+        first = tf.cast(number, tf.int32) * (WINDOW_BATCHES * batch_size)
+        features[ROW_NUMBERS] = first + tf.range(tf.shape(lengths)[0])
+        features = {name: tf.gather(values, order) for name, values in features.items()}
+        return tf.data.Dataset.from_tensor_slices(features).batch(batch_size)
+
+    def cut(batch):
+        longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+        # Few lengths, since a GPU plans anew for each.
+        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        return dict(batch, **{name: batch[name][:, :length] for name in per_token})
+
+    windows = rows.batch(WINDOW_BATCHES * batch_size)
+    windows = tf.data.Dataset.zip((windows, tf.data.experimental.Counter()))
+    return windows.flat_map(batches_of).map(cut, num_parallel_calls=PARSE_CALLS)
+
+
+def in_order(batches):
+    """Yields the rows of results of batches that were read `by_length`, in the order of the file.
+
+    Args:
+      batches: iterable of dicts name -> array [batch, ...] with ROW_NUMBERS among them.
+
+    Yields:
+      dict name -> array, without ROW_NUMBERS. No more than a window of rows is held.
+    """
+    waiting, due = {}, 0
+    for batch in batches:
+        for place, number in enumerate(batch[ROW_NUMBERS]):
+            waiting[int(number)] = {
+                name: values[place] for name, values in batch.items() if name != ROW_NUMBERS
+            }
+        while due in waiting:
+            yield waiting.pop(due)
+            due += 1
 
 
 def _hosts(params):

@@ -1,25 +1,15 @@
 """What is worth knowing of the data before a model is trained on it."""
 
-import collections
-
-from errors import quoted
 from finetuning.examples import counted
 
-# A label in one example only is a surprise where there are so many examples for each.
-_EXAMPLES_PER_LABEL = 5
 
-
-# What stands where a character was lost before.
-_LOST_CHARACTER = "\ufffd"
-
-
-def describe(splits, features, labels, max_seq_length):
+def describe(task, splits, features, max_seq_length):
     """Lines for the log.
 
     Args:
+      task: task object, whose labels are known.
       splits: dict split -> Examples.
       features: dict split -> FeatureFile.
-      labels: list of str.
       max_seq_length: length of rows.
 
     Returns:
@@ -33,13 +23,8 @@ def describe(splits, features, labels, max_seq_length):
             lines.append((True, text.format(split, counted(examples.skipped))))
         if examples.noted:
             lines.append((False, "{}: {} left as they are".format(split, counted(examples.noted))))
-        lines += _texts(split, examples)
-        classes = collections.Counter(e.label for e in examples if e.label is not None)
-        if classes:
-            lines.append((False, "{}: {}".format(split, _classes(classes, labels))))
-            lines += _header(examples, classes)
-    lines += [line for line in (_overlap(splits, other) for other in ("dev", "test")) if line]
-    return lines
+        lines += task.notes(split, examples)
+    return lines + [line for other in ("dev", "test") for line in _overlap(task, splits, other)]
 
 
 def table(files):
@@ -58,60 +43,21 @@ def table(files):
     ]
 
 
-def _texts(split, examples):
-    """Warnings of texts that are empty or damaged."""
-    texts = [(e.text_a, e.text_b or "") for e in examples]
-    empty = sum(not e.text_a or e.text_b == "" for e in examples)
-    damaged = sum(any(_LOST_CHARACTER in text for text in pair) for pair in texts)
-    lines = []
-    if empty:
-        lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
-    if damaged:
-        text = "{}: {:,} examples hold U+FFFD, which stands for characters that were lost"
-        lines.append((True, text.format(split, damaged)))
-    return lines
-
-
 def _size(split, examples, found, max_seq_length):
-    return "{}: {:,} examples, {} ({:.1%}) cut at --max_seq_length={}".format(
+    text = "{}: {:,} examples, {} ({:.1%}) cut at --max_seq_length={}".format(
         split, len(examples), found.truncated, found.truncated / len(examples), max_seq_length
     )
+    if found.rows != len(examples):
+        text += ", {:,} rows".format(found.rows)
+    return text + (" (rows of {} are still good)".format(found.path) if found.is_kept else "")
 
 
-def _classes(classes, labels, limit=20):
-    total = sum(classes.values())
-    parts = ["{} {:,} ({:.1%})".format(k, classes[k], classes[k] / total) for k in labels[:limit]]
-    if len(labels) > limit:
-        parts.append("{} more labels".format(len(labels) - limit))
-    never = sum(1 for label in labels if not classes[label])
-    if never:
-        parts.append("{} of {} labels do not occur".format(never, len(labels)))
-    return ", ".join(parts)
-
-
-def _header(examples, classes):
-    """A warning where the first line of a file may name the columns in words that are not known."""
-    first = examples[0]
-    is_rare = classes.get(first.label) == 1
-    if not is_rare or len(classes) < 3 or len(examples) < _EXAMPLES_PER_LABEL * len(classes):
-        return []
-    text = "{}: label {} (column {}) is in no other line; if this line names the columns, write {}"
-    names = "label, text_a" if first.text_b is None else "label, text_a, text_b"
-    shown = quoted(first.label, 40)
-    return [(True, text.format(first.where, shown, examples.label_column, names))]
-
-
-def _overlap(splits, other):
+def _overlap(task, splits, other):
     """A warning where texts of the training examples come up in `other`, which flatters it."""
     if "train" not in splits or other not in splits:
-        return None
-    trained = {(e.text_a, e.text_b) for e in splits["train"]}
-    shared = sum((e.text_a, e.text_b) in trained for e in splits[other])
-    if not shared:
-        return None
-    return (
-        True,
-        "{:,} of {:,} {} examples are also in train; their score is too good by that".format(
-            shared, len(splits[other]), other
-        ),
-    )
+        return
+    trained = {task.texts(example) for example in splits["train"]}
+    shared = sum(task.texts(example) in trained for example in splits[other])
+    if shared:
+        text = "{:,} of {:,} {} examples are also in train; their score is too good by that"
+        yield True, text.format(shared, len(splits[other]), other)

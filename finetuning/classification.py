@@ -1,35 +1,35 @@
 """Classification of a text or a pair of texts: from a folder of files to scores."""
 
+import collections
 import os
 
 import numpy as np
 
-from data import files
+from data import files, sequences
 from errors import UserError, quoted, some
-from finetuning.settings import Settings
+from finetuning import report, submissions
 from finetuning.tables import checked, read_table, text_lines
+from finetuning.task import SPLITS, Row, Task
 from modeling.objectives.classification import Classification
 
-SPLITS = ("train", "dev", "test")
 # split -> names of files in the folder, of which the first that is there is read.
 TABLE_FILES = {split: (split + ".tsv", split + ".txt", split + ".csv") for split in SPLITS}
 # More labels than this, each in one or two examples, are no labels.
 _FEW_LABELS = 20
+# A label in one example only is a surprise where there are so many examples for each.
+_EXAMPLES_PER_LABEL = 5
+# What stands where a character was lost before.
+_LOST_CHARACTER = "\ufffd"
 
 
-class ClassificationTask:
-    """A task whose examples are texts or pairs of texts with a label.
-
-    Attributes:
-      name: registry name.
-      kind: "classification", for task.json.
-      settings: Settings, what it is usually trained with.
-      labels: list of str by class number; None until they are known.
-      metric: name of the figure by which checkpoints are compared; larger is better.
-    """
+class ClassificationTask(Task):
+    """A task whose examples are texts or pairs of texts with a label; predictions are float32
+    [labels], probabilities."""
 
     kind = "classification"
     metric = "eval_accuracy"
+    headline = ("accuracy",)
+    feature_names = ("input_ids", "input_mask", "segment_ids", "label_ids")
 
     def __init__(
         self,
@@ -47,9 +47,8 @@ class ClassificationTask:
         """Says where the examples of a task are and how they are read.
 
         Args:
-          name, settings, labels: see the class.
+          name, settings, labels, file_names: see Task.
           is_pair: whether examples have two texts, None: as the files look. For tables only.
-          file_names: dict split -> names in the folder; the first that is there is read.
           layout: function of a path that returns Examples; None: read_table.
           label_files: names of files that list the labels, a line each; the first that is there
             counts.
@@ -57,27 +56,19 @@ class ClassificationTask:
           no_labels: labels that say there is none; such examples are left out.
           has_numbers: whether examples may have labels by their number in that file, from 0.
         """
-        self.name, self.labels = name, labels
-        self.settings = settings or Settings()
-        self._is_pair, self._file_names, self._layout = is_pair, file_names, layout
+        super().__init__(name, settings, labels, file_names)
+        self._is_pair, self._layout = is_pair, layout
         self._label_files, self._aliases = label_files, aliases or {}
         self._no_labels, self._has_numbers = no_labels, has_numbers
 
-    def read(self, data_dir, split):
-        """The examples of a split: Examples, or None where there is no such file.
-
-        Raises:
-          UserError: the file is not what it should be.
-        """
-        paths = (os.path.join(data_dir, name) for name in self._file_names[split])
-        path = next((path for path in paths if files.exists(path)), None)
-        if path is None:
-            return None
+    def read_file(self, path, split):
+        """See Task."""
+        del split
         examples = self._layout(path) if self._layout else read_table(path, self._is_pair)
         if self._layout is None and self._is_pair is None:
             # All splits look alike, labels aside.
             self._is_pair = examples[0].text_b is not None
-        self._mend_labels(examples, self._numbered(data_dir))
+        self._mend_labels(examples, self._numbered(os.path.dirname(path)))
         return checked(examples)
 
     def _mend_labels(self, examples, names):
@@ -108,40 +99,9 @@ class ClassificationTask:
         paths = (os.path.join(data_dir, name) for name in self._label_files)
         return next((path for path in paths if files.exists(path)), None)
 
-    def file_names(self, split):
-        """What `read` looks for, for messages."""
-        return " or ".join(self._file_names[split])
-
-    def lacks(self, data_dir, split):
-        """UserError for a split that `read` did not find."""
-        names = self.file_names(split)
-        if not files.exists(data_dir):
-            return UserError(
-                "--data_dir {} does not exist; give the folder that holds {}".format(
-                    data_dir, names
-                )
-            )
-        if not files.is_directory(data_dir):
-            return UserError(
-                "--data_dir {} is a file; give the folder that holds {}".format(data_dir, names)
-            )
-        return UserError("--data_dir {} holds no {}".format(data_dir, names))
-
     def choose_labels(self, given, data_dir, splits):
-        """Settles `labels`: those of the task, else given ones, else a label file in data_dir, else
-        what the training (or development) examples hold, in the order of their names.
-
-        Args:
-          given: list of str or None.
-          data_dir: the folder.
-          splits: dict split -> examples or None.
-
-        Returns:
-          Where they are from, a few words.
-
-        Raises:
-          UserError: labels are given for a task that has its own, or there is none or only one.
-        """
+        """See Task: those of the task, else given ones, else a label file in data_dir, else what
+        the training (or development) examples hold, in the order of their names."""
         if self.labels is not None and given and list(given) != self.labels:
             raise UserError(
                 "--labels={}, but task {} has the labels {}; leave it out".format(
@@ -193,31 +153,128 @@ class ClassificationTask:
             numbers[i] = known[example.label]
         return numbers
 
-    def objective(self):
-        """What is trained: modeling.objectives.classification.Classification."""
-        return Classification(self.name, len(self.labels))
+    def is_labelled(self, example):
+        """See Task."""
+        return example.label is not None
 
-    def score(self, numbers, probabilities, prefix="eval"):
-        """Figures of predictions, by scikit-learn.
+    def texts(self, example):
+        """See Task."""
+        return example.text_a, example.text_b
 
-        Args:
-          numbers: int32 [examples], right classes.
-          probabilities: float32 [examples, labels].
-          prefix: first part of the names.
+    def check(self, examples, config):
+        """See Task: labels must be known, and a model without a second token type has no use for
+        pairs."""
+        self.label_numbers(examples)
+        for example in examples:
+            if example.text_b is not None and config.type_vocab_size < 2:
+                raise UserError(
+                    "{} is a pair of texts, but {} has token types for one only "
+                    "(type_vocab_size)".format(example.where, config.source)
+                )
 
-        Returns:
-          dict: accuracy, F1 averaged over the classes that occur (macro) and over all examples
-          (micro; the accuracy, where each example has one class), Matthews correlation.
-        """
-        from sklearn import metrics
+    def notes(self, split, examples):
+        """See Task: empty and damaged texts, how often each class occurs."""
+        lines = _text_notes(split, examples)
+        classes = collections.Counter(e.label for e in examples if e.label is not None)
+        if classes:
+            lines.append((False, "{}: {}".format(split, _class_shares(classes, self.labels))))
+            lines += _header_note(examples, classes)
+        return lines + (submissions.notes(self.name, examples) if split == "test" else [])
 
-        found = np.argmax(probabilities, axis=-1)
-        return {
-            prefix + "_accuracy": float(metrics.accuracy_score(numbers, found)),
-            prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
-            prefix + "_micro_f1": float(metrics.f1_score(numbers, found, average="micro")),
-            prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
+    def rows(self, example, tokenizer, max_seq_length):
+        """See Task: [CLS] text [SEP], or [CLS] text [SEP] text [SEP], cut at the end."""
+        row = sequences.encode_text(tokenizer, example.text_a, example.text_b, max_seq_length)
+        length = sum(row.input_mask)
+        features = {
+            "input_ids": row.input_ids[:length],
+            "segment_ids": row.segment_ids[:length],
+            "label_ids": self.label_numbers([example]),
         }
+        return [Row(features, row.is_truncated)]
+
+    def objective(self, heads):
+        """See Task."""
+        return Classification(self.name, len(self.labels), heads)
+
+    def decode(self, example, rows, outputs):
+        """See Task."""
+        del example, rows
+        return outputs[0]["probabilities"]
+
+    def score(self, examples, predictions, prefix="eval"):
+        """See Task; the figures of `class_scores`."""
+        return class_scores(self.label_numbers(examples), np.array(predictions), prefix)
+
+    def prediction_file(self, split):
+        """See Task."""
+        return report.class_file(split)
+
+    def save_predictions(self, folder, split, examples, predictions):
+        """See Task: the files of report.save_classes, and of test examples CLUE's submission."""
+        report.save_classes(folder, split, self.labels, predictions)
+        if split == "test":
+            labels = [self.labels[int(np.argmax(found))] for found in predictions]
+            submissions.save_classes(folder, self.name, examples, labels)
+
+
+def class_scores(numbers, probabilities, prefix):
+    """Figures of a classifier, by scikit-learn.
+
+    Args:
+      numbers: int32 [examples], right classes.
+      probabilities: float32 [examples, labels].
+      prefix: first part of the names.
+
+    Returns:
+      dict: accuracy, F1 averaged over the classes that occur (macro) and over all examples
+      (micro; the accuracy, where each example has one class), Matthews correlation.
+    """
+    from sklearn import metrics
+
+    found = np.argmax(probabilities, axis=-1)
+    return {
+        prefix + "_accuracy": float(metrics.accuracy_score(numbers, found)),
+        prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
+        prefix + "_micro_f1": float(metrics.f1_score(numbers, found, average="micro")),
+        prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
+    }
+
+
+def _text_notes(split, examples):
+    """Warnings of texts that are empty or damaged."""
+    texts = [(e.text_a, e.text_b or "") for e in examples]
+    empty = sum(not e.text_a or e.text_b == "" for e in examples)
+    damaged = sum(any(_LOST_CHARACTER in text for text in pair) for pair in texts)
+    lines = []
+    if empty:
+        lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
+    if damaged:
+        text = "{}: {:,} examples hold U+FFFD, which stands for characters that were lost"
+        lines.append((True, text.format(split, damaged)))
+    return lines
+
+
+def _class_shares(classes, labels, limit=20):
+    total = sum(classes.values())
+    parts = ["{} {:,} ({:.1%})".format(k, classes[k], classes[k] / total) for k in labels[:limit]]
+    if len(labels) > limit:
+        parts.append("{} more labels".format(len(labels) - limit))
+    never = sum(1 for label in labels if not classes[label])
+    if never:
+        parts.append("{} of {} labels do not occur".format(never, len(labels)))
+    return ", ".join(parts)
+
+
+def _header_note(examples, classes):
+    """A warning where the first line of a file may name the columns in words that are not known."""
+    first = examples[0]
+    is_rare = classes.get(first.label) == 1
+    if not is_rare or len(classes) < 3 or len(examples) < _EXAMPLES_PER_LABEL * len(classes):
+        return []
+    text = "{}: label {} (column {}) is in no other line; if this line names the columns, write {}"
+    names = "label, text_a" if first.text_b is None else "label, text_a, text_b"
+    shown = quoted(first.label, 40)
+    return [(True, text.format(first.where, shown, examples.label_column, names))]
 
 
 def _read_labels(path):

@@ -2,8 +2,11 @@
 
 import collections
 
-# label: str, or None where the file has none; where: "FILE, line N", for messages.
-Example = collections.namedtuple("Example", ["text_a", "text_b", "label", "where"])
+# label: str, or None where the file has none; where: "FILE, line N", for messages; id: what the
+# file calls it, a text or a whole number, None where it has no names.
+Example = collections.namedtuple(
+    "Example", ["text_a", "text_b", "label", "where", "id"], defaults=[None]
+)
 
 
 class Skipped(Exception):

@@ -1,49 +1,139 @@
 """Examples as record files, which training and prediction read like those of pre-training."""
 
 import collections
+import hashlib
+import itertools
+import json
+import os
 
 import numpy as np
 
 from data import files
-from data.records import RecordLayout
-from data.sequences import encode_text
+from data.records import FEATURES, RecordLayout
 from data.tfrecord import frame
+from errors import UserError
+from modeling.config import read_json_object
 
 CHUNK = 2000
+# Raised where the same examples give other records than before.
+_VERSION = 1
 
-# path: record file; count: its examples, padding not counted; truncated: how many texts were cut.
-FeatureFile = collections.namedtuple("FeatureFile", ["path", "count", "truncated"])
+# path: record file; rows: its rows, padding not counted; truncated: how many examples are not
+# wholly in their rows; is_kept: whether it was there before.
+FeatureFile = collections.namedtuple("FeatureFile", ["path", "rows", "truncated", "is_kept"])
 
 
-def write_features(path, examples, numbers, tokenizer, max_seq_length, multiple_of=1):
-    """Writes one record per example, in order, under a temporary name first.
+def fingerprint(examples):
+    """A name for the content of a list of examples, in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        content = list(example._replace(where=None))
+        digest.update(json.dumps(content).encode("ascii"))
+    return digest.hexdigest()
+
+
+def union_of_features(tasks):
+    """The features of rows of several tasks that are trained at once: list of names."""
+    names = [name for task in tasks for name in task.feature_names]
+    return [*collections.OrderedDict.fromkeys(names), "task_numbers"]
+
+
+def write_features(
+    path, task, examples, tokenizer, max_seq_length, names=None, constants=None, multiple_of=1
+):
+    """Writes the rows of examples in order, under a temporary name first; where the file is there
+    already, of the same examples, vocabulary and length, it stays.
 
     Args:
-      path: record file.
-      examples: list with text_a and text_b (str or None).
-      numbers: int32 [examples], their classes.
+      path: record file; what it was made from is laid down beside it.
+      task: task object, whose labels are known.
+      examples: Examples.
       tokenizer: of a vocabulary (data/vocabularies.py).
       max_seq_length: length of rows.
-      multiple_of: the last example is repeated up to a multiple of this many records, for a TPU
-        takes full batches only.
+      names: features of a record; None: the task's. Those that a row lacks are padding.
+      constants: dict feature -> number that all rows hold, or None.
+      multiple_of: the last row is repeated up to a multiple of this many records, for a TPU takes
+        full batches only.
 
     Returns:
       FeatureFile.
     """
-    names = ("input_ids", "input_mask", "segment_ids", "label_ids")
+    names = list(names or task.feature_names)
+    made_from = {
+        "version": _VERSION,
+        "task": [task.name, task.kind, task.labels, task.row_options],
+        "examples": fingerprint(examples),
+        "vocabulary": tokenizer.vocabulary.sha256,
+        "do_lower_case": tokenizer.do_lower_case,
+        "max_seq_length": max_seq_length,
+        "features": names,
+        "constants": constants or {},
+        "multiple_of": multiple_of,
+    }
+    kept = _kept(path, made_from)
+    if kept:
+        return kept
     layout = RecordLayout(names, max_seq_length, 0, len(tokenizer.vocabulary))
-    truncated = 0
+    written = truncated = 0
     with files.replacing(path) as writer:
-        for start in range(0, len(examples), CHUNK):
-            rows = [
-                encode_text(tokenizer, example.text_a, example.text_b, max_seq_length)
-                for example in examples[start : start + CHUNK]
-            ]
-            truncated += sum(row.is_truncated for row in rows)
-            values = {name: np.array([getattr(row, name) for row in rows]) for name in names[:3]}
-            values["label_ids"] = numbers[start : start + CHUNK, np.newaxis]
+        for rows, cut in _chunks(task, examples, tokenizer, max_seq_length):
+            values = {name: _values(name, rows, max_seq_length, constants or {}) for name in names}
             framed = frame(layout.encode(values))
             writer.write(framed.tobytes())
-        for _ in range(-len(examples) % multiple_of):
+            written, truncated = written + len(rows), truncated + cut
+        for _ in range(-written % multiple_of):
             writer.write(framed[-1].tobytes())
-    return FeatureFile(path, len(examples), truncated)
+    size = os.stat(path).st_size if not files.is_remote(path) else None
+    content = {"rows": written, "truncated": truncated, "bytes": size, "made_from": made_from}
+    files.write_atomically(_beside(path), json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    return FeatureFile(path, written, truncated, False)
+
+
+def _beside(path):
+    """Name of the file that says what the records of `path` were made from."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, "_{}.json".format(name))
+
+
+def _kept(path, made_from):
+    """FeatureFile of records that were made before from the same; None without."""
+    beside = _beside(path)
+    if files.is_remote(path) or not files.exists(path) or not files.exists(beside):
+        return None
+    try:
+        content = read_json_object(beside, "record of features")
+    except UserError:  # then the rows are written anew
+        return None
+    are_whole = all(type(content.get(key)) is int for key in ("rows", "truncated"))
+    is_same = (
+        content.get("made_from") == made_from and content.get("bytes") == os.stat(path).st_size
+    )
+    if not are_whole or not is_same:
+        return None
+    return FeatureFile(path, content["rows"], content["truncated"], True)
+
+
+def _chunks(task, examples, tokenizer, max_seq_length):
+    """Yields (list of Row, how many examples of them are truncated)."""
+    examples = iter(examples)
+    while True:
+        chunk = list(itertools.islice(examples, CHUNK))
+        if not chunk:
+            return
+        found = [task.rows(example, tokenizer, max_seq_length) for example in chunk]
+        cut = sum(any(row.is_truncated for row in rows) for rows in found)
+        yield [row for rows in found for row in rows], cut
+
+
+def _values(name, rows, max_seq_length, constants):
+    """int [rows, length]: a feature of all rows, padded."""
+    feature = FEATURES[name]
+    width = max_seq_length if feature.shape == "S" else 1
+    values = np.full([len(rows), width], constants.get(name, feature.pad), np.int64)
+    for i, row in enumerate(rows):
+        if name == "input_mask":
+            values[i, : len(row.features["input_ids"])] = 1
+        elif name in row.features:
+            found = row.features[name]
+            values[i, : len(found)] = found
+    return values

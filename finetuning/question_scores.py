@@ -1,4 +1,4 @@
-"""Exact match and F1 of answers by the rule of CMRC 2018, which DRCD and CJRC share.
+"""Exact match and F1 of answers by the rule of CMRC 2018, which DRCD shares.
 
 The rule is that of the authors' scorer (cmrc2018_evaluate.py in ymcui/cmrc2018, v5): both texts in
 lower case and without the marks of MARKS; F1 over the longest run of units that both have, a unit

@@ -8,13 +8,14 @@ from modeling.config import read_json_object
 FOLDER = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs", "finetuning"
 )
-# Flags that a file may set: key -> type.
+# Flags that a file must set, and those that it may set: key -> type.
 FLAGS = {
     "max_seq_length": int,
     "train_batch_size": int,
     "num_train_epochs": (int, float),
     "learning_rate": float,
 }
+OPTIONAL = {"layerwise_lr_decay": float, "warmup": str}
 _SIZES = ("tiny", "small", "base", "large")
 
 
@@ -65,18 +66,20 @@ def read(task_name, folder=FOLDER):
         raise UserError("settings {}: sizes must be an object".format(path))
     for found in [flags, *sizes.values()]:
         _check(path, found)
-    if set(flags) != set(FLAGS):
-        raise UserError("settings {}: flags must be {}".format(path, ", ".join(FLAGS)))
+    if set(FLAGS) - set(flags):
+        raise UserError("settings {}: flags must hold {}".format(path, ", ".join(FLAGS)))
     return Settings(flags, sizes, source)
 
 
 def _check(path, flags):
     if not isinstance(flags, dict):
         raise UserError("settings {}: flags must be an object".format(path))
+    known = dict(FLAGS, **OPTIONAL)
     for name, value in flags.items():
-        if name not in FLAGS:
+        if name not in known:
             raise UserError(
-                "settings {}: unknown flag {!r}; known are {}".format(path, name, ", ".join(FLAGS))
+                "settings {}: unknown flag {!r}; known are {}".format(path, name, ", ".join(known))
             )
-        if isinstance(value, bool) or not isinstance(value, FLAGS[name]) or value <= 0:
+        is_wrong = not isinstance(value, known[name]) or isinstance(value, bool)
+        if is_wrong or (known[name] is not str and value <= 0):
             raise UserError("settings {}: {} cannot be {!r}".format(path, name, value))

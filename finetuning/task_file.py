@@ -1,6 +1,5 @@
 """task.json beside a fine-tuned checkpoint: what its outputs mean, for prediction."""
 
-import hashlib
 import json
 import os
 
@@ -15,35 +14,32 @@ SHORTEST_ROW, LONGEST_ROW = 3, 65536
 BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
-def fingerprint(examples):
-    """A name for the content of a list of examples, in their order."""
-    digest = hashlib.sha256()
-    for example in examples:
-        content = [example.text_a, example.text_b, example.label]
-        digest.update(json.dumps(content).encode("ascii"))
-    return digest.hexdigest()
-
-
-def save(folder, task_name, kind, labels, max_seq_length, do_lower_case, fingerprints=None):
-    """Writes folder/task.json.
+def save(folder, entries, max_seq_length, do_lower_case):
+    """Writes folder/task.json: an object, or a list of them where several tasks are trained at
+    once.
 
     Args:
       folder: directory of the checkpoints.
-      task_name: for instance "chnsenticorp".
-      kind: "classification".
-      labels: list of str, by class number.
+      entries: list of (task object whose labels are known, dict split -> features.fingerprint of
+        its examples).
       max_seq_length: length of rows in training.
       do_lower_case: bool, of the tokenizer.
-      fingerprints: dict split -> fingerprint of its examples, or None.
     """
-    content = {
-        "task": task_name,
-        "kind": kind,
-        "labels": list(labels),
-        "max_seq_length": max_seq_length,
-        "do_lower_case": do_lower_case,
-        "fingerprints": fingerprints or {},
-    }
+    found = [
+        {
+            "task": task.name,
+            "kind": task.kind,
+            "labels": list(task.labels),
+            "max_seq_length": max_seq_length,
+            "do_lower_case": do_lower_case,
+            "row_options": task.row_options,
+            "head_options": task.head_options,
+            "is_one_of_several": len(entries) > 1,
+            "fingerprints": fingerprints,
+        }
+        for task, fingerprints in entries
+    ]
+    content = found[0] if len(found) == 1 else {"tasks": found}
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     write_atomically(os.path.join(folder, FILE_NAME), text)
 
@@ -58,12 +54,12 @@ def path_beside(prefix):
     return path if tf.io.gfile.exists(path) else None
 
 
-def find(prefix, kind, num_labels=None):
+def find(prefix, kind, num_labels=None, name=None):
     """What `save` wrote for the checkpoint `prefix`.
 
     Args:
       prefix: checkpoint prefix.
-      kind, num_labels: see `read`.
+      kind, num_labels, name: see `read`.
 
     Returns:
       dict.
@@ -77,16 +73,17 @@ def find(prefix, kind, num_labels=None):
             "checkpoint {} has no {} beside it: it was not fine-tuned by run_finetuning.py, or "
             "moved away from its folder".format(prefix, FILE_NAME)
         )
-    return read(path, kind, num_labels)
+    return read(path, kind, num_labels, name)
 
 
-def read(path, kind, num_labels=None):
-    """The content of a task.json.
+def read(path, kind, num_labels=None, name=None):
+    """What a task.json says of a task.
 
     Args:
       path: its name.
       kind: as for `save`.
       num_labels: classes of the checkpoint, None where they are not known.
+      name: of the task; None: the only one of that kind.
 
     Returns:
       dict.
@@ -95,6 +92,8 @@ def read(path, kind, num_labels=None):
       UserError: it is damaged, of another kind or of another checkpoint.
     """
     values = read_json_object(path, "task file")
+    if "tasks" in values:
+        values = _one_of(path, values["tasks"], kind, name)
     if values.get("kind") != kind:
         raise UserError(
             "{} says that the checkpoint was fine-tuned for {}, not for {}".format(
@@ -112,7 +111,36 @@ def read(path, kind, num_labels=None):
             "one".format(path, len(labels), num_labels)
         )
     _check_settings(path, values)
+    _check_heads(path, values)
     return values
+
+
+def _one_of(path, entries, kind, name):
+    """The entry of a task among those that were trained at once."""
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise UserError("{}: tasks must be a list of objects".format(path))
+    found = [e for e in entries if e.get("kind") == kind and name in (None, e.get("task"))]
+    if len(found) == 1:
+        return found[0]
+    raise UserError(
+        "{} holds {} tasks that fit ({}), among {}; say which one with --task_name".format(
+            path,
+            len(found),
+            kind if name is None else name,
+            ", ".join(str(e.get("task")) for e in entries),
+        )
+    )
+
+
+def _check_heads(path, values):
+    """Checks what says which heads the network has; files of older versions lack it."""
+    if not isinstance(values.get("task"), str):
+        raise UserError("{}: task must be a name".format(path))
+    if not isinstance(values.setdefault("is_one_of_several", False), bool):
+        raise UserError("{}: is_one_of_several must be true or false".format(path))
+    for key in ("row_options", "head_options"):
+        if not isinstance(values.setdefault(key, {}), dict):
+            raise UserError("{}: {} must be an object".format(path, key))
 
 
 def _check_settings(path, values):

@@ -5,12 +5,16 @@ import functools
 import os
 
 from errors import UserError
-from finetuning import settings
+from finetuning import cjrc_scores, settings
 from finetuning.classification import TABLE_FILES, ClassificationTask
 from finetuning.layouts import clue
 from finetuning.layouts.json_lines import read_json_lines
+from finetuning.layouts.squad import KINDS
 from finetuning.layouts.xnli import read_xnli
+from finetuning.questions import QuestionTask
 from finetuning.tables import read_table
+from finetuning.tagging import TaggingTask
+from finetuning.task import SPLITS
 
 # Google's order, CLUE's and ERNIE's.
 _NLI_LABELS = ["contradiction", "entailment", "neutral"]
@@ -39,6 +43,35 @@ _CAIL_FILES = {
     "train": ("data_train.json", "train.json"),
     "dev": ("data_valid.json", "valid.json", "dev.json"),
     "test": ("data_test.json", "test.json"),
+}
+# Of several packagings, of which CLUE's has no development part.
+_MSRA_FILES = {
+    "train": ("msra_train_bio.txt", "dh_msra.txt", "train1.txt", "train.tsv", "train.txt"),
+    "dev": ("dev.tsv", "dev.txt"),
+    "test": ("msra_test_bio.txt", "testright1.txt", "test.tsv", "test.txt"),
+}
+# The repository of CMRC 2018 has both layouts, in folders of their own.
+_CMRC_FOLDERS = ("", "squad-style-data/", "data/")
+_CMRC_FILES = {
+    split: tuple(
+        [name + ".json" for name in names]
+        + [folder + "cmrc2018_{}.json".format(name) for name in names for folder in _CMRC_FOLDERS]
+    )
+    for split, names in (
+        ("train", ("train",)),
+        ("dev", ("dev",)),
+        ("test", ("test", "eval", "trial")),
+    )
+}
+_DRCD_FILES = {
+    "train": ("train.json", "DRCD_training.json"),
+    "dev": ("dev.json", "DRCD_dev.json"),
+    "test": ("test.json", "eval.json", "DRCD_test.json"),
+}
+_CJRC_FILES = {
+    "train": ("train.json", "train_data.json", "big_train_data.json", "small_train_data.json"),
+    "dev": ("dev.json", "dev_ground_truth.json"),
+    "test": ("test.json", "eval.json", "test_ground_truth.json", "data.json"),
 }
 
 
@@ -109,7 +142,56 @@ _CLASSIFICATION = {
         "no_labels": ("-",),
     },
 }
-TASK_NAMES = tuple(sorted(_CLASSIFICATION))
+# Entities of newspapers.
+_NEWS_TYPES = ["LOC", "ORG", "PER"]
+# name -> arguments of TaggingTask, of QuestionTask.
+_TAGGING = {
+    "cluener": {
+        "types": [
+            *("address", "book", "company", "game", "government"),
+            *("movie", "name", "organization", "position", "scene"),
+        ],
+        "file_names": {split: (split + ".json",) for split in SPLITS},
+        "submission": "cluener_predict.json",
+    },
+    "msra_ner": {"types": _NEWS_TYPES, "file_names": _MSRA_FILES},
+    "ner": {},
+    "peopledaily_ner": {
+        "types": _NEWS_TYPES,
+        "file_names": {
+            split: ("example." + split, split + ".txt", split + ".tsv") for split in SPLITS
+        },
+    },
+    "weibo_ner": {
+        "types": [
+            kind + form for kind in ("GPE", "LOC", "ORG", "PER") for form in (".NAM", ".NOM")
+        ],
+        "file_names": {split: ("weiboNER_2nd_conll." + split,) for split in SPLITS},
+        "has_places": True,
+    },
+}
+_QUESTIONS = {
+    "cjrc": {
+        "file_names": _CJRC_FILES,
+        "kinds": KINDS,
+        "rule": cjrc_scores.score_answers,
+        "has_answer_list": True,
+    },
+    "cmrc2018": {"file_names": _CMRC_FILES},
+    "drcd": {"file_names": _DRCD_FILES},
+}
+
+# name -> (class, arguments).
+_TASKS = {
+    name: (kind, arguments)
+    for kind, tasks in (
+        (ClassificationTask, _CLASSIFICATION),
+        (TaggingTask, _TAGGING),
+        (QuestionTask, _QUESTIONS),
+    )
+    for name, arguments in tasks.items()
+}
+TASK_NAMES = tuple(sorted(_TASKS))
 
 
 def get_task(name):
@@ -118,8 +200,9 @@ def get_task(name):
     Raises:
       UserError: no task is called so.
     """
-    if name not in TASK_NAMES:
+    if name not in _TASKS:
         raise UserError(
             "task {!r} is not known (--task_name); known are {}".format(name, ", ".join(TASK_NAMES))
         )
-    return ClassificationTask(name, settings.read(name), **_CLASSIFICATION[name])
+    kind, arguments = _TASKS[name]
+    return kind(name, settings.read(name), **arguments)

@@ -191,7 +191,7 @@ def test_do_eval_alone_on_the_command_line_trains_nothing():
 
 def test_what_is_not_used_and_what_a_flag_refuses():
     lines = apply(make_flags(), {"results_txt": "x"}, "--hparams")
-    assert lines[-1] == "--hparams: results_txt not used; see eval_results.txt"
+    assert lines[-1] == "--hparams: results_txt is not used; see eval_results.txt"
     with pytest.raises(UserError, match="--hparams: num_tpu_cores cannot be 0: "):
         apply(make_flags(), {"num_tpu_cores": 0}, "--hparams")
 

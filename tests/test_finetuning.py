@@ -15,7 +15,8 @@ from errors import UserError
 from finetuning import audit, report, task_file
 from finetuning.classification import ClassificationTask
 from finetuning.examples import Example, Examples
-from finetuning.features import FeatureFile, write_features
+from finetuning.features import FeatureFile, fingerprint, write_features
+from finetuning.part import Part
 from finetuning.tables import read_table
 
 CHARACTERS = "天地人你我他好坏大小"
@@ -97,7 +98,7 @@ def test_comma_tables(tmp_path):
     path = tmp_path / "t.csv"
     content = '\ufeffsentence1,sentence2,label\r\n"好,""妙""","坏\r\n差",1\r\n优,劣,0\r\n'
     found = read_table(write(path, content), is_pair=True)
-    assert [tuple(e) for e in found] == [
+    assert [tuple(e)[:4] for e in found] == [
         ('好,"妙"', "坏\n差", "1", "{}, line 2".format(path)),
         ("优", "劣", "0", "{}, line 4".format(path)),
     ]
@@ -194,8 +195,9 @@ def test_a_header_that_is_not_known_is_warned_of(tmp_path):
     warned = []
     for first in (("内容", "标签"), (SENTENCES[0], 1), ("text_a", "label")):
         splits = {"train": table(tmp_path / "train.tsv", first, *rows)}
-        features = {"train": FeatureFile("f", len(splits["train"]), 0)}
-        lines = audit.describe(splits, features, sorted({str(e.label) for e in splits["train"]}), 8)
+        features = {"train": FeatureFile("f", len(splits["train"]), 0, False)}
+        task = ClassificationTask("t", labels=sorted({str(e.label) for e in splits["train"]}))
+        lines = audit.describe(task, splits, features, 8)
         warned.append([line for is_warning, line in lines if is_warning])
     assert warned == [
         [
@@ -236,7 +238,7 @@ def test_scores_by_hand():
     """3 of 4 right; F1 of class 0 is 2*1/(2*1+0+1) = 2/3, of class 1 2*2/(2*2+1+0) = 4/5."""
     task = ClassificationTask("t", {}, labels=["0", "1"])
     probabilities = np.float32([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
-    found = task.score(np.int32([0, 1, 1, 0]), probabilities)
+    found = task.score(examples_of("0", "1", "1", "0"), list(probabilities))
     assert found["eval_accuracy"] == pytest.approx(0.75)
     assert found["eval_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert found["eval_micro_f1"] == pytest.approx(0.75)  # one class each: the accuracy
@@ -252,9 +254,9 @@ def test_features(tmp_path, vocabulary, monkeypatch):
         Example("ab 好" * 9, "", "0", ""),
         Example("大", "小", "1", ""),
     ]
-    path = str(tmp_path / "r")
-    found = write_features(path, examples, np.int32([1, 0, 1]), tokenizer, 16, multiple_of=4)
-    assert found == FeatureFile(path, 3, 1)
+    path, task = str(tmp_path / "r"), ClassificationTask("t", labels=["0", "1"])
+    found = write_features(path, task, examples, tokenizer, 16, multiple_of=4)
+    assert found == FeatureFile(path, 3, 1, False)
     assert not (tmp_path / "r.tmp").exists()
     import tensorflow.compat.v1 as tf
 
@@ -277,8 +279,8 @@ def test_audit():
     splits["dev"].noted["odd things"] = 7
     splits["dev"].mended["byte order mark"] = 1
     splits["dev"].mended["Windows line ends"] = 2
-    features = {"train": FeatureFile("f", 3, 1), "dev": FeatureFile("g", 2, 0)}
-    lines = audit.describe(splits, features, ["a", "b", "c"], 64)
+    features = {"train": FeatureFile("f", 3, 1, False), "dev": FeatureFile("g", 5, 0, True)}
+    lines = audit.describe(ClassificationTask("t", labels=["a", "b", "c"]), splits, features, 64)
     assert lines == [
         (False, "file   examples  mended                                      skipped"),
         (False, "-      3         0                                           0"),
@@ -289,7 +291,11 @@ def test_audit():
         ),
         (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64"),
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
-        (False, "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64"),
+        (
+            False,
+            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are still "
+            "good)",
+        ),
         (
             True,
             "dev: 1,000 (1,000 empty lines) passed over; they count in no score and no prediction",
@@ -309,27 +315,95 @@ def test_report(tmp_path):
     ]
     report.save_trials(str(tmp_path), trials)
     assert json.loads((tmp_path / "trials.json").read_text()) == trials
-    report.save_predictions(str(tmp_path), ["坏", "好"], np.float32([[0.25, 0.75], [0.5, 0.125]]))
+    found = np.float32([[0.25, 0.75], [0.5, 0.125]])
+    report.save_classes(str(tmp_path), "test", ["坏", "好"], found)
     assert (tmp_path / "test_results.tsv").read_text() == "0.25\t0.75\n0.5\t0.125\n"
     assert (tmp_path / "test_labels.txt").read_text(encoding="utf-8") == "好\n坏\n"
 
 
 def test_task_file(tmp_path):
-    task_file.save(str(tmp_path), "t", "classification", ["坏", "好"], 32, True)
+    task = ClassificationTask("t", labels=["坏", "好"])
+    task_file.save(str(tmp_path), [(task, {})], 32, True)
     for prefix in (tmp_path / "model.ckpt-1", tmp_path / "best" / "model.ckpt-1"):
         found = task_file.find(str(prefix), "classification")
         assert found["labels"] == ["坏", "好"] and found["max_seq_length"] == 32
     with pytest.raises(UserError, match="fine-tuned for 'classification', not for tagging"):
         task_file.find(str(tmp_path / "m"), "tagging")
     assert task_file.path_beside(str(tmp_path / "other run" / "model.ckpt-1")) is None
-    assert task_file.fingerprint(examples_of("a")) != task_file.fingerprint(examples_of("b"))
+    assert fingerprint(examples_of("a")) != fingerprint(examples_of("b"))
     with pytest.raises(UserError, match=r"has no task.json beside it"):
         task_file.find(str(tmp_path / "a" / "b" / "c"), "classification")
     (tmp_path / "task.json").write_text('{"kind": "classification", "labels": "ab"}')
     with pytest.raises(UserError, match="labels must be a list of names"):
         task_file.find(str(tmp_path / "m"), "classification")
     for length in (-24, 0, 2, 65537):
-        task_file.save(str(tmp_path), "t", "classification", ["坏", "好"], length, True)
+        task_file.save(str(tmp_path), [(task, {})], length, True)
         message = "max_seq_length is {}, but must be from 3 to 65536".format(length)
         with pytest.raises(UserError, match=message):
             task_file.find(str(tmp_path / "m"), "classification")
+
+
+def test_task_files_of_several_tasks(tmp_path):
+    tasks = [ClassificationTask(name, labels=labels) for name, labels in (("a", "01"), ("b", "xy"))]
+    task_file.save(str(tmp_path), [(task, {}) for task in tasks], 32, True)
+    path = str(tmp_path / "task.json")
+    assert task_file.read(path, "classification", name="b")["labels"] == ["x", "y"]
+    for name, message in (
+        (
+            None,
+            r"2 tasks that fit \(classification\), among a, b; say which one with --task_name",
+        ),
+        ("c", r"holds 0 tasks that fit \(c\), among a, b"),
+    ):
+        with pytest.raises(UserError, match=message):
+            task_file.read(path, "classification", name=name)
+    (tmp_path / "task.json").write_text('{"tasks": 7}')
+    with pytest.raises(UserError, match="tasks must be a list of objects"):
+        task_file.read(path, "classification")
+
+
+def test_rows_are_kept_while_they_are_good(tmp_path, vocabulary):
+    """Not where examples, labels, length or vocabulary are others, or the file is damaged."""
+    path, task = str(tmp_path / "r"), ClassificationTask("t", labels=["0", "1"])
+    examples = [Example("天地人", None, "1", "")]
+
+    def kept(examples=examples, labels=("0", "1"), lower=True, length=16):
+        task.labels = list(labels)
+        tokenizer = WordPieceTokenizer(vocabulary, lower)
+        return write_features(path, task, examples, tokenizer, length).is_kept
+
+    assert [kept(), kept()] == [False, True]
+    for change in (
+        {"examples": [Example("天地", None, "1", "")]},
+        {"labels": ("1", "0")},
+        {"lower": False},
+        {"length": 12},
+    ):
+        assert not kept(**change) and kept(**change)
+    with open(path, "ab") as writer:
+        writer.write(b"x")
+    assert not kept(length=12)
+
+
+def test_reports_of_several_trials(tmp_path):
+    """Maximum and mean of what papers report, for dev and test; google-research/electra's file."""
+    task = ClassificationTask("t", labels=["0", "1"])
+    parts = [
+        Part(task, split, examples_of("1"), None, None, (None, 8), several)
+        for split, several in (("dev", False), ("test", False), ("dev", True))
+    ]
+    trials = [
+        {"eval_accuracy": 0.692, "eval_loss": 1.25, "test_accuracy": 0.5},
+        {"eval_accuracy": 0.676, "eval_loss": 2.0, "test_accuracy": 0.7},
+    ]
+    assert report.headlines(parts, trials) == [
+        "t dev accuracy: 69.2 (68.4)",
+        "t test accuracy: 70.0 (60.0)",
+    ]
+    assert report.headlines(parts[:1], trials[:1]) == ["t dev accuracy: 69.2"]
+    path = report.save_results_text(str(tmp_path / "results"), parts[:1], trials)
+    with open(path, encoding="utf-8") as reader:
+        assert reader.read() == (
+            "trial 1:\nt: accuracy: 69.2 - loss: 1.25\ntrial 2:\nt: accuracy: 67.6 - loss: 2\n"
+        )
+    assert path.endswith("t_results.txt")

@@ -251,7 +251,7 @@ def test_what_is_mended_and_left_out(tmp_path):
     found = tagging.read_tagged(
         write(tmp_path / "a.txt", b"\xef\xbb\xbf" + "王 I-P\r\n \tO\r\n二\tB-P\r\n".encode())
     )
-    assert found == [(("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")), found[0].where)]
+    assert found == [(("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")), found[0].where, None)]
     assert found.mended == {
         "byte order mark": 1,
         "Windows line ends": 3,
@@ -281,10 +281,10 @@ def test_what_is_mended_and_left_out(tmp_path):
     found = tagging.read_tagged(
         write(tmp_path / "c.tsv", "text_a\tlabel\n\u3000\x02二\tO\x02B-P\n")
     )
-    assert found == [((" ", "二"), (Span(1, 2, "P"),), found[0].where)]
+    assert found == [((" ", "二"), (Span(1, 2, "P"),), found[0].where, None)]
     assert found.mended == {"blank characters": 1}
     unlabelled = tagging.read_tagged(write(tmp_path / "c.tsv", "text_a\n王\x02二\n"))
-    assert unlabelled == [(("王", "二"), None, unlabelled[0].where)]
+    assert unlabelled == [(("王", "二"), None, unlabelled[0].where, None)]
 
 
 @pytest.mark.parametrize(

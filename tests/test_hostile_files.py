@@ -19,6 +19,7 @@ from data import files
 from data.ltp_model import load_ltp
 from errors import UserError, one_line
 from finetuning import features
+from finetuning.classification import ClassificationTask
 from finetuning.tables import Example
 from modeling.conversion import export, folders
 from prediction.lines import ResultFile
@@ -175,9 +176,13 @@ def write_examples(folder):
 
     tokenizer = WordPieceTokenizer(Vocabulary(VOCAB))
     examples = [Example("天气", None, "0", "x")]
+    path = os.path.join(folder, "f")
     features.write_features(
-        os.path.join(folder, "f"), examples, np.zeros(1, np.int32), tokenizer, 16
+        path, ClassificationTask("t", labels=["0", "1"]), examples, tokenizer, 16
     )
+    beside = os.path.join(folder, "_f.json")  # what they were made from
+    if os.path.exists(beside):
+        os.unlink(beside)
 
 
 WRITERS = [write_text, write_copy, write_results, write_examples]

@@ -80,6 +80,32 @@ def test_evaluation_with_full_batches_only(shards):
     assert numbers(batches(shards, full_batches=True)) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
+def test_rows_by_length(tmp_path, monkeypatch):
+    """Sorted within windows, cut to their longest row, put back in order; padding is never read."""
+    monkeypatch.setattr(input_pipeline, "WINDOW_BATCHES", 3)
+    monkeypatch.setattr(input_pipeline, "LENGTH_STEP", 4)
+    records = learnable_records(29)
+    rng = np.random.RandomState(1)
+    for record in records:
+        length = rng.randint(2, SEQ + 1)
+        record["input_mask"] = [1] * length + [0] * (SEQ - length)
+    path = write_records(tmp_path / "r.tfrecord", records)
+    found = batches([path], names=NAMES[:3], by_length=True)
+    assert [len(batch["input_ids"]) for batch in found] == [4] * 7 + [1]
+    widths = []
+    for batch in found:
+        longest = batch["input_mask"].sum(axis=1).max()
+        assert {batch[name].shape[1] for name in NAMES[:3]} == {min(SEQ, -(-longest // 4) * 4)}
+        widths.append(longest)
+    assert widths[:3] == sorted(widths[:3]) and widths[3:6] == sorted(widths[3:6])
+    rows = list(input_pipeline.in_order(iter(found)))
+    assert len(rows) == 29 and set(rows[0]) == set(NAMES[:3])
+    for row, record in zip(rows, records):
+        length = sum(record["input_mask"])
+        np.testing.assert_array_equal(row["input_ids"][:length], record["input_ids"][:length])
+        assert sum(row["input_mask"]) == length
+
+
 def test_training_without_buffer_keeps_the_order_and_repeats(shards):
     assert numbers(batches(shards, 4, order=order(0))) == [
         [0, 1, 2, 3],

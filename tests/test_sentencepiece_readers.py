@@ -4,7 +4,6 @@ TensorFlow."""
 import json
 import sys
 
-import numpy as np
 import prediction_runs
 import pytest
 import script_driver
@@ -14,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from data import input_pipeline
 from data.vocabularies import read_vocabulary
 from errors import UserError
+from finetuning.classification import ClassificationTask
 from finetuning.examples import Example
 from finetuning.features import write_features
 from modeling.conversion.huggingface import write_checkpoint
@@ -47,7 +47,8 @@ def test_pieces_and_their_places(tiny):
 def test_features_of_finetuning(tiny, tmp_path):
     tokenizer = read_vocabulary(tiny).make_tokenizer(True)
     examples = [Example("今天天气", "Books", "0", "x")]
-    write_features(str(tmp_path / "f"), examples, np.zeros(1, np.int32), tokenizer, 10)
+    task = ClassificationTask("t", labels=["0", "1"])
+    write_features(str(tmp_path / "f"), task, examples, tokenizer, 10)
     (record,) = input_pipeline.read_features(str(tmp_path / "f"))
     tokens = [tokenizer.vocabulary.tokens[i] for i in record["input_ids"]]
     assert tokens == [

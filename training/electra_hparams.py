@@ -1,31 +1,14 @@
-"""ELECTRA's own way of saying what a run is: --data-dir, --model-name and --hparams.
-
-google-research/electra, configure_pretraining.py: a JSON object of hyperparameters, with defaults
-for what it leaves out. Here each becomes the value of a flag, so nothing below sees the difference.
-"""
+"""The hyperparameters of ELECTRA's pre-training (google-research/electra,
+configure_pretraining.py), and the model that they say."""
 
 import collections
-import difflib
 import os
-import re
 
-import tensorflow.compat.v1 as tf
-from absl import flags as absl_flags
-
-import bounded_json
 from errors import UserError, quoted
 from modeling.config_families import ElectraConfig
+from training import hparams
 
-# kind: type; default: the original's, None: the flag's own counts where the key is not given;
-# flag: None where the key is one of the model's.
-Key = collections.namedtuple("Key", ["kind", "default", "flag"])
-
-
-def _keys(*entries):
-    return collections.OrderedDict((name, Key(*rest)) for name, *rest in entries)
-
-
-KEYS = _keys(
+KEYS = hparams.make_keys(
     ("do_train", bool, True, "do_train"),
     ("do_eval", bool, False, "do_eval"),
     ("electra_objective", bool, None, "electra_objective"),
@@ -67,96 +50,29 @@ KEYS = _keys(
     ("vocab_file", str, None, "vocab_file"),
     ("model_dir", str, None, "output_dir"),
 )
-# Keys of the original that are refused, or that say nothing here.
 REFUSED = {
     "debug": "give a small model_size and num_train_steps",
     "tpu_job_name": "TPUs are found by tpu_name",
     "model_name": "it is --model-name",
     "data_dir": "it is --data-dir",
 }
-IGNORED = ("results_txt", "results_pkl")
+TABLE = hparams.Table(
+    KEYS,
+    REFUSED,
+    dict.fromkeys(("results_txt", "results_pkl"), "see eval_results.txt"),
+)
 # hidden_size and num_hidden_layers of model_size (util/training_utils.py: get_bert_config).
 SIZES = {"small": (256, 12), "base": (768, 12), "large": (1024, 24)}
 SMALL_EMBEDDING = 128
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    dict: "an object",
-}
-# A text, or a comma before a closing bracket.
-_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
 def read(text):
-    """The hyperparameters of --hparams.
-
-    Args:
-      text: the name of a JSON file, or the JSON itself; trailing commas are accepted.
-
-    Returns:
-      (dict key -> value, what messages call it).
-
-    Raises:
-      UserError: there is no such file, it is no JSON object, or a key or its value is wrong.
-    """
-    where = "--hparams"
-    if not text.lstrip().startswith("{"):
-        where, text = "hparams " + text, _content(text)
-    text = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", text)
-    values = bounded_json.parse(text, where)
-    if not isinstance(values, dict):
-        raise UserError("{} must hold one JSON object".format(where))
-    for key, value in values.items():
-        _check(key, value, where)
-    # No embedding_size says something: that of the hidden state, even in a small model.
-    kept = {k: v for k, v in values.items() if v is not None or k == "embedding_size"}
-    return kept, where
-
-
-def _content(path):
-    try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
-            raise UserError(
-                "--hparams={} is no file, and no JSON object either, which begins with {{".format(
-                    path
-                )
-            )
-        with tf.io.gfile.GFile(path, "rb") as reader:
-            content = bounded_json.read(reader, "hparams " + path, bounded_json.CONFIG_BYTES)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError("hparams {} is not UTF-8 text".format(path)) from None
-    except tf.errors.OpError as error:
-        raise UserError("hparams {} cannot be read: {}".format(path, error.message)) from error
-
-
-def _check(key, value, where):
-    if key in REFUSED:
-        if value not in (None, False):
-            raise UserError("{}: {} has no use here; {}".format(where, key, REFUSED[key]))
-        return
-    if key in IGNORED:
-        return
-    if key not in KEYS:
-        raise _unknown(where, key, KEYS)
-    kind = KEYS[key].kind
-    accepted = (int, float) if kind is float else (kind,)
-    is_right = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-    if value is not None and not is_right:
-        raise UserError("{}: {} must be {}, not {}".format(where, key, _KINDS[kind], quoted(value)))
-
-
-def _unknown(where, key, known, place=""):
-    close = difflib.get_close_matches(key, known)
-    hint = "did you mean {}?".format(" or ".join(close)) if close else "take it out"
-    return UserError("{}: unknown key {}{}; {}".format(where, quoted(key), place, hint))
+    """hparams.read of pre-training's keys."""
+    return hparams.read(text, TABLE)
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """Makes hyperparameters, and the original's defaults of others, the defaults of `flags`; what
-    the command line gave stays.
+    """hparams.apply for pre-training.
 
     Args:
       flags: absl FlagValues, parsed.
@@ -165,7 +81,7 @@ def apply(flags, values, where, data_dir=None, model_name=None):
       model_name: directory in its models/, or None.
 
     Returns:
-      Lines for the log: what is set, and what the command line overrides.
+      Lines for the log.
 
     Raises:
       UserError: a flag refuses its value.
@@ -176,37 +92,10 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         chosen["input_file"] = os.path.join(data_dir, pattern)
         chosen["vocab_file"] = os.path.join(data_dir, "vocab.txt")
         chosen["output_dir"] = os.path.join(data_dir, "models", model_name)
-    for key, entry in KEYS.items():
-        if entry.flag and values.get(key, entry.default) is not None:
-            chosen[entry.flag] = values.get(key, entry.default)
-    if "do_train" not in values and any(flags[n].present for n in ("do_eval", "do_predict")):
-        del chosen["do_train"]  # the command line says what to do
-    given = {KEYS[key].flag for key in values if key in KEYS}
-    in_effect, overridden = [], []
-    for name, value in chosen.items():
-        _set_default(flags, name, value, where)
-        shown = "--{}={}".format(name, flags[name].value)
-        if flags[name].using_default_value:
-            in_effect.append(shown)
-        elif name in given:
-            overridden.append("{} (hparams: {})".format(shown, value))
-    lines = ["{} sets: {}".format(where, " ".join(in_effect))]
-    if overridden:
-        lines.append("{} overridden by the command line: {}".format(where, " ".join(overridden)))
-    ignored = [key for key in IGNORED if key in values]
-    if ignored:
-        lines.append("{}: {} not used; see eval_results.txt".format(where, ", ".join(ignored)))
-    return lines
-
-
-def _set_default(flags, name, value, where):
-    try:
-        flags.set_default(name, value)
-    except absl_flags.IllegalFlagValueError as error:
-        reason = " ".join(str(error).split(": ", 1)[-1].split())[:200]
-        raise UserError(
-            "{}: {} cannot be {}: {}".format(where, name, quoted(value), reason)
-        ) from None
+    table = TABLE
+    if any(flags[n].present for n in ("do_eval", "do_predict")):
+        table = hparams.without_default(table, "do_train")  # the command line says what to do
+    return hparams.apply(flags, table, values, where, chosen)
 
 
 def model_keys(values):
@@ -238,7 +127,7 @@ def model_config(values, where, gelu="auto"):
     known = [key for key, _, _ in ElectraConfig.KEYS if key != "embedding_size"]
     for key in overrides:
         if key not in known:
-            raise _unknown(where, key, known, " in model_hparam_overrides")
+            raise hparams.unknown(where, key, known, " in model_hparam_overrides")
     hidden, layers = SIZES[size]
     sizes = {
         "hidden_size": hidden,

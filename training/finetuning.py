@@ -1,10 +1,11 @@
 """Runs fine-tuning: training with an evaluation after each epoch, and predictions."""
 
+import collections
 import os
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
+from data.input_pipeline import in_order
 from errors import UserError
 from modeling import checkpoint
 from training.best import FOLDER, RESULTS_FILE, read_results
@@ -12,30 +13,42 @@ from training.faults import session_errors
 from training.log import log, warn
 from training.runner import Runner
 
+# With several tasks: the mean of their figures, by which checkpoints are compared.
+MEAN_METRIC = "eval_mean"
+
+# The best evaluation of this process. step: of its checkpoint; value: of the figure that counts;
+# predictions: a list for each dev.
+_Kept = collections.namedtuple("_Kept", ["step", "value", "predictions"])
+
 
 class Finetuning(Runner):
-    """A run on a task's examples; the best checkpoint has the highest figure on the dev examples.
+    """A run on the examples of one or more tasks; the best checkpoint has the highest figure on
+    the dev examples.
 
-    Evaluation is prediction in the order of the input, scored by the task.
+    Evaluation is prediction, scored by the task.
     """
 
     LARGER_IS_BETTER = True
 
-    def __init__(self, run_config, model_config, optimizer_config, task, dev=None, devices=None):
+    def __init__(
+        self, run_config, model_config, optimizer_config, objective, devs=(), **options
+    ):
         """Checks all against each other, as Runner does.
 
         Args:
           run_config: RunConfig.
           model_config: model config.
           optimizer_config: OptimizerConfig.
-          task: object with objective(), metric and score(numbers, probabilities, prefix).
-          dev: (record file, int32 [examples] with their classes) for evaluation, or None.
-          devices: training.devices.Devices or None.
+          objective: what is trained.
+          devs: list of what is evaluated; each has path (record file), rows (in it), objective,
+            decode(outputs) -> list of predictions, score(predictions) -> dict of figures, and
+            metric, the name of the one that counts.
+          **options: of Runner.
         """
-        self.BEST_BY, self._task, self._dev = task.metric, task, dev
-        super().__init__(
-            run_config, model_config, task.objective(), optimizer_config, devices=devices
-        )
+        self._devs, self._kept = list(devs), None
+        if self._devs:
+            self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
+        super().__init__(run_config, model_config, objective, optimizer_config, **options)
         if not self._resume:
             self._check_start()
 
@@ -45,7 +58,7 @@ class Finetuning(Runner):
         Returns:
           dict of what eval_results.txt holds.
         """
-        return self._evaluate(self._make_estimator(), self.chosen())
+        return self._evaluate(None, self.chosen())
 
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
@@ -69,42 +82,69 @@ class Finetuning(Runner):
             self._write_results(results)
         return results
 
-    def predict(self, path, count):
+    def predictions_of(self, part, or_none=False):
         """Predictions of the chosen checkpoint.
 
         Args:
-          path: record file.
-          count: its examples; records behind them are padding.
+          part: one of the devs, or of their form.
+          or_none: for one of the devs: None where the checkpoint was not evaluated just now.
 
         Returns:
-          dict of float32 arrays: probabilities [count, labels], example_loss [count].
+          List of what part.decode gives.
         """
-        return self._predict(self._make_estimator(), self.chosen(), path, count)
+        prefix = self.chosen()
+        if part in self._devs:
+            if self._kept and self._kept.step == self._step_of(prefix):
+                return self._kept.predictions[self._devs.index(part)]
+            if or_none:
+                return None
+        return self._predict(prefix, part)[0]
 
-    def _predict(self, estimator, prefix, path, count):
+    def _step_of(self, prefix):
+        return checkpoint.saved_step(prefix or self._init_plan.prefix)
+
+    def _predict(self, prefix, part):
+        """(predictions, mean loss of the rows); holds no more than a window of outputs."""
         shown = prefix or self._run.init_checkpoint
-        log("predicting {} examples of {} with {}".format(count, path, shown))
-        with session_errors([path]):
-            rows = estimator.predict(
-                self._input_fn([path], full_batches=self._run.use_tpu),
+        log("predicting {} examples of {} with {}".format(len(part.examples), part.path, shown))
+        by_length = not self._run.use_tpu
+        with session_errors([part.path]):
+            batches = self._make_estimator(part.objective).predict(
+                self._input_fn(
+                    [part.path],
+                    part.objective.feature_names,
+                    full_batches=self._run.use_tpu,
+                    by_length=by_length,
+                ),
                 hooks=self._evaluation_hooks(),
                 checkpoint_path=prefix,
                 yield_single_examples=False,
             )
-            batches = list(rows)
-        names = self._objective.predicted
-        return {name: np.concatenate([b[name] for b in batches])[:count] for name in names}
+            rows = _Counted(in_order(batches) if by_length else _rows_of(batches), part.rows)
+            predictions = part.decode(rows)
+            for _ in batches:  # padding; and the session ends with the last batch
+                pass
+        return predictions, rows.loss / max(1, part.rows)
 
     def _evaluate(self, estimator, prefix):
-        path, numbers = self._dev
-        found = self._predict(estimator, prefix, path, len(numbers))
-        results = {
-            "global_step": checkpoint.saved_step(prefix or self._init_plan.prefix),
-            "eval_loss": float(np.mean(found["example_loss"])),
-        }
-        results.update(self._task.score(numbers, found["probabilities"]))
+        del estimator  # each task is evaluated in a graph with its own head
+        results, found = {"global_step": self._step_of(prefix)}, []
+        for dev in self._devs:
+            predictions, loss = self._predict(prefix, dev)
+            found.append(predictions)
+            results[dev.named("eval_loss")] = float(loss)
+            results.update(dev.score(predictions))
+        if len(self._devs) > 1:
+            results[MEAN_METRIC] = sum(results[d.metric] for d in self._devs) / len(self._devs)
+        if self._kept is None or results[self.BEST_BY] > self._kept.value:
+            self._kept = _Kept(results["global_step"], results[self.BEST_BY], found)
         self._write_results(results)
         return results
+
+    def _record_files(self):
+        run = self._run
+        trained = (run.train_files if run.do_train else [], self._objective.feature_names)
+        return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _check_start(self):
         """Refuses to evaluate random weights, and warns of what is seldom meant in training."""
@@ -124,3 +164,23 @@ class Finetuning(Runner):
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and checkpoint.CLASSIFIER in plan.loaded:
             warn("the classifier of {} is taken over, too".format(run.init_checkpoint))
+
+
+class _Counted:
+    """Iterates over the first `count` rows of outputs and adds up their losses."""
+
+    def __init__(self, rows, count):
+        self._rows, self._left, self.loss = rows, count, 0.0
+
+    def __iter__(self):
+        while self._left:
+            row = next(self._rows)
+            self._left -= 1
+            self.loss += float(row["example_loss"])
+            yield row
+
+
+def _rows_of(batches):
+    for batch in batches:
+        for place in range(len(batch["example_loss"])):
+            yield {name: values[place] for name, values in batch.items()}

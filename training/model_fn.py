@@ -4,6 +4,7 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
+from data.input_pipeline import ROW_NUMBERS
 from data.records import FEATURES, feature_length
 from modeling import checkpoint, losses
 from modeling.kernels import PlainKernels
@@ -18,7 +19,9 @@ from training.host_values import HostValues
 TOTAL_LOSS = "total_loss"
 
 
-def make_model_fn(model_config, objective, optimizer_config, run_config, init_plan=None):
+def make_model_fn(
+    model_config, objective, optimizer_config, run_config, init_plan=None, layers=None
+):
     """Composes the model_fn.
 
     Args:
@@ -27,6 +30,7 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
       optimizer_config: OptimizerConfig.
       run_config: RunConfig.
       init_plan: checkpoint.LoadPlan to start from where output_dir has no checkpoint, or None.
+      layers: see OptimizerConfig.rate_factor.
 
     Returns:
       model_fn(features, labels, mode, params) -> TPUEstimatorSpec.
@@ -38,7 +42,13 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
         scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
         if mode == tf.estimator.ModeKeys.TRAIN:
             return _train_spec(
-                model_config, objective, optimizer_config, run_config, features, scaffold_fn
+                model_config,
+                objective,
+                optimizer_config,
+                run_config,
+                features,
+                scaffold_fn,
+                layers,
             )
         store = ParameterStore(seed=run_config.seed)
         # Nothing is dropped, but an objective may draw: other numbers for other rows.
@@ -47,6 +57,8 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
         output = objective.build(model_config, store, kernels, features, is_training=False)
         if mode == tf.estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
+            if ROW_NUMBERS in features:
+                predictions[ROW_NUMBERS] = features[ROW_NUMBERS]
             if checkpoint.latest(run_config.output_dir):
                 scaffold_fn = None  # the weights come from there; the initial ones may be gone
             return tf.estimator.tpu.TPUEstimatorSpec(
@@ -60,11 +72,13 @@ def make_model_fn(model_config, objective, optimizer_config, run_config, init_pl
     return model_fn
 
 
-def _train_spec(model_config, objective, optimizer_config, run_config, features, scaffold_fn):
+def _train_spec(
+    model_config, objective, optimizer_config, run_config, features, scaffold_fn, layers
+):
     global_step = tf.train.get_global_step()
     forward = make_forward(model_config, objective, run_config, global_step)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
-    train = build_train_op(forward, features, optimizer_config, global_step, replicas)
+    train = build_train_op(forward, features, optimizer_config, global_step, replicas, layers)
     loss = train.loss
     wrong_ids = count_out_of_range(features, model_config, run_config.max_seq_length)
     values = collections.OrderedDict(loss=loss)
@@ -221,10 +235,11 @@ def _length(name, run_config):
 
 def _scaffold_fn(init_plan, slot_names):
     def scaffold_fn():
-        sources = dict(init_plan.loaded)
         there = checkpoint.variables_by_name()
-        slots = init_plan.slots(slot_names)
-        sources.update((name, source) for name, source in slots.items() if name in there)
+        sources = dict(init_plan.loaded)
+        sources.update(init_plan.slots(slot_names))
+        # An evaluation has no slots, and of several tasks one head only.
+        sources = {name: source for name, source in sources.items() if name in there}
         checkpoint.initialize(init_plan.prefix, sources)
         return tf.train.Scaffold()
 

@@ -39,6 +39,7 @@ class Runner:
         masking=None,
         devices=None,
         dry_run=False,
+        layers=None,
     ):
         """Checks records, model and checkpoints against each other and logs the plan.
 
@@ -50,6 +51,8 @@ class Runner:
           masking: dynamic_masking.DynamicMasking for records without masks, else None.
           devices: training.devices.Devices, None for the local machine as TensorFlow finds it.
           dry_run: nothing may be written to output_dir; for checks and `parameters` only.
+          layers: distances of variables from the heads, for layer-wise rates; see
+            OptimizerConfig.rate_factor.
 
         Raises:
           UserError: they do not fit together.
@@ -57,7 +60,7 @@ class Runner:
         self._masking, self._devices = masking, devices or Devices()
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
-        self._dry_run, self._scratch = dry_run, None
+        self._dry_run, self._scratch, self._layers = dry_run, None, layers
         self._signals = StopSignals()
         check_batch(
             run_config, optimizer_config.gradient_accumulation_steps, self._devices.replicas
@@ -206,14 +209,19 @@ class Runner:
         for name, value in results.items():
             log("  {} = {}".format(name, value))
 
+    def _record_files(self):
+        """What is read: list of (record files, features that a model reads of them)."""
+        run, names = self._run, self._objective.feature_names
+        return [(run.train_files if run.do_train else [], names), (run.eval_files, names)]
+
     def _check_records(self):
         run, seen = self._run, []
-        for files in (run.train_files if run.do_train else [], run.eval_files):
+        for files, names in self._record_files():
             if files and files[0] not in seen:
                 seen.append(files[0])
                 input_pipeline.check_records(
                     files,
-                    input_pipeline.stored_features(self._objective.feature_names, self._masking),
+                    input_pipeline.stored_features(names, self._masking),
                     run.max_seq_length,
                     run.max_predictions_per_seq,
                     self._model.vocab_size,
@@ -276,12 +284,18 @@ class Runner:
         self._scratch = tempfile.TemporaryDirectory(prefix="quanci-")  # goes with this object
         return self._scratch.name
 
-    def _make_estimator(self):
+    def _make_estimator(self, objective=None):
+        """An estimator of the run; `objective`: what to evaluate, None: what is trained."""
         run = self._run
         with output_errors(run.output_dir):
             tf.io.gfile.makedirs(run.output_dir)
         model_fn = make_model_fn(
-            self._model, self._objective, self._optimizer, run, self._init_plan
+            self._model,
+            objective or self._objective,
+            self._optimizer,
+            run,
+            self._init_plan,
+            self._layers,
         )
         return self._devices.make_estimator(model_fn, run)
 
@@ -295,10 +309,10 @@ class Runner:
         )
         return self._input_fn(run.train_files, order=order, replicas=self._devices.replicas)
 
-    def _input_fn(self, files, **settings):
+    def _input_fn(self, files, feature_names=None, **settings):
         return input_pipeline.make_input_fn(
             files,
-            self._objective.feature_names,
+            feature_names or self._objective.feature_names,
             self._run.max_seq_length,
             self._run.max_predictions_per_seq,
             masking=self._masking,

@@ -16,10 +16,15 @@ class Row:
     Attributes:
       where: "FILE, line N".
       mended: Counter of what was set right.
+      id: what the object calls itself in "id", a text or a whole number; without that its number
+        among the objects of its file, from 0.
     """
 
-    def __init__(self, values, where, mended):
+    def __init__(self, values, where, mended, number=None):
         self._values, self.where, self.mended = values, where, mended
+        found = values.get("id")
+        is_name = isinstance(found, (int, str)) and not isinstance(found, bool)
+        self.id = found if is_name else number
 
     def __contains__(self, name):
         return name in self._values
@@ -98,7 +103,7 @@ def rows_of(path, examples):
     Raises:
       UserError: a line is no JSON object, or see text_lines.
     """
-    empty = 0
+    empty = objects = 0
     for number, line in text_lines(path, examples.mended):
         if not line.strip():
             empty += 1
@@ -112,7 +117,8 @@ def rows_of(path, examples):
             raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
         if not isinstance(values, dict):
             raise UserError("{} is JSON, but no object; one is expected a line".format(where))
-        yield Row(values, where, examples.mended)
+        yield Row(values, where, examples.mended, objects)
+        objects += 1
 
 
 def read_json_lines(path, make):
@@ -132,7 +138,7 @@ def read_json_lines(path, make):
     examples = Examples(path=path)
     for row in rows_of(path, examples):
         try:
-            examples.append(Example(*make(row), where=row.where))
+            examples.append(Example(*make(row), where=row.where, id=row.id))
         except Skipped as reason:
             examples.skipped[str(reason)] += 1
     return checked(examples)

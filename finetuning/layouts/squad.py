@@ -166,7 +166,7 @@ def _rows(values, path, at, examples):
 def _squad_question(row, context, group, path, examples):
     identity = str(row.get("id", (str, int), "a text or a number")).strip()
     question, where = row.text("question"), "{}, question {}".format(path, identity)
-    if "answers" not in row:
+    if "answers" not in row or _is_blanked(row):
         return QuestionExample(identity, question, context, (), None, group, where)
     answers = []
     for value in row.get("answers", list, "a list"):
@@ -227,6 +227,15 @@ def _placed(text, start, context, examples):
         return Answer(text, None)
     examples.mended[FOUND_ELSEWHERE] += 1
     return Answer(text, min(places, key=lambda place: abs(place - start)))
+
+
+def _is_blanked(row):
+    """Whether CJRC's organisers took the answer out: both fields are empty then."""
+    return (
+        "is_impossible" in row
+        and row.get("is_impossible", (str, bool), "true or false") == ""
+        and row.get("answers", list, "a list") == []
+    )
 
 
 def _truth(row, name):

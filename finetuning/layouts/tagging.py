@@ -10,8 +10,11 @@ from finetuning.spans import Span, spans_of_tags, without_overlaps
 from finetuning.tables import EMPTY_LINE, LABEL, TEXT_A, checked, line_of, rows_of, text_lines
 
 # tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
-# None where the file says nothing of entities; where: "FILE, line N" of its first line.
-TaggedExample = collections.namedtuple("TaggedExample", ["tokens", "spans", "where"])
+# None where the file says nothing of entities; where: "FILE, line N" of its first line; id: what
+# objects call it, see json_lines.Row.
+TaggedExample = collections.namedtuple(
+    "TaggedExample", ["tokens", "spans", "where", "id"], defaults=[None]
+)
 
 BLANK = "blank characters"
 ODD_BEGINNING = "entities that begin with I or E"
@@ -183,7 +186,7 @@ def read_span_objects(path):
             examples.skipped["empty texts"] += 1
             continue
         examples.append(
-            TaggedExample(tuple(text), None if spans is None else tuple(spans), row.where)
+            TaggedExample(tuple(text), None if spans is None else tuple(spans), row.where, row.id)
         )
     return checked(examples)
 
