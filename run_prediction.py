@@ -1,4 +1,5 @@
-"""Asks a model about lines of text: words at masks, vectors, classes.
+"""Asks a model about lines of text: words at masks, vectors, classes, entities,
+answers to questions.
 
 echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vocab_file=vocab.txt \
     --bert_config_file=bert_config.json --init_checkpoint=bert_model.ckpt
@@ -34,21 +35,30 @@ flags.DEFINE_string("task", None, "What to ask for: {}.".format(", ".join(TASKS)
 flags.DEFINE_string(
     "input_file",
     None,
-    "A text a line, UTF-8, gzipped if .gz; classify takes pairs with a tab between. Default, "
-    "or -: standard input.",
+    "A text a line, UTF-8, gzipped if .gz; classify takes pairs with a tab between, answer objects "
+    "of question and context as JSON. Default, or -: standard input.",
 )
 flags.DEFINE_string(
     "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
 )
+flags.DEFINE_string(
+    "task_name", None, "Which of several tasks that a checkpoint was fine-tuned for at once."
+)
 flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
 flags.DEFINE_bool(
-    "do_lower_case", None, "Lower-case the text. Default: task.json's for classify, else true."
+    "do_lower_case",
+    None,
+    "Lower-case the text. Default: task.json's where there is one, else true.",
 )
 flags.DEFINE_integer(
-    "max_seq_length", None, "Most tokens of a row. Default: task.json's for classify, else 128."
+    "max_seq_length",
+    None,
+    "Most tokens of a row. Default: task.json's where there is one, else 128.",
 )
 flags.DEFINE_integer("batch_size", 32, "Rows computed at a time.")
-flags.DEFINE_integer("top_k", 5, "fill_mask: how many tokens and words to name.")
+flags.DEFINE_integer(
+    "top_k", 5, "fill_mask: how many tokens and words to name; answer: how many answers."
+)
 flags.DEFINE_list(
     "layers", ["-1"], "features: layers, 1 the first and -1 the last, 0 the embeddings."
 )
@@ -100,14 +110,15 @@ def check_flags():
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
         )
-    for name, other in TASKS.items():
-        for option in other.options:
-            if FLAGS[option].present and option not in task_class.options:
-                raise UserError(
-                    "--{} is for --task={} and has no meaning for --task={}; leave it out".format(
-                        option, name, FLAGS.task
-                    )
+    known = {name: {*other.options, *other.saved_options} for name, other in TASKS.items()}
+    for option in sorted({o for found in known.values() for o in found} - known[FLAGS.task]):
+        if FLAGS[option].present:
+            owners = [name for name, found in known.items() if option in found]
+            raise UserError(
+                "--{} is for --task={} and has no meaning for --task={}; leave it out".format(
+                    option, " or --task=".join(owners), FLAGS.task
                 )
+            )
     check_different(FLAGS.input_file, FLAGS.output_file)
     return task_class
 
@@ -121,7 +132,8 @@ def make_task(task_class, path):
     shapes = () if huggingface.is_directory(path) else checkpoint.read_shapes(path)
     config = script_flags.read_model_config(FLAGS.max_seq_length or 0)
     config = task_class.network(config, shapes, path)
-    saved = task_class.saved_settings(path)
+    chosen = {name: getattr(FLAGS, name) for name in task_class.saved_options}
+    saved = task_class.saved_settings(path, **chosen)
     length = FLAGS.max_seq_length or min(
         saved.get("max_seq_length", DEFAULT_SEQ_LENGTH), config.max_position_embeddings
     )

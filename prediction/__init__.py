@@ -1,16 +1,20 @@
 """What run_prediction.py can be asked for: a file each, and a line here."""
 
 from errors import UserError
+from prediction.answer import Answer
 from prediction.classify import Classify
 from prediction.features import Features
 from prediction.fill_mask import FillMask
+from prediction.ner import Ner
 from prediction.replaced import Replaced
 from prediction.tags import Tags
 
 TASKS = {
+    "answer": Answer,
     "classify": Classify,
     "features": Features,
     "fill_mask": FillMask,
+    "ner": Ner,
     "replaced": Replaced,
     "tags": Tags,
 }

@@ -1,17 +1,13 @@
 """--task=classify: the classes that a fine-tuned checkpoint gives to texts."""
 
-import os
-
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from errors import UserError
-from finetuning import task_file
-from modeling import checkpoint
-from modeling.conversion import huggingface
+from finetuning.classification import ClassificationTask
 from modeling.objectives.classification import Classification
+from prediction.finetuned import make_heads, read_settings
 from prediction.task import Task, rounded_share
-from training.predictor import Head
 
 
 class Classify(Task):
@@ -22,24 +18,19 @@ class Classify(Task):
     --max_seq_length and --do_lower_case.
     """
 
-    head = Head("output_", "classification head", "give a checkpoint that run_finetuning.py wrote")
+    saved_options = ("task_name",)
 
     def __init__(self, setup):
         super().__init__(setup)
-        self._labels = setup.saved["labels"]
-        self._objective = Classification("classify", len(self._labels))
+        saved = setup.saved
+        self._labels = saved["labels"]
+        heads, self.head = make_heads(setup, "classification head")
+        self._objective = Classification("classify", len(self._labels), heads)
 
     @staticmethod
-    def saved_settings(path):
-        """task.json of the weights.
-
-        Raises:
-          UserError: there is none, or it holds wrong values.
-        """
-        if huggingface.is_directory(path):
-            return task_file.find(os.path.join(path, ""), "classification")
-        (classes,) = checkpoint.read_shapes(path).get("output_bias", [None])
-        return task_file.find(path, "classification", classes)
+    def saved_settings(path, task_name=None):
+        """See finetuned.read_settings."""
+        return read_settings(path, ClassificationTask.kind, task_name)
 
     def build(self, config, store, kernels, features):
         """probabilities [batch, labels]; see Predictor."""

@@ -21,11 +21,12 @@ class Task:
 
     Attributes:
       options: names of keyword arguments of the class beside `setup`, which are flags' names, too.
+      saved_options: the same of `saved_settings`.
       window_lines: lines that `predict` takes at a time.
       feature_names, head, optional: see Predictor.
     """
 
-    options = ()
+    options = saved_options = ()
     window_lines = WINDOW_LINES
     feature_names = ("input_ids", "input_mask", "segment_ids")
     head = None
@@ -44,10 +45,10 @@ class Task:
         return config.as_encoder(shapes, shown)
 
     @staticmethod
-    def saved_settings(path):
+    def saved_settings(path, **options):
         """What was laid down beside the weights `path` about their use: a dict, also of flags'
         defaults (max_seq_length, do_lower_case)."""
-        del path
+        del path, options
         return {}
 
     def build(self, config, store, kernels, features):
@@ -88,17 +89,18 @@ class Task:
 
 
 def rounded_share(probability):
-    """A probability with six digits that count, however small it is."""
+    """A probability, or score, with six digits that count, however small it is."""
     return float("{:.6g}".format(probability))
 
 
 class Notes:
     """Counts lines that a user may want to look at."""
 
-    def __init__(self, max_seq_length):
+    def __init__(self, most_pieces, cut="were cut at --max_seq_length={}"):
+        """`most_pieces`: how many a text may have; `cut`: what is said of longer ones."""
         self._kinds = collections.OrderedDict(
             empty="are empty",
-            cut="were cut at --max_seq_length={}".format(max_seq_length),
+            cut=cut.format(most_pieces),
             unknown="hold nothing that --vocab_file knows (all is unknown)",
         )
         self._counts, self._first = collections.Counter(), {}

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import script_driver
 import tensorflow.compat.v1 as tf
+from task_files import save_labels
 
-from finetuning import task_file
 from modeling.config import BertConfig
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.kernels import PlainKernels
@@ -62,7 +62,7 @@ def write_model(folder):
     write_checkpoint(str(folder / "nan"), broken)
     tuned = random_weights(Classification("tiny", len(LABELS)))
     write_checkpoint(str(folder / "tuned" / "model.ckpt-7"), tuned)
-    task_file.save(str(folder / "tuned"), "tiny", "classification", LABELS, 24, True)
+    save_labels(folder / "tuned", "tiny", LABELS, 24)
 
 
 def write_text(path, text):

@@ -14,6 +14,7 @@ pytest.importorskip("safetensors")
 
 import torch
 import transformers
+from task_files import save_labels
 from test_convert_checkpoint import (
     GOLDEN_PARTS,
     assert_equal_bits,
@@ -76,7 +77,7 @@ def test_existing_files_are_replaced_and_others_kept(tmp_path):
 
 
 def save_task(folder, labels):
-    task_file.save(str(folder), "t", "classification", labels, 32, do_lower_case=False)
+    save_labels(folder, "t", labels, 32, do_lower_case=False)
 
 
 @pytest.mark.parametrize("place", ["tf", "best"])

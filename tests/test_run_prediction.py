@@ -24,8 +24,8 @@ from prediction_runs import (
     write_model,
     write_text,
 )
+from task_files import save_labels
 
-from finetuning import task_file
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.objectives.classification import Classification
 
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
 
 REFUSED = [
     ({"task": None}, "--task is required"),
-    ({"task": "fill"}, "--task=fill is not known; known are classify, features, fill_mask"),
+    ({"task": "fill"}, "--task=fill is not known; known are answer, classify, features"),
     ({"vocab_file": None}, "--vocab_file is required"),
     ({"bert_config_file": None}, "--bert_config_file is required"),
     ({"init_checkpoint": None}, "--init_checkpoint is required"),
@@ -121,7 +121,7 @@ def write_faults(folder):
         ("bare", bare, LABELS, 24),
     ):
         write_checkpoint(str(folder / name / "model.ckpt"), weights)
-        task_file.save(str(folder / name), "tiny", "classification", labels, length, True)
+        save_labels(folder / name, "tiny", labels, length)
 
 
 MIXED = [3, 5, 0, 2, 4, 1]

@@ -16,8 +16,8 @@ from prediction_runs import (
     run_many,
     write_text,
 )
+from task_files import save_labels
 
-from finetuning import task_file
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.conversion.name_tables import BERT
 from modeling.objectives.classification import Classification
@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
         make_model(name, **sizes).save_pretrained(str(path / name))
     weights = random_weights(Classification("tiny", len(LABELS)))
     write_checkpoint(str(path / "tuned" / "model.ckpt"), weights)
-    task_file.save(str(path / "tuned"), "tiny", "classification", LABELS, 32, True)
+    save_labels(path / "tuned", "tiny", LABELS, 32)
     np.savez(str(path / "tuned.npz"), **weights)
     return path
 

@@ -155,7 +155,8 @@ def test_too_little_memory_names_the_flag():
 
 @needs_golden
 def test_pairs_need_two_token_types():
-    task = golden_task("classify", saved={"labels": ["a", "b"]})
+    saved = {"task": "t", "labels": ["a", "b"], "is_one_of_several": False, "head_options": {}}
+    task = golden_task("classify", saved=saved)
     line = Line("今天\t天气", 3, "f")
     assert task._row(line)["segment_ids"] == [0] * 4 + [1] * 3
     task.config.type_vocab_size = 1

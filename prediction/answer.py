@@ -1,0 +1,149 @@
+"""--task=answer: answers to questions, cut out of passages by a fine-tuned checkpoint."""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+import bounded_json
+from errors import UserError, quoted, some
+from finetuning.layouts.json_lines import Row
+from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
+from finetuning.questions import QuestionTask
+from modeling.task_heads import QuestionOptions
+from prediction.finetuned import make_heads, read_settings, settings_path
+from prediction.task import Notes, Task, rounded_share
+
+# What counts pieces is not more.
+_MOST_PIECES = 65536
+# Each has candidates of several windows.
+_WINDOW_LINES = 512
+# Labels of training; they do not change what is predicted.
+_LABELS = ("start_positions", "end_positions", "answer_kinds")
+
+
+class Answer(Task):
+    """{"id", "question", "answer", "kind", "score", "start", "end", "n_best"} of a line that is a
+    JSON object {"question", "context"}, perhaps with an "id", which is passed on.
+
+    start and end are characters of the passage, `end` not included, so that answer =
+    context[start:end]; they are null where the answer is YES, NO or empty. n_best: the --top_k best
+    spans, [{"answer", "score", "start", "end"}]. Passages may be of any length: see QuestionTask.
+    """
+
+    options, saved_options = ("top_k",), ("task_name",)
+    window_lines = _WINDOW_LINES
+
+    def __init__(self, setup, top_k):
+        super().__init__(setup)
+        saved = setup.saved
+        kinds = () if saved["labels"] == [SPAN] else saved["labels"]
+        self._questions = QuestionTask(
+            saved["task"], kinds=kinds, n_best_size=top_k, **saved["row_options"]
+        )
+        prefixes = "cls/squad/", "output_"
+        heads, self.head = make_heads(setup, "head for answers", prefixes)
+        self._objective = self._questions.objective(heads)
+        limit = self._questions.max_query_length
+        self.notes = Notes(limit, "have a question of more than {} pieces; the rest was cut off")
+
+    @staticmethod
+    def saved_settings(path, task_name=None):
+        """See finetuned.read_settings."""
+        saved = read_settings(path, QuestionTask.kind, task_name, has_classes=False)
+        beside = settings_path(path)
+        unknown = [label for label in saved["labels"] if label not in KINDS]
+        if unknown or SPAN not in saved["labels"]:
+            raise UserError(
+                "{}: labels must be kinds of answers, {}; they are {}".format(
+                    beside, some(KINDS, len(KINDS)), some(saved["labels"], 5)
+                )
+            )
+        heads = QuestionOptions()._asdict()
+        for key, known in (("row_options", QuestionTask("").row_options), ("head_options", heads)):
+            _check_options(key, saved[key], known, beside)
+        return saved
+
+    def build(self, config, store, kernels, features):
+        """What Questions predicts, without losses; see Predictor."""
+        unknown = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
+        features = dict(features, **dict.fromkeys(_LABELS, unknown))
+        output = self._objective.build(config, store, kernels, features, is_training=False)
+        names = [name for name in self._objective.predicted if name != "example_loss"]
+        return {name: output.tensors[name] for name in names}
+
+    def predict(self, lines):
+        """See Task.
+
+        Raises:
+          UserError: see `read_question`.
+        """
+        examples = [read_question(line) for line in lines]
+        self._questions.check(examples, self.config)
+        rows = [self._rows(*pair) for pair in zip(lines, examples)]
+        outputs = iter(self.predictor.run([row.features for found in rows for row in found]))
+        for example, found in zip(examples, rows):
+            answer = self._questions.decode(example, found, [next(outputs) for _ in found])
+            yield _result(example, answer)
+
+    def _rows(self, line, example):
+        rows = self._questions.rows(example, self.tokenizer, self.max_seq_length)
+        ids = [i for row in rows for i in row.features["input_ids"]]
+        known = [i for i in ids if i not in (self.vocabulary.cls, self.vocabulary.sep)]
+        self.notes.see(line, known, self.vocabulary, rows[0].is_truncated)
+        return rows
+
+
+def read_question(line):
+    """QuestionExample of a Line; its id is the object's or None.
+
+    Raises:
+      UserError: the line is no JSON object, lacks a field, or has an empty passage.
+    """
+    try:
+        values = bounded_json.decode(line.text, nul=True)
+    except bounded_json.Malformed as error:
+        raise UserError(
+            '{} is not JSON ({}); one object a line is expected: {{"question": ..., '
+            '"context": ...}}'.format(line.where, error.reason)
+        ) from None
+    if not isinstance(values, dict):
+        raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
+    row = Row(values, line.where, collections.Counter())
+    question, context = (row.get(name, str, "a text") for name in ("question", "context"))
+    identity = row.get("id", (str, int), "a text or a number") if "id" in row else None
+    if not context.strip():
+        raise UserError("{} has an empty passage (context)".format(line.where))
+    return QuestionExample(identity, question, context, (), None, None, line.where)
+
+
+def _result(example, found):
+    result = {} if example.id is None else {"id": example.id}
+    result.update(
+        question=example.question,
+        answer=found.text,
+        kind=found.kind,
+        score=None if found.score is None else rounded_share(found.score),
+        start=found.start,
+        end=found.end,
+        n_best=[
+            {
+                "answer": other.text,
+                "score": rounded_share(other.score),
+                "start": other.start,
+                "end": other.end,
+            }
+            for other in found.n_best
+        ],
+    )
+    return result
+
+
+def _check_options(key, values, known, path):
+    """Refuses what are no options, or not of the kind of the `known` ones."""
+    if set(values) - set(known):
+        raise UserError("{}: {} may have {}".format(path, key, some(list(known))))
+    for name, value in values.items():
+        kind = type(known[name])
+        is_right = isinstance(value, bool) == (kind is bool) and isinstance(value, (kind, int))
+        if not is_right or (kind is not bool and not 0 < value <= _MOST_PIECES):
+            raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
