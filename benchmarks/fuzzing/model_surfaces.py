@@ -232,6 +232,7 @@ def prepare_finetuning(seeds):
     import prediction_runs
 
     from finetuning import task_file
+    from finetuning.classification import ClassificationTask
     from modeling.conversion.huggingface import write_checkpoint
     from modeling.objectives.classification import Classification
 
@@ -239,7 +240,7 @@ def prepare_finetuning(seeds):
     weights = prediction_runs.random_weights(Classification("two", 2))
     folder = os.path.join(seeds, "two")
     write_checkpoint(os.path.join(folder, "model.ckpt-7"), weights)
-    task_file.save(folder, "tsv", "classification", ["0", "1"], 16, True)
+    task_file.save(folder, [(ClassificationTask("tsv", labels=["0", "1"]), {})], 16, True)
 
 
 def _finetuned_task(rng, seeds, folder):
