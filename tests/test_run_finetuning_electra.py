@@ -136,7 +136,7 @@ def done(root):
     (root / "params_cmrc2018.json").write_text(printed("cmrc2018"), encoding="utf-8")
     several = json.loads(printed("x").replace("},\n}", "}\n}"))
     several["task_names"] = list(MADE)
-    several["num_trials"] = 2
+    several.update(num_trials=2, num_train_epochs=1)
     google = [
         "--task_name=cmrc2018",
         "--data_dir={}".format(root / "finetuning_data" / "cmrc2018"),
@@ -251,6 +251,51 @@ def test_several_tasks_and_trials(root, done):
     name = "cmrc2018_peopledaily_ner_chnsenticorp_results.txt"
     lines = (model / "results" / name).read_text(encoding="utf-8").splitlines()
     assert [line.split(":")[0] for line in lines] == ["trial 1", *MADE, "trial 2", *MADE]
+
+
+def test_each_of_several_tasks_is_asked_by_its_name(root, done, tmp_path):
+    """The same predictions as in training; without a name where the kind says it."""
+    out_of(done, "several")
+    name = "cmrc2018_peopledaily_ner_chnsenticorp_model"
+    made = root / "models" / "small" / "finetuning_models" / name / "trial_0"
+    folder = root / "finetuning_data"
+    rows = (folder / "chnsenticorp" / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    passages = json.loads((folder / "cmrc2018" / "dev.json").read_text(encoding="utf-8"))["data"]
+    asked = [
+        {"id": q["id"], "question": q["question"], "context": paragraph["context"]}
+        for entry in passages
+        for paragraph in entry["paragraphs"]
+        for q in paragraph["qas"]
+    ]
+    base = [
+        "--bert_config_file={}".format(root / "config.json"),
+        "--vocab_file={}".format(root / "vocab.txt"),
+        "--init_checkpoint={}".format(made / "best"),
+    ]
+    runs = script_driver.run_many(
+        "run_prediction",
+        [
+            [*base, "--task=classify", "--task_name=chnsenticorp"],
+            [*base, "--task=answer"],
+            [*base, "--task=ner", "--task_name=msra_ner"],
+            [*base, "--task=features", "--task_name=msra_ner"],
+        ],
+        texts=[
+            "".join(row.split("\t")[1] + "\n" for row in rows),
+            "".join(json.dumps(question) + "\n" for question in asked),
+            "天\n",
+            "天\n",
+        ],
+    )
+    found = [json.loads(line) for line in runs[0][1].splitlines()]
+    expected = np.loadtxt(str(made / "chnsenticorp" / "dev_results.tsv"), delimiter="\t")
+    probabilities = [[line["probabilities"][label] for label in "01"] for line in found]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    answers = {line["id"]: line["answer"] for line in map(json.loads, runs[1][1].splitlines())}
+    path = made / "cmrc2018" / "cmrc2018_dev_preds.json"
+    assert answers == json.loads(path.read_text(encoding="utf-8"))
+    assert "holds 0 tasks that fit (msra_ner), among cmrc2018, peopledaily_ner" in runs[2][2]
+    assert "--task_name is for --task=" in runs[3][2] and runs[3][0] == 1
 
 
 def test_flags_of_reading_comprehension(root, done):
