@@ -40,8 +40,7 @@ TABLE = hparams.Table(
         ("answerable_uses_start_logits", bool, None, "answerable_uses_start_logits"),
         ("answerable_weight", float, None, "answerable_weight"),
         ("beam_size", int, None, "beam_size"),
-        ("write_test_outputs", bool, None, "do_predict"),
-        ("do_test", bool, None, "do_predict"),
+        ("do_test", bool, True, "do_predict"),
         ("use_tpu", bool, None, "use_tpu"),
         ("num_tpu_cores", int, None, "num_tpu_cores"),
         ("tpu_name", str, None, "tpu_name"),
@@ -66,6 +65,7 @@ TABLE = hparams.Table(
         "predict_batch_size": "eval_batch_size is taken for both",
         "double_unordered": "the original doubles MRPC and STS only",
         "log_examples": _UNUSED,
+        "write_test_outputs": "predictions are written wherever do_test makes them",
         "n_writes_test": "the predictions of every trial are written",
         "save_checkpoints_steps": "a checkpoint is written after each epoch",
         "use_tfrecords_if_existing": "rows are kept while they are good",
@@ -111,8 +111,7 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         name = "_".join(names) + "_model"
         chosen["output_dir"] = os.path.join(model, "finetuning_models", name)
     table = TABLE
-    asked = ("do_train", "do_eval", "do_predict")
-    if any(flags[name].present for name in asked):
-        for name in asked[:2]:  # the command line says what to do
+    if any(flags[name].present for name in ("do_train", "do_eval", "do_predict")):
+        for name in ("do_train", "do_eval", "do_test"):  # the command line says what to do
             table = hparams.without_default(table, name)
     return hparams.apply(flags, table, values, where, chosen)
