@@ -26,6 +26,7 @@ from modeling import checkpoint
 from modeling.conversion import huggingface
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
+from modeling.task_heads import QuestionOptions
 from training.faults import output_errors
 from training.finetuning import Finetuning
 from training.log import log, warn
@@ -57,12 +58,12 @@ def main(argv):
     finetuning_flags.check(has_model=hparams is not None)
     tasks = [get_task(name) for name in FLAGS.task_name]
     init_checkpoint = script_flags.initial_checkpoint()
-    saved = saved_tasks(tasks, init_checkpoint)
+    model_dir, saved = saved_tasks(tasks, init_checkpoint)
     model_config = finetuning_flags.model_config(hparams)
     take_defaults(tasks, saved, model_config)
     finetuning_flags.configure(tasks)
     tokenizer = script_flags.read_vocabulary(model_config).make_tokenizer(FLAGS.do_lower_case)
-    loaded = [load(task, entry, model_config) for task, entry in zip(tasks, saved)]
+    loaded = [load(task, entry, model_dir, model_config) for task, entry in zip(tasks, saved)]
     objectives = make_objectives(tasks, model_config)
     chosen_devices = script_flags.find_devices([FLAGS.output_dir])
     with script_flags.locked_output(FLAGS.do_train):
@@ -75,12 +76,14 @@ def main(argv):
 
 
 def saved_tasks(tasks, init_checkpoint):
-    """What task.json says of each task of the model that is gone on with or evaluated; {} for a new
-    one.
+    """What task.json says of the model that is gone on with or evaluated.
 
     Args:
       tasks: list of task objects.
       init_checkpoint: prefix, Hugging Face directory or None.
+
+    Returns:
+      (its folder, list of what it says of each task); (None, a list of {}) for a new model.
 
     Raises:
       UserError: it is damaged, or the model is one for another kind of task.
@@ -95,9 +98,14 @@ def saved_tasks(tasks, init_checkpoint):
             prefix = os.path.join(prefix, "")
     path = prefix and task_file.path_beside(prefix)
     if not path:
-        return [{}] * len(tasks)
+        return None, [{}] * len(tasks)
     name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
-    return [task_file.read(path, task.kind, name=name_of(task)) for task in tasks]
+    found = [task_file.read(path, task.kind, name=name_of(task)) for task in tasks]
+    for task, entry in zip(tasks, found):
+        heads = QuestionOptions()._asdict() if task.has_head_options else {}
+        task_file.check_options(path, "row_options", entry["row_options"], task.row_options)
+        task_file.check_options(path, "head_options", entry["head_options"], heads)
+    return os.path.dirname(path), found
 
 
 def trial_name(number):
@@ -113,6 +121,8 @@ def take_defaults(tasks, saved, model_config):
     defaults = dict(tasks[0].settings.of(size), do_lower_case=True)
     for name in ("max_seq_length", "do_lower_case"):
         defaults[name] = saved[0].get(name, defaults[name])
+    for entry in saved:
+        defaults.update(entry.get("row_options", {}), **entry.get("head_options", {}))
     taken = {name: value for name, value in defaults.items() if getattr(FLAGS, name) is None}
     for name, value in taken.items():
         setattr(FLAGS, name, value)
@@ -136,7 +146,7 @@ def data_dir_of(task):
     return os.path.join(FLAGS.data_dir, task.name) if several else FLAGS.data_dir
 
 
-def load(task, saved, model_config):
+def load(task, saved, model_dir, model_config):
     """dict split -> Examples of a task, checked against the model and what it was trained on."""
     data_dir = data_dir_of(task)
     asked = {"train": FLAGS.do_train, "dev": FLAGS.do_eval, "test": FLAGS.do_predict}
@@ -145,12 +155,14 @@ def load(task, saved, model_config):
     if absent:
         log(absent)
     source = loading.choose_labels(
-        task, splits, data_dir, FLAGS.labels, saved, FLAGS.do_train, FLAGS.output_dir
+        task, splits, data_dir, FLAGS.labels, saved, FLAGS.do_train, model_dir
     )
     for examples in splits.values():
         task.check(examples, model_config)
     if FLAGS.do_train:
         loading.check_same_data(splits, saved, data_dir, FLAGS.output_dir)
+        settings = {name: getattr(FLAGS, name) for name in ("max_seq_length", "do_lower_case")}
+        loading.check_same_settings(dict(settings, **task.row_options), saved, FLAGS.output_dir)
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
     return splits
 

@@ -76,7 +76,7 @@ FILES = {
     "thucnews": [
         "thucnews/cnews/cnews.train.txt",
         "thucnews/cnews/cnews.val.txt",
-        "thucnews/cnews/cnews.val.txt test.txt",
+        "thucnews/cnews/cnews.val.txt cnews.test.txt",
     ],
     "tnews": ["tnews/fewclue_train_few_all.json train.json", "tnews/dev.json", "tnews/test.json"],
     "weibo_ner": ["weibo_ner/weiboNER_2nd_conll." + s for s in ("train", "dev", "test")],

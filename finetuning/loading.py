@@ -35,7 +35,7 @@ def read_splits(task, data_dir, wanted):
     return splits, absent
 
 
-def choose_labels(task, splits, data_dir, given, saved, is_trained, output_dir):
+def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
     """Settles the task's labels; those of the trained model come first.
 
     Args:
@@ -45,7 +45,7 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, output_dir):
       given: list of str or None, --labels.
       saved: what task.json of the trained model says, {} without one.
       is_trained: whether this run trains.
-      output_dir: for messages.
+      model_dir: folder of the trained model, for messages.
 
     Returns:
       Where they are from, a few words.
@@ -60,8 +60,12 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, output_dir):
         task.choose_labels(given, data_dir, splits)
         if task.labels != known:
             raise UserError(
-                "the labels are {}, but the model in {} was trained with {}; use another "
-                "--output_dir".format(some(task.labels), output_dir, some(known))
+                "the labels are {}, but the model in {} was trained with {}; {}".format(
+                    some(task.labels),
+                    model_dir,
+                    some(known),
+                    "use another --output_dir" if is_trained else "give one that has these labels",
+                )
             )
     task.labels = known
     return "of the trained model"
@@ -76,4 +80,24 @@ def check_same_data(splits, saved, data_dir, output_dir):
             raise UserError(
                 "the model in --output_dir {} was trained with other {} examples than are in {}; "
                 "use another --output_dir".format(output_dir, split, data_dir)
+            )
+
+
+def check_same_settings(settings, saved, output_dir):
+    """Raises UserError where training would go on with other rows than it began with, and task.json
+    would say of the model what is not so.
+
+    Args:
+      settings: dict name of a flag -> value, what rows depend on.
+      saved: what task.json of the trained model says, {} without one.
+      output_dir: for messages.
+    """
+    before = dict(saved, **saved.get("row_options", {}))
+    for name, value in settings.items():
+        if before.get(name, value) != value:
+            raise UserError(
+                "the model in --output_dir {} is trained with --{}={}, not {}; use another "
+                "--output_dir, or leave out --do_train".format(
+                    output_dir, name, before[name], value
+                )
             )

@@ -117,6 +117,20 @@ def tag_names(types, scheme="BIO"):
     return [OUTSIDE] + ["{}-{}".format(letter, kind) for kind in types for letter in letters]
 
 
+def types_of_tags(tags, where):
+    """The types that tags name, in the order of their first tags.
+
+    Args:
+      tags: iterable of str.
+      where: place for messages.
+
+    Raises:
+      UserError: there is something else than tags.
+    """
+    types = (split_tag(tag, where)[1] for tag in tags)
+    return list(collections.OrderedDict.fromkeys(kind for kind in types if kind is not None))
+
+
 def without_overlaps(spans):
     """Spans of which no two overlap: the longer one stays, of equally long ones the first.
 

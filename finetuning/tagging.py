@@ -10,7 +10,7 @@ from errors import UserError
 from finetuning import submissions, windows
 from finetuning.entity_scores import score_entities
 from finetuning.layouts.tagging import check_types, read_tagged, types_of
-from finetuning.spans import OUTSIDE, spans_of_tags, tag_names, tags_of_spans
+from finetuning.spans import OUTSIDE, spans_of_tags, tag_names, tags_of_spans, types_of_tags
 from finetuning.task import SPLITS, Row, Task
 from modeling.objectives.tagging import Tagging
 
@@ -61,7 +61,7 @@ class TaggingTask(Task):
         """
         labels = None if types is None else tag_names(types, scheme)
         super().__init__(name, settings, labels, file_names)
-        self._types, self._scheme = types, scheme
+        self._scheme = scheme
         self._has_places, self._submission = has_places, submission
         self._pieces = None, {}
 
@@ -74,17 +74,22 @@ class TaggingTask(Task):
         """See Task; --labels are types. The tags of the task's own types, else of given ones, else
         of those that the training (or development) examples have, in the order of their names."""
         del data_dir
-        source = "of the task"
-        if self._types is None:
-            self._types, source = _find_types(given, splits)
-        elif given and sorted(given) != sorted(self._types):
+        if self.labels is None:
+            types, source = _find_types(given, splits)
+            self.labels = tag_names(types, self._scheme)
+            return source
+        if given and sorted(given) != sorted(self._types):
             raise UserError(
                 "--labels={}, but task {} has the types {}; leave it out".format(
                     ",".join(given), self.name, ",".join(self._types)
                 )
             )
-        self.labels = tag_names(self._types, self._scheme)
-        return source
+        return "of the task"
+
+    @property
+    def _types(self):
+        """Types of entities in the order of the labels, which may be those of a trained model."""
+        return types_of_tags(self.labels, "labels of " + self.name)
 
     def is_labelled(self, example):
         """See Task."""

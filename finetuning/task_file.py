@@ -6,7 +6,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from data.files import write_atomically
-from errors import UserError, quoted
+from errors import UserError, quoted, some
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"
@@ -100,6 +100,12 @@ def read(path, kind, num_labels=None, name=None):
                 path, quoted(values.get("kind")), kind
             )
         )
+    if name not in (None, values.get("task")):
+        raise UserError(
+            "{} says that the checkpoint was fine-tuned for task {}, not for {}".format(
+                path, quoted(values.get("task"), 40), name
+            )
+        )
     labels = values.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise UserError("{}: labels must be a list of names".format(path))
@@ -113,6 +119,29 @@ def read(path, kind, num_labels=None, name=None):
     _check_settings(path, values)
     _check_heads(path, values)
     return values
+
+
+def check_options(path, key, values, known):
+    """Refuses what are no options of a task's rows or heads, or not of the kind of theirs.
+
+    Args:
+      path: of the task.json.
+      key: row_options or head_options.
+      values: what it holds.
+      known: dict option -> a value that it may have.
+
+    Raises:
+      UserError: naming the option.
+    """
+    if set(values) - set(known):
+        allowed = some(list(known)) if known else "nothing for this task"
+        raise UserError("{}: {} may have {}".format(path, key, allowed))
+    for name, value in values.items():
+        kind = type(known[name])
+        is_right = isinstance(value, bool) == (kind is bool) and isinstance(value, (kind, int))
+        lowest = 0 if kind is float else 1
+        if not is_right or (kind is not bool and not lowest <= value <= LONGEST_ROW):
+            raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
 
 
 def _one_of(path, entries, kind, name):

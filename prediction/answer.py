@@ -9,12 +9,11 @@ from errors import UserError, quoted, some
 from finetuning.layouts.json_lines import Row
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.questions import QuestionTask
+from finetuning.task_file import check_options
 from modeling.task_heads import QuestionOptions
 from prediction.finetuned import make_heads, read_settings, settings_path
 from prediction.task import Notes, Task, rounded_share
 
-# What counts pieces is not more.
-_MOST_PIECES = 65536
 # Each has candidates of several windows.
 _WINDOW_LINES = 512
 # Labels of training; they do not change what is predicted.
@@ -37,6 +36,8 @@ class Answer(Task):
         super().__init__(setup)
         saved = setup.saved
         kinds = () if saved["labels"] == [SPAN] else saved["labels"]
+        # Kinds stand on the pooled output.
+        self.optional = None if kinds else "/pooler/"
         self._questions = QuestionTask(
             saved["task"], kinds=kinds, n_best_size=top_k, **saved["row_options"]
         )
@@ -60,7 +61,7 @@ class Answer(Task):
             )
         heads = QuestionOptions()._asdict()
         for key, known in (("row_options", QuestionTask("").row_options), ("head_options", heads)):
-            _check_options(key, saved[key], known, beside)
+            check_options(beside, key, saved[key], known)
         return saved
 
     def build(self, config, store, kernels, features):
@@ -136,14 +137,3 @@ def _result(example, found):
         ],
     )
     return result
-
-
-def _check_options(key, values, known, path):
-    """Refuses what are no options, or not of the kind of the `known` ones."""
-    if set(values) - set(known):
-        raise UserError("{}: {} may have {}".format(path, key, some(list(known))))
-    for name, value in values.items():
-        kind = type(known[name])
-        is_right = isinstance(value, bool) == (kind is bool) and isinstance(value, (kind, int))
-        if not is_right or (kind is not bool and not 0 < value <= _MOST_PIECES):
-            raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))

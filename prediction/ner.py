@@ -19,6 +19,7 @@ class Ner(Task):
     """
 
     saved_options = ("task_name",)
+    optional = "/pooler/"
 
     def __init__(self, setup):
         super().__init__(setup)

@@ -341,9 +341,25 @@ def test_task_files_of_several_tasks(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             task_file.read(path, "classification", name=name)
+    task_file.save(str(tmp_path), [(tasks[0], {})], 32, True)
+    with pytest.raises(UserError, match="fine-tuned for task 'a', not for b"):
+        task_file.read(path, "classification", name="b")
     (tmp_path / "task.json").write_text('{"tasks": 7}')
     with pytest.raises(UserError, match="tasks must be a list of objects"):
         task_file.read(path, "classification")
+
+
+def test_options_in_task_files():
+    known = {"answerable_weight": 0.5, "beam_size": 20}
+    task_file.check_options("f", "head_options", {"answerable_weight": 0}, known)
+    task_file.check_options("f", "head_options", {"answerable_weight": 1.5, "beam_size": 1}, known)
+    for values, allowed, message in (
+        ({"answerable_weight": -1}, known, "f: answerable_weight cannot be -1"),
+        ({"beam_size": 0}, known, "f: beam_size cannot be 0"),
+        ({"beam_size": 2}, {}, "f: head_options may have nothing for this task"),
+    ):
+        with pytest.raises(UserError, match=message):
+            task_file.check_options("f", "head_options", values, allowed)
 
 
 def test_rows_are_kept_while_they_are_good(tmp_path, vocabulary):

@@ -293,6 +293,7 @@ def test_what_is_mended_and_left_out(tmp_path):
         ("a.txt", "王\tO\n二\n", "line 2: 1 columns, where a character and its tag"),
         ("a.txt", "王 x O\n", "line 1: 3 columns"),
         ("a.txt", "王 X-P\n", "line 1: 'X-P' is no tag"),
+        ("a.txt", "王 O\n\n二 O\n在 B\n", "line 4: 'B' is no tag"),
         ("a.txt", "\n\n", "a.txt holds no example"),
         ("a.txt", "王\tO\n".encode("gb18030"), "line 1 is not UTF-8"),
         ("b.txt", "王二/nr 来/o\n在/x\n", r"line 2: '在/x' is no word .* types nr, ns, nt, o"),

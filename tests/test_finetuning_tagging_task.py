@@ -14,7 +14,7 @@ from data.tfrecord import read_records
 from data.tokenization import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
 from data.vocabularies import read_vocabulary
 from errors import UserError
-from finetuning import audit
+from finetuning import audit, loading
 from finetuning.examples import Examples
 from finetuning.features import write_features
 from finetuning.layouts.tagging import TaggedExample, read_columns
@@ -278,6 +278,17 @@ def test_types_are_found_or_given():
     assert task.choose_labels(["PER"], "", {"train": labelled}) == "--labels"
     assert task.labels == ["O", "B-PER", "I-PER"]
     with pytest.raises(UserError, match="f, line 2: unknown type 'LOC'; known are PER"):
+        task.check(labelled, None)
+    # Evaluated alone, a model brings the types that were found when it was trained.
+    task, saved = TaggingTask("t"), {"labels": ["O", "B-PER", "I-PER", "B-GPE", "I-GPE"]}
+    loading.choose_labels(task, {"test": unlabelled}, "", None, saved, False, "")
+    task.check(unlabelled, None)
+    assert task.labels == saved["labels"]
+    with pytest.raises(UserError, match="f, line 2: unknown type 'LOC'; known are PER, GPE"):
+        task.check(labelled, None)
+    assert task.notes("dev", examples_of(("天", (Span(0, 1, "PER"),))))[1][1].endswith("is GPE")
+    task.labels = ["O", "PER"]
+    with pytest.raises(UserError, match="labels of t: 'PER' is no tag"):
         task.check(labelled, None)
     task = get_task("msra_ner")
     assert task.choose_labels(["PER", "LOC", "ORG"], "", {}) == "of the task"

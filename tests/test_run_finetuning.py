@@ -275,7 +275,7 @@ def test_without_dev_examples_the_last_checkpoint_predicts(folder, done):
     assert "with {}".format(folder / "plain" / "model.ckpt-12") in out
     assert not (folder / "plain" / "best").exists()
     assert len(predictions_of(folder / "plain")) == EXAMPLES["test"]
-    assert "WARNING: the classifier of {}".format(folder / "straight" / "best") in out
+    assert "WARNING: the task's head of {}".format(folder / "straight" / "best") in out
     slots = tf.train.NewCheckpointReader(str(folder / "plain" / "model.ckpt-12"))
     assert slots.has_tensor("output_weights/lamb_m")
 
@@ -328,6 +328,19 @@ def test_refusals(folder, done, tmp_path):
         (
             {"output_dir": str(folder / "plain"), "data_dir": str(tmp_path / "other")},
             "was trained with other train examples than are in",
+        ),
+        (
+            {"output_dir": str(folder / "plain"), "max_seq_length": 14},
+            "is trained with --max_seq_length=12, not 14; use another --output_dir, or leave out",
+        ),
+        (
+            {
+                "init_checkpoint": str(folder / "straight"),
+                "task_name": "tsv",
+                "labels": "1,0",
+                "do_train": None,
+            },
+            "the model in {} was trained with 0, 1; give one that has".format(folder / "straight"),
         ),
         (
             {"output_dir": str(folder / "plain"), "task_name": "tsv", "labels": "1,0"},

@@ -30,9 +30,7 @@ class Finetuning(Runner):
 
     LARGER_IS_BETTER = True
 
-    def __init__(
-        self, run_config, model_config, optimizer_config, objective, devs=(), **options
-    ):
+    def __init__(self, run_config, model_config, optimizer_config, objective, devs=(), **options):
         """Checks all against each other, as Runner does.
 
         Args:
@@ -162,8 +160,8 @@ class Finetuning(Runner):
             )
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
-        elif run.do_train and checkpoint.CLASSIFIER in plan.loaded:
-            warn("the classifier of {} is taken over, too".format(run.init_checkpoint))
+        elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
+            warn("the task's head of {} is taken over, too".format(run.init_checkpoint))
 
 
 class _Counted:

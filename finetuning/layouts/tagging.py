@@ -6,7 +6,7 @@ import re
 from errors import UserError, quoted, some
 from finetuning.examples import Examples
 from finetuning.layouts import json_lines
-from finetuning.spans import Span, spans_of_tags, without_overlaps
+from finetuning.spans import Span, spans_of_tags, split_tag, without_overlaps
 from finetuning.tables import EMPTY_LINE, LABEL, TEXT_A, checked, line_of, rows_of, text_lines
 
 # tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
@@ -89,6 +89,7 @@ def read_columns(path, has_places=False):
                     where, len(cells)
                 )
             )
+        split_tag(cells[1], where)  # at its own line, before the sentence is looked at
         start = where if not tokens else start
         tokens.append(_without_place(cells[0], where) if has_places else cells[0])
         tags.append(cells[1])
