@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 export TF_CPP_MIN_LOG_LEVEL=3 OMP_NUM_THREADS=1
 if [ "$#" -eq 0 ]; then
-    # A file stays with one process, so that what its tests share is made once.
-    set -- -q -n 2 --dist loadfile
+    # A file stays with one process, so that what its tests share is made once; long ones are first.
+    set -- -q -n 2 --dist loadfile --no-loadscope-reorder
 fi
 exec "$PYTHON" -m pytest "$@"

@@ -1,10 +1,13 @@
 """Shared by all tests: where the reference data lies, and running the scripts as a user does."""
 
+import fcntl
 import os
 import subprocess
 import sys
 
 import pytest
+from fast_sessions import hurry
+from script_driver import run_many
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.path.join(os.path.dirname(ROOT), "shared")
@@ -28,6 +31,7 @@ if sys.version_info < (3, 9):
         "test_creation_restart.py",
         "test_inspect.py",
         "test_masking.py",
+        "test_quickstart.py",
         "test_sample.py",
         "test_sample_annotations.py",
         "test_segmentation.py",
@@ -39,6 +43,38 @@ if sys.version_info < (3, 9):
         "test_tokenization.py",
         "test_train_ltp.py",
     ]
+
+
+def pytest_collection_finish():
+    """TensorFlow is imported by now, if any test here needs it."""
+    hurry()
+
+
+# Begun first, the longest at the front: one at the end would run while another process idles. With
+# --no-loadscope-reorder, which pytest-xdist has needed since it sorts files by their tests' number.
+LONG_FILES = (
+    "test_docs.py",
+    "test_quickstart.py",
+    "test_stopping.py",
+    "test_run_finetuning.py",
+    "test_annotate_corpus.py",
+    "test_run_finetuning_electra.py",
+    "test_tpu_graph.py",
+    "test_xla.py",
+    "test_run_pretraining_options.py",
+    "test_distribution.py",
+    "test_fuzz.py",
+    "test_creation.py",
+    "test_segmentation.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = os.path.basename(str(item.fspath))
+        return LONG_FILES.index(name) if name in LONG_FILES else len(LONG_FILES)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +105,18 @@ def run_script():
 
 
 @pytest.fixture(scope="session")
+def run_in_one():
+    """Runs a script for each of several dicts of flags, like run_script, but all in one process."""
+
+    def run(name, several):
+        lines = [["--{}={}".format(*flag) for flag in flags.items()] for flags in several]
+        done = run_many(name[: -len(".py")], lines)
+        return [subprocess.CompletedProcess(line, *one) for line, one in zip(lines, done)]
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def one_line_error():
     """Checks that a script stopped with one clear line: no traceback, the words given in it."""
 
@@ -88,11 +136,17 @@ def models(tmp_path_factory):
     """Tiny LTP models: {"legacy": directory, "neural": directory}."""
     from ltp_models import build_legacy, build_neural
 
-    root = tmp_path_factory.mktemp("ltp")
-    return {
-        "legacy": build_legacy(str(root / "legacy")),
-        "neural": build_neural(str(root / "neural")),
-    }
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # that of all processes: made once
+    made = {"legacy": str(root / "ltp_legacy"), "neural": str(root / "ltp_neural")}
+    with open(str(root / "ltp.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "ltp_made").exists():
+            build_legacy(made["legacy"])
+            build_neural(made["neural"])
+            (root / "ltp_made").write_text("", encoding="utf-8")
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ import zlib
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from fast_sessions import hurry
 from record_files import PREDICTIONS, SEQ, TINY_CONFIG
 
 from modeling.config import BertConfig
@@ -233,4 +234,5 @@ def run_one(case):
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
+    hurry()
     json.dump([run_one(case) for case in json.load(sys.stdin)], sys.stdout)

@@ -1,5 +1,5 @@
 """Runs the main function of a script once for each command line, in one process:
-script_driver.py run_pretraining
+script_driver.py run_pretraining [hurried]
 
 Reads a JSON list of [list of flags, standard input] from standard input, writes a JSON list of
 [exit code, standard output, standard error]. One import of TensorFlow serves all, and no other
@@ -16,10 +16,12 @@ import sys
 import traceback
 from unittest import mock
 
+from fast_sessions import hurry
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def run_many(script, command_lines, texts=None, timeout=300):
+def run_many(script, command_lines, texts=None, timeout=600, folder=None, hurried=True):
     """[exit code, stdout, stderr] of each command line, all in one other process.
 
     Args:
@@ -27,15 +29,19 @@ def run_many(script, command_lines, texts=None, timeout=300):
       command_lines: list of lists of flags.
       texts: what each reads from standard input, None = nothing.
       timeout: in seconds, for all of them.
+      folder: where they run; the test session's own by default.
+      hurried: see fast_sessions. Without it, results are those of a script's own process to the
+        last bit.
     """
     texts = texts or [""] * len(command_lines)
     done = subprocess.run(
-        [sys.executable, os.path.abspath(__file__), script],
+        [sys.executable, os.path.abspath(__file__), script] + ["hurried"] * hurried,
         input=json.dumps(list(zip(command_lines, texts))),
         capture_output=True,
         text=True,
         env=dict(os.environ, PYTHONPATH=ROOT),
         timeout=timeout,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -84,4 +90,6 @@ def run_one(script, arguments, text):
 
 if __name__ == "__main__":
     chosen = importlib.import_module(sys.argv[1])
+    if sys.argv[2:]:
+        hurry()
     json.dump([run_one(chosen, *one) for one in json.load(sys.stdin)], sys.stdout)

@@ -150,7 +150,7 @@ def test_parts_draw_their_own_dropout_masks(monkeypatch):
     assert len(embeddings) >= PARTS
 
 
-def test_by_the_flag(tmp_path, run_script):
+def test_by_the_flag(tmp_path, run_in_one):
     """The same run in one part and in four."""
     shared = {
         "input_file": write_records(tmp_path / "rows", uneven_records()),
@@ -165,12 +165,13 @@ def test_by_the_flag(tmp_path, run_script):
         "learning_rate": 1e-3,
         "shuffle_buffer_size": 0,
     }
+    folders = {parts: str(tmp_path / str(parts)) for parts in (1, PARTS)}
+    several = [
+        dict(shared, output_dir=folder, gradient_accumulation_steps=parts)
+        for parts, folder in folders.items()
+    ]
     found = []
-    for parts in (1, PARTS):
-        folder = str(tmp_path / str(parts))
-        result = run_script(
-            "run_pretraining.py", output_dir=folder, gradient_accumulation_steps=parts, **shared
-        )
+    for folder, result in zip(folders.values(), run_in_one("run_pretraining.py", several)):
         assert result.returncode == 0, result.stderr
         reader = tf.train.NewCheckpointReader(folder + "/model.ckpt-{}".format(STEPS))
         names = reader.get_variable_to_shape_map()

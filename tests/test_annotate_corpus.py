@@ -250,8 +250,19 @@ class TestScript:
             "num_shards": 2,
         }
 
-    def test_report(self, flags, run_script, tmp_path):
-        result = run_script("annotate_corpus.py", **flags)
+    def test_report_and_every_flag(self, flags, run_in_one, tmp_path, models):
+        words = tmp_path / "words.txt"
+        words.write_text("自然语言\n", encoding="utf-8")
+        (tmp_path / "in.jsonl").write_text('{"t": "我爱自然语言处理。"}\n', encoding="utf-8")
+        given = {
+            "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True,
+            "max_sentence_chars": 30, "user_dict": str(words), "batch_size": 3,
+            "ltp_model": models["legacy"],
+        }  # fmt: skip
+        files = {"input_file": str(tmp_path / "in.jsonl"), "output_file": str(tmp_path / "b")}
+        result, again, other = run_in_one(
+            "annotate_corpus.py", [flags, flags, dict(given, num_workers=1, **files)]
+        )
         assert result.returncode == 0, result.stderr
         out = result.stdout
         assert "160 documents, 960 sentences, " in out and " characters/s" in out
@@ -261,29 +272,14 @@ class TestScript:
             [*made["shards"], "_a.conllu.manifest.json"]
         )
         assert made["flags"]["batch_size"] == 32 and "tag_counts" in made
-        again = run_script("annotate_corpus.py", **flags)
         assert "is complete and made from the same input: kept" in again.stdout
-
-    def test_every_flag_reaches_the_settings(self, flags, run_script, tmp_path, models):
-        words = tmp_path / "words.txt"
-        words.write_text("自然语言\n", encoding="utf-8")
-        (tmp_path / "in.jsonl").write_text('{"t": "我爱自然语言处理。"}\n', encoding="utf-8")
-        given = {
-            "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True,
-            "max_sentence_chars": 30, "user_dict": str(words), "batch_size": 3,
-            "ltp_model": models["legacy"],
-        }  # fmt: skip
-        result = run_script(
-            "annotate_corpus.py", input_file=str(tmp_path / "in.jsonl"),
-            output_file=str(tmp_path / "b"), num_workers=1, **given,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
+        assert other.returncode == 0, other.stderr
         made = manifest.read_manifest(str(tmp_path / "_b.manifest.json"))
         assert made["flags"] == dict(given, text_fields=["t"])
         assert "自然语言\t" in (tmp_path / "b").read_text(encoding="utf-8")
 
-    def test_a_killed_run_goes_on(self, flags, run_script, tmp_path, models):
-        (tmp_path / "in.txt").write_text(raw_text(400), encoding="utf-8")
+    def test_a_killed_run_goes_on(self, flags, run_in_one, tmp_path, models):
+        (tmp_path / "in.txt").write_text(raw_text(160), encoding="utf-8")
         flags = dict(flags, ltp_model=models["neural"], num_shards=4)
         command = [sys.executable, "annotate_corpus.py"]
         command += ["--{}={}".format(*item) for item in flags.items()]
@@ -297,11 +293,11 @@ class TestScript:
         process.send_signal(signal.SIGKILL)
         process.wait()
         kept = len(glob.glob(parts))
-        again = run_script("annotate_corpus.py", **dict(flags, num_workers=1))
-        assert again.returncode == 0, again.stderr
+        straight = dict(flags, output_file=str(tmp_path / "straight" / "a.conllu"))
+        alone = [dict(each, num_workers=1) for each in (flags, straight)]
+        again, other = run_in_one("annotate_corpus.py", alone)
+        assert again.returncode == other.returncode == 0, again.stderr + other.stderr
         assert kept and "kept from an earlier run" in again.stdout
-        straight = dict(flags, output_file=str(tmp_path / "straight" / "a.conllu"), num_workers=2)
-        assert run_script("annotate_corpus.py", **straight).returncode == 0
         for folder in ("out", "straight"):
             assert len(os.listdir(str(tmp_path / folder))) == 5
         names = ["a.conllu-{:05d}-of-00004".format(i) for i in range(4)]
@@ -311,9 +307,9 @@ class TestScript:
         )
         assert made == expected
 
-    @pytest.mark.parametrize(
-        "changes, words",
-        [
+    def test_bad_flags(self, flags, run_in_one, one_line_error, tmp_path):
+        out = str(tmp_path / "out")
+        cases = [
             ({"input_file": None}, ["--input_file is required"]),
             ({"output_file": None}, ["--output_file is required"]),
             ({"ltp_model": None}, ["--ltp_model is required"]),
@@ -329,32 +325,43 @@ class TestScript:
             ({"num_workers": -1}, ["--num_workers must be 0 or more"]),
             ({"num_shards": 0}, ["--num_shards must be from 1"]),
             ({"num_shards": 5000}, ["too few for 5000 shards"]),
-            ({"output_file": "out/a.gz,out/b.gz"}, ["out/a.gz would not be compressed"]),
-            ({"output_file": "out/a.gz"}, ["out/a.gz would not be compressed"]),
-            ({"output_file": "out/*.gz"}, ["out/*.gz would not be compressed"]),
+            (
+                {"output_file": "{0}/a.gz,{0}/b.gz".format(out)},
+                ["out/a.gz would not be compressed"],
+            ),
+            ({"output_file": out + "/a.gz"}, ["out/a.gz would not be compressed"]),
+            ({"output_file": out + "/*.gz"}, ["out/*.gz would not be compressed"]),
             ({"user_dict": "/nowhere/words"}, ["cannot read /nowhere/words", "--user_dict"]),
             ({"normalize_quotes": "perhaps"}, ["--normalize_quotes"]),
-        ],
-    )
-    def test_bad_flags(self, flags, run_script, one_line_error, tmp_path, changes, words):
-        chosen = {k: v for k, v in dict(flags, **changes).items() if v is not None}
-        if chosen.get("output_file", "").startswith("out/"):
-            chosen["output_file"] = chosen["output_file"].replace("out/", str(tmp_path) + "/out/")
-        one_line_error(run_script("annotate_corpus.py", **chosen), *words)
+        ]
+        given = [
+            {name: value for name, value in dict(flags, **changes).items() if value is not None}
+            for changes, _ in cases
+        ]
+        for (_, words), result in zip(cases, run_in_one("annotate_corpus.py", given)):
+            one_line_error(result, *words)
         assert not (tmp_path / "out").exists()
 
-    @pytest.mark.parametrize("workers", [1, 2])
-    def test_bad_input_and_models(self, flags, run_script, one_line_error, tmp_path, workers):
-        flags = dict(flags, num_workers=workers, num_shards=1)
+    def test_bad_input_and_models(self, flags, run_in_one, one_line_error, tmp_path):
         bad = tmp_path / "bad.txt"
         bad.write_bytes("好。\n坏".encode("gb18030"))
-        result = run_script("annotate_corpus.py", **dict(flags, input_file=str(bad)))
-        one_line_error(result, "bad.txt line 1 is not UTF-8")
         model = str(shutil.copytree(flags["ltp_model"], str(tmp_path / "model")))
         with open(os.path.join(model, "pos_model.bin"), "r+b") as f:
             f.truncate(1000)
-        result = run_script("annotate_corpus.py", **dict(flags, ltp_model=model))
-        one_line_error(result, "pos_model.bin is damaged", "--ltp_model")
+        given = [
+            dict(flags, num_shards=1, num_workers=workers, **changes)
+            for changes in ({"input_file": str(bad)}, {"ltp_model": model})
+            for workers in (1, 2)
+        ]
+        blank = tmp_path / "blank.txt"
+        blank.write_text(" \n\u200b\n", encoding="utf-8")
+        given.append(dict(flags, num_shards=1, num_workers=1, input_file=str(blank)))
+        results = run_in_one("annotate_corpus.py", given)
+        one_line_error(results.pop(), "no text to make annotations from")
+        for result in results[:2]:
+            one_line_error(result, "bad.txt line 1 is not UTF-8")
+        for result in results[2:]:
+            one_line_error(result, "pos_model.bin is damaged", "--ltp_model")
         assert not (tmp_path / "out" / "a.conllu").exists()
 
     def test_hub_that_cannot_be_reached(self, flags, run_script, one_line_error, tmp_path):
@@ -362,11 +369,6 @@ class TestScript:
         result = run_script("annotate_corpus.py", env=nowhere, **dict(flags, ltp_model="LTP/tiny"))
         one_line_error(result, "LTP/tiny", "cannot be fetched from the hub", "give its directory")
         assert "annotations:" not in result.stderr, "it had begun"
-
-    def test_nothing_but_blanks(self, flags, run_script, one_line_error, tmp_path):
-        (tmp_path / "in.txt").write_text(" \n\u200b\n", encoding="utf-8")
-        result = run_script("annotate_corpus.py", **dict(flags, num_shards=1))
-        one_line_error(result, "no text to make annotations from")
 
     def test_workers_import_no_tensorflow(self):
         code = (

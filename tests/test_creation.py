@@ -244,23 +244,24 @@ def test_the_documents_of_a_pair_come_from_one_unit(tmp_path, monkeypatch, vocab
     assert (has[0] != has[1]).all() and has[0].any() and has[1].any()
 
 
-@pytest.mark.parametrize(
-    "output, shards, names, side",
-    [
+def test_output_names(tmp_path, run_in_one):
+    cases = [
         ("train.tfrecord", 1, ["train.tfrecord"], "_train.tfrecord"),
         ("a", 2, ["a-00000-of-00002", "a-00001-of-00002"], "_a"),
         ("tf.tfrecord.*", 2, ["tf.tfrecord.00000", "tf.tfrecord.00001"], "_tf.tfrecord"),
         ("x.rec,{folder}/y.rec", 1, ["x.rec", "y.rec"], "_x.rec"),
-    ],
-)
-def test_output_names(tmp_path, run_script, output, shards, names, side):
-    output = str(tmp_path / output.format(folder=tmp_path))
-    result = run_script(
-        "create_pretraining_data.py",
-        **dict(FLAGS, output_file=output, num_shards=shards, dupe_factor=1),
-    )
-    assert result.returncode == 0, result.stderr
-    assert sorted(os.listdir(str(tmp_path))) == sorted([*names, side + ".manifest.json"])
+    ]
+    folders = [tmp_path / str(index) for index in range(len(cases))]
+    lines = []
+    for folder, (output, shards, _, _) in zip(folders, cases):
+        folder.mkdir()
+        output = str(folder / output.format(folder=folder))
+        small = {"output_file": output, "num_shards": shards, "dupe_factor": 1, "num_workers": 1}
+        lines.append(dict(FLAGS, **small))
+    done = run_in_one("create_pretraining_data.py", lines)
+    for folder, result, (_, _, names, side) in zip(folders, done, cases):
+        assert result.returncode == 0, result.stderr
+        assert sorted(os.listdir(str(folder))) == sorted([*names, side + ".manifest.json"])
 
 
 def test_every_flag_reaches_the_records(tmp_path, run_script):

@@ -6,16 +6,15 @@ its flags are read.
 
 import collections
 import glob
-import json
 import os
 import re
 import shlex
 import shutil
-import stat
 import subprocess
 import sys
 
 import pytest
+import workplaces
 from conftest import ROOT
 from flag_probe import parse
 
@@ -34,31 +33,8 @@ def commands(name, kind="bash"):
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder that looks like the project's, so that what is written stays out of it."""
-    folder = tmp_path_factory.mktemp("workplace")
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
-    ).stdout
-    for name in {line.split("/")[0] for line in tracked.splitlines()}:
-        os.symlink(os.path.join(ROOT, name), str(folder / name))
-    binaries = folder / "bin"
-    binaries.mkdir()
-    python = binaries / "python"
-    python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(sys.executable))
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
-    return folder
-
-
-def run(command, folder):
-    path = "{}:{}".format(folder / "bin", os.environ["PATH"])
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=str(folder),
-        env=dict(os.environ, PATH=path),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    with workplaces.workplace(tmp_path_factory.mktemp("workplace")) as folder:
+        yield folder
 
 
 def test_both_readmes_give_the_same_commands():
@@ -71,7 +47,7 @@ def test_every_command_runs(workplace):
     listed += [command for page in PAGES for command in commands(page)]
     assert len(listed) >= 13
     for command in listed:
-        result = run(command, workplace)
+        result = workplaces.run(command, workplace)
         assert result.returncode == 0, command + "\n" + result.stderr
     for made in (
         "_train.tfrecord.manifest.json",
@@ -100,25 +76,6 @@ def test_the_flags_of_commands_that_stand_for_others():
     for script, words in lines.items():
         wrong = [found for found in zip(parse(script, words), words) if found[0]]
         assert not wrong, (script, wrong)
-
-
-def test_quickstart(workplace):
-    (workplace / "quickstart").mkdir()
-    (workplace / "quickstart" / "of an earlier run").write_text("")
-    result = run("python scripts/quickstart.py", workplace)
-    assert result.returncode == 0, result.stderr
-    assert not (workplace / "quickstart" / "of an earlier run").exists()
-    with open(str(workplace / "quickstart" / "summary.json"), encoding="utf-8") as f:
-        summary = json.load(f)
-    assert summary["records"] > 1000
-    assert abs(summary["masked_share"] - 0.15) < 0.01
-    assert summary["evaluation"]["global_step"] == 300
-    # ln(3417) = 8.1: an untrained model
-    assert summary["evaluation"]["masked_lm_loss"] < 7.3
-    assert len(summary["filled"]) == 5 and not any("[MASK]" in s for s in summary["filled"])
-    assert summary["classifier"]["eval_accuracy"] > 0.5
-    assert (workplace / "quickstart" / "huggingface" / "model.safetensors").exists()
-    assert "Quanci on its sample" in result.stdout
 
 
 @pytest.fixture

@@ -371,6 +371,6 @@ class TestCreatePretrainingData:
         self.check_groups(manifest)
 
     def test_neural_model(self, run_script, tmp_path, models):
-        _, manifest = self.create(run_script, tmp_path, models["neural"], 2)
+        _, manifest = self.create(run_script, tmp_path, models["neural"], 1)
         self.check_groups(manifest)
         assert manifest["sentences"] == 9 * len(RAW_SENTENCES)

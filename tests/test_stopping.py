@@ -13,7 +13,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import ROOT
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
-from test_run_pretraining import checkpoint_values, flags_of, run_many
+from script_driver import run_many as run_script
+from test_run_pretraining import checkpoint_values, flags_of
 
 from errors import Stopped, UserError, one_line
 from training import lock, saving
@@ -24,6 +25,11 @@ tf.disable_v2_behavior()
 # No run here comes so far.
 SAVED_EVERY = 10000000
 SCRIPT = os.path.join(ROOT, "run_pretraining.py")
+
+
+def run_many(command_lines):
+    """What becomes of them is compared bit by bit with processes of their own."""
+    return run_script("run_pretraining", command_lines, hurried=False)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +44,26 @@ def line(folder, name, **changes):
     settings = {"output_dir": str(folder / name), "num_train_steps": 10 * SAVED_EVERY}
     settings.update(save_checkpoints_steps=SAVED_EVERY, num_warmup_steps=10)
     return flags_of(folder, **dict(settings, **changes))
+
+
+EVALUATED = {"num_train_steps": 10, "save_checkpoints_steps": 5, "do_eval": True}
+EVEN = {"num_train_steps": 23, "save_checkpoints_steps": 5}
+
+
+def evaluated(folder, name):
+    return line(folder, name, eval_file=str(folder / "train.tfrecord"), **EVALUATED)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder):
+    """name -> [exit code, standard output, standard error] of runs that nothing stops."""
+    runs = {
+        "one": line(folder, "one", num_train_steps=1, num_warmup_steps=0),
+        "no_stop": evaluated(folder, "no_stop"),
+        "even": line(folder, "even", stop_step=7, **EVEN),
+        "even again": line(folder, "even", **EVEN),
+    }
+    return dict(zip(runs, run_many(list(runs.values()))))
 
 
 class Running:
@@ -80,18 +106,24 @@ def saved_steps(folder):
 
 
 def test_a_second_trainer_is_refused_and_a_reader_is_not(folder):
+    """The first one is then stopped by SIGINT, which saves as SIGTERM does."""
     with Running(line(folder, "locked")) as running:
         running.wait_for("  learning_rate ")
         refused, evaluated = run_many(
             [line(folder, "locked"), line(folder, "locked", do_train=False, do_eval=True)]
         )
-        assert refused[0] == 1 and refused[2].count("\n") == 1, refused
-        shown = "another training works in --output_dir {} (process {} on ".format(
-            folder / "locked", running.process.pid
-        )
-        assert shown in refused[2]
-        assert (evaluated[0], evaluated[2]) == (0, ""), evaluated
-        assert "global_step = 0" in evaluated[1]
+        running.process.send_signal(signal.SIGINT)
+        code, err = running.end()
+    assert refused[0] == 1 and refused[2].count("\n") == 1, refused
+    shown = "another training works in --output_dir {} (process {} on ".format(
+        folder / "locked", running.process.pid
+    )
+    assert shown in refused[2]
+    assert (evaluated[0], evaluated[2]) == (0, ""), evaluated
+    assert "global_step = 0" in evaluated[1]
+    assert code == 130, err
+    assert "stopped by SIGINT: step {} is saved".format(saved_steps(folder / "locked")[-1]) in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.tf1
@@ -122,37 +154,23 @@ def test_sigterm_saves_the_step_that_was_reached(folder):
         np.testing.assert_array_equal(value, whole[variable], err_msg=variable)
 
 
-def test_sigint_saves_as_well(folder):
-    with Running(line(folder, "int")) as running:
-        running.wait_for("  learning_rate ")
-        running.process.send_signal(signal.SIGINT)
-        code, err = running.end()
-    assert code == 130, err
-    assert "stopped by SIGINT: step {} is saved".format(saved_steps(folder / "int")[-1]) in err
-    assert "Traceback" not in err
-
-
-def test_an_evaluation_is_left_and_made_up_for(folder):
-    settings = {"num_train_steps": 10, "save_checkpoints_steps": 5, "do_eval": True}
-    settings["eval_file"] = str(folder / "train.tfrecord")
-    with Running(line(folder, "eval", **settings)) as running:
+def test_an_evaluation_is_left_and_made_up_for(folder, undisturbed):
+    with Running(evaluated(folder, "eval")) as running:
         running.wait_for("evaluating ")
         running.process.send_signal(signal.SIGTERM)
         code, err = running.end()
     assert code == 143, err
     assert "stopped by SIGTERM: the evaluation is left; checkpoints are in" in err
     assert not (folder / "eval" / "eval_results.txt").exists()
-    done = run_many([line(folder, name, **settings) for name in ("eval", "no_stop")])
-    assert [code for code, _, _ in done] == [0, 0], done
-    assert done[0][1].count("evaluating ") == 2
+    (done,) = run_many([evaluated(folder, "eval")])
+    assert done[0] == undisturbed["no_stop"][0] == 0, (done, undisturbed["no_stop"])
+    assert done[1].count("evaluating ") == 2
     for name in ("eval_results.txt", "best/eval_results.txt"):
         assert (folder / "eval" / name).read_text() == (folder / "no_stop" / name).read_text()
 
 
-def test_checkpoints_lie_at_the_same_steps_after_a_stop(folder):
-    common = {"num_train_steps": 23, "save_checkpoints_steps": 5}
-    done = run_many([line(folder, "even", stop_step=7, **common), line(folder, "even", **common)])
-    assert [code for code, _, _ in done] == [0, 0], done
+def test_checkpoints_lie_at_the_same_steps_after_a_stop(folder, undisturbed):
+    assert undisturbed["even"][0] == undisturbed["even again"][0] == 0, undisturbed
     # Five are kept; the one of the stop is among them for as long.
     assert saved_steps(folder / "even") == [7, 10, 15, 20, 23]
 
@@ -272,13 +290,13 @@ def on_small_disk(size, place, *command):
     )
 
 
-@pytest.mark.tf1
-def test_a_full_disk_stops_with_one_line(folder):
+def test_a_full_disk_stops_with_one_line(folder, undisturbed):
     place = folder / "small"
     place.mkdir()
     if on_small_disk("1m", place, "true").returncode:
         pytest.skip("no small file system can be mounted here")
-    size = sum(v.nbytes for v in checkpoint_values(one_checkpoint(folder)).values())
+    assert undisturbed["one"][0] == 0, undisturbed["one"]
+    size = sum(v.nbytes for v in checkpoint_values(folder / "one" / "model.ckpt-1").values())
     # Room for the event file (0.8 MB) and two checkpoints, not for the third; then for more.
     program = (
         "{python} {script} {flags}; echo code $?; ls {out}; "
@@ -295,7 +313,7 @@ def test_a_full_disk_stops_with_one_line(folder):
     assert rest, done.stdout + done.stderr
     errors = [text for text in done.stderr.splitlines() if text]
     assert len(errors) == 1, done.stderr
-    # The event file is smaller with TensorFlow 1.15, so it is another save that fails.
+    # Which save fails depends on the size of the event file.
     failed = re.search(r"the checkpoint of step (\d+) cannot be saved in --output_dir", errors[0])
     step = int(failed.group(1))
     before = "model.ckpt-{}".format(step - 10)
@@ -305,10 +323,3 @@ def test_a_full_disk_stops_with_one_line(folder):
     assert "model.ckpt-{}".format(step) not in left and before + ".index" in left
     assert "(step {})".format(step - 10) in rest and "code 0" in rest
     assert "model.ckpt-30.index" in rest
-
-
-def one_checkpoint(folder):
-    """A checkpoint of the tiny model."""
-    ((code, _, err),) = run_many([line(folder, "one", num_train_steps=1, num_warmup_steps=0)])
-    assert code == 0, err
-    return folder / "one" / "model.ckpt-1"

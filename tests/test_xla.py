@@ -133,7 +133,7 @@ def distance(some, others):
     ("objective", "optimizer", "parts"),
     [
         ("bert", "adamw", 1),
-        pytest.param("bert", "lamb", 2, marks=pytest.mark.tf1),  # the longest program
+        pytest.param("bert", "lamb", 2, marks=pytest.mark.slow),  # lamb is in a loop below
         pytest.param("bert", "lamb_albert", 1, marks=pytest.mark.slow),
         pytest.param("electra", "adamw", 1, marks=pytest.mark.slow),
     ],
@@ -162,7 +162,7 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
 def test_a_loop_of_steps_compiles_as_on_a_tpu(monkeypatch):
     """tf.cond and the loop over parts, both inside of the training loop."""
     with tf.Graph().as_default():
-        training = Training(monkeypatch, "adamw", 2)
+        training = Training(monkeypatch, "lamb", 2)
         plain = training.build()
 
         def body(index, loss, norm):

@@ -1,0 +1,114 @@
+"""A Python that has TensorFlow and PyTorch imported: preloaded_python.py SOCKET serves it.
+
+Each program that is asked for runs in a forked process of its own, as `python PROGRAM ...` or
+`python -m MODULE ...` would; only the seconds that imports take are saved. install() puts into a
+folder a `python` that asks for it.
+"""
+
+import contextlib
+import importlib
+import json
+import multiprocessing.spawn  # noqa: F401  (it notes the interpreter, before a run changes it)
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+
+PRELOADED = (
+    "tensorflow.compat.v1",
+    "tensorflow_estimator.python.estimator.estimator",
+    "torch",
+    "transformers.models.bert.modeling_bert",
+)
+# In place of `python`. What is neither a program nor a module goes to the interpreter itself.
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+words = sys.argv[1:]
+if not words or not (words[0] == "-m" or words[0].endswith(".py")):
+    os.execv({python!r}, [{python!r}] + words)
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect({address!r})
+    message = json.dumps([__file__, words, os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(connection, [b"x"], [0, 1, 2])
+    connection.sendall(message)
+    connection.shutdown(socket.SHUT_WR)
+    answer = connection.recv(8)
+sys.exit(int(answer) if answer else "the preloaded Python is gone")
+"""
+
+
+@contextlib.contextmanager
+def install(folder, address):
+    """Writes `python` into a folder; it works until the block ends.
+
+    Args:
+      folder: pathlib.Path.
+      address: pathlib.Path of a socket that is not there.
+    """
+    client = folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    client.chmod(0o700)
+    server = subprocess.Popen([sys.executable, __file__, str(address)], stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def serve(address):
+    """Waits for programs; returns in a process of its own for each, with what is to be run."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(8)
+    print("ready", flush=True)
+    while True:
+        connection, _ = listener.accept()
+        if os.fork():
+            connection.close()
+            continue
+        listener.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+        with connection.makefile("rb") as reader:
+            asked = json.load(reader)
+        program = os.fork()
+        if not program:
+            connection.close()
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+                os.close(stream)
+            # The old ones remember what was below them.
+            sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
+            sys.stderr = os.fdopen(2, "w", buffering=1)
+            return asked
+        _, status = os.waitpid(program, 0)
+        code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        connection.sendall(str(code).encode())
+        os._exit(0)
+
+
+def become(python, words, folder, environment):
+    """Runs a program or module as the main one of this process."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.executable = python
+    if words[0] == "-m":
+        sys.argv[:] = words[1:]
+        sys.path[0] = folder
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = words
+        sys.path[0] = os.path.dirname(os.path.realpath(words[0]))
+        runpy.run_path(words[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    become(*serve(sys.argv[1]))
