@@ -28,6 +28,7 @@ from modeling.conversion import (
     export,
     families,
     family_choice,
+    finetuned,
     folders,
     huggingface,
     pair,
@@ -56,9 +57,14 @@ flags.DEFINE_bool(
 flags.DEFINE_string(
     "head",
     sources.AUTO,
-    "Head to convert: {}; auto takes the first that is there.".format(
-        ", ".join(families.BERT.heads)
-    ),
+    "Head to convert: {}; auto takes the first that is there, and what task.json beside the "
+    "checkpoint says of it.".format(", ".join(families.HEADS)),
+)
+flags.DEFINE_string(
+    "task_name",
+    None,
+    "Which task's head to convert, of a checkpoint with several; from ELECTRA's Hugging Face "
+    "directory what to call it.",
 )
 flags.DEFINE_enum(
     "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf, but tanh for ALBERT."
@@ -109,6 +115,12 @@ def check_flags():
     for name in {n for d in DIRECTIONS.values() for n in d.needs + d.takes}:
         if FLAGS[name].present and name not in direction.needs + direction.takes:
             raise UserError("--{} does not go with --{}; leave it out".format(name, chosen[0]))
+    if FLAGS.head not in (sources.AUTO, *families.HEADS):
+        raise UserError(
+            "--head={} is not known; use one of {}".format(
+                FLAGS.head, ", ".join((sources.AUTO, *families.HEADS))
+            )
+        )
     return chosen[0]
 
 
@@ -120,12 +132,16 @@ def to_hugging_face():
     """
     folder, weights = release_files.split_target(FLAGS.pytorch_dump_path)
     parity.require_packages()
-    source = open_source(FLAGS.discriminator_or_generator, for_hugging_face=True)
-    selection = sources.select(source, FLAGS.head)
-    task = read_task(source, selection)
+    prefix, shapes, family = find_family()
+    family_choice.check_convertible(family, prefix)
+    tasks = release_files.tasks_beside(prefix)
+    choice = finetuned.choose(family, shapes, prefix, tasks, FLAGS.head, FLAGS.task_name)
+    source = open_source(prefix, shapes, choice.family)
+    selection = sources.select(source, choice.head)
+    task = release_files.read_task(source, selection, choice.task)
     vocabulary = find_vocabulary(source)
     log("{}: {}".format(selection.architecture.name, source.config.describe_activation()))
-    for line in sources.left_out_lines(source, selection):
+    for line in sources.left_out_lines(source, selection, choice.reasons) + choice.notes:
         log(line)
     with folders.staged(folder) as scratch:
         values = export.hugging_face_config(
@@ -146,7 +162,7 @@ def to_hugging_face():
             release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case(task))
         else:
             log("no vocabulary was found, so no tokenizer files are written; name it: --vocab_file")
-        release_files.copy_task(task_file.path_beside(source.prefix) if task else None, scratch)
+        release_files.write_task(task, scratch)
         release_files.publish(scratch, folder)
     release_files.warn_of_other_weights(folder, weights)
     say_network(source.family)
@@ -184,7 +200,7 @@ def strip():
     """
     folder = FLAGS.strip_optimizer.rstrip("/") or "/"
     folders.check("--strip_optimizer=" + folder, folder)
-    source = open_source(FLAGS.discriminator_or_generator)
+    source = open_source(*find_family())
     names = source.family.files
     if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, names.checkpoint)):
         raise UserError(
@@ -213,10 +229,19 @@ Direction = collections.namedtuple("Direction", ["needs", "takes", "run"])
 DIRECTIONS = {
     "pytorch_dump_path": Direction(
         ["tf_checkpoint_path", "config_file"],
-        ["vocab_file", "do_lower_case", "head", "gelu", "discriminator_or_generator"],
+        [
+            "vocab_file",
+            "do_lower_case",
+            "head",
+            "task_name",
+            "gelu",
+            "discriminator_or_generator",
+        ],
         to_hugging_face,
     ),
-    "from_pytorch": Direction(["tf_dump_path"], ["discriminator_or_generator"], to_tensorflow),
+    "from_pytorch": Direction(
+        ["tf_dump_path"], ["discriminator_or_generator", "task_name"], to_tensorflow
+    ),
     "strip_optimizer": Direction(
         ["tf_checkpoint_path", "config_file"], ["vocab_file", "discriminator_or_generator"], strip
     ),
@@ -238,10 +263,9 @@ def directories():
             "--from_pytorch={} names {} directories; give one, or ELECTRA's discriminator and "
             "generator".format(given, len(paths))
         )
-    if len(paths) == 2 and FLAGS.discriminator_or_generator:
-        raise UserError(
-            "--discriminator_or_generator does not go with two directories; leave it out"
-        )
+    for name in ("discriminator_or_generator", "task_name"):
+        if len(paths) == 2 and getattr(FLAGS, name):
+            raise UserError("--{} does not go with two directories; leave it out".format(name))
     return paths
 
 
@@ -253,7 +277,11 @@ def read_directories(paths):
     """
     if len(paths) == 2:
         return pair.read_pair(paths)
-    return [huggingface.read_directory(paths[0], FLAGS.discriminator_or_generator)]
+    named = release_files.tasks_beside(os.path.join(paths[0], ""))
+    name = FLAGS.task_name or next(iter(named), None)
+    read = huggingface.read_directory(paths[0], FLAGS.discriminator_or_generator, name)
+    release_files.check_task_name(read, FLAGS.task_name)
+    return [read]
 
 
 def add_original_config(directory, prefix, folder):
@@ -271,23 +299,25 @@ def add_original_config(directory, prefix, folder):
     export.write_json(os.path.join(folder, source.family.files.config), values)
 
 
-def open_source(network, for_hugging_face=False):
-    """Source of --tf_checkpoint_path and --config_file.
+def find_family():
+    """(prefix, dict variable name -> shape, Family) of --tf_checkpoint_path.
 
-    Args:
-      network: --discriminator_or_generator.
-      for_hugging_face: whether Hugging Face must have such a network.
+    Raises:
+      UserError: it cannot be read, or is of no family.
+    """
+    prefix = checkpoint.resolve(FLAGS.tf_checkpoint_path)
+    shapes = checkpoint.read_shapes(prefix)
+    network = FLAGS.discriminator_or_generator
+    return prefix, shapes, family_choice.of_checkpoint(prefix, shapes, network)
+
+
+def open_source(prefix, shapes, family):
+    """Source of what find_family gave, and --config_file.
 
     Raises:
       UserError: either is wrong, or one does not belong to the other.
     """
-    prefix = checkpoint.resolve(FLAGS.tf_checkpoint_path)
-    # The family first: another one's config would give a message of less help.
-    names = checkpoint.read_shapes(prefix)
-    family = family_choice.of_checkpoint(prefix, names, network)
-    if for_hugging_face:
-        family_choice.check_convertible(family, prefix)
-    config = read_config(FLAGS.config_file, FLAGS.gelu, names)
+    config = read_config(FLAGS.config_file, FLAGS.gelu, shapes)
     source = sources.open_checkpoint(prefix, config, family)
     log("checkpoint {}: {} variables".format(prefix, len(source.plan.loaded)))
     return source
@@ -325,18 +355,6 @@ def say_network(family):
         log("converted: ELECTRA's DISCRIMINATOR, to fine-tune; fill-mask needs the generator")
     elif family.network == families.GENERATOR:
         log("converted: ELECTRA's GENERATOR, for fill-mask; to fine-tune take the discriminator")
-
-
-def read_task(source, selection):
-    """Content of a fine-tuned classifier's task.json, an empty dict where there is none.
-
-    Raises:
-      UserError: it is damaged, or its labels are not those of the checkpoint.
-    """
-    path = task_file.path_beside(source.prefix)
-    if "classifier" not in selection.parts or path is None:
-        return {}
-    return task_file.read(path, "classification", source.num_labels)
 
 
 def do_lower_case(task):

@@ -11,8 +11,16 @@ from data import tokenizer_files
 from data.vocabularies import FILE_NAMES, read_vocabulary
 from errors import UserError
 from finetuning import task_file
-from modeling.conversion import families, folders, huggingface
+from modeling.config import read_json_object
+from modeling.conversion import export, families, finetuned, folders, huggingface
 from training.log import log, warn
+
+# Part of a network -> what task.json calls the kind of its task, and what --head does.
+_KINDS = {
+    "classifier": ("classification", families.CLASSIFICATION),
+    "tagger": ("tagging", families.TAGGING),
+    "answers": ("questions", families.QUESTIONS),
+}
 
 
 def split_target(path):
@@ -126,6 +134,89 @@ def copy_vocabulary(path, folder, name=None):
         copy(path, os.path.join(folder, name or os.path.basename(path)))
     else:
         log("no vocabulary was found ({}), so none is written".format(" or ".join(FILE_NAMES)))
+
+
+def tasks_beside(prefix):
+    """Dict task -> one of families.HEADS or None, by the task.json of the checkpoint `prefix`.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    path = task_file.path_beside(prefix)
+    if path is None:
+        return {}
+    values = read_json_object(path, "task file")
+    entries = values.get("tasks", [values])
+    heads = dict(_KINDS.values())
+    found = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    return {str(e.get("task", "")): heads.get(str(e.get("kind"))) for e in found}
+
+
+def read_task(source, selection, name):
+    """What a task.json beside a checkpoint says of the head that is converted, as it is to be said
+    beside the converted model; an empty dict where there is none.
+
+    Args:
+      source: Source.
+      selection: Selection.
+      name: of the task, None where it is not known.
+
+    Raises:
+      UserError: it is damaged, or belongs to another checkpoint.
+    """
+    path = task_file.path_beside(source.prefix)
+    part = next((part for part in _KINDS if part in selection.parts), None)
+    if part is None or path is None:
+        return {}
+    has_answers = part == "answers"
+    labels = None if has_answers else source.num_labels
+    task = task_file.read(path, _KINDS[part][0], labels, name or None)
+    # Of several tasks this model has one only.
+    task = dict(task, is_one_of_several=False)
+    if has_answers:  # and neither kinds of answers nor what predicts them
+        task["labels"] = ["span"]
+        if source.family.network:
+            task["head_options"] = dict(
+                task["head_options"], joint_prediction=False, answerable_classifier=False
+            )
+    return task
+
+
+def write_task(task, folder):
+    """Writes what read_task gave, if that is anything: run_prediction.py names classes by it."""
+    if task:
+        export.write_json(os.path.join(folder, task_file.FILE_NAME), task)
+
+
+def check_task_name(directory, given):
+    """Refuses a --task_name that does not fit, or is lacking.
+
+    Args:
+      directory: huggingface.Directory.
+      given: --task_name or None.
+
+    Raises:
+      UserError: see above.
+    """
+    family, named = directory.family, tasks_beside(os.path.join(directory.path, ""))
+    is_called = family.network is not None and family.task is not None
+    has_head = finetuned.head_of_electra(directory.unknown) is not None
+    if family.network == families.DISCRIMINATOR and has_head:
+        raise UserError(
+            "the head in {} has variables that ELECTRA calls by the task; say its name (letters, "
+            "digits, _ . -) with --task_name".format(directory.path)
+        )
+    if given and not is_called:
+        raise UserError(
+            "--task_name is for heads that ELECTRA calls by the task, and {} has none; leave it "
+            "out".format(directory.path)
+        )
+    if given and named and given not in named:
+        raise UserError(
+            "--task_name={}, but the task.json in {} is of {}; leave it out".format(
+                given, directory.path, ", ".join(named)
+            )
+        )
 
 
 def copy_task(path, folder):

@@ -96,10 +96,13 @@ def test_classifiers_are_taken_along_and_other_heads_left_out(tmp_path):
     reader = tf.train.NewCheckpointReader(str(tmp_path / "x.ckpt"))
     for name, value in (("weights", model.classifier.weight), ("bias", model.classifier.bias)):
         np.testing.assert_array_equal(reader.get_tensor("output_" + name), value.detach().numpy())
-    folder = save(models.make_model("BertForQuestionAnswering"), tmp_path / "qa", "safetensors")
+    other = models.make_model("ElectraForSequenceClassification", embedding_size=10)
+    folder = save(other, tmp_path / "other", "safetensors")
     report = huggingface.import_checkpoint(folder, str(tmp_path / "y.ckpt"))
-    assert report.unknown == ["qa_outputs.bias", "qa_outputs.weight"]
-    assert "qa_outputs.bias, qa_outputs.weight" in report.lines()[1][1]
+    names = [
+        "classifier.{}.{}".format(a, b) for a in ("dense", "out_proj") for b in ("bias", "weight")
+    ]
+    assert report.unknown == names and ", ".join(names[:3]) in report.lines()[1][1]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])

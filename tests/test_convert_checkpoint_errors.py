@@ -119,8 +119,9 @@ def test_what_transformers_does_not_take_is_said(places, tmp_path, changes):
 
 
 def test_heads(places, tmp_path):
-    message = refused_and_clean(places, **forth(places, head="qa"))
-    assert "--head=qa is not known; use one of auto, pretraining, classification, none" in message
+    message = refused_and_clean(places, **forth(places, head="ner"))
+    known = "auto, pretraining, qa, classification, tagging, none"
+    assert "--head=ner is not known; use one of " + known in message
     message = refused_and_clean(places, **forth(places, head="classification"))
     assert "has no such head; use --head=pretraining or --head=none" in message
     bare = make_checkpoint(tmp_path / "a", ["classifier"])
@@ -236,7 +237,7 @@ def test_task_of_another_checkpoint(tmp_path):
         ({"labels": ["a", "b"]}, "names 2 labels, but the checkpoint has 3 classes"),
         ({"labels": ["a", "b", "b"]}, "names no label, or one twice"),
         ({"labels": "abc"}, "labels must be a list of names"),
-        ({"kind": "tagging"}, "was fine-tuned for 'tagging', not for classification"),
+        ({"kind": "other"}, "was fine-tuned for 'other', not for classification"),
         ([], "must hold one JSON object"),
     ):
         if content:

@@ -57,7 +57,10 @@ def hugging_face_config(source, selection, pad_token_id, labels):
     values["position_embedding_type"] = "absolute"
     values["tie_word_embeddings"] = True
     values["torch_dtype"] = "float32"
-    if "classifier" in selection.parts:
+    if source.family.network and source.family.task:
+        # ELECTRA's variables are called by it.
+        values["finetuning_task"] = source.family.task.name
+    if "classifier" in selection.parts or "tagger" in selection.parts:
         labels = labels or ["LABEL_{}".format(i) for i in range(source.num_labels)]
         values["num_labels"] = len(labels)
         values["id2label"] = collections.OrderedDict((str(i), n) for i, n in enumerate(labels))

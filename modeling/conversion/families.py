@@ -7,17 +7,23 @@ from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from modeling.conversion import name_tables
 from modeling.kernels import LAYER_NORM_EPSILON
+from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
 
 # A part of a network that a checkpoint may lack. variables: pattern of its variables' names;
 # output: what messages call what it computes.
 Part = collections.namedtuple("Part", ["name", "variables", "output"])
 
 # A class of transformers. parts: names of the parts without which it is not whole; logits: part
-# -> the attribute of its result that holds the part's scores.
+# -> the attribute of its result that holds the part's scores, or a list of them.
 Architecture = collections.namedtuple("Architecture", ["name", "parts", "logits"])
 
 # Names of a release's files: the checkpoint's prefix, and the config's.
 Files = collections.namedtuple("Files", ["checkpoint", "config"])
+
+# The fine-tuned head of a checkpoint. name: of the task that its variables are called by, None
+# where they lie at the root; network: what computes it, see modeling.task_heads; counts: names of
+# the variables that are as long as there are labels.
+TaskHead = collections.namedtuple("TaskHead", ["name", "network", "counts"])
 
 # ELECTRA's two networks, as --discriminator_or_generator has them.
 DISCRIMINATOR, GENERATOR = NETWORKS = ("discriminator", "generator")
@@ -39,8 +45,9 @@ class Family(
             "settings",
             "network",
             "scopes",
+            "task",
         ],
-        defaults=[(), {}, None, ()],
+        defaults=[(), {}, None, (), None],
     )
 ):
     """One family.
@@ -51,7 +58,7 @@ class Family(
     default; architectures: list of Architecture, the first that parts suffice for is taken, the
     last needs none; files: Files; asides: list of name_tables.Aside; settings: dict of what the
     original's config file holds beside the config's keys; network: one of NETWORKS or None;
-    scopes: of a generator's variables, see ElectraConfig.as_generator.
+    scopes: of a generator's variables, see ElectraConfig.as_generator; task: TaskHead or None.
     """
 
     __slots__ = ()
@@ -75,26 +82,50 @@ class Family(
         """Whether there is a Part of that name."""
         return any(part.name == name for part in self.parts)
 
+    def parts_beside(self, parts):
+        """Names of those of the parts that asides hold, since the class has no place for them."""
+        found = [a.part for a in self.asides if set(a.needs) & set(parts)]
+        return [part for part in parts if part in found]
+
+    def num_labels(self, shapes):
+        """Number of labels of the fine-tuned head, by the shapes of a checkpoint's variables."""
+        counts = self.task.counts if self.task else ()
+        return next((shapes[name][0] for name in counts if shapes.get(name)), 1)
+
     def network_config(self, config):
         """`config` as that of this network: a generator's variables have scopes of their own."""
         return config.as_generator(*self.scopes) if self.network == GENERATOR else config
 
 
-POOLER = Part("pooler", r"bert/pooler/.*", "pooled output")
-CLASSIFIER = Part("classifier", r"output_(weights|bias)", "classifier logits")
+# What --head may ask for.
+PRETRAINING, QUESTIONS, CLASSIFICATION, TAGGING, NONE = HEADS = (
+    "pretraining",
+    "qa",
+    "classification",
+    "tagging",
+    "none",
+)
+
+_TAGGER = Part("tagger", r"output_(weights|bias)", "tag logits")
 _BERT_PARTS = [
-    POOLER,
+    Part("pooler", r"bert/pooler/.*", "pooled output"),
     Part("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
     Part("sentence_pair", r"cls/seq_relationship/.*", "sentence-pair logits"),
-    CLASSIFIER,
+    Part("classifier", r"output_(weights|bias)", "classifier logits"),
+    Part("answers", r"cls/squad/output_(weights|bias)", "start and end logits"),
 ]
+# Questions before classification: a checkpoint of CJRC's has a classifier for kinds of answers.
 _BERT_HEADS = collections.OrderedDict(
     [
-        ("pretraining", ["masked_lm", "sentence_pair"]),
-        ("classification", ["classifier"]),
-        ("none", []),
+        (PRETRAINING, ["masked_lm", "sentence_pair"]),
+        (QUESTIONS, ["answers"]),
+        (CLASSIFICATION, ["classifier"]),
+        (NONE, []),
     ]
 )
+_GOOGLE_COUNTS = ("output_weights", "output_bias")
+_GOOGLE_TASK = TaskHead(None, GoogleHeads(), _GOOGLE_COUNTS)
+_START_AND_END = ["start_logits", "end_logits"]
 
 BERT = Family(
     title="a BERT model",
@@ -103,6 +134,7 @@ BERT = Family(
     names=name_tables.BERT,
     parts=_BERT_PARTS,
     heads=_BERT_HEADS,
+    task=_GOOGLE_TASK,
     architectures=[
         Architecture(
             "BertForPreTraining",
@@ -118,10 +150,11 @@ BERT = Family(
         Architecture(
             "BertForSequenceClassification", ["pooler", "classifier"], {"classifier": "logits"}
         ),
+        Architecture("BertForQuestionAnswering", ["answers"], {"answers": _START_AND_END}),
         Architecture("BertModel", [], {}),
     ],
     files=Files("bert_model.ckpt", "bert_config.json"),
-    asides=[name_tables.LERT_HEADS],
+    asides=[name_tables.LERT_HEADS, name_tables.BERT_POOLER],
 )
 
 ALBERT = Family(
@@ -131,6 +164,7 @@ ALBERT = Family(
     names=name_tables.ALBERT,
     parts=_BERT_PARTS,
     heads=_BERT_HEADS,
+    task=_GOOGLE_TASK,
     architectures=[
         Architecture(
             "AlbertForPreTraining",
@@ -141,9 +175,11 @@ ALBERT = Family(
         Architecture(
             "AlbertForSequenceClassification", ["pooler", "classifier"], {"classifier": "logits"}
         ),
+        Architecture("AlbertForQuestionAnswering", ["answers"], {"answers": _START_AND_END}),
         Architecture("AlbertModel", [], {}),
     ],
     files=Files("albert_model.ckpt", "albert_config.json"),
+    asides=[name_tables.ALBERT_POOLER],
 )
 
 ALBERT_ZH = Family(
@@ -153,6 +189,7 @@ ALBERT_ZH = Family(
     names=name_tables.ALBERT_ZH,
     parts=_BERT_PARTS,
     heads=_BERT_HEADS,
+    task=_GOOGLE_TASK,
     architectures=[],
     files=Files("albert_model.ckpt", "albert_config.json"),
 )
@@ -176,7 +213,7 @@ def _electra(network, names, part, architecture, scopes=()):
         config_class=ElectraConfig,
         names=names,
         parts=[part],
-        heads=collections.OrderedDict([("pretraining", [part.name]), ("none", [])]),
+        heads=collections.OrderedDict([(PRETRAINING, [part.name]), (NONE, [])]),
         architectures=[
             Architecture(architecture, [part.name], {part.name: "logits"}),
             Architecture("ElectraModel", [], {}),
@@ -208,5 +245,71 @@ def electra_generator(scope="generator", embedding_scope="electra"):
 
 
 ELECTRA_GENERATOR = electra_generator()
+
+# The name tables by the scope of fine-tuned heads.
+_GOOGLE_NAMES = {"bert": name_tables.bert, "albert": name_tables.albert}
+
+
+def google_task(family, name, has_tags):
+    """`family` with a head of Google's.
+
+    Args:
+      family: BERT or ALBERT.
+      name: of the task of which the variables are named, None where they lie at the root.
+      has_tags: whether output_weights stands on tokens.
+    """
+    scope = scope_of(name)
+    names = _GOOGLE_NAMES[family.model_type](scope)
+    parts = family.parts
+    if has_tags:
+        parts = [_TAGGER if p.name == "classifier" else p for p in parts]
+        heads = [
+            (TAGGING, ["tagger"]) if h == CLASSIFICATION else (h, p) for h, p in _BERT_HEADS.items()
+        ]
+        class_name = family.architectures[-1].name.replace("Model", "ForTokenClassification")
+        tags = Architecture(class_name, ["tagger"], {"tagger": "logits"})
+        family = family._replace(
+            heads=collections.OrderedDict(heads), architectures=[tags, *family.architectures]
+        )
+    heads_of_task = ("classifier", "tagger", "answers")
+    parts = [
+        p._replace(variables=re.escape(scope) + p.variables) if p.name in heads_of_task else p
+        for p in parts
+    ]
+    counts = tuple(scope + variable for variable in _GOOGLE_COUNTS)
+    return family._replace(names=names, parts=parts, task=TaskHead(name, GoogleHeads(name), counts))
+
+
+def electra_task(head, name):
+    """ELECTRA's discriminator with a fine-tuned head that Hugging Face has, too.
+
+    Args:
+      head: TAGGING, or QUESTIONS without joint prediction.
+      name: of the task.
+    """
+    scope = scope_of(name)
+    if head == TAGGING:
+        part = _TAGGER._replace(variables=re.escape(scope) + r"dense/.*")
+        names, class_name, logits = name_tables.electra_tags, "TokenClassification", "logits"
+    else:
+        part = _BERT_PARTS[-1]._replace(variables=re.escape(scope) + r"dense(_1)?/.*")
+        names, class_name = name_tables.electra_answers, "QuestionAnswering"
+        logits = _START_AND_END
+    options = QuestionOptions(joint_prediction=False, answerable_classifier=False)
+    architecture = Architecture("ElectraFor" + class_name, [part.name], {part.name: logits})
+    heads = [(PRETRAINING, ["replaced"]), (head, [part.name]), (NONE, [])]
+    return ELECTRA._replace(
+        names=names(scope),
+        parts=[*ELECTRA.parts, part],
+        heads=collections.OrderedDict(heads),
+        architectures=[architecture, *ELECTRA.architectures],
+        task=TaskHead(name, ElectraHeads(name, options), (scope + "dense/bias",)),
+    )
+
+
+def scope_of(name):
+    """First part of the names of a task's variables; None: of those at the root."""
+    return "task_specific/{}/".format(name) if name else ""
+
 
 FAMILIES = [BERT, ALBERT, ALBERT_ZH, ELECTRA, ELECTRA_GENERATOR]

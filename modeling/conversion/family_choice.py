@@ -15,7 +15,8 @@ SUPPORTED = "BERT, RoBERTa-wwm, MacBERT, LERT, ALBERT and ELECTRA"
 # For directories: their classes have other names.
 SUPPORTED_TYPES = (
     "bert (BERT, RoBERTa-wwm, MacBERT, LERT), albert and electra (classes BertModel, "
-    "BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, and the others' alike)"
+    "BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, "
+    "BertForTokenClassification, BertForQuestionAnswering, and the others' alike)"
 )
 _FLAG = "--discriminator_or_generator"
 

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 import bounded_json
 from errors import UserError, quoted, some
 from modeling.config import read_json_object
-from modeling.conversion import family_choice, folders, tensor_files
+from modeling.conversion import family_choice, finetuned, folders, tensor_files
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")
@@ -106,12 +106,13 @@ def read_tensors(path):
     return tensors
 
 
-def read_directory(path, network=None):
+def read_directory(path, network=None, task_name=None):
     """Reads the weights of a directory under the released variable names.
 
     Args:
       path: directory, see is_directory.
       network: see family_choice.of_directory.
+      task_name: see finetuned.of_directory.
 
     Returns:
       Directory.
@@ -126,12 +127,15 @@ def read_directory(path, network=None):
     notes = _check_network(values, config)
     tensors = read_tensors(path)
     family = family_choice.of_directory(path, model_type, tensors, network)
+    family = finetuned.of_directory(family, values, tensors, task_name)
     converted = family.names.to_tensorflow(tensors)
     _check_tensors(path, family.names, tensors, converted)
     if values.get("tie_word_embeddings") is False:
         _check_tied(path, family.names, tensors, converted.tensors)
+    parts = [part.name for part in family.parts_in(converted.tensors)]
     for aside in family.asides:
-        converted.tensors.update(_read_aside(path, aside))
+        if set(aside.needs) & set(parts) and aside.part not in parts:
+            converted.tensors.update(_read_aside(path, aside))
     return Directory(path, family, converted.tensors, sorted(converted.unknown), notes)
 
 

@@ -14,34 +14,48 @@ from modeling.conversion.names import (
 
 # Created as [2, hidden] on both sides.
 _SENTENCE_PAIR = "cls/seq_relationship/output_{}"
-# Fine-tuned classifiers, [labels, hidden] on both sides.
-_CLASSIFIER = [
-    Rule("output_weights", "classifier.weight", False),
-    Rule("output_bias", "classifier.bias", False),
-]
 
-# BERT, RoBERTa-wwm, MacBERT: BertModel, BertForMaskedLM, BertForPreTraining,
-# BertForSequenceClassification.
-BERT = NameMap(
-    rules=(
-        embeddings("bert/embeddings", "bert.embeddings")
-        + transformer_block("bert/encoder/layer_{n}", "bert.encoder.layer.{n}")
-        + dense("bert/pooler/dense", "bert.pooler.dense")
-        + dense("cls/predictions/transform/dense", "cls.predictions.transform.dense")
-        + norm("cls/predictions/transform/LayerNorm", "cls.predictions.transform.LayerNorm")
-        + [
-            Rule("cls/predictions/output_bias", "cls.predictions.bias", False),
-            Rule(_SENTENCE_PAIR.format("weights"), "cls.seq_relationship.weight", False),
-            Rule(_SENTENCE_PAIR.format("bias"), "cls.seq_relationship.bias", False),
-        ]
-        + _CLASSIFIER
-    ),
-    base="bert.",
-    word_table="bert/embeddings/word_embeddings",
-    output_table="cls.predictions.decoder.weight",
-    output_bias="cls.predictions.bias",
-    aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
-)
+
+def _google_heads(scope):
+    """Rules of what Google's programs fine-tune: [labels, hidden] and [2, hidden] on both sides."""
+    return [
+        Rule(scope + "output_weights", "classifier.weight", False),
+        Rule(scope + "output_bias", "classifier.bias", False),
+        Rule(scope + "cls/squad/output_weights", "qa_outputs.weight", False),
+        Rule(scope + "cls/squad/output_bias", "qa_outputs.bias", False),
+    ]
+
+
+def bert(scope=""):
+    """NameMap of BERT, RoBERTa-wwm and MacBERT: BertModel, BertForMaskedLM, BertForPreTraining,
+    BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering.
+
+    Args:
+      scope: first part of the names of the heads that are fine-tuned.
+    """
+    return NameMap(
+        rules=(
+            embeddings("bert/embeddings", "bert.embeddings")
+            + transformer_block("bert/encoder/layer_{n}", "bert.encoder.layer.{n}")
+            + dense("bert/pooler/dense", "bert.pooler.dense")
+            + dense("cls/predictions/transform/dense", "cls.predictions.transform.dense")
+            + norm("cls/predictions/transform/LayerNorm", "cls.predictions.transform.LayerNorm")
+            + [
+                Rule("cls/predictions/output_bias", "cls.predictions.bias", False),
+                Rule(_SENTENCE_PAIR.format("weights"), "cls.seq_relationship.weight", False),
+                Rule(_SENTENCE_PAIR.format("bias"), "cls.seq_relationship.bias", False),
+            ]
+            + _google_heads(scope)
+        ),
+        base="bert.",
+        word_table="bert/embeddings/word_embeddings",
+        output_table="cls.predictions.decoder.weight",
+        output_bias="cls.predictions.bias",
+        aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
+    )
+
+
+BERT = bert()
 
 
 def _albert_block(tensorflow, huggingface):
@@ -63,34 +77,42 @@ def _albert_block(tensorflow, huggingface):
 
 ALBERT_MAPPING = "bert/encoder/embedding_hidden_mapping_in"
 
-# google-research/albert: AlbertModel, AlbertForMaskedLM, AlbertForPreTraining,
-# AlbertForSequenceClassification.
-ALBERT = NameMap(
-    rules=(
-        embeddings("bert/embeddings", "albert.embeddings")
-        + dense(ALBERT_MAPPING, "albert.encoder.embedding_hidden_mapping_in")
-        + _albert_block(
-            "bert/encoder/transformer/group_{g}/inner_group_{i}",
-            "albert.encoder.albert_layer_groups.{g}.albert_layers.{i}",
-        )
-        + dense("bert/pooler/dense", "albert.pooler")
-        + dense("cls/predictions/transform/dense", "predictions.dense")
-        + norm("cls/predictions/transform/LayerNorm", "predictions.LayerNorm")
-        + [
-            Rule("cls/predictions/output_bias", "predictions.bias", False),
-            Rule(_SENTENCE_PAIR.format("weights"), "sop_classifier.classifier.weight", False),
-            Rule(_SENTENCE_PAIR.format("bias"), "sop_classifier.classifier.bias", False),
-        ]
-        + _CLASSIFIER
-    ),
-    base="albert.",
-    word_table="bert/embeddings/word_embeddings",
-    output_table="predictions.decoder.weight",
-    output_bias="predictions.bias",
-    aliases={"predictions.decoder.bias": "predictions.bias"},
-    identity=ALBERT_MAPPING,
-)
 
+def albert(scope=""):
+    """NameMap of google-research/albert: AlbertModel, AlbertForMaskedLM, AlbertForPreTraining,
+    AlbertForSequenceClassification, AlbertForTokenClassification, AlbertForQuestionAnswering.
+
+    Args:
+      scope: see `bert`.
+    """
+    return NameMap(
+        rules=(
+            embeddings("bert/embeddings", "albert.embeddings")
+            + dense(ALBERT_MAPPING, "albert.encoder.embedding_hidden_mapping_in")
+            + _albert_block(
+                "bert/encoder/transformer/group_{g}/inner_group_{i}",
+                "albert.encoder.albert_layer_groups.{g}.albert_layers.{i}",
+            )
+            + dense("bert/pooler/dense", "albert.pooler")
+            + dense("cls/predictions/transform/dense", "predictions.dense")
+            + norm("cls/predictions/transform/LayerNorm", "predictions.LayerNorm")
+            + [
+                Rule("cls/predictions/output_bias", "predictions.bias", False),
+                Rule(_SENTENCE_PAIR.format("weights"), "sop_classifier.classifier.weight", False),
+                Rule(_SENTENCE_PAIR.format("bias"), "sop_classifier.classifier.bias", False),
+            ]
+            + _google_heads(scope)
+        ),
+        base="albert.",
+        word_table="bert/embeddings/word_embeddings",
+        output_table="predictions.decoder.weight",
+        output_bias="predictions.bias",
+        aliases={"predictions.decoder.bias": "predictions.bias"},
+        identity=ALBERT_MAPPING,
+    )
+
+
+ALBERT = albert()
 
 # brightmart's own network is not among Hugging Face's: the names tell its variables only.
 ALBERT_ZH = NameMap(
@@ -116,13 +138,30 @@ def _electra(scope, embedding_scope, head_rules, output_table=None, output_bias=
     )
 
 
-# google-research/electra: ElectraModel, ElectraForPreTraining.
-ELECTRA_DISCRIMINATOR = _electra(
-    "electra",
-    "electra",
-    dense("discriminator_predictions/dense", "discriminator_predictions.dense")
-    + dense("discriminator_predictions/dense_1", "discriminator_predictions.dense_prediction"),
+# google-research/electra's head of pre-training, and those that are fine-tuned.
+_REPLACED = dense("discriminator_predictions/dense", "discriminator_predictions.dense") + dense(
+    "discriminator_predictions/dense_1", "discriminator_predictions.dense_prediction"
 )
+
+
+def electra_tags(scope):
+    """NameMap of a discriminator with a layer over tokens: ElectraForTokenClassification."""
+    return _electra("electra", "electra", _REPLACED + dense(scope + "dense", "classifier"))
+
+
+def electra_answers(scope):
+    """NameMap of a discriminator with a layer for starts of answers and one for ends:
+    ElectraForQuestionAnswering, which has one for both."""
+    rules = [
+        Rule(scope + layer + ours, theirs.format(i), ours == "/kernel")
+        for ours, theirs in (("/kernel", "qa_outputs.weight[{}]"), ("/bias", "qa_outputs.bias[{}]"))
+        for i, layer in enumerate(("dense", "dense_1"))
+    ]
+    return _electra("electra", "electra", _REPLACED + rules)
+
+
+# ElectraModel, ElectraForPreTraining.
+ELECTRA_DISCRIMINATOR = _electra("electra", "electra", _REPLACED)
 
 
 def electra_generator(scope, embedding_scope):
@@ -142,13 +181,15 @@ def electra_generator(scope, embedding_scope):
     )
 
 
-class Aside(collections.namedtuple("Aside", ["file", "what", "needs", "variables", "rules"])):
+class Aside(
+    collections.namedtuple("Aside", ["file", "what", "needs", "part", "variables", "rules"])
+):
     """Variables that Hugging Face's models have no place for, and the file beside theirs that
     holds them.
 
-    file: its name; what: what they are; needs: part without which they are of no use; variables:
-    pattern of their names; rules: NameMap, whose Hugging Face names are those of PyTorch modules
-    at the same place.
+    file: its name; what: what they are; needs: names of parts, with any of which it is written;
+    part: name of the part that they are, None where they are of none; variables: pattern of their
+    names; rules: NameMap, whose Hugging Face names are those of PyTorch modules at the same place.
     """
 
     __slots__ = ()
@@ -161,7 +202,8 @@ class Aside(collections.namedtuple("Aside", ["file", "what", "needs", "variables
 LERT_HEADS = Aside(
     "lert_heads.safetensors",
     "LERT's tag heads",
-    "masked_lm",
+    ("masked_lm",),
+    None,
     r"cls/predictions/output_(pos|ner|dep)_layer/(kernel|bias)",
     NameMap(
         [
@@ -177,3 +219,19 @@ LERT_HEADS = Aside(
         output_table=None,
     ),
 )
+
+
+def _pooler(huggingface):
+    return Aside(
+        "pooler.safetensors",
+        "the pooler, on which this head does not stand",
+        ("tagger", "answers"),
+        "pooler",
+        r"bert/pooler/dense/(kernel|bias)",
+        NameMap(
+            dense("bert/pooler/dense", huggingface), base="", word_table=None, output_table=None
+        ),
+    )
+
+
+BERT_POOLER, ALBERT_POOLER = _pooler("bert.pooler.dense"), _pooler("albert.pooler")

@@ -9,7 +9,9 @@ import re
 import numpy as np
 
 # One weight: its variable name, its Hugging Face name, and whether the matrix lies transposed
-# there. {n} (any word in braces) stands for a number and is the same one on both sides.
+# there. {n} (any word in braces) stands for a number and is the same one on both sides. A Hugging
+# Face name that ends in [0], [1], ... is that row of a tensor whose rows are variables of their
+# own.
 Rule = collections.namedtuple("Rule", ["tensorflow", "huggingface", "transposed"])
 
 # What a name is called on the other side.
@@ -98,6 +100,9 @@ class NameMap:
         self._aliases = dict(aliases or {})
         self._forth = [(_regex(r.tensorflow), r.huggingface, r.transposed) for r in rules]
         self._back = [(_regex(r.huggingface), r.tensorflow, r.transposed) for r in rules]
+        # Tensor -> how many of its rows are variables.
+        self._rows = collections.Counter(_tensor_of(r.huggingface) for r in rules)
+        self._rows.pop(None, None)
 
     def huggingface_name(self, name):
         """Target of the variable `name`, or None where the family has no such variable."""
@@ -139,6 +144,10 @@ class NameMap:
                 unknown.append(name)
             else:
                 found[target.name] = _laid_out(array, target.transposed)
+        for name, count in self._rows.items():
+            rows = [found.pop(_row(name, i)) for i in range(count) if _row(name, i) in found]
+            if rows:
+                found[name] = np.concatenate(rows)
         return Converted(found, unknown)
 
     def to_tensorflow(self, tensors):
@@ -152,7 +161,7 @@ class NameMap:
           holds a weight in two spellings, that of the rules is taken.
         """
         found, unknown = collections.OrderedDict(), []
-        for name, array in tensors.items():
+        for name, array in self._in_rows(tensors):
             if name == self.output_table or _BUFFERS.fullmatch(name):
                 continue
             target = self.tensorflow_name(name)
@@ -167,6 +176,15 @@ class NameMap:
         changes no width and is no identity."""
         kernel = tensors.get("{}/kernel".format(self.identity))
         return self.identity if kernel is not None and len(set(kernel.shape)) == 1 else None
+
+    def _in_rows(self, tensors):
+        """Items of `tensors`; one whose rows are variables comes row by row."""
+        for name, array in tensors.items():
+            if array.shape[:1] == (self._rows.get(name),):
+                for i in range(len(array)):
+                    yield _row(name, i), array[i : i + 1]
+            else:
+                yield name, array
 
     def _with_identity(self, tensors):
         names = ["{}/{}".format(self.identity, part) for part in ("kernel", "bias")]
@@ -199,6 +217,16 @@ def _regex(pattern):
     return re.compile(
         "".join(_NUMBER.format(p) if i % 2 else re.escape(p) for i, p in enumerate(parts))
     )
+
+
+def _row(name, number):
+    return "{}[{}]".format(name, number)
+
+
+def _tensor_of(huggingface):
+    """The tensor of which a rule's Hugging Face name is a row, or None."""
+    match = re.fullmatch(r"(.*)\[\d+\]", huggingface)
+    return match.group(1) if match else None
 
 
 def _laid_out(array, transposed):

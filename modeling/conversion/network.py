@@ -4,17 +4,13 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-from modeling import heads
+from modeling import heads, task_heads
 from modeling.encoder import encoder
 from modeling.kernels import PlainKernels
 
 HIDDEN_STATES = "hidden states"
-_CLASSIFIER = ("output_weights", "output_bias")
-
-
-def num_labels(shapes):
-    """Number of a classifier's labels by the shapes of a checkpoint's variables."""
-    return next((shapes[name][0] for name in _CLASSIFIER if shapes.get(name)), 1)
+# Of a network with a fine-tuned head. network: see task_heads; labels: how many there are.
+_Head = collections.namedtuple("_Head", ["network", "labels"])
 
 
 class _FedStore:
@@ -31,19 +27,21 @@ class _FedStore:
         return self.fed[name]
 
 
-def shapes(config, parts, labels):
+def shapes(config, parts, labels, fine_tuned=None):
     """Ordered dict variable name -> list of ints of a network.
 
     Args:
       config: model config.
       parts: names of parts, see OUTPUTS.
-      labels: number of a classifier's labels, where it is one of them.
+      labels: number of a fine-tuned head's labels, where it is one of them.
+      fine_tuned: what computes that head, see modeling.task_heads; None: Google's.
     """
     with tf.Graph().as_default():
         store = _FedStore()
         ids = tf.placeholder(tf.int32, [1, 1])
         inputs = {"input_ids": ids, "input_mask": ids, "segment_ids": ids}
-        _build(config, store, inputs, parts, labels)
+        head = _Head(fine_tuned or task_heads.GoogleHeads(), labels)
+        _build(config, store, inputs, parts, head)
         return collections.OrderedDict((n, p.shape.as_list()) for n, p in store.fed.items())
 
 
@@ -59,58 +57,75 @@ def outputs(source, parts, inputs):
       Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first, then one for each
       layer, of ALBERT's the last of its blocks; part -> its array: pooler [batch, hidden],
       masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier [batch, labels],
-      replaced [batch, seq].
+      tagger [batch, seq, labels], replaced [batch, seq]; answers -> list of two, scores of starts
+      and ends [batch, seq] of all tokens.
     """
     reader = tf.train.NewCheckpointReader(source.prefix)
     with tf.Graph().as_default():
         store = _FedStore()
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        tensors = _build(source.config, store, tensors, parts, source.num_labels)
+        head = _Head(source.family.task and source.family.task.network, source.num_labels)
+        tensors = _build(source.config, store, tensors, parts, head)
         values = {p: reader.get_tensor(n) for n, p in store.fed.items() if n in source.shapes}
         # No accelerator: one may be in use, and rounds otherwise.
         with tf.Session(config=tf.ConfigProto(device_count={"GPU": 0})) as session:
             return session.run(tensors, values)
 
 
-def _masked_lm(config, store, kernels, encoded, labels):
-    del labels
+def _masked_lm(trunk, head):
+    del head
+    config, encoded = trunk.config, trunk.encoded
     shape = tf.shape(encoded.sequence_output)
     vectors = tf.reshape(encoded.sequence_output, [-1, config.hidden_size])
-    logits = heads.masked_lm_logits(config, store, kernels, vectors, encoded.embedding_tables)
+    logits = heads.masked_lm_logits(
+        config, trunk.store, trunk.kernels, vectors, encoded.embedding_tables
+    )
     return tf.reshape(logits, [shape[0], shape[1], config.vocab_size])
 
 
-def _sentence_pair(config, store, kernels, encoded, labels):
-    del labels
-    return heads.sentence_pair_logits(config, store, kernels, encoded.pooled_output)
+def _sentence_pair(trunk, head):
+    del head
+    return heads.sentence_pair_logits(
+        trunk.config, trunk.store, trunk.kernels, trunk.encoded.pooled_output
+    )
 
 
-def _classifier(config, store, kernels, encoded, labels):
-    return heads.classification_logits(config, store, kernels, encoded.pooled_output, labels)
+def _replaced(trunk, head):
+    del head
+    return heads.discriminator_logits(
+        trunk.config, trunk.store, trunk.kernels, trunk.encoded.sequence_output
+    )
 
 
-def _replaced(config, store, kernels, encoded, labels):
-    del labels
-    return heads.discriminator_logits(config, store, kernels, encoded.sequence_output)
+def _answers(trunk, head):
+    """ELECTRA's heads keep answers out of question and padding, Hugging Face's classes do not: so
+    all tokens count as the passage's here."""
+    ones = tf.ones(tf.shape(trunk.encoded.sequence_output)[:2], tf.int32)
+    features = {"input_mask": ones, "segment_ids": ones}
+    answers = head.network.answers(trunk, features, ())
+    return [answers.start_logits, answers.end_logits]
 
 
-# Part -> function of (config, store, kernels, EncoderOutput, number of labels).
+# Part -> function of (Trunk, _Head).
 OUTPUTS = {
-    "pooler": lambda config, store, kernels, encoded, labels: encoded.pooled_output,
+    "pooler": lambda trunk, head: trunk.encoded.pooled_output,
     "masked_lm": _masked_lm,
     "sentence_pair": _sentence_pair,
-    "classifier": _classifier,
+    "classifier": lambda trunk, head: head.network.class_logits(trunk, head.labels),
+    "tagger": lambda trunk, head: head.network.tag_logits(trunk, head.labels),
+    "answers": _answers,
     "replaced": _replaced,
 }
 
 
-def _build(config, store, inputs, parts, labels):
+def _build(config, store, inputs, parts, head):
     """Ordered dict of the tensors that `outputs` gives."""
     kernels = PlainKernels()
     encoded = encoder(config, store, kernels, **inputs)
     blocks = len(encoded.all_encoder_layers) // config.num_hidden_layers
     states = [encoded.embedding_output] + encoded.all_encoder_layers[blocks - 1 :: blocks]
     tensors = collections.OrderedDict([(HIDDEN_STATES, states)])
+    trunk = task_heads.Trunk(config, store, kernels, encoded, is_training=False)
     for part in parts:
-        tensors[part] = OUTPUTS[part](config, store, kernels, encoded, labels)
+        tensors[part] = OUTPUTS[part](trunk, head)
     return tensors

@@ -103,8 +103,15 @@ def _their_outputs(folder, weights, family, selection, inputs):
         if selection.architecture.logits:
             scores = _load(selection.architecture.name, folder, weights)(**fed)
             for part, attribute in selection.architecture.logits.items():
-                outputs[part] = getattr(scores, attribute).numpy()
+                outputs[part] = _scores(scores, attribute)
     return outputs
+
+
+def _scores(result, attribute):
+    """An array, or a list of them where `attribute` is a list of names."""
+    if isinstance(attribute, list):
+        return [_scores(result, name) for name in attribute]
+    return getattr(result, attribute).numpy()
 
 
 def _load(class_name, folder, weights, **arguments):

@@ -1,13 +1,14 @@
 """TensorFlow checkpoints as the conversion sees them: which parts there are, and their values."""
 
 import collections
+import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from errors import UserError, some
 from modeling import checkpoint
-from modeling.conversion import family_choice, network
+from modeling.conversion import families, family_choice, network
 
 # Choice of --head: the first of the family's heads that is there.
 AUTO = "auto"
@@ -31,8 +32,8 @@ class Source(
 
     @property
     def num_labels(self):
-        """Number of the labels of its classifier, if it has one."""
-        return network.num_labels(self.shapes)
+        """Number of the labels of its fine-tuned head, if it has one."""
+        return self.family.num_labels(self.shapes)
 
 
 # What is converted. parts: names of the parts, in the family's order; architecture: the class of
@@ -60,7 +61,7 @@ def open_checkpoint(prefix, config, family, shown=None):
     parts = [part.name for part in family.parts_in(shapes)]
     _check_network(shown, shapes, config, family)
     config = family.network_config(config)
-    wanted = network.shapes(config, parts, network.num_labels(shapes))
+    wanted = _wanted(family, config, parts, shapes)
     plan = checkpoint.plan_loading(prefix, wanted, config.source, shown=shown)
     source = Source(prefix, shown, config, family, shapes, plan)
     _check_whole(source, parts)
@@ -81,7 +82,7 @@ def select(source, head=AUTO):
 
     Args:
       source: Source.
-      head: a key of the family's `heads`, or AUTO.
+      head: one of families.HEADS, or AUTO.
 
     Returns:
       Selection.
@@ -90,14 +91,10 @@ def select(source, head=AUTO):
       UserError: there is no such head, or not in this checkpoint.
     """
     family, there = source.family, source.parts
-    if head not in family.heads and head != AUTO:
-        raise UserError(
-            "--head={} is not known; use one of {}".format(head, ", ".join([AUTO, *family.heads]))
-        )
     if head == AUTO:
         head = next(h for h, p in family.heads.items() if not p or set(p) & set(there))
-    of_head = [name for name in there if name in family.heads[head]]
-    if family.heads[head] and not of_head:
+    of_head = [name for name in there if name in family.heads.get(head, ())]
+    if head != families.NONE and not of_head:
         raise UserError(
             "--head={}: checkpoint {} has no such head; use {}".format(
                 head, source.shown, " or ".join("--head=" + h for h in _heads_in(family, there))
@@ -115,6 +112,8 @@ def select(source, head=AUTO):
             )
         )
     parts = [name for name in there if name == "pooler" or name in architecture.parts]
+    beside = family.parts_beside(parts)
+    parts = [name for name in parts if name not in beside]
     kept = [n for n in source.plan.loaded if family.part_of(n) in [None] + parts]
     left_out = [n for n in source.plan.loaded if n not in kept] + source.plan.unused
     return Selection(parts, architecture, sorted(left_out))
@@ -122,14 +121,31 @@ def select(source, head=AUTO):
 
 def everything(source):
     """Selection of all parts that a checkpoint has, on whatever head they stand."""
-    return Selection(source.parts, source.family.architecture(source.parts), [])
+    beside = source.family.parts_beside(source.parts)
+    parts = [name for name in source.parts if name not in beside]
+    return Selection(parts, source.family.architecture(source.parts), [])
 
 
-def left_out_lines(source, selection):
-    """What stays behind, for the log: a list of str."""
+def left_out_lines(source, selection, reasons=()):
+    """What stays behind, for the log: a list of str.
+
+    Args:
+      source: Source.
+      selection: Selection.
+      reasons: list of (pattern of names, why these have no place, name of the part beside which
+        they have none or None).
+    """
     beside = [name for aside in _asides(source, selection) for name in aside.of(selection.left_out)]
     rest = [name for name in selection.left_out if name not in beside]
-    return ["left out: " + some(rest, 12)] if rest else []
+    lines = []
+    for pattern, reason, part in reasons:
+        if part not in (None, *selection.parts):
+            continue
+        found = [name for name in rest if re.fullmatch(pattern, name)]
+        rest = [name for name in rest if name not in found]
+        if found:
+            lines.append("left out: {} ({})".format(some(found, 12), reason))
+    return lines + (["left out: " + some(rest, 12)] if rest else [])
 
 
 def read_asides(source, selection):
@@ -139,7 +155,7 @@ def read_asides(source, selection):
 
 
 def _asides(source, selection):
-    return [aside for aside in source.family.asides if aside.needs in selection.parts]
+    return [a for a in source.family.asides if set(a.needs) & set(selection.parts)]
 
 
 def read_variables(source, selection):
@@ -152,6 +168,12 @@ def read_release(source):
     """Ordered dict variable name -> array of everything but the optimizer's state and the step."""
     state = set(source.plan.training_state)
     return _read(source.prefix, [name for name in source.shapes if name not in state])
+
+
+def _wanted(family, config, parts, shapes):
+    """What network.shapes says of the network with the labels of a checkpoint's shapes."""
+    fine_tuned = family.task.network if family.task else None
+    return network.shapes(config, parts, family.num_labels(shapes), fine_tuned)
 
 
 def _read(prefix, names):
@@ -185,7 +207,7 @@ def fits(config, family, shapes):
       shapes: dict variable name -> list of ints of a checkpoint.
     """
     parts = [part.name for part in family.parts_in(shapes)]
-    wanted = network.shapes(family.network_config(config), parts, 1)
+    wanted = _wanted(family, family.network_config(config), parts, shapes)
     there = [name for name in shapes if family.names.huggingface_name(name)]
     return set(there) <= set(wanted) and all(shapes.get(n) == wanted[n] for n in wanted)
 
