@@ -123,12 +123,12 @@ def test_other_networks(tmp_path, monkeypatch):
 
 @pytest.mark.tf1
 def test_report(tmp_path, monkeypatch):
-    with_weights(monkeypatch, weights(**{"qa_outputs.bias": np.ones(2, np.float32)}))
+    with_weights(monkeypatch, weights(**{"other.bias": np.ones(2, np.float32)}))
     folder = make(tmp_path / "a", dict(CONFIG, layer_norm_eps=1e-5))
     prefix = str(tmp_path / "x.ckpt")
     report = huggingface.import_checkpoint(folder, prefix)
     assert report.written == ["bert/embeddings/word_embeddings"]
-    assert report.unknown == ["qa_outputs.bias"]
+    assert report.unknown == ["other.bias"]
     lines = report.lines()
     assert [warning for warning, _ in lines] == [False, False, True]
     assert lines[0][1] == "Hugging Face directory {}: 1 variables written to {}".format(
