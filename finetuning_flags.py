@@ -143,11 +143,7 @@ def apply_hparams():
             "--data-dir is ELECTRA's directory of everything and --data_dir the folder of a "
             "task's files; give one of them"
         )
-    if (root is None) != (FLAGS.model_name is None):
-        raise UserError(
-            "--data-dir and --model-name belong together: the model's directory is "
-            "DATA_DIR/models/MODEL_NAME"
-        )
+    script_flags.check_model_directory(root)
     if FLAGS.hparams is None and root is None:
         return None
     values, where = finetuning_hparams.read(FLAGS.hparams or "{}")
@@ -182,8 +178,7 @@ def check(has_model):
     Raises:
       UserError: naming the flag.
     """
-    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
-        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
+    script_flags.check_something_is_asked()
     config = [] if has_model else ["bert_config_file"]
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
     if len(set(FLAGS.task_name)) < len(FLAGS.task_name):

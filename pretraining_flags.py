@@ -168,11 +168,7 @@ def apply_preset():
                 )
         for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
             log(line)
-    if (FLAGS.data_dir is None) != (FLAGS.model_name is None):
-        raise UserError(
-            "--data-dir and --model-name belong together: the model's directory is "
-            "DATA_DIR/models/MODEL_NAME"
-        )
+    script_flags.check_model_directory(FLAGS.data_dir)
     if FLAGS.hparams is None and FLAGS.data_dir is None:
         return None
     values, where = electra_hparams.read(FLAGS.hparams or "{}")
@@ -190,8 +186,7 @@ def check(has_model):
     Raises:
       UserError: naming the flag.
     """
-    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
-        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
+    script_flags.check_something_is_asked()
     require(FLAGS, "input_file", "output_dir", *([] if has_model else ["bert_config_file"]))
     script_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:

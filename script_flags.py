@@ -86,6 +86,32 @@ def check_numbers(positive=(), not_negative=()):
             raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
 
 
+def check_something_is_asked():
+    """Refuses a run without anything to do.
+
+    Raises:
+      UserError: neither of --do_train, --do_eval and --do_predict is given.
+    """
+    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
+        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
+
+
+def check_model_directory(data_dir):
+    """Refuses one without the other of the flags that name ELECTRA's directory of a model.
+
+    Args:
+      data_dir: value of --data-dir, or None.
+
+    Raises:
+      UserError: --data-dir or --model-name is missing.
+    """
+    if (data_dir is None) != (FLAGS.model_name is None):
+        raise UserError(
+            "--data-dir and --model-name belong together: the model's directory is "
+            "DATA_DIR/models/MODEL_NAME"
+        )
+
+
 def check_devices():
     """Refuses a TPU together with GPUs.
 

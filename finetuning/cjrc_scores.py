@@ -8,23 +8,18 @@ means of the best of the others count.
 
 import collections
 
-from finetuning.question_scores import QuestionScores
+from finetuning import question_scores
 
 
 def score_answers(references, predictions):
-    """See question_scores.score_answers."""
-    if not references or not all(references.values()):
-        raise ValueError("every question needs a reference, and there must be one")
-    missing = [identity for identity in references if identity not in predictions]
-    f1 = exact = 0.0
-    for identity, texts in references.items():
-        if identity in predictions:
-            found = _plain(predictions[identity])
-            plain = [_plain(text) for text in texts]
-            f1 += _mean_of_best([_f1(text, found) for text in plain])
-            exact += _mean_of_best([float(text == found) for text in plain])
-    total = len(references)
-    return QuestionScores(f1 / total, exact / total, total, missing)
+    """question_scores.score_answers by the rule of this module."""
+    return question_scores.score_answers(references, predictions, _score)
+
+
+def _score(texts, text):
+    found, plain = _plain(text), [_plain(reference) for reference in texts]
+    f1 = _mean_of_best([_f1(reference, found) for reference in plain])
+    return f1, _mean_of_best([float(reference == found) for reference in plain])
 
 
 def _mean_of_best(scores):

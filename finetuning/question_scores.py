@@ -33,12 +33,14 @@ _TWO_WORDS = re.compile(
 QuestionScores = collections.namedtuple("QuestionScores", ["f1", "exact", "total", "missing"])
 
 
-def score_answers(references, predictions):
+def score_answers(references, predictions, score=None):
     """Scores of a file.
 
     Args:
       references: dict question id -> list of texts, at least one each.
       predictions: dict question id -> text; ids that are not asked for do not matter.
+      score: function of a list of references and a text that returns (F1, exact match), from 0 to
+        1; None: CMRC's rule.
 
     Returns:
       QuestionScores.
@@ -48,12 +50,13 @@ def score_answers(references, predictions):
     """
     if not references or not all(references.values()):
         raise ValueError("every question needs a reference, and there must be one")
+    score = score or (lambda texts, text: (best_f1(texts, text), is_exact(texts, text)))
     missing = [identity for identity in references if identity not in predictions]
     f1 = exact = 0.0
     for identity, texts in references.items():
         if identity in predictions:
-            f1 += best_f1(texts, predictions[identity])
-            exact += is_exact(texts, predictions[identity])
+            of_f1, of_exact = score(texts, predictions[identity])
+            f1, exact = f1 + of_f1, exact + of_exact
     total = len(references)
     return QuestionScores(f1 / total, exact / total, total, missing)
 

@@ -22,6 +22,21 @@ Key = collections.namedtuple("Key", ["kind", "default", "flag"])
 # to do instead; ignored: dict name -> why it says nothing here.
 Table = collections.namedtuple("Table", ["keys", "refused", "ignored"])
 
+# Entries of make_keys that both programs have: what the model is, and where it runs.
+MODEL_ENTRIES = (
+    ("model_size", str, "small", None),
+    ("model_hparam_overrides", dict, None, None),
+    ("embedding_size", int, None, None),
+    ("vocab_size", int, 30522, None),
+)
+DEVICE_ENTRIES = (
+    ("use_tpu", bool, None, "use_tpu"),
+    ("num_tpu_cores", int, None, "num_tpu_cores"),
+    ("tpu_name", str, None, "tpu_name"),
+    ("tpu_zone", str, None, "tpu_zone"),
+    ("gcp_project", str, None, "gcp_project"),
+)
+
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
