@@ -23,13 +23,14 @@ from finetuning.part import Part
 from finetuning.styles import heads_for
 from finetuning.tasks import get_task
 from modeling import checkpoint
-from modeling.conversion import huggingface
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
-from modeling.task_heads import QuestionOptions
+from optimization.config import is_layerwise
 from training.faults import output_errors
-from training.finetuning import Finetuning
+from training.finetuning import Finetuning, check_start
+from training.initial_weights import InitialWeights
 from training.log import log, warn
+from training.model_fn import model_parameters
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
@@ -41,10 +42,11 @@ for module in (finetuning_flags, script_flags):
 # What records are called in output_dir, by split; Google's names.
 RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
 
-# model_config: model config; init_checkpoint: prefix, Hugging Face directory or None; objective:
-# what is trained; devices: training.devices.Devices; parts: dict split -> list of Part.
+# model_config: model config; weights: InitialWeights or None; layers: of layers_below_heads, None
+# where rates are not layer-wise; objective: what is trained; devices: training.devices.Devices;
+# parts: dict split -> list of Part.
 Job = collections.namedtuple(
-    "Job", ["model_config", "init_checkpoint", "objective", "devices", "parts"]
+    "Job", ["model_config", "weights", "layers", "objective", "devices", "parts"]
 )
 
 
@@ -62,55 +64,37 @@ def main(argv):
     model_config = finetuning_flags.model_config(hparams)
     take_defaults(tasks, saved, model_config)
     finetuning_flags.configure(tasks)
+    layers = None
+    if FLAGS.do_train and is_layerwise(FLAGS.layerwise_lr_decay):
+        layers = layers_below_heads(model_config)
     tokenizer = script_flags.read_vocabulary(model_config).make_tokenizer(FLAGS.do_lower_case)
     loaded = [load(task, entry, model_dir, model_config) for task, entry in zip(tasks, saved)]
     objectives = make_objectives(tasks, model_config)
+    objective = objectives[0] if len(tasks) == 1 else Several(objectives)
     chosen_devices = script_flags.find_devices([FLAGS.output_dir])
     with script_flags.locked_output(FLAGS.do_train):
+        weights = initial_weights(init_checkpoint, model_config, objective)
         parts = write_parts(tasks, loaded, objectives, tokenizer)
         check_batch_size(parts["train"])
-        objective = objectives[0] if len(tasks) == 1 else Several(objectives)
-        job = Job(model_config, init_checkpoint, objective, chosen_devices, parts)
+        job = Job(model_config, weights, layers, objective, chosen_devices, parts)
         trials = run_trials(job, hparams and hparams.results_dir)
         report_trials(job, trials, hparams and hparams.results_dir)
 
 
 def saved_tasks(tasks, init_checkpoint):
-    """What task.json says of the model that is gone on with or evaluated.
-
-    Args:
-      tasks: list of task objects.
-      init_checkpoint: prefix, Hugging Face directory or None.
-
-    Returns:
-      (its folder, list of what it says of each task); (None, a list of {}) for a new model.
-
-    Raises:
-      UserError: it is damaged, or the model is one for another kind of task.
-    """
-    folder = FLAGS.output_dir
-    if FLAGS.num_trials > 1:
-        folder = os.path.join(folder, trial_name(0))
-    prefix = checkpoint.latest(folder)
-    if not prefix and not FLAGS.do_train:
-        prefix = init_checkpoint
-        if prefix and huggingface.is_directory(prefix):
-            prefix = os.path.join(prefix, "")
-    path = prefix and task_file.path_beside(prefix)
-    if not path:
-        return None, [{}] * len(tasks)
-    name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
-    found = [task_file.read(path, task.kind, name=name_of(task)) for task in tasks]
-    for task, entry in zip(tasks, found):
-        heads = QuestionOptions()._asdict() if task.has_head_options else {}
-        task_file.check_options(path, "row_options", entry["row_options"], task.row_options)
-        task_file.check_options(path, "head_options", entry["head_options"], heads)
-    return os.path.dirname(path), found
+    """loading.read_saved of the model that is gone on with, evaluated or predicted with."""
+    trained = checkpoint.latest(first_folder())
+    return loading.read_saved(tasks, trained or (None if FLAGS.do_train else init_checkpoint))
 
 
-def trial_name(number):
-    """Folder of a trial, below output_dir."""
-    return "trial_{}".format(number)
+def first_folder():
+    """Output directory of the first trial."""
+    return trial_folder(0) if FLAGS.num_trials > 1 else FLAGS.output_dir
+
+
+def trial_folder(number):
+    """Output directory of a trial of several."""
+    return os.path.join(FLAGS.output_dir, "trial_{}".format(number))
 
 
 def take_defaults(tasks, saved, model_config):
@@ -178,6 +162,20 @@ def make_objectives(tasks, model_config):
     return objectives
 
 
+def initial_weights(path, model_config, objective):
+    """InitialWeights of --init_checkpoint, None without; what does not fit is refused here, before
+    rows are written for it."""
+    folder = FLAGS.output_dir if FLAGS.use_tpu else None
+    # A head of ELECTRA's is called by its task; as a start it is not meant to be taken over.
+    name = None if FLAGS.do_train or len(FLAGS.task_name) > 1 else FLAGS.task_name[0]
+    weights = InitialWeights(path, folder, name) if path else None
+    if not checkpoint.latest(first_folder()):
+        shapes = model_parameters(model_config, objective, FLAGS.max_seq_length).shapes()
+        plan = weights.plan(shapes, model_config.source) if weights else None
+        check_start(plan, objective, FLAGS.do_train, FLAGS.output_dir)
+    return weights
+
+
 def write_parts(tasks, loaded, objectives, tokenizer):
     """dict split -> list of Part, whose rows are written to output_dir; logs what they are."""
     parts = {split: [] for split in RECORD_FILES}
@@ -225,7 +223,7 @@ def run_trials(job, results_dir):
     for trial in range(FLAGS.num_trials):
         folder, number = FLAGS.output_dir, None
         if FLAGS.num_trials > 1:
-            folder, number = os.path.join(folder, trial_name(trial)), trial + 1
+            folder, number = trial_folder(trial), trial + 1
             log("trial {} of {}".format(number, FLAGS.num_trials))
         run = make_run(job, folder, FLAGS.seed + trial)
         trials.append(run_trial(run, job, folder))
@@ -252,7 +250,7 @@ def make_run(job, folder, seed):
         objective=job.objective.name,
         train_files=[part.path for part in trained],
         eval_files=[part.path for part in devs + job.parts["test"]],
-        init_checkpoint=job.init_checkpoint,
+        init_checkpoint=job.weights.path if job.weights else None,
         max_seq_length=FLAGS.max_seq_length,
         do_train=FLAGS.do_train,
         do_eval=FLAGS.do_eval,
@@ -272,7 +270,6 @@ def make_run(job, folder, seed):
     optimizer_config = script_flags.make_optimizer_config(
         steps, int(steps * FLAGS.warmup_proportion), FLAGS.learning_rate, FLAGS.layerwise_lr_decay
     )
-    is_layerwise = FLAGS.do_train and optimizer_config.is_layerwise
     return Finetuning(
         run_config,
         job.model_config,
@@ -280,7 +277,8 @@ def make_run(job, folder, seed):
         job.objective,
         devs,
         devices=job.devices,
-        layers=layers_below_heads(job.model_config) if is_layerwise else None,
+        layers=job.layers,
+        weights=job.weights,
     )
 
 

@@ -1,8 +1,44 @@
 """The examples of a task's splits, read and compared with what a model was trained on."""
 
+import os
+
 from errors import UserError, some
+from finetuning import task_file
 from finetuning.features import fingerprint
 from finetuning.task import SPLITS
+from modeling.conversion import huggingface
+from modeling.task_heads import QuestionOptions
+
+
+def read_saved(tasks, path):
+    """What is known of a trained model: task.json, of a Hugging Face directory its labels.
+
+    Args:
+      tasks: list of task objects.
+      path: a checkpoint's prefix, a Hugging Face directory, or None for a new model.
+
+    Returns:
+      (the model's folder or None, list of a dict for each task, {} where nothing is known).
+
+    Raises:
+      UserError: it is damaged, or the model is one for another kind of task.
+    """
+    if path is None:
+        return None, [{} for _ in tasks]
+    is_directory = huggingface.is_directory(path)
+    folder = path if is_directory else os.path.dirname(path)
+    found = task_file.path_beside(os.path.join(path, "") if is_directory else path)
+    if not found:
+        # No such directory holds the heads of several tasks.
+        names = huggingface.class_names(path) if is_directory and len(tasks) == 1 else None
+        return folder, [{"labels": names} if names else {} for _ in tasks]
+    name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
+    entries = [task_file.read(found, task.kind, name=name_of(task)) for task in tasks]
+    for task, entry in zip(tasks, entries):
+        heads = QuestionOptions()._asdict() if task.has_head_options else {}
+        task_file.check_options(found, "row_options", entry["row_options"], task.row_options)
+        task_file.check_options(found, "head_options", entry["head_options"], heads)
+    return os.path.dirname(found), entries
 
 
 def read_splits(task, data_dir, wanted):
@@ -58,7 +94,8 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
         return task.choose_labels(given, data_dir, splits)
     if is_trained or given or task.labels is not None:
         task.choose_labels(given, data_dir, splits)
-        if task.labels != known:
+        # Only who gives labels says in which order they are.
+        if task.labels != known if given else set(task.labels) != set(known):
             raise UserError(
                 "the labels are {}, but the model in {} was trained with {}; {}".format(
                     some(task.labels),

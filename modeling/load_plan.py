@@ -94,6 +94,10 @@ class LoadPlan(
             report.append((False, "unused: " + some(self.unused)))
         return report
 
+    def lacks(self, optional=None):
+        """Names of the model only, without those that `optional`, a part of a name, stands in."""
+        return [name for name in self.new if not (optional and optional in name)]
+
     def slots(self, slot_names):
         """Optimizer slots of the loaded variables: ordered dict slot variable -> its source.
 

@@ -15,6 +15,12 @@ OPTIMIZERS = {
 }
 
 
+def is_layerwise(decay):
+    """Whether learning rates differ from layer to layer: layerwise_lr_decay is neither None nor
+    1."""
+    return decay not in (None, 1.0)
+
+
 @dataclasses.dataclass
 class OptimizerConfig:
     """Optimizer, schedule and clipping; steps are optimizer updates.
@@ -42,11 +48,6 @@ class OptimizerConfig:
         """Last parts of the names of the optimizer's slots, for instance adam_m and adam_v."""
         return OPTIMIZERS[self.optimizer].SLOT_NAMES
 
-    @property
-    def is_layerwise(self):
-        """Whether learning rates differ from layer to layer."""
-        return self.layerwise_lr_decay not in (None, 1.0)
-
     def rate(self, step):
         """Learning rate of the update that runs at `step`: scalar tensor."""
         return WARMUPS[self.warmup](
@@ -73,7 +74,7 @@ class OptimizerConfig:
           ValueError: rates are layer-wise and no distances are given.
         """
         decay = self.layerwise_lr_decay
-        if not self.is_layerwise:
+        if not is_layerwise(decay):
             return None
         if not layers:
             raise ValueError("layer-wise learning rates need the layers' distances")

@@ -36,14 +36,13 @@ class Answer(Task):
         super().__init__(setup)
         saved = setup.saved
         kinds = () if saved["labels"] == [SPAN] else saved["labels"]
-        # Kinds stand on the pooled output.
-        self.optional = None if kinds else "/pooler/"
         self._questions = QuestionTask(
             saved["task"], kinds=kinds, n_best_size=top_k, **saved["row_options"]
         )
         prefixes = "cls/squad/", "output_"
         heads, self.head = make_heads(setup, "head for answers", prefixes)
         self._objective = self._questions.objective(heads)
+        self.optional = self._objective.optional
         limit = self._questions.max_query_length
         self.notes = Notes(limit, "have a question of more than {} pieces; the rest was cut off")
 

@@ -19,7 +19,6 @@ class Ner(Task):
     """
 
     saved_options = ("task_name",)
-    optional = "/pooler/"
 
     def __init__(self, setup):
         super().__init__(setup)
@@ -28,6 +27,7 @@ class Ner(Task):
         self._task = TaggingTask(saved["task"])
         self._task.labels = saved["labels"]
         self._objective = self._task.objective(heads)
+        self.optional = self._objective.optional
 
     @staticmethod
     def saved_settings(path, task_name=None):

@@ -8,10 +8,10 @@ import prediction_runs
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from finetuning_runs import flags_of as finetuning_flags
+from finetuning_runs import make_task
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import error_of, out_of
-from test_run_finetuning import flags_of as finetuning_flags
-from test_run_finetuning import folder as finetuning_folder  # noqa: F401
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from modeling.config import BertConfig
@@ -214,9 +214,11 @@ def test_predictions_are_the_networks(predicted):
             assert one["probability"] == pytest.approx(share, abs=1e-5)
 
 
-def test_fine_tuning(finetuning_folder, tmp_path):  # noqa: F811
+def test_fine_tuning(tmp_path):
     """From a checkpoint without the heads, whose every other variable is taken."""
-    path = finetuning_folder
+    path = tmp_path / "task"
+    path.mkdir()
+    make_task(path)
     with open(str(path / "config.json"), encoding="utf-8") as f:
         sizes = json.load(f)
     lines = []

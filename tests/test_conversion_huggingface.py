@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_files import write_json
 
 from errors import UserError
 from modeling import checkpoint
@@ -183,3 +184,19 @@ def test_works_with_version_2_behaviour(tmp_path):
     )
     subprocess.run([sys.executable, "-c", program, folder, prefix], cwd=ROOT, check=True)
     assert "bert/pooler/dense/kernel" in checkpoint.read_shapes(prefix)
+
+
+def test_names_of_classes(tmp_path):
+    """Those that transformers makes up say nothing."""
+    config = tmp_path / "config.json"
+    for found, names in (
+        ({}, None),
+        ({"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}, None),
+        ({"id2label": {"1": "O", "0": "B-PER"}}, ["B-PER", "O"]),
+    ):
+        write_json(config, found)
+        assert huggingface.class_names(str(tmp_path)) == names
+    for wrong in (["O"], {"a": "O"}, {"0": "O", "2": "P"}, {"0": "O", "1": "O"}, {"0": 1}):
+        write_json(config, {"id2label": wrong})
+        with pytest.raises(UserError, match=r"config.json: id2label must name the classes 0, 1"):
+            huggingface.class_names(str(tmp_path))

@@ -251,7 +251,8 @@ def test_what_is_mended_and_left_out(tmp_path):
     found = tagging.read_tagged(
         write(tmp_path / "a.txt", b"\xef\xbb\xbf" + "王 I-P\r\n \tO\r\n二\tB-P\r\n".encode())
     )
-    assert found == [(("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")), found[0].where, None)]
+    assert found[0][:2] == (("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")))
+    assert len(found) == found[0].first_line == 1
     assert found.mended == {
         "byte order mark": 1,
         "Windows line ends": 3,
@@ -281,10 +282,10 @@ def test_what_is_mended_and_left_out(tmp_path):
     found = tagging.read_tagged(
         write(tmp_path / "c.tsv", "text_a\tlabel\n\u3000\x02二\tO\x02B-P\n")
     )
-    assert found == [((" ", "二"), (Span(1, 2, "P"),), found[0].where, None)]
+    assert [example[:2] for example in found] == [((" ", "二"), (Span(1, 2, "P"),))]
     assert found.mended == {"blank characters": 1}
     unlabelled = tagging.read_tagged(write(tmp_path / "c.tsv", "text_a\n王\x02二\n"))
-    assert unlabelled == [(("王", "二"), None, unlabelled[0].where, None)]
+    assert [example[:2] for example in unlabelled] == [(("王", "二"), None)]
 
 
 @pytest.mark.parametrize(
@@ -328,3 +329,6 @@ def test_wrong_places_and_types(tmp_path):
     tagging.check_types(examples, ["P"])
     with pytest.raises(UserError, match=r"line 1: unknown type 'P'; known are LOC, PER"):
         tagging.check_types(examples, ["LOC", "PER"])
+    examples = tagging.read_tagged(write(tmp_path / "w", "天 O\n\n地 O\n王 B-P\n五 I-P\n"))
+    with pytest.raises(UserError, match=r"line 4: unknown type 'P'"):
+        tagging.check_types(examples, ["PER"])

@@ -8,63 +8,19 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from finetuning_runs import EXAMPLES, flags_of, make_task
 from record_files import TINY_CONFIG, write_json
 from script_driver import out_of
 
-from data.tokenization import SPECIAL_TOKENS
-
 pytestmark = pytest.mark.tf1
-
-GOOD, BAD, OTHERS = "好妙优", "坏差劣", "天地人你我他大小多少高低"
-EXAMPLES = {"train": 96, "dev": 24, "test": 20}
-
-
-def make_examples(count, seed):
-    """(label, text): label 1 where a good word is in the text, 0 for a bad one."""
-    rng = np.random.RandomState(seed)
-    for _ in range(count):
-        label = rng.randint(2)
-        text = list(rng.choice(list(OTHERS), 6))
-        text[rng.randint(6)] = rng.choice(list(GOOD if label else BAD))
-        yield label, "".join(text)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A task, a vocabulary and a config."""
     path = tmp_path_factory.mktemp("finetuning")
-    (path / "data").mkdir()
-    for seed, (split, count) in enumerate(EXAMPLES.items()):
-        lines = ["{}\t{}\n".format(*example) for example in make_examples(count, seed)]
-        text = "label\ttext_a\n" + "".join(lines)
-        (path / "data" / (split + ".tsv")).write_text(text, encoding="utf-8")
-    tokens = SPECIAL_TOKENS + tuple(GOOD + BAD + OTHERS)
-    (path / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    config = dict(TINY_CONFIG, vocab_size=len(tokens), hidden_dropout_prob=0.1)
-    write_json(path / "config.json", config)
+    make_task(path)
     return path
-
-
-def flags_of(folder, **changes):
-    """The command line of a tiny run in `folder`; None takes a flag out."""
-    values = {
-        "task_name": "chnsenticorp",
-        "data_dir": str(folder / "data"),
-        "bert_config_file": str(folder / "config.json"),
-        "vocab_file": str(folder / "vocab.txt"),
-        "output_dir": str(folder / "out"),
-        "do_train": True,
-        "do_eval": True,
-        "do_predict": True,
-        "max_seq_length": 12,
-        "train_batch_size": 8,
-        "eval_batch_size": 7,
-        "learning_rate": 0.003,
-        "num_train_epochs": 3,
-        "keep_checkpoint_max": 5,
-    }
-    values.update(changes)
-    return ["--{}={}".format(k, v) for k, v in sorted(values.items()) if v is not None]
 
 
 def run_many(command_lines):
@@ -379,21 +335,6 @@ def test_refusals(folder, done, tmp_path):
         assert code == 1 and err.startswith("error: ") and err.count("\n") == 1, err
         assert message in err
     assert not list((tmp_path / "refused").glob("model.ckpt*"))
-
-
-def test_a_pretrained_checkpoint_is_no_fine_tuned_one(folder, done, tmp_path):
-    """Without its head there is nothing to evaluate."""
-    reader = tf.train.NewCheckpointReader(str(folder / "straight" / "model.ckpt-36"))
-    with tf.Graph().as_default(), tf.Session() as session:
-        names = [n for n in reader.get_variable_to_shape_map() if n.startswith("bert/")]
-        variables = [tf.get_variable(n, initializer=reader.get_tensor(n)) for n in names]
-        session.run(tf.global_variables_initializer())
-        prefix = tf.train.Saver(variables).save(session, str(tmp_path / "encoder"))
-    ((code, _, err),) = run_many(
-        [flags_of(folder, do_train=None, init_checkpoint=prefix, output_dir=str(tmp_path / "o"))]
-    )
-    assert code == 1 and err.count("\n") == 1, err
-    assert "was not fine-tuned for this: it lacks output_weights, output_bias" in err
 
 
 def test_predictions_are_hugging_faces(folder, done):

@@ -96,10 +96,8 @@ def test_damaged_results_of_the_best_checkpoint(tmp_path, content):
         BestCheckpoint(str(tmp_path))
 
 
-def test_model_parameters_without_a_session(tmp_path):
-    parameters = model_parameters(
-        BertConfig(TINY_CONFIG), get_objective("bert"), make_run(tmp_path)
-    )
+def test_model_parameters_without_a_session():
+    parameters = model_parameters(BertConfig(TINY_CONFIG), get_objective("bert"), 16, 4)
     assert parameters.shapes()["bert/embeddings/word_embeddings"] == [40, 32]
     assert parameters.count() == sum(np.prod(s) for s in parameters.shapes().values())
 

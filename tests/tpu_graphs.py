@@ -173,9 +173,8 @@ def electra_masking():
 
 def write_checkpoint(folder, objective):
     """A checkpoint of a model with random weights; returns its prefix."""
-    shapes = runner.model_parameters(
-        model_config({}, objective), objective, run_config(folder, objective, CORES_PER_HOST)
-    ).shapes()
+    model = model_config({}, objective)
+    shapes = runner.model_parameters(model, objective, SEQ, PREDICTIONS).shapes()
     with tf.Graph().as_default(), tf.Session() as session:
         variables = [tf.get_variable(name, shape) for name, shape in shapes.items()]
         session.run(tf.global_variables_initializer())

@@ -6,7 +6,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from data.input_pipeline import in_order
-from errors import UserError
+from errors import UserError, some
 from modeling import checkpoint
 from training.best import FOLDER, RESULTS_FILE, read_results
 from training.faults import session_errors
@@ -48,7 +48,8 @@ class Finetuning(Runner):
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run_config, model_config, objective, optimizer_config, **options)
         if not self._resume:
-            self._check_start()
+            check_start(self._init_plan, objective, run_config.do_train, run_config.output_dir)
+            self._warn_of_start()
 
     def evaluate(self):
         """Evaluates the chosen checkpoint (see `chosen`) on the dev examples.
@@ -144,24 +145,41 @@ class Finetuning(Runner):
         trained = (run.train_files if run.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
-    def _check_start(self):
-        """Refuses to evaluate random weights, and warns of what is seldom meant in training."""
+    def _warn_of_start(self):
+        """Warns of what is seldom meant in training."""
         run, plan = self._run, self._init_plan
-        if not run.do_train and not run.init_checkpoint:
-            raise UserError(
-                "nothing to evaluate or predict with: --output_dir {} holds no checkpoint and "
-                "--init_checkpoint is not given".format(run.output_dir)
-            )
-        if not run.do_train and plan.new:
-            raise UserError(
-                "{} was not fine-tuned for this: it lacks {}; give --do_train".format(
-                    run.init_checkpoint, ", ".join(plan.new)
-                )
-            )
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
             warn("the task's head of {} is taken over, too".format(run.init_checkpoint))
+
+
+def check_start(plan, objective, is_trained, output_dir):
+    """Refuses to evaluate random weights.
+
+    Args:
+      plan: LoadPlan of --init_checkpoint, None without one.
+      objective: what is trained.
+      is_trained: whether this run trains.
+      output_dir: which holds no checkpoint, for messages.
+
+    Raises:
+      UserError: it does not train, and weights are new.
+    """
+    if is_trained:
+        return
+    if not plan:
+        raise UserError(
+            "nothing to evaluate or predict with: --output_dir {} holds no checkpoint and "
+            "--init_checkpoint is not given".format(output_dir)
+        )
+    lacking = plan.lacks(objective.optional)
+    if lacking:
+        raise UserError(
+            "{} was not fine-tuned for this: it lacks {}; give --do_train".format(
+                plan.shown, some(lacking)
+            )
+        )
 
 
 class _Counted:

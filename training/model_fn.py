@@ -147,8 +147,12 @@ def count_out_of_range(features, model_config, max_seq_length):
     return tf.add_n(counts)
 
 
-def model_parameters(model_config, objective, run_config):
+def model_parameters(model_config, objective, max_seq_length, max_predictions_per_seq=None):
     """The parameters of a model, from a graph that is thrown away.
+
+    Args:
+      model_config, objective: as for make_model_fn.
+      max_seq_length, max_predictions_per_seq: of the records.
 
     Returns:
       ParameterStore, of use for names, shapes and counts.
@@ -158,7 +162,7 @@ def model_parameters(model_config, objective, run_config):
         features = {
             name: tf.placeholder(
                 tf.float32 if FEATURES[name].dtype == "float32" else tf.int32,
-                [None, _length(name, run_config)],
+                [None, feature_length(name, max_seq_length, max_predictions_per_seq)],
                 name=name,
             )
             for name in objective.feature_names
@@ -227,10 +231,6 @@ def _streaming_sum(name, values):
     )
     batch = tf.reduce_sum(tf.cast(values, tf.float64), axis=0)
     return total.read_value(), total.assign_add(batch)
-
-
-def _length(name, run_config):
-    return feature_length(name, run_config.max_seq_length, run_config.max_predictions_per_seq)
 
 
 def _scaffold_fn(init_plan, slot_names):

@@ -10,7 +10,7 @@ from errors import UserError, some
 from modeling import checkpoint
 from modeling.kernels import PlainKernels
 from modeling.parameters import ParameterStore
-from training.initial_weights import tensorflow_prefix
+from training.initial_weights import InitialWeights
 from training.log import log
 
 # The part of a network that results hang on beside the encoder. prefix: of its variables; name:
@@ -56,12 +56,10 @@ class Predictor:
         self._max_seq_length, self._batch_size = max_seq_length, batch_size
         self._graph, self._passes, self._store = tf.Graph(), {}, None
         with tempfile.TemporaryDirectory(prefix="quanci-") as folder, self._graph.as_default():
-            prefix = tensorflow_prefix(path, lambda: folder)
-            checkpoint.verify(prefix)
+            weights = InitialWeights(path, folder)
+            prefix = weights.prefix
             self._pass_for(1)
-            plan = checkpoint.plan_loading(
-                prefix, self._store.shapes(), model_config.source, shown=path
-            )
+            plan = weights.plan(self._store.shapes(), model_config.source)
             _check_whole(plan, network, model_config)
             self.new = plan.new
             checkpoint.initialize(prefix, plan.loaded)
@@ -144,7 +142,7 @@ class Predictor:
 
 def _check_whole(plan, network, config):
     """Refuses weights with holes: random values in their place would give plausible rubbish."""
-    missing = [n for n in plan.new if not (network.optional and network.optional in n)]
+    missing = plan.lacks(network.optional)
     head = network.head
     body = [n for n in missing if not (head and n.startswith(head.prefix))]
     if body:

@@ -1,7 +1,6 @@
 """Runs a training with its evaluations; what pre-training and fine-tuning have in common."""
 
 import os
-import tempfile
 
 import tensorflow.compat.v1 as tf
 
@@ -14,7 +13,7 @@ from training import run_config as run_configs
 from training.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
 from training.devices import Devices, check_batch
 from training.faults import output_errors, session_errors
-from training.initial_weights import tensorflow_prefix
+from training.initial_weights import InitialWeights
 from training.log import log, warn
 from training.model_fn import make_model_fn, model_parameters
 from training.saving import SaverHook
@@ -40,6 +39,7 @@ class Runner:
         devices=None,
         dry_run=False,
         layers=None,
+        weights=None,
     ):
         """Checks records, model and checkpoints against each other and logs the plan.
 
@@ -53,6 +53,7 @@ class Runner:
           dry_run: nothing may be written to output_dir; for checks and `parameters` only.
           layers: distances of variables from the heads, for layer-wise rates; see
             OptimizerConfig.rate_factor.
+          weights: InitialWeights of run_config.init_checkpoint, where several runs share them.
 
         Raises:
           UserError: they do not fit together.
@@ -60,7 +61,10 @@ class Runner:
         self._masking, self._devices = masking, devices or Devices()
         self._run, self._model = run_config, model_config
         self._objective, self._optimizer = objective, optimizer_config
-        self._dry_run, self._scratch, self._layers = dry_run, None, layers
+        self._layers = layers
+        # A TPU's machine reads the initial weights itself, and sees the output's place only.
+        folder = run_config.output_dir if run_config.use_tpu and not dry_run else None
+        self._weights = weights or InitialWeights(run_config.init_checkpoint, folder)
         self._signals = StopSignals()
         check_batch(
             run_config, optimizer_config.gradient_accumulation_steps, self._devices.replicas
@@ -69,7 +73,9 @@ class Runner:
         find = recovery.recover if is_trainer else recovery.newest_good
         self._resume = find(run_config.output_dir)
         self._check_records()
-        self.parameters = model_parameters(model_config, objective, run_config)
+        self.parameters = model_parameters(
+            model_config, objective, run_config.max_seq_length, run_config.max_predictions_per_seq
+        )
         self._init_plan = self._plan_start(self.parameters.shapes())
         for line in self._describe_networks():
             log(line)
@@ -238,11 +244,7 @@ class Runner:
             log("INIT: a new model with random weights (seed {})".format(run.seed))
             return None
         log("INIT: a new run, weights from {}".format(run.init_checkpoint))
-        prefix = self._initial_prefix()
-        checkpoint.verify(prefix)
-        plan = checkpoint.plan_loading(
-            prefix, shapes, self._model.source, run.init_layers, shown=run.init_checkpoint
-        )
+        plan = self._weights.plan(shapes, self._model.source, run.init_layers)
         for is_warning, line in plan.lines():
             (warn if is_warning else log)(line)
         slots = plan.slots(self._optimizer.slot_names)
@@ -273,16 +275,6 @@ class Runner:
                 "; --init_checkpoint is not read" if run.init_checkpoint else "",
             )
         )
-
-    def _initial_prefix(self):
-        return tensorflow_prefix(self._run.init_checkpoint, self._import_folder)
-
-    def _import_folder(self):
-        # A TPU's machine reads the initial weights itself, and sees the output's place only.
-        if self._run.use_tpu and not self._dry_run:
-            return self._run.output_dir
-        self._scratch = tempfile.TemporaryDirectory(prefix="quanci-")  # goes with this object
-        return self._scratch.name
 
     def _make_estimator(self, objective=None):
         """An estimator of the run; `objective`: what to evaluate, None: what is trained."""

@@ -11,9 +11,10 @@ from finetuning.tables import EMPTY_LINE, LABEL, TEXT_A, checked, line_of, rows_
 
 # tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
 # None where the file says nothing of entities; where: "FILE, line N" of its first line; id: what
-# objects call it, see json_lines.Row.
+# objects call it, see json_lines.Row; first_line: number of the first token's line where each has a
+# line of its own, else None.
 TaggedExample = collections.namedtuple(
-    "TaggedExample", ["tokens", "spans", "where", "id"], defaults=[None]
+    "TaggedExample", ["tokens", "spans", "where", "id", "first_line"], defaults=[None, None]
 )
 
 BLANK = "blank characters"
@@ -66,12 +67,13 @@ def read_columns(path, has_places=False):
       UserError: a line has other columns, there is no tag, or no sentence.
     """
     examples = Examples(path=path)
-    tokens, tags, start = [], [], None
+    tokens, tags, first_line = [], [], None
 
     def end_sentence():
         if tokens:
+            start = line_of(path, first_line)
             spans = _spans(tags, start, examples)
-            examples.append(TaggedExample(tuple(tokens), spans, start))
+            examples.append(TaggedExample(tuple(tokens), spans, start, first_line=first_line))
         del tokens[:], tags[:]
 
     for number, line in text_lines(path, examples.mended):
@@ -90,7 +92,7 @@ def read_columns(path, has_places=False):
                 )
             )
         split_tag(cells[1], where)  # at its own line, before the sentence is looked at
-        start = where if not tokens else start
+        first_line = number if not tokens else first_line
         tokens.append(_without_place(cells[0], where) if has_places else cells[0])
         tags.append(cells[1])
     end_sentence()
@@ -267,8 +269,11 @@ def check_types(examples, known):
     for example in examples:
         for span in example.spans or ():
             if span.type not in known:
+                where = example.where
+                if example.first_line is not None:
+                    where = line_of(examples.path, example.first_line + span.start)
                 raise UserError(
                     "{}: unknown type {}; known are {}".format(
-                        example.where, quoted(span.type, 40), some(known, 20)
+                        where, quoted(span.type, 40), some(known, 20)
                     )
                 )

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -139,7 +140,29 @@ def read_directory(path, network=None, task_name=None):
     return Directory(path, family, converted.tensors, sorted(converted.unknown), notes)
 
 
-def import_checkpoint(path, prefix, network=None):
+def class_names(path):
+    """The names of a fine-tuned model's classes, by their number (id2label of its config).
+
+    Args:
+      path: directory, see is_directory.
+
+    Returns:
+      List of str; None where the config has none, or those that transformers makes up.
+
+    Raises:
+      UserError: there is no config, or they are no names of 0, 1, 2 and so on.
+    """
+    config = config_file(path)
+    found = read_json_object(config, "model config").get("id2label")
+    if found is None:
+        return None
+    names = [found.get(str(i)) for i in range(len(found))] if isinstance(found, dict) else [None]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise UserError("{}: id2label must name the classes 0, 1, 2 and so on".format(config))
+    return None if all(re.fullmatch("LABEL_[0-9]+", name) for name in names) else names
+
+
+def import_checkpoint(path, prefix, network=None, task_name=None):
     """Writes the weights of a directory as a TensorFlow checkpoint under the released names.
 
     Args:
@@ -147,6 +170,7 @@ def import_checkpoint(path, prefix, network=None):
       prefix: the checkpoint's prefix; its `.index` comes last, so where that is, it is complete.
         Optimizer state, a step and a state file `checkpoint` are not written.
       network: see family_choice.of_directory.
+      task_name: see finetuned.of_directory.
 
     Returns:
       ImportReport.
@@ -154,7 +178,7 @@ def import_checkpoint(path, prefix, network=None):
     Raises:
       UserError: see read_directory; or the checkpoint cannot be written.
     """
-    read = read_directory(path, network)
+    read = read_directory(path, network, task_name)
     write_checkpoint(prefix, read.variables)
     return report_of(read, prefix)
 

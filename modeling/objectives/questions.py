@@ -4,7 +4,7 @@ import tensorflow.compat.v1 as tf
 
 from modeling import losses
 from modeling.objectives.objective import new_output
-from modeling.objectives.task import TaskObjective, labels_of
+from modeling.objectives.task import POOLER, TaskObjective, labels_of
 
 # Kinds of answers by their number in the feature answer_kinds.
 ANSWER_KINDS = ("span", "yes", "no", "unanswerable")
@@ -38,6 +38,8 @@ class Questions(TaskObjective):
         if set(self.kinds) - set(ANSWER_KINDS) or (self.kinds and "span" not in self.kinds):
             raise ValueError("{}: kinds of answers {}".format(name, self.kinds))
         self.predicted = ("span_starts", "span_ends", "span_scores", "example_loss")
+        # Kinds stand on the pooled output.
+        self.optional = None if self.kinds else POOLER
         if self.kinds:
             self.predicted += ("kind_scores",)
 

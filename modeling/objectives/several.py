@@ -19,6 +19,7 @@ class Several(Objective):
       feature_names: record features that `build` reads; for a task without one of them it holds
         anything within its limits.
       predicted: names of tensors that predictions hold, <task>/<name of its objective's>.
+      optional: what none of them depends on, see TaskObjective.
     """
 
     def __init__(self, objectives):
@@ -37,6 +38,8 @@ class Several(Objective):
         self.name = ",".join(objective.name for objective in self.objectives)
         names = [name for objective in self.objectives for name in objective.feature_names]
         self.feature_names = tuple(collections.OrderedDict.fromkeys(names)) + ("task_numbers",)
+        parts = {objective.optional for objective in self.objectives}
+        self.optional = parts.pop() if len(parts) == 1 else None
         self.predicted = tuple(
             "{}/{}".format(objective.name, name)
             for objective in self.objectives

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from modeling import layers, losses
 from modeling.objectives.objective import ObjectiveOutput
-from modeling.objectives.task import TaskObjective
+from modeling.objectives.task import POOLER, TaskObjective
 
 
 class Tagging(TaskObjective):
@@ -17,6 +17,7 @@ class Tagging(TaskObjective):
     """
 
     feature_names = ("input_ids", "input_mask", "segment_ids", "tag_ids")
+    optional = POOLER
     predicted = ("tags", "tag_probabilities", "example_loss")
 
     def __init__(self, name, num_tags, heads):

@@ -6,6 +6,9 @@ from modeling.encoder import encode
 from modeling.objectives.objective import Objective
 from modeling.task_heads import Trunk
 
+# Part of the names of the pooler's variables; an encoder of Hugging Face's may come without them.
+POOLER = "/pooler/"
+
 
 class TaskObjective(Objective):
     """One loss of heads that stand on one pass of the encoder.
@@ -15,7 +18,10 @@ class TaskObjective(Objective):
       heads: GoogleHeads or an object with its methods.
       feature_names: record features that `build` reads.
       predicted: names of ObjectiveOutput.tensors that predictions hold.
+      optional: part of the names of variables that predictions do not depend on, or None.
     """
+
+    optional = None
 
     def __init__(self, name, heads):
         self.name, self.heads = name, heads
