@@ -315,6 +315,9 @@ def test_charges(tmp_path):
     with pytest.raises(UserError, match="line 1 has no 'accusation'"):
         write(tmp_path / "data_valid.json", {"fact": "a", "meta": {}})
         get_task("cail2018").read(str(tmp_path), "dev")
+    with pytest.raises(UserError, match=r"line 2: the charge is '\[\]'"):
+        write(tmp_path / "data_valid.json", case("盗窃"), case("[]"))
+        get_task("cail2018").read(str(tmp_path), "dev")
 
 
 def test_news_by_number_and_by_name(tmp_path):
