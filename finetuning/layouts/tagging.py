@@ -2,6 +2,7 @@
 
 import collections
 import re
+import sys
 
 from errors import UserError, quoted, some
 from finetuning.examples import Examples
@@ -73,7 +74,7 @@ def read_columns(path, has_places=False):
         if tokens:
             start = line_of(path, first_line)
             spans = _spans(tags, start, examples)
-            examples.append(TaggedExample(tuple(tokens), spans, start, first_line=first_line))
+            examples.append(TaggedExample(_shared(tokens), spans, start, first_line=first_line))
         del tokens[:], tags[:]
 
     for number, line in text_lines(path, examples.mended):
@@ -120,7 +121,7 @@ def read_joined(path):
         characters = row[TEXT_A].split(JOINT)
         if "" in characters:  # a blank one at either end of the cell
             examples.mended[BLANK] += characters.count("")
-        tokens, spans = tuple(character or " " for character in characters), None
+        tokens, spans = _shared(character or " " for character in characters), None
         if LABEL in row:
             tags = row[LABEL].split(JOINT)
             if len(tags) != len(tokens):
@@ -157,7 +158,7 @@ def read_words(path):
                 spans.append(Span(len(tokens), len(tokens) + len(word), WORD_TYPES[kind]))
             tokens += word
         if tokens:
-            examples.append(TaggedExample(tuple(tokens), tuple(spans), where))
+            examples.append(TaggedExample(_shared(tokens), tuple(spans), where))
         else:
             examples.skipped[EMPTY_LINE] += 1
     return checked(examples)
@@ -189,7 +190,7 @@ def read_span_objects(path):
             examples.skipped["empty texts"] += 1
             continue
         examples.append(
-            TaggedExample(tuple(text), None if spans is None else tuple(spans), row.where, row.id)
+            TaggedExample(_shared(text), None if spans is None else tuple(spans), row.where, row.id)
         )
     return checked(examples)
 
@@ -231,6 +232,11 @@ def _are_pairs(places):
         isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place)
         for place in places
     )
+
+
+def _shared(tokens):
+    """A tuple of tokens, of which equal ones are one object: a character alone takes 76 bytes."""
+    return tuple(map(sys.intern, tokens))
 
 
 def _spans(tags, where, examples):
