@@ -6,6 +6,8 @@ import re
 from errors import some
 
 MLM_HEAD = "cls/predictions/"
+# Part of the names of the pooler's variables; an encoder of Hugging Face's may come without them.
+POOLER = "/pooler/"
 
 # What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
 _BODY = re.compile(r"/(encoder|embeddings|embeddings_project)/")

@@ -5,6 +5,7 @@ import tensorflow.compat.v1 as tf
 
 from errors import UserError
 from modeling.encoder import encode
+from modeling.load_plan import POOLER
 from prediction.task import WINDOW_LINES, Task
 from training.log import warn
 
@@ -26,7 +27,7 @@ class Features(Task):
     """
 
     options = ("layers", "pooling")
-    optional = "/pooler/"
+    optional = POOLER
 
     def __init__(self, setup, layers, pooling):
         """`layers`: list of str, 1 the first to -1 the last, 0 the embeddings; `pooling`: one of

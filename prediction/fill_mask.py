@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 from data.tokenization import is_letter
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import MLM_HEAD
+from modeling.load_plan import MLM_HEAD, POOLER
 from prediction.blanks import TextWithMasks
 from prediction.task import rounded_share
 from training.predictor import Head
@@ -72,7 +72,7 @@ class FillMask(TextWithMasks):
     """
 
     options = ("top_k",)
-    optional = "/pooler/"
+    optional = POOLER
     head = Head(
         MLM_HEAD,
         "masked-LM head",

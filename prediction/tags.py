@@ -7,7 +7,7 @@ from data.alignment import word_groups
 from data.tags import TAGS
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import MLM_HEAD
+from modeling.load_plan import MLM_HEAD, POOLER
 from modeling.objectives.lert import all_tag_logits
 from prediction.blanks import MASK, TextWithMasks
 from prediction.task import Task, rounded_share
@@ -20,7 +20,7 @@ class TagNetwork:
     """LERT's tag heads at chosen positions; the `network` of a training.predictor.Predictor."""
 
     feature_names = (*Task.feature_names, "positions")
-    optional = "/pooler/"
+    optional = POOLER
     head = Head(MLM_HEAD, "tag heads", "give a LERT checkpoint with its linguistic heads")
 
     def build(self, config, store, kernels, features):

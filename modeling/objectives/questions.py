@@ -3,8 +3,9 @@
 import tensorflow.compat.v1 as tf
 
 from modeling import losses
+from modeling.load_plan import POOLER
 from modeling.objectives.objective import new_output
-from modeling.objectives.task import POOLER, TaskObjective, labels_of
+from modeling.objectives.task import TaskObjective, labels_of
 
 # Kinds of answers by their number in the feature answer_kinds.
 ANSWER_KINDS = ("span", "yes", "no", "unanswerable")

@@ -5,8 +5,9 @@ import collections
 import tensorflow.compat.v1 as tf
 
 from modeling import layers, losses
+from modeling.load_plan import POOLER
 from modeling.objectives.objective import ObjectiveOutput
-from modeling.objectives.task import POOLER, TaskObjective
+from modeling.objectives.task import TaskObjective
 
 
 class Tagging(TaskObjective):

@@ -6,9 +6,6 @@ from modeling.encoder import encode
 from modeling.objectives.objective import Objective
 from modeling.task_heads import Trunk
 
-# Part of the names of the pooler's variables; an encoder of Hugging Face's may come without them.
-POOLER = "/pooler/"
-
 
 class TaskObjective(Objective):
     """One loss of heads that stand on one pass of the encoder.
