@@ -12,16 +12,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from absl import flags
 
-import corpus_flags
-from data import annotation, ltp_annotator, manifest, runner
-from data.tags import KINDS, shown
-from errors import UserError, require, run_script
+from cli import corpus_flags
+from common.errors import UserError, require, run_script
+from data import annotation
+from data.jobs import runner
+from data.records import manifest
+from data.text.ltp import annotator
+from data.text.tags import KINDS, shown
 
 FLAGS = flags.FLAGS
 
 corpus_flags.define_corpus_flags(annotation.FORMATS, "raw")
 flags.DEFINE_integer(
-    "batch_size", ltp_annotator.BATCH_SIZE, "Most parts of sentences that LTP is given at a time."
+    "batch_size", annotator.BATCH_SIZE, "Most parts of sentences that LTP is given at a time."
 )
 
 

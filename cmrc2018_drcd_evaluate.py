@@ -11,11 +11,10 @@ import collections
 import json
 import sys
 
-import bounded_json
-from data import files
-from errors import UserError, one_line, quoted
+from common import bounded_json, files
+from common.errors import UserError, one_line, quoted
 from finetuning.layouts.squad import MOST_BYTES, read_questions
-from finetuning.question_scores import score_answers
+from finetuning.scoring.answers import score_answers
 
 
 def main(argv):

@@ -18,8 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-import release_files
-from errors import UserError, require, run_script
+from cli import release_files
+from common.errors import UserError, require, run_script
+from common.log import log, warn
 from finetuning import task_file
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES
@@ -28,14 +29,13 @@ from modeling.conversion import (
     export,
     families,
     family_choice,
-    finetuned,
     folders,
+    head_choice,
     huggingface,
     pair,
     parity,
     sources,
 )
-from training.log import log, warn
 
 FLAGS = flags.FLAGS
 
@@ -135,7 +135,7 @@ def to_hugging_face():
     prefix, shapes, family = find_family()
     family_choice.check_convertible(family, prefix)
     tasks = release_files.tasks_beside(prefix)
-    choice = finetuned.choose(family, shapes, prefix, tasks, FLAGS.head, FLAGS.task_name)
+    choice = head_choice.choose(family, shapes, prefix, tasks, FLAGS.head, FLAGS.task_name)
     source = open_source(prefix, shapes, choice.family)
     selection = sources.select(source, choice.head)
     task = release_files.read_task(source, selection, choice.task)

@@ -17,20 +17,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from absl import flags
 
-import corpus_flags
-from data import (
-    corpus,
-    documents,
-    manifest,
-    masking,
-    recipes,
-    runner,
-    segmentation,
-    vocabulary_file,
-)
+from cli import corpus_flags
+from common.errors import UserError, require, run_script, some
+from data import recipes
 from data.creation import CreationSettings
-from data.tags import KINDS, names_of
-from errors import UserError, require, run_script, some
+from data.jobs import runner
+from data.records import manifest
+from data.rows import masking
+from data.text import corpus, documents, segmentation
+from data.text.tags import KINDS, names_of
+from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS
 

@@ -14,37 +14,37 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-import finetuning_flags
-import script_flags
-from errors import UserError, run_script
-from finetuning import audit, loading, report, settings, task_file
+from cli import finetuning_flags, run_flags
+from common.errors import UserError, run_script
+from common.log import log, warn
+from finetuning import audit, loading, settings, task_file
 from finetuning.features import fingerprint, union_of_features, write_features
-from finetuning.part import Part
+from finetuning.registry import get_task
+from finetuning.scoring import reports
 from finetuning.styles import heads_for
-from finetuning.tasks import get_task
+from finetuning.task_split import Part
 from modeling import checkpoint
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
 from optimization.config import is_layerwise
-from training.faults import output_errors
-from training.finetuning import Finetuning, check_start
-from training.initial_weights import InitialWeights
-from training.log import log, warn
+from training.checkpoints.initial_weights import InitialWeights
+from training.failures import output_errors
+from training.finetuning_runner import Finetuning, check_start
 from training.model_fn import model_parameters
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
 
 finetuning_flags.define()
-for module in (finetuning_flags, script_flags):
+for module in (finetuning_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 # What records are called in output_dir, by split; Google's names.
 RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
 
 # model_config: model config; weights: InitialWeights or None; layers: of layers_below_heads, None
-# where rates are not layer-wise; objective: what is trained; devices: training.devices.Devices;
-# parts: dict split -> list of Part.
+# where rates are not layer-wise; objective: what is trained; devices: strategies.Devices; parts:
+# dict split -> list of Part.
 Job = collections.namedtuple(
     "Job", ["model_config", "weights", "layers", "objective", "devices", "parts"]
 )
@@ -59,7 +59,7 @@ def main(argv):
     hparams = finetuning_flags.apply_hparams()
     finetuning_flags.check(has_model=hparams is not None)
     tasks = [get_task(name) for name in FLAGS.task_name]
-    init_checkpoint = script_flags.initial_checkpoint()
+    init_checkpoint = run_flags.initial_checkpoint()
     model_dir, saved = saved_tasks(tasks, init_checkpoint)
     model_config = finetuning_flags.model_config(hparams)
     take_defaults(tasks, saved, model_config)
@@ -67,12 +67,12 @@ def main(argv):
     layers = None
     if FLAGS.do_train and is_layerwise(FLAGS.layerwise_lr_decay):
         layers = layers_below_heads(model_config)
-    tokenizer = script_flags.read_vocabulary(model_config).make_tokenizer(FLAGS.do_lower_case)
+    tokenizer = run_flags.read_vocabulary(model_config).make_tokenizer(FLAGS.do_lower_case)
     loaded = [load(task, entry, model_dir, model_config) for task, entry in zip(tasks, saved)]
     objectives = make_objectives(tasks, model_config)
     objective = objectives[0] if len(tasks) == 1 else Several(objectives)
-    chosen_devices = script_flags.find_devices([FLAGS.output_dir])
-    with script_flags.locked_output(FLAGS.do_train):
+    chosen_devices = run_flags.find_devices([FLAGS.output_dir])
+    with run_flags.locked_output(FLAGS.do_train):
         weights = initial_weights(init_checkpoint, model_config, objective)
         parts = write_parts(tasks, loaded, objectives, tokenizer)
         check_batch_size(parts["train"])
@@ -121,7 +121,7 @@ def take_defaults(tasks, saved, model_config):
                 FLAGS.max_seq_length, finetuning_flags.SHORTEST_ROW
             )
         )
-    script_flags.check_length(model_config, FLAGS.max_seq_length)
+    run_flags.check_length(model_config, FLAGS.max_seq_length)
 
 
 def data_dir_of(task):
@@ -230,7 +230,7 @@ def run_trials(job, results_dir):
         if results_dir:
             with output_errors(results_dir):
                 for part in job.parts["dev"] + job.parts["test"]:
-                    report.publish_answers(part, part_folder(folder, part), results_dir, number)
+                    reports.publish_answers(part, part_folder(folder, part), results_dir, number)
     return trials
 
 
@@ -267,7 +267,7 @@ def make_run(job, folder, seed):
         num_tpu_cores=FLAGS.num_tpu_cores,
         distribution=FLAGS.distribution,
     )
-    optimizer_config = script_flags.make_optimizer_config(
+    optimizer_config = run_flags.make_optimizer_config(
         steps, int(steps * FLAGS.warmup_proportion), FLAGS.learning_rate, FLAGS.layerwise_lr_decay
     )
     return Finetuning(
@@ -314,7 +314,7 @@ def run_trial(run, job, folder):
             scores = part.score(predictions)
             results.update(scores)
             with output_errors(folder):
-                report.save_scores(part_folder(folder, part), scores)
+                reports.save_scores(part_folder(folder, part), scores)
             for name, value in scores.items():
                 log("  {} = {}".format(name, value))
     return results
@@ -356,14 +356,14 @@ def report_trials(job, trials, results_dir):
     parts = job.parts["dev"] + job.parts["test"]
     if results_dir:
         with output_errors(results_dir):
-            path = report.save_results_text(results_dir, job.parts["dev"], trials)
+            path = reports.save_results_text(results_dir, job.parts["dev"], trials)
         log("figures are in {}".format(path))
     if len(trials) > 1:
         with output_errors(FLAGS.output_dir):
-            report.save_trials(FLAGS.output_dir, trials)
-        for line in report.trial_lines(",".join(FLAGS.task_name), trials):
+            reports.save_trials(FLAGS.output_dir, trials)
+        for line in reports.trial_lines(",".join(FLAGS.task_name), trials):
             log(line)
-    for line in report.headlines(parts, trials):
+    for line in reports.headlines(parts, trials):
         log(line)
 
 

@@ -15,22 +15,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-import script_flags
-from errors import UserError, require, run_script
+from cli import run_flags
+from common.errors import UserError, require, run_script
+from common.log import log
 from modeling import checkpoint
 from modeling.conversion import huggingface
 from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
+from prediction.predictor import Predictor
 from prediction.tags import WORDS_BY
 from prediction.task import Setup, predict_lines
-from training.log import log
-from training.predictor import Predictor
 
 FLAGS = flags.FLAGS
 
-script_flags.define_model_flags()
-flags.adopt_module_key_flags(script_flags)
+run_flags.define_model_flags()
+flags.adopt_module_key_flags(run_flags)
 flags.DEFINE_string("task", None, "What to ask for: {}.".format(", ".join(TASKS)))
 flags.DEFINE_string(
     "input_file",
@@ -84,7 +84,7 @@ def main(argv):
     # The log gives way where results go to standard output.
     log_stream = sys.stderr if results.is_stream else sys.stdout
     with results, contextlib.redirect_stdout(log_stream):
-        path = script_flags.initial_checkpoint()
+        path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
         with Predictor(task.config, task, path, task.max_seq_length, FLAGS.batch_size) as predictor:
@@ -104,7 +104,7 @@ def check_flags():
     require(FLAGS, "task")
     task_class = get_task(FLAGS.task)
     require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
-    script_flags.check_numbers(positive=("batch_size", "top_k"))
+    run_flags.check_numbers(positive=("batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
         raise UserError(
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
@@ -130,7 +130,7 @@ def make_task(task_class, path):
       UserError: config, vocabulary and flags do not fit together.
     """
     shapes = () if huggingface.is_directory(path) else checkpoint.read_shapes(path)
-    config = script_flags.read_model_config(FLAGS.max_seq_length or 0)
+    config = run_flags.read_model_config(FLAGS.max_seq_length or 0)
     config = task_class.network(config, shapes, path)
     chosen = {name: getattr(FLAGS, name) for name in task_class.saved_options}
     saved = task_class.saved_settings(path, **chosen)
@@ -140,7 +140,7 @@ def make_task(task_class, path):
     do_lower_case = FLAGS.do_lower_case
     if do_lower_case is None:
         do_lower_case = saved.get("do_lower_case", True)
-    vocabulary = script_flags.read_vocabulary(config)
+    vocabulary = run_flags.read_vocabulary(config)
     log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
     tokenizer = vocabulary.make_tokenizer(do_lower_case)
     options = {name: getattr(FLAGS, name) for name in task_class.options}

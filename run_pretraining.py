@@ -13,26 +13,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-import pretraining_flags
-import script_flags
-from data import files as data_files
-from data.manifest import find_manifests
-from errors import UserError, run_script
+from cli import pretraining_flags, pretraining_hparams, run_flags
+from common import files as data_files
+from common.errors import UserError, run_script
+from common.log import log
+from data.records.manifest import find_manifests
 from modeling.config_families import read_config
 from modeling.objectives.electra_options import NUMBERS, SWITCHES
 from prediction import record_tags
 from prediction.lines import ResultFile
-from training import devices, electra_hparams, inputs, plan, record_files
+from training import inputs, plan, record_files
 from training import run_config as run_configs
-from training.faults import output_errors
-from training.log import log
-from training.pretraining import Pretraining
+from training.devices import strategies
+from training.failures import output_errors
+from training.pretraining_runner import Pretraining
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
 
 pretraining_flags.define()
-flags.adopt_module_key_flags(script_flags)
+flags.adopt_module_key_flags(run_flags)
 flags.adopt_module_key_flags(pretraining_flags)
 
 # Flags that RunConfig holds under the same name.
@@ -79,16 +79,16 @@ def main(argv):
     lengths = FLAGS.max_seq_length, FLAGS.max_predictions_per_seq
     inputs.check_manifests(all_manifests, model_config, *lengths)
     run_config = make_run_config(train_files, eval_files, model_config)
-    optimizer_config = script_flags.make_optimizer_config(
+    optimizer_config = run_flags.make_optimizer_config(
         FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
     )
-    devices.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
+    strategies.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
     stated_masking = inputs.stated_masking(all_manifests, FLAGS.vocab_file)
-    with script_flags.locked_output(FLAGS.do_train and not FLAGS.dry_run):
+    with run_flags.locked_output(FLAGS.do_train and not FLAGS.dry_run):
         chosen_devices = None
         if not FLAGS.dry_run:
             paths = train_files + eval_files + [FLAGS.output_dir]
-            chosen_devices = script_flags.find_devices(paths)
+            chosen_devices = run_flags.find_devices(paths)
         # It may take long: behind all that is checked in no time.
         found = check_record_files(train_files, eval_files, all_manifests)
         run_config = dataclasses.replace(run_config, **found.settings())
@@ -161,16 +161,16 @@ def read_model_config(hparams):
       UserError: it makes no model, or the table of positions is too short.
     """
     if hparams is None or FLAGS.bert_config_file:
-        overridden = electra_hparams.model_keys(hparams[0]) if hparams else ()
+        overridden = pretraining_hparams.model_keys(hparams[0]) if hparams else ()
         if overridden:
             log(
                 "{} overridden by the command line: {} (by --bert_config_file={})".format(
                     hparams[1], ", ".join(overridden), FLAGS.bert_config_file
                 )
             )
-        return script_flags.read_model_config(FLAGS.max_seq_length)
-    model_config = electra_hparams.model_config(*hparams, gelu=FLAGS.gelu)
-    script_flags.check_length(model_config, FLAGS.max_seq_length)
+        return run_flags.read_model_config(FLAGS.max_seq_length)
+    model_config = pretraining_hparams.model_config(*hparams, gelu=FLAGS.gelu)
+    run_flags.check_length(model_config, FLAGS.max_seq_length)
     return model_config
 
 
@@ -207,7 +207,7 @@ def predict_tags(path, run_config, model_config):
     Raises:
       UserError: records or checkpoint do not allow it.
     """
-    vocabulary = script_flags.read_vocabulary(model_config) if FLAGS.vocab_file else None
+    vocabulary = run_flags.read_vocabulary(model_config) if FLAGS.vocab_file else None
     target = os.path.join(FLAGS.output_dir, pretraining_flags.PREDICTIONS_FILE)
     with output_errors(FLAGS.output_dir):
         data_files.make_directories(FLAGS.output_dir)
@@ -247,7 +247,7 @@ def make_run_config(train_files, eval_files, model_config):
         objective=FLAGS.objective,
         train_files=train_files,
         eval_files=eval_files,
-        init_checkpoint=script_flags.initial_checkpoint(),
+        init_checkpoint=run_flags.initial_checkpoint(),
         init_layers=parse_layers(model_config),
         eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
         **{name: getattr(FLAGS, name) for name in RUN_FLAGS},

@@ -11,23 +11,29 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.7,<3.12",
     packages=find_packages(
-        include=["data*", "finetuning*", "modeling*", "optimization*", "prediction*", "training*"]
+        include=[
+            package + suffix
+            for package in (
+                "cli",
+                "common",
+                "data",
+                "finetuning",
+                "modeling",
+                "optimization",
+                "prediction",
+                "training",
+            )
+            for suffix in ("", ".*")
+        ]
     ),
     py_modules=[
         "annotate_corpus",
-        "bounded_json",
         "cmrc2018_drcd_evaluate",
         "convert_checkpoint",
-        "corpus_flags",
         "create_pretraining_data",
-        "errors",
-        "finetuning_flags",
-        "pretraining_flags",
-        "release_files",
         "run_finetuning",
         "run_prediction",
         "run_pretraining",
-        "script_flags",
     ],
     install_requires=[
         "absl-py",

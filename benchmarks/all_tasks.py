@@ -18,7 +18,7 @@ from absl import app, flags
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from finetuning.tasks import TASK_NAMES, get_task  # noqa: E402
+from finetuning.registry import TASK_NAMES, get_task  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("datasets", None, "Folder with a folder of files for each task.", required=True)

@@ -6,7 +6,7 @@ Models, made in a temporary folder: tiny ones, trained on sample/annotations in 
 neural), and networks of the shape of LTP/tiny (3 layers of 256) and LTP/small (12 layers of 256)
 with random weights, which take as long as trained ones. --ltp_model measures your own.
 
-loop: a call of LTP.pipeline for each sentence. annotate: data.ltp_annotator, which is what
+loop: a call of LTP.pipeline for each sentence. annotate: data.text.ltp.annotator, which is what
 annotate_corpus.py and create_pretraining_data.py use. Both are asked for the same tasks of the same
 sentences in one process with one thread; user + system time without loading, the median of --repeat
 runs in turn.
@@ -27,9 +27,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("USE_TF", "0")
 
-from data.ltp_annotator import LtpAnnotator  # noqa: E402
-from data.sentences import split_sentences  # noqa: E402
-from data.tags import DEP, NER, POS  # noqa: E402
+from data.text.ltp.annotator import LtpAnnotator  # noqa: E402
+from data.text.sentences import split_sentences  # noqa: E402
+from data.text.tags import DEP, NER, POS  # noqa: E402
 from sample import conllu_files, train_ltp  # noqa: E402
 
 LTP_LAYERS = {"LTP/tiny's shape": 3, "LTP/small's shape": 12}

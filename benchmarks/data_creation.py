@@ -3,7 +3,7 @@
 Tables are printed in Markdown; --output writes every run as JSON too. See README.md for the
 columns.
 
-* Same work: the pieces of the reference's tokenizer and of data.tokenization on the first
+* Same work: the pieces of the reference's tokenizer and of data.tokenizers.wordpiece on the first
   megabytes of the corpus, line by line, and how many lines differ (0 is expected).
 * Speed: reference_create.py against create_pretraining_data.py with one worker, at rows of 128 and
   20 predictions, without words (dupe 1 and 10) and with words (jieba against rjieba, dupe 1 and
@@ -203,12 +203,12 @@ def median(runs, field):
 
 
 def count_mismatches(paths, vocab_file, words):
-    """(lines, lines whose pieces differ between reference and data.tokenization)."""
+    """(lines, lines whose pieces differ between reference and data.tokenizers.wordpiece)."""
     sys.path[:0] = [ROOT, HERE]
     import numpy as np
     import reference_create
 
-    from data.tokenization import Vocabulary, WordPieceTokenizer
+    from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
     lines = []
     for path in paths:

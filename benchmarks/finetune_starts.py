@@ -19,8 +19,8 @@ from absl import app, flags
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from finetuning.report import maximum_and_mean  # noqa: E402
-from finetuning.tasks import get_task  # noqa: E402
+from finetuning.registry import get_task  # noqa: E402
+from finetuning.scoring.reports import maximum_and_mean  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("bert_config_file", None, "Config.", required=True)

@@ -12,7 +12,7 @@ import json
 
 from absl import app, flags
 
-from data import conllu_text
+from data.text import conllu_text
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("conllu", None, "Annotated sentences.", required=True)

@@ -5,16 +5,17 @@ import dataclasses
 import re
 from typing import Optional, Tuple
 
-from data import manifest_schema, segmentation
-from data.job import Work
-from data.ltp_annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
-from data.ltp_model import LIBRARIES, model_files
-from data.parts import Processor
-from data.sentences import DEFAULT_MAX_CHARS
-from data.statistics import add_statistics, top_counts
-from data.tags import KINDS, shown
-from data.words import SOLID
-from errors import UserError, quoted
+from common.errors import UserError, quoted
+from data.jobs.job import Work
+from data.jobs.processor import Processor
+from data.jobs.statistics import add_statistics, top_counts
+from data.records import manifest_schema
+from data.text import segmentation
+from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
+from data.text.ltp.loading import LIBRARIES, model_files
+from data.text.sentences import DEFAULT_MAX_CHARS
+from data.text.tags import KINDS, shown
+from data.text.words import SOLID
 
 FORMATS = ("raw", "text", "jsonl")
 # A neural model takes half a minute for this much: what a kill loses.

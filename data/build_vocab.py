@@ -11,13 +11,13 @@ import io
 import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
-from data import files
-from data.sentencepiece_training import train_model
-from data.shard import cannot_write
-from data.tokenization import SPECIAL_TOKENS, is_cjk, is_punctuation
-from data.vocabularies import read_vocabulary
-from data.vocabulary_file import KINDS, SENTENCEPIECE, SENTENCEPIECE_ENDING, WORDPIECE
-from errors import UserError, require, run_script
+from common import files
+from common.errors import UserError, require, run_script
+from data.jobs.shard import cannot_write
+from data.tokenizers.sentencepiece_training import train_model
+from data.tokenizers.vocabularies import read_vocabulary
+from data.tokenizers.vocabulary_file import KINDS, SENTENCEPIECE, SENTENCEPIECE_ENDING, WORDPIECE
+from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_cjk, is_punctuation
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case):

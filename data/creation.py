@@ -7,18 +7,20 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from data import alignment, corpus, documents, instances, masking, records, segmentation, tfrecord
-from data.parts import Processor
+from common.errors import UserError
+from data.jobs.processor import Processor
+from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
-from data.row_features import example, features_of
-from data.sentences import DEFAULT_MAX_CHARS
-from data.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
-from data.tags import KINDS, TAGS, shown
-from data.tokenization import code_points
-from data.vocabularies import read_vocabulary
-from data.vocabulary_file import WORDPIECE
-from data.words import Words
-from errors import UserError
+from data.records import schema, tfrecord
+from data.rows import alignment, instances, masking
+from data.rows.row_features import example, features_of
+from data.text import corpus, documents, segmentation
+from data.text.sentences import DEFAULT_MAX_CHARS
+from data.text.tags import KINDS, TAGS, shown
+from data.text.words import Words
+from data.tokenizers.vocabularies import read_vocabulary
+from data.tokenizers.vocabulary_file import WORDPIECE
+from data.tokenizers.wordpiece import code_points
 
 # Pieces laid out at once: large enough for numpy, small enough for flat memory.
 _BATCH_PIECES = 1 << 18
@@ -172,8 +174,8 @@ class UnitProcessor(Processor):
             settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
         )
         self.segmenter, self._tagger = self._make_segmenter()
-        self.layout = records.RecordLayout(
-            records.stored_features(self.recipe.features, settings.drawn_in_training()),
+        self.layout = schema.RecordLayout(
+            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),

@@ -8,13 +8,15 @@ import itertools
 
 import numpy as np
 
-from data import files, manifest, segmentation, tfrecord
-from data.display import bracketed, shown_tags
-from data.records import FEATURES, LABELS_FROM, MASKED_FEATURES
-from data.tags import KINDS, UNKNOWN
-from data.tokenization import is_letter
-from data.vocabularies import read_vocabulary
-from errors import UserError, require, run_script
+from common import files
+from common.errors import UserError, require, run_script
+from data.records import manifest, tfrecord
+from data.records.schema import FEATURES, LABELS_FROM, MASKED_FEATURES
+from data.rows.display import bracketed, shown_tags
+from data.text import segmentation
+from data.text.tags import KINDS, UNKNOWN
+from data.tokenizers.vocabularies import read_vocabulary
+from data.tokenizers.wordpiece import is_letter
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40

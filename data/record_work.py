@@ -1,12 +1,13 @@
 """Data creation as a job: what decides the records, and what their manifest says."""
 
-from data import corpus, manifest_schema, segmentation
-from data.job import Work
-from data.ltp_model import LIBRARIES, model_files
+from data.jobs.job import Work
+from data.jobs.statistics import new_statistics, top_counts
 from data.recipes import get_recipe
-from data.records import stored_features
-from data.statistics import new_statistics, top_counts
-from data.vocabularies import read_vocabulary
+from data.records import manifest_schema
+from data.records.schema import stored_features
+from data.text import corpus, segmentation
+from data.text.ltp.loading import LIBRARIES, model_files
+from data.tokenizers.vocabularies import read_vocabulary
 
 _LISTED_UNKNOWN = 100
 _PREDICTIONS = "max_predictions_per_seq"

@@ -1,1 +1,1 @@
-"""Fine-tuning tasks: reading their files, what is trained, how it is scored and reported."""
+"""Tasks: from files of examples to rows, predictions and scores; not how a run is trained."""

@@ -8,10 +8,10 @@ import os
 
 import numpy as np
 
-from data import files
-from data.records import FEATURES, RecordLayout
-from data.tfrecord import frame
-from errors import UserError
+from common import files
+from common.errors import UserError
+from data.records.schema import FEATURES, RecordLayout
+from data.records.tfrecord import frame
 from modeling.config import read_json_object
 
 CHUNK = 2000
@@ -48,7 +48,7 @@ def write_features(
       path: record file; what it was made from is laid down beside it.
       task: task object, whose labels are known.
       examples: Examples.
-      tokenizer: of a vocabulary (data/vocabularies.py).
+      tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
       max_seq_length: length of rows.
       names: features of a record; None: the task's. Those that a row lacks are padding.
       constants: dict feature -> number that all rows hold, or None.

@@ -2,7 +2,7 @@
 
 import os
 
-from errors import UserError, some
+from common.errors import UserError, some
 from finetuning import task_file
 from finetuning.features import fingerprint
 from finetuning.task import SPLITS

@@ -2,7 +2,7 @@
 
 import os
 
-from errors import UserError
+from common.errors import UserError
 from modeling.config import read_json_object
 
 FOLDER = os.path.join(

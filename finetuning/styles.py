@@ -1,6 +1,6 @@
 """Which heads a task's network has, by the network that they stand on."""
 
-from errors import UserError
+from common.errors import UserError
 from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
 
 

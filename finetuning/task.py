@@ -4,8 +4,8 @@ import collections
 import itertools
 import os
 
-from data import files
-from errors import UserError
+from common import files
+from common.errors import UserError
 from finetuning.settings import Settings
 
 SPLITS = ("train", "dev", "test")
@@ -21,14 +21,14 @@ Row = collections.namedtuple("Row", ["features", "is_truncated", "place"], defau
 class Task:
     """From a folder of files to predictions and scores.
 
-    A kind of task is a subclass; a task is an instance, made in finetuning/tasks.py.
+    A kind of task is a subclass; a task is an instance, made in finetuning/registry.py.
 
     Attributes:
       name: registry name.
       kind: for task.json.
       settings: Settings, what it is usually trained with.
       metric: the figure by which checkpoints are compared; larger is better.
-      feature_names: record features of a row; data.records.FEATURES.
+      feature_names: record features of a row; data.records.schema.FEATURES.
       labels: list of str, what the numbers of the outputs mean; None until they are known.
       headline: parts of the names of the figures that papers report, in their order.
       options: names of attributes that flags of the same names may set.
@@ -149,7 +149,7 @@ class Task:
 
         Args:
           example: one of Examples, or what prediction makes of a line of input.
-          tokenizer: of a vocabulary (data/vocabularies.py).
+          tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
           max_seq_length: longest row.
 
         Returns:

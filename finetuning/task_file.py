@@ -5,8 +5,8 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from data.files import write_atomically
-from errors import UserError, quoted, some
+from common.errors import UserError, quoted, some
+from common.files import write_atomically
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"

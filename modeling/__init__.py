@@ -1,0 +1,3 @@
+"""Networks, losses and checkpoints: configs, layers, heads, objectives; reads no files but configs
+and checkpoints.
+"""

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError, some
+from common.errors import UserError, some
 from modeling import checkpoint_index
 from modeling.load_plan import LoadPlan
 

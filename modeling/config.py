@@ -2,8 +2,8 @@
 
 import tensorflow.compat.v1 as tf
 
-import bounded_json
-from errors import UserError, quoted
+from common import bounded_json
+from common.errors import UserError, quoted
 
 # What "gelu" meant differs between the programs that trained released models, so a config names
 # an activation and this table says what is computed. "auto" is the error-function form: the

@@ -4,7 +4,7 @@ import collections
 import copy
 import re
 
-from errors import UserError
+from common.errors import UserError
 from modeling.config import BertConfig, read_json_object
 
 BERT_KEYS = collections.OrderedDict(

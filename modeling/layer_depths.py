@@ -2,7 +2,7 @@
 
 import collections
 
-from errors import UserError
+from common.errors import UserError
 
 # Heads of Google's style, which lie in no scope of their own.
 _ROOT_HEADS = ("output_weights", "output_bias", "cls/squad/")

@@ -3,7 +3,7 @@
 import collections
 import re
 
-from errors import some
+from common.errors import some
 
 MLM_HEAD = "cls/predictions/"
 # Part of the names of the pooler's variables; an encoder of Hugging Face's may come without them.

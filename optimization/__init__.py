@@ -1,0 +1,1 @@
+"""Schedules, optimizers, gradients and updates; knows no model."""

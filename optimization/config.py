@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Optional
 
-from errors import UserError
+from common.errors import UserError
 from optimization.adamw import AdamWeightDecayOptimizer
 from optimization.lamb import AlbertLambOptimizer, LambOptimizer
 from optimization.schedules import WARMUPS

@@ -1,6 +1,6 @@
 """What run_prediction.py can be asked for: a file each, and a line here."""
 
-from errors import UserError
+from common.errors import UserError
 from prediction.answer import Answer
 from prediction.classify import Classify
 from prediction.features import Features

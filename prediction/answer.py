@@ -4,15 +4,15 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-import bounded_json
-from errors import UserError, quoted, some
+from common import bounded_json
+from common.errors import UserError, quoted, some
+from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.json_lines import Row
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
-from finetuning.questions import QuestionTask
 from finetuning.task_file import check_options
 from modeling.task_heads import QuestionOptions
-from prediction.finetuned import make_heads, read_settings, settings_path
 from prediction.task import Notes, Task, rounded_share
+from prediction.task_models import make_heads, read_settings, settings_path
 
 # Each has candidates of several windows.
 _WINDOW_LINES = 512

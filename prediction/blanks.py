@@ -3,7 +3,7 @@
 import collections
 import re
 
-from errors import UserError
+from common.errors import UserError
 from prediction.task import Task
 
 MASK = "[MASK]"

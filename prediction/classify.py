@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
-from finetuning.classification import ClassificationTask
+from common.errors import UserError
+from finetuning.kinds.classification import ClassificationTask
 from modeling.objectives.classification import Classification
-from prediction.finetuned import make_heads, read_settings
 from prediction.task import Task, rounded_share
+from prediction.task_models import make_heads, read_settings
 
 
 class Classify(Task):

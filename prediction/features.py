@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from common.errors import UserError
+from common.log import warn
 from modeling.encoder import encode
 from modeling.load_plan import POOLER
 from prediction.task import WINDOW_LINES, Task
-from training.log import warn
 
 POOLINGS = ("none", "cls", "mean")
 DECIMALS = 6

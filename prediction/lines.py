@@ -8,8 +8,8 @@ import os
 import sys
 import zlib
 
-from data import files
-from errors import UserError
+from common import files
+from common.errors import UserError
 
 STANDARD_INPUT = "standard input"
 

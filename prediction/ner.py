@@ -2,11 +2,11 @@
 
 import tensorflow.compat.v1 as tf
 
+from finetuning.kinds.spans import split_tag
+from finetuning.kinds.tagging import TaggingTask
 from finetuning.layouts.tagging import TaggedExample
-from finetuning.spans import split_tag
-from finetuning.tagging import TaggingTask
-from prediction.finetuned import make_heads, read_settings, settings_path
 from prediction.task import Task, rounded_share
+from prediction.task_models import make_heads, read_settings, settings_path
 
 
 class Ner(Task):
@@ -14,7 +14,7 @@ class Ner(Task):
     are characters of the line, `end` not included.
 
     As in the files that models are trained on, every character is a token. A line that is longer
-    than a row is read in several, see finetuning.tagging. What the tags are called stands in
+    than a row is read in several, see finetuning.kinds.tagging. What the tags are called stands in
     task.json beside the checkpoint, as do the defaults of --max_seq_length and --do_lower_case.
     """
 

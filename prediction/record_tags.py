@@ -2,11 +2,11 @@
 
 import itertools
 
-from data import input_pipeline
-from data.tags import TAGS, UNKNOWN
-from errors import UserError
+from common.errors import UserError
+from data.input import pipeline
+from data.text.tags import TAGS, UNKNOWN
+from prediction.predictor import Predictor
 from prediction.tags import TagNetwork, best_tags
-from training.predictor import Predictor
 
 # Rows that are held at a time.
 _WINDOW_ROWS = 2048
@@ -51,7 +51,7 @@ def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=No
 def _records(files):
     """Yields ({"file", "record"}, the record's features, a row for the predictor)."""
     for path in files:
-        for number, record in enumerate(input_pipeline.read_features(path)):
+        for number, record in enumerate(pipeline.read_features(path)):
             missing = [name for name in _NEEDED if name not in record]
             if missing:
                 raise UserError(

@@ -3,21 +3,21 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from data.alignment import word_groups
-from data.tags import TAGS
+from data.rows.alignment import word_groups
+from data.text.tags import TAGS
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
 from modeling.objectives.lert import all_tag_logits
 from prediction.blanks import MASK, TextWithMasks
+from prediction.predictor import Head
 from prediction.task import Task, rounded_share
-from training.predictor import Head
 
 WORDS_BY = ("rjieba", "jieba")
 
 
 class TagNetwork:
-    """LERT's tag heads at chosen positions; the `network` of a training.predictor.Predictor."""
+    """LERT's tag heads at chosen positions; the `network` of a prediction.predictor.Predictor."""
 
     feature_names = (*Task.feature_names, "positions")
     optional = POOLER
@@ -69,7 +69,7 @@ class Tags(TagNetwork, TextWithMasks):
         Raises:
           UserError: it is not installed, or not known.
         """
-        from data import segmentation  # its libraries are not there on Python 3.7
+        from data.text import segmentation
 
         super().__init__(setup)
         segmentation.check(words_by, None, None)

@@ -4,8 +4,8 @@ import collections
 import itertools
 import time
 
-from data import sequences
-from training.log import log, warn
+from common.log import log, warn
+from data.rows import sequences
 
 # Lines that are held at a time: what is sorted by length, and all there is in memory.
 WINDOW_LINES = 2048
@@ -17,7 +17,7 @@ Setup = collections.namedtuple("Setup", ["config", "tokenizer", "max_seq_length"
 
 
 class Task:
-    """From lines to results; also the `network` of a training.predictor.Predictor.
+    """From lines to results; also the `network` of a prediction.predictor.Predictor.
 
     Attributes:
       options: names of keyword arguments of the class beside `setup`, which are flags' names, too.

@@ -5,8 +5,9 @@ XPOS holds the part of speech, HEAD and DEPREL the dependencies, MISC the entity
 
 import collections
 
-from data import conllu_text, files
-from errors import UserError
+from common import files
+from common.errors import UserError
+from data.text import conllu_text
 
 # words, pos, ner, labels: lists of str, an entry per word; heads: of int, 0 for the root, the
 # first word is 1. text: the words with the blanks that part them. What a file does not give (_,

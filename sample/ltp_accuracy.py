@@ -1,6 +1,6 @@
 """How well an LTP model repeats the annotation of sentences."""
 
-from data.ltp_model import load_ltp
+from data.text.ltp.loading import load_ltp
 
 
 def measure(directory, sentences, tasks):

@@ -6,8 +6,8 @@ LTP's own parts throughout: modules, processors, losses.
 import json
 import os
 
-from data.tokenization import SPECIAL_TOKENS, is_punctuation
-from errors import UserError
+from common.errors import UserError
+from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_punctuation
 
 _HIDDEN = 64
 _HEADS = 2

@@ -14,8 +14,8 @@ import time
 
 from absl import flags
 
-from data import files
-from errors import UserError, require, run_script
+from common import files
+from common.errors import UserError, require, run_script
 from sample import conllu_files, ltp_accuracy, ltp_legacy, ltp_neural
 
 KINDS = ("neural", "legacy")

@@ -15,12 +15,12 @@ import pytest
 from conftest import ROOT
 from creation_runs import CORPUS, VOCAB, contents, make
 
-from data import files
-from data.ltp_model import load_ltp
-from errors import UserError, one_line
+from common import files
+from common.errors import UserError, one_line
+from data.text.ltp.loading import load_ltp
 from finetuning import features
-from finetuning.classification import ClassificationTask
-from finetuning.tables import Example
+from finetuning.kinds.classification import ClassificationTask
+from finetuning.layouts.tables import Example
 from modeling.conversion import export, folders
 from prediction.lines import ResultFile
 
@@ -172,7 +172,7 @@ def write_results(folder):
 
 
 def write_examples(folder):
-    from data.tokenization import Vocabulary, WordPieceTokenizer
+    from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
     tokenizer = WordPieceTokenizer(Vocabulary(VOCAB))
     examples = [Example("天气", None, "0", "x")]
@@ -289,7 +289,7 @@ def test_jieba_takes_nothing_from_the_temporary_folder(tmp_path):
     """Its cache is marshalled, and its name can be foreseen."""
     (tmp_path / "jieba.cache").write_bytes(marshal.dumps(({"我爱北": 10**9}, 10**9)))
     code = (
-        "from data import segmentation as s, tokenization; import numpy as np, json;"
+        "from data.text import segmentation as s; import json;"
         "print(json.dumps(s.make_segmenter('jieba')._cut('我爱北京天安门')))"
     )
     done = subprocess.run(

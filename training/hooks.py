@@ -6,9 +6,9 @@ import time
 
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from common.errors import UserError
+from common.log import log, warn
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
-from training.log import log, warn
 
 # A line after this many steps or seconds, whichever comes first.
 LINE_STEPS = 100

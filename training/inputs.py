@@ -2,15 +2,15 @@
 
 import collections
 
-from data import input_pipeline
-from data.dynamic_masking import DynamicMasking
-from data.masking import ELECTRA_REPLACEMENT, MaskingSpec, predictions_limit
-from data.records import MASKED_IDS
-from data.verification import listings
-from data.vocabularies import read_vocabulary
-from errors import UserError
+from common.errors import UserError
+from common.log import log
+from data.input import pipeline
+from data.input.dynamic_masking import DynamicMasking
+from data.records.checks.verification import listings
+from data.records.schema import MASKED_IDS
+from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, predictions_limit
+from data.tokenizers.vocabularies import read_vocabulary
 from modeling.objectives import get_objective
-from training.log import log
 
 # What manifests say of masks that are drawn in training. manifest: path of one of them; spec:
 # MaskingSpec, whose max_predictions is the run's to choose; vocabulary: that of --vocab_file.
@@ -92,7 +92,7 @@ def choose_objective(requested, train_files, manifests):
         name, path = next(iter(named.items()))
         reason = "manifest {} says so".format(path)
     else:
-        features = input_pipeline.first_records(train_files[0], 1)[0]
+        features = pipeline.first_records(train_files[0], 1)[0]
         told = [n for n in TOLD_BY if n in features and "masked_lm_ids" in features]
         if not told:
             raise UserError(
@@ -208,7 +208,7 @@ def choose_masking(
 
 
 def _check_unmasked(path, objective):
-    if "masked_lm_ids" in input_pipeline.first_records(path, 1)[0]:
+    if "masked_lm_ids" in pipeline.first_records(path, 1)[0]:
         raise UserError(
             "{} holds masked rows, but --objective={} draws masks in training; make records with "
             "create_pretraining_data.py --objective={}".format(path, *2 * [objective.name])
@@ -224,7 +224,7 @@ def _vocabulary_for(objective, vocab_file, model_config):
 
 
 def model_vocabulary(path, model_config):
-    """The vocabulary of a file, as data.vocabularies.read_vocabulary gives it.
+    """The vocabulary of a file, as data.tokenizers.vocabularies.read_vocabulary gives it.
 
     Raises:
       UserError: it cannot be read, or is not the model's.

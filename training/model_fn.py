@@ -4,8 +4,8 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-from data.input_pipeline import ROW_NUMBERS
-from data.records import FEATURES, feature_length
+from data.input.pipeline import ROW_NUMBERS
+from data.records.schema import FEATURES, feature_length
 from modeling import checkpoint, losses
 from modeling.kernels import PlainKernels
 from modeling.parameters import ParameterStore

@@ -5,12 +5,13 @@ import os
 import tempfile
 from typing import Any, List, Optional
 
-from data import files, mending, verification
-from data.record_checks import REPLACED, UNREADABLE
-from errors import UserError, some
-from training.faults import output_errors
+from common import files
+from common.errors import UserError, some
+from common.log import log, warn
+from data.records.checks import mending, verification
+from data.records.checks.checker import REPLACED, UNREADABLE
+from training.failures import output_errors
 from training.inputs import count_records
-from training.log import log, warn
 
 FOLDER = "mended"
 

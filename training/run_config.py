@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-import bounded_json
-from data.files import write_atomically
-from errors import UserError, quoted
+from common import bounded_json
+from common.errors import UserError, quoted
+from common.files import write_atomically
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"

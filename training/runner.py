@@ -4,19 +4,19 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from data import input_pipeline
-from data.files import write_atomically
-from errors import UserError
+from common.errors import UserError
+from common.files import write_atomically
+from common.log import log, warn
+from data.input import pipeline
 from modeling import checkpoint
-from training import recovery, saving
 from training import run_config as run_configs
-from training.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
-from training.devices import Devices, check_batch
-from training.faults import output_errors, session_errors
-from training.initial_weights import InitialWeights
-from training.log import log, warn
+from training.checkpoints import recovery, saving
+from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
+from training.checkpoints.initial_weights import InitialWeights
+from training.checkpoints.saving import SaverHook
+from training.devices.strategies import Devices, check_batch
+from training.failures import output_errors, session_errors
 from training.model_fn import make_model_fn, model_parameters
-from training.saving import SaverHook
 from training.stopping import StopHook, StopSignals
 
 
@@ -49,7 +49,7 @@ class Runner:
           objective: an object of modeling.objectives.
           optimizer_config: OptimizerConfig.
           masking: dynamic_masking.DynamicMasking for records without masks, else None.
-          devices: training.devices.Devices, None for the local machine as TensorFlow finds it.
+          devices: strategies.Devices, None for the local machine as TensorFlow finds it.
           dry_run: nothing may be written to output_dir; for checks and `parameters` only.
           layers: distances of variables from the heads, for layer-wise rates; see
             OptimizerConfig.rate_factor.
@@ -225,9 +225,9 @@ class Runner:
         for files, names in self._record_files():
             if files and files[0] not in seen:
                 seen.append(files[0])
-                input_pipeline.check_records(
+                pipeline.check_records(
                     files,
-                    input_pipeline.stored_features(names, self._masking),
+                    pipeline.stored_features(names, self._masking),
                     run.max_seq_length,
                     run.max_predictions_per_seq,
                     self._model.vocab_size,
@@ -293,7 +293,7 @@ class Runner:
 
     def _training_input(self, step):
         run = self._run
-        order = input_pipeline.TrainingOrder(
+        order = pipeline.TrainingOrder(
             shuffle_buffer_size=run.shuffle_buffer_size,
             seed=run.seed,
             first_row=step * run.train_batch_size,
@@ -302,7 +302,7 @@ class Runner:
         return self._input_fn(run.train_files, order=order, replicas=self._devices.replicas)
 
     def _input_fn(self, files, feature_names=None, **settings):
-        return input_pipeline.make_input_fn(
+        return pipeline.make_input_fn(
             files,
             feature_names or self._objective.feature_names,
             self._run.max_seq_length,

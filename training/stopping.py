@@ -6,7 +6,7 @@ import threading
 
 import tensorflow.compat.v1 as tf
 
-from errors import STOP_SIGNALS, Stopped
+from common.errors import STOP_SIGNALS, Stopped
 
 
 class StopSignals:

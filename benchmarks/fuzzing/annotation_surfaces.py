@@ -52,7 +52,7 @@ def _text(rng, seeds, folder):
 
 
 def _model(rng, seeds, folder):
-    from data.ltp_model import load_ltp
+    from data.text.ltp.loading import load_ltp
 
     load_ltp.cache_clear()  # the last input's model lay in the same place
     kind = rng.choice(["legacy", "neural", "neural"])

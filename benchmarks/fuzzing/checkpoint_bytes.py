@@ -68,7 +68,7 @@ def _mutate_footer(rng, content):
 
 def _sealed(block, kind=0):
     """A block with its trailer."""
-    from data.tfrecord import masked_crc
+    from data.records.tfrecord import masked_crc
 
     body = block + bytes([kind])
     return body + struct.pack("<I", masked_crc(body))

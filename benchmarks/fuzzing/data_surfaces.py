@@ -16,7 +16,7 @@ _SENTENCES, _MODEL_PIECES = 30, 2000
 
 def prepare(seeds):
     """Valid inputs below the folder `seeds`."""
-    from data.sentencepiece_training import train_model
+    from data.tokenizers.sentencepiece_training import train_model
 
     lines = []
     for path in sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt"))):
@@ -57,7 +57,7 @@ def prepare(seeds):
 def _leave_unfinished(seeds):
     """A finished run in seeds/whole, one stopped before its manifest in seeds/stopped, and one with
     tags in seeds/tagged."""
-    from data.job import Job
+    from data.jobs.job import Job
 
     _create(seeds, "whole", "raw")
     _create(seeds, "tagged", "conllu", objective="lert", segmenter="rjieba", short_seq_prob=0.0)
@@ -71,8 +71,8 @@ def _leave_unfinished(seeds):
 
 def _create(seeds, name, form, **changes):
     """Runs data creation on the valid input of a format: two shards in seeds/NAME."""
-    from data import runner
     from data.creation import CreationSettings
+    from data.jobs import runner
 
     values = {"input_format": form, "segmenter": "none", "dupe_factor": 1, **changes}
     settings = CreationSettings(os.path.join(seeds, "vocab.txt"), **values)

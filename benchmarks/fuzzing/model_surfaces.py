@@ -232,7 +232,7 @@ def prepare_finetuning(seeds):
     import prediction_runs
 
     from finetuning import task_file
-    from finetuning.classification import ClassificationTask
+    from finetuning.kinds.classification import ClassificationTask
     from modeling.conversion.huggingface import write_checkpoint
     from modeling.objectives.classification import Classification
 

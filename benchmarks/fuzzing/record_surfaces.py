@@ -17,13 +17,13 @@ def prepare_training(seeds):
     import numpy as np
     import record_files
 
-    from data.masking import MaskingSpec
+    from data.rows.masking import MaskingSpec
 
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list("甲乙丙丁戊己庚辛壬癸")
     tokens += ["t{}".format(i) for i in range(record_files.VOCAB - len(tokens))]
     put(os.path.join(seeds, "vocab.txt"), "\n".join(tokens).encode("utf-8"))
     record_files.write_json(os.path.join(seeds, "config.json"), record_files.TINY_CONFIG)
-    from data.tokenization import Vocabulary
+    from data.tokenizers.wordpiece import Vocabulary
 
     sha256 = Vocabulary(os.path.join(seeds, "vocab.txt")).sha256
     for kind in ("static", "dynamic", "lert"):
@@ -80,7 +80,7 @@ def training_flags(seeds, folder, **changes):
 
 def framed(record):
     """A record with right checksums, so that its content and not its frame is looked at."""
-    from data.tfrecord import masked_crc
+    from data.records.tfrecord import masked_crc
 
     length = struct.pack("<Q", len(record))
     parts = (length, struct.pack("<I", masked_crc(length)), record)
@@ -116,7 +116,7 @@ def _mutate_example(rng, record):
 
 def mutate_records(rng, path):
     """The bytes of a record file with damage in its frames or, checksums right, in its records."""
-    from data import tfrecord
+    from data.records import tfrecord
 
     if rng.random() < 0.3:
         return mutate_bytes(rng, get(path))

@@ -8,9 +8,9 @@ and the record features.
 import collections
 import importlib
 
-from data.masking import DEFAULT_NGRAM_PROBS
-from data.records import LABELS_FROM
-from errors import UserError
+from common.errors import UserError
+from data.records.schema import LABELS_FROM
+from data.rows.masking import DEFAULT_NGRAM_PROBS
 
 # pairs: function (UnitPieces, CreationSettings, seed) -> Rows. unit, ngram_probs: default masking
 # unit and shares of runs of words. replacement: probabilities of [MASK], random, kept. features:

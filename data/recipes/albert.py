@@ -1,7 +1,7 @@
 """ALBERT: masked LM with n-grams, and the order of two segments."""
 
-from data import instances, masking
 from data.recipes import BERT_FEATURES, Recipe
+from data.rows import instances, masking
 
 # p(n) ~ 1/n for n up to 3: Lan et al. 2019 (arXiv 1909.11942), section 4.1.
 NGRAM_PROBS = (6 / 11, 3 / 11, 2 / 11)

@@ -1,7 +1,7 @@
 """BERT and BERT-wwm: masked LM and next-sentence pairs."""
 
-from data import instances, masking
 from data.recipes import BERT_FEATURES, Recipe
+from data.rows import instances, masking
 
 
 def _pairs(unit, settings, seed):

@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from data import instances, masking
 from data.recipes import Recipe
+from data.rows import instances, masking
 
 FEATURES = ("input_ids", "input_mask", "segment_ids")
 

@@ -1,7 +1,7 @@
 """LERT: masked LM and tags of the masked words, on full-length pairs; no sentence label."""
 
-from data import instances, masking
 from data.recipes import Recipe
+from data.rows import instances, masking
 
 # What LERT's reader asks for, and no more.
 FEATURES = (

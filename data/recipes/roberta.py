@@ -1,7 +1,7 @@
 """RoBERTa-wwm: masked LM on full-length pairs; the sentence label is there for Google's reader."""
 
-from data import instances, masking
 from data.recipes import BERT_FEATURES, Recipe
+from data.rows import instances, masking
 
 
 def _pairs(unit, settings, seed):

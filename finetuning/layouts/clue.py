@@ -1,7 +1,7 @@
 """What the JSON objects of classification tasks hold: functions of a json_lines.Row that return
 (text_a, text_b, label)."""
 
-from errors import UserError, quoted
+from common.errors import UserError, quoted
 from finetuning.examples import Skipped
 
 

@@ -2,10 +2,10 @@
 
 import re
 
-import bounded_json
-from errors import UserError, quoted, some
+from common import bounded_json
+from common.errors import UserError, quoted, some
 from finetuning.examples import Example, Examples, Skipped
-from finetuning.tables import EMPTY_LINE, checked, line_of, text_lines
+from finetuning.layouts.tables import EMPTY_LINE, checked, line_of, text_lines
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 

@@ -2,12 +2,11 @@
 
 import collections
 
-import bounded_json
-from data import files
-from errors import UserError, quoted
+from common import bounded_json, files
+from common.errors import UserError, quoted
 from finetuning.examples import Examples, Skipped
 from finetuning.layouts.json_lines import Row
-from finetuning.tables import BYTE_ORDER_MARK, checked, line_of
+from finetuning.layouts.tables import BYTE_ORDER_MARK, checked, line_of
 
 # start: index of the text in the passage, None where it does not stand there (YES, NO, "", and
 # references that annotators wrote in their own words).

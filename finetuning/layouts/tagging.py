@@ -4,11 +4,19 @@ import collections
 import re
 import sys
 
-from errors import UserError, quoted, some
+from common.errors import UserError, quoted, some
 from finetuning.examples import Examples
+from finetuning.kinds.spans import Span, spans_of_tags, split_tag, without_overlaps
 from finetuning.layouts import json_lines
-from finetuning.spans import Span, spans_of_tags, split_tag, without_overlaps
-from finetuning.tables import EMPTY_LINE, LABEL, TEXT_A, checked, line_of, rows_of, text_lines
+from finetuning.layouts.tables import (
+    EMPTY_LINE,
+    LABEL,
+    TEXT_A,
+    checked,
+    line_of,
+    rows_of,
+    text_lines,
+)
 
 # tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
 # None where the file says nothing of entities; where: "FILE, line N" of its first line; id: what

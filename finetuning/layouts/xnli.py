@@ -2,9 +2,17 @@
 
 import re
 
-from errors import UserError
+from common.errors import UserError
 from finetuning.examples import Example, Examples
-from finetuning.tables import LABEL, TEXT_A, TEXT_B, checked, read_table, rows_of, text_lines
+from finetuning.layouts.tables import (
+    LABEL,
+    TEXT_A,
+    TEXT_B,
+    checked,
+    read_table,
+    rows_of,
+    text_lines,
+)
 
 LANGUAGE = "language"
 # Columns of xnli.dev.tsv and xnli.test.tsv (XNLI 1.0; there are 19), and of multinli.train.zh.tsv

@@ -6,7 +6,7 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from errors import UserError, quoted
+from common.errors import UserError, quoted
 from modeling.config import read_json_object
 from modeling.conversion import folders
 from modeling.kernels import LAYER_NORM_EPSILON

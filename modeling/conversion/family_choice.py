@@ -1,6 +1,6 @@
 """Which family a checkpoint or a Hugging Face directory is of."""
 
-from errors import UserError, quoted
+from common.errors import UserError, quoted
 from modeling.config_families import ElectraConfig, generator_scopes, kind_of
 from modeling.conversion.families import (
     DISCRIMINATOR,

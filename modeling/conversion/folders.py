@@ -6,7 +6,7 @@ import uuid
 
 import tensorflow.compat.v1 as tf
 
-from errors import UserError
+from common.errors import UserError
 
 
 def check(what, folder):

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import bounded_json
-from errors import UserError, quoted, some
+from common import bounded_json
+from common.errors import UserError, quoted, some
 from modeling.config import read_json_object
-from modeling.conversion import family_choice, finetuned, folders, tensor_files
+from modeling.conversion import family_choice, folders, head_choice, tensor_files
 from modeling.kernels import LAYER_NORM_EPSILON
 
 CONFIGS = ("config.json", "bert_config.json")
@@ -128,7 +128,7 @@ def read_directory(path, network=None, task_name=None):
     notes = _check_network(values, config)
     tensors = read_tensors(path)
     family = family_choice.of_directory(path, model_type, tensors, network)
-    family = finetuned.of_directory(family, values, tensors, task_name)
+    family = head_choice.of_directory(family, values, tensors, task_name)
     converted = family.names.to_tensorflow(tensors)
     _check_tensors(path, family.names, tensors, converted)
     if values.get("tie_word_embeddings") is False:

@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from errors import UserError
+from common.errors import UserError
 from modeling.conversion import huggingface
 from modeling.conversion.families import DISCRIMINATOR, GENERATOR, electra_generator
 

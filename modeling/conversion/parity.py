@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from errors import UserError
+from common.errors import UserError
 from modeling.config import read_json_object
 from modeling.conversion import huggingface, network
 

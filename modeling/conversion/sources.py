@@ -6,7 +6,7 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from errors import UserError, some
+from common.errors import UserError, some
 from modeling import checkpoint
 from modeling.conversion import families, family_choice, network
 

@@ -6,8 +6,8 @@ import io
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import bounded_json
-from errors import UserError
+from common import bounded_json
+from common.errors import UserError
 
 _GIT_LFS = b"version https://git-lfs"
 # safetensors' number formats; bfloat16 is read as its bits. All are little-endian.

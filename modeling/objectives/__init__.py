@@ -1,6 +1,6 @@
 """Pre-training objectives by name."""
 
-from errors import UserError
+from common.errors import UserError
 from modeling.objectives.electra import Electra
 from modeling.objectives.lert import Lert
 from modeling.objectives.masked_lm import MaskedLm

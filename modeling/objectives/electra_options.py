@@ -4,7 +4,7 @@ configure_pretraining.py."""
 import dataclasses
 from typing import Optional, Sequence
 
-from errors import UserError
+from common.errors import UserError
 from modeling.config_families import ElectraConfig
 
 

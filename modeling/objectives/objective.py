@@ -2,7 +2,7 @@
 
 import collections
 
-from errors import UserError
+from common.errors import UserError
 
 # losses: ordered dict name -> Ratio, all of which are trained on, in sum; metrics: ordered dict
 # name -> Ratio, reported by evaluation beside the losses; tensors: dict of what predictions and

@@ -1,0 +1,3 @@
+"""What only programs use: flags by topic, presets and hyperparameters, release folders; nothing
+below imports it.
+"""

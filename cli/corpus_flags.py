@@ -1,0 +1,133 @@
+"""Flags, and what is made of them, that the scripts which read a corpus have in common.
+
+Imports no TensorFlow: worker processes import the script they belong to, and this with it.
+"""
+
+import os
+
+from absl import flags
+
+from common import files
+from common.errors import UserError, require
+
+FLAGS = flags.FLAGS
+
+
+def define_corpus_flags(formats, input_format):
+    """Input, output and how text is read.
+
+    Args:
+      formats: choices of --input_format.
+      input_format: its default.
+    """
+    flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+    flags.DEFINE_string(
+        "output_file",
+        None,
+        "Shard name, or a comma list of names. With --num_shards above 1, NAME-00000-of-00008; a * "
+        "in the name takes the shard number.",
+    )
+    flags.DEFINE_enum(
+        "input_format",
+        input_format,
+        formats,
+        "text: a sentence a line, a blank line between documents; raw: paragraphs, split into "
+        "sentences; jsonl: an object a line{}. Each may be gzipped (.gz).".format(
+            "; presegmented: text with words parted by blanks; conllu: words with tags, as "
+            "annotate_corpus.py writes them"
+            if "conllu" in formats
+            else ""
+        ),
+    )
+    flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
+    flags.DEFINE_bool(
+        "normalize_quotes",
+        False,
+        "Write “ ” ‘ ’ — … as their ASCII forms, which Google's Chinese vocabulary knows.",
+    )
+    flags.DEFINE_integer(
+        "max_sentence_chars", 256, "Sentences of raw text are cut at this many characters."
+    )
+    flags.DEFINE_string("ltp_model", None, "Directory or hub name (LTP/small) of an LTP model.")
+    flags.DEFINE_string("user_dict", None, "Words that must be known: word [frequency] [tag].")
+    flags.DEFINE_integer("num_shards", 1, "Number of output files.")
+    flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
+
+
+def refuse_idle_flags(*more):
+    """Refuses a flag that was given but has no effect beside the others.
+
+    Args:
+      more: (flag, whether it is idle, why), besides those of `define_corpus_flags`.
+
+    Raises:
+      UserError: naming the flag.
+    """
+    split = FLAGS.input_format in ("raw", "jsonl")
+    idle = (
+        ("text_fields", FLAGS.input_format != "jsonl", "needs --input_format=jsonl"),
+        ("max_sentence_chars", not split, "needs --input_format=raw or jsonl"),
+        *more,
+    )
+    for name, is_idle, why in idle:
+        if FLAGS[name].present and is_idle:
+            raise UserError("--{} {}: leave it out".format(name, why))
+
+
+def files_and_workers():
+    """What to read, to write and to do it with.
+
+    Returns:
+      input files, shard names, number of worker processes.
+
+    Raises:
+      UserError: a flag is missing, out of range or names no file; an output is an input.
+    """
+    require(FLAGS, "input_file", "output_file")
+    if FLAGS.num_workers < 0:
+        raise UserError("--num_workers must be 0 or more, found {}".format(FLAGS.num_workers))
+    names = _output_names()
+    inputs = files.matching(FLAGS.input_file, "--input_file")
+    read = {os.path.abspath(path) for path in inputs}
+    for name in names:
+        if os.path.abspath(name) in read:
+            raise UserError("--output_file {} is one of the input files".format(name))
+    return inputs, names, FLAGS.num_workers or _available_cores()
+
+
+def _output_names():
+    """Shard names from --output_file and --num_shards."""
+    shards = FLAGS.num_shards
+    if shards < 1 or shards > 99999:
+        raise UserError("--num_shards must be from 1 to 99999, found {}".format(shards))
+    names = [name.strip() for name in FLAGS.output_file.split(",") if name.strip()]
+    if len(names) > 1:
+        if shards not in (1, len(names)):
+            raise UserError(
+                "--output_file names {} files but --num_shards is {}".format(len(names), shards)
+            )
+        if any("*" in name for name in names):
+            raise UserError("--output_file takes a list of names or one name with a *, not both")
+        if len({os.path.normpath(name) for name in names}) < len(names):
+            raise UserError("--output_file names a file twice")
+        if len({os.path.dirname(os.path.normpath(name)) for name in names}) > 1:
+            raise UserError("the files of --output_file must lie in one folder")
+    elif not names:
+        raise UserError("--output_file names no file")
+    elif "*" in os.path.dirname(names[0]):
+        raise UserError("the * of --output_file must stand in the file's name")
+    elif "*" in names[0]:
+        names = [names[0].replace("*", "{:05d}".format(i)) for i in range(shards)]
+    elif shards > 1:
+        names = ["{}-{:05d}-of-{:05d}".format(names[0], i, shards) for i in range(shards)]
+    for name in names:
+        if not os.path.basename(name) or files.is_directory(name):
+            raise UserError("{} is a directory, not a file name (--output_file)".format(name))
+    return names
+
+
+def _available_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

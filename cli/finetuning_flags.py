@@ -1,0 +1,218 @@
+"""The flags of run_finetuning.py, and what is checked of them before any file is opened."""
+
+import collections
+import os
+
+from absl import flags
+
+from cli import finetuning_hparams, pretraining_hparams, run_flags
+from common.errors import UserError, require
+from common.log import log
+from finetuning.registry import TASK_NAMES
+
+FLAGS = flags.FLAGS
+
+POSITIVE = (
+    "max_seq_length",
+    "train_batch_size",
+    "eval_batch_size",
+    "learning_rate",
+    "num_train_epochs",
+    "num_trials",
+    "keep_checkpoint_max",
+    "gradient_accumulation_steps",
+    "num_tpu_cores",
+    "iterations_per_loop",
+    "max_query_length",
+    "doc_stride",
+    "max_answer_length",
+    "n_best_size",
+    "beam_size",
+)
+NOT_NEGATIVE = ("warmup_proportion", "weight_decay_rate", "lr_decay_power", "answerable_weight")
+# Flags of reading comprehension that say how rows and answers are cut, and what the heads are.
+QUESTION_FLAGS = ("max_query_length", "doc_stride", "max_answer_length", "n_best_size")
+HEAD_FLAGS = (
+    "beam_size",
+    "joint_prediction",
+    "answerable_classifier",
+    "answerable_uses_start_logits",
+    "answerable_weight",
+)
+SHORTEST_ROW = 8
+
+
+def define():
+    """All flags of the script."""
+    run_flags.define_model_flags()
+    run_flags.define_optimizer_flags()
+    FLAGS.set_default("warmup", None)  # the task's settings may say it
+    run_flags.define_device_flags()
+    flags.DEFINE_list(
+        "task_name",
+        None,
+        "One of {}; or several with commas between, trained at once, each in its folder of "
+        "--data_dir.".format(", ".join(TASK_NAMES)),
+    )
+    flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
+    flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
+    flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
+    flags.DEFINE_bool(
+        "do_lower_case",
+        None,
+        "As the model was trained. Default: as in training where that is over, else true.",
+    )
+    flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
+    flags.DEFINE_bool("do_train", False, "Train; with --do_eval the best checkpoint is kept.")
+    flags.DEFINE_bool(
+        "do_eval", False, "Evaluate on the dev examples, in training after each epoch."
+    )
+    flags.DEFINE_bool("do_predict", False, "Predict the test examples.")
+    flags.DEFINE_integer("max_seq_length", None, "Pieces in a row; default: the task's.")
+    flags.DEFINE_integer("train_batch_size", None, "Rows of one update; default: the task's.")
+    flags.DEFINE_integer("eval_batch_size", 32, "Rows in a batch of evaluation and prediction.")
+    flags.DEFINE_float("learning_rate", None, "Peak learning rate; default: the task's.")
+    flags.DEFINE_float(
+        "layerwise_lr_decay",
+        None,
+        "What the rate is multiplied by from layer to layer on the way down; default: the task's, "
+        "for ELECTRA 0.8, else 1.",
+    )
+    flags.DEFINE_float("num_train_epochs", None, "Passes over the examples; default: the task's.")
+    flags.DEFINE_float("warmup_proportion", 0.1, "Share of the updates over which the rate rises.")
+    flags.DEFINE_integer("num_trials", 1, "Runs with the seeds --seed, --seed + 1, ...")
+    flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
+    flags.DEFINE_integer("keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one.")
+    define_question_flags()
+    define_electra_flags()
+
+
+def define_question_flags():
+    """Reading comprehension; a default of None is the task's."""
+    flags.DEFINE_integer("max_query_length", None, "Reading: most pieces of a question; 64.")
+    flags.DEFINE_integer("doc_stride", None, "Reading: pieces from window to window; 128.")
+    flags.DEFINE_integer("max_answer_length", None, "Reading: most pieces of an answer; 30.")
+    flags.DEFINE_integer("n_best_size", None, "Reading: answers in the n-best file; 20.")
+    flags.DEFINE_integer("beam_size", None, "Reading: starts, and ends of each, to look at; 20.")
+    flags.DEFINE_bool(
+        "joint_prediction", None, "Reading, ELECTRA: predict the end given the start; true."
+    )
+    flags.DEFINE_bool(
+        "answerable_classifier", None, "Reading, ELECTRA: predict whether there is an answer; true."
+    )
+    flags.DEFINE_bool(
+        "answerable_uses_start_logits",
+        None,
+        "Reading, ELECTRA: from where the answer may start, too; true.",
+    )
+    flags.DEFINE_float("answerable_weight", None, "Reading, ELECTRA: weight of that loss; 0.5.")
+
+
+def define_electra_flags():
+    """ELECTRA's own way of giving all of it."""
+    flags.DEFINE_string(
+        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
+    )
+    flags.DEFINE_string(
+        "data-dir",
+        None,
+        "ELECTRA's directory: vocab.txt, finetuning_data/TASK and models/MODEL_NAME.",
+    )
+    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
+    flags.DEFINE_alias("model-name", "model_name")
+
+
+# What ELECTRA's flags say. values, where: of hparams.read; results_dir: where its results go, None
+# without --data-dir.
+Hparams = collections.namedtuple("Hparams", ["values", "where", "results_dir"])
+
+
+def apply_hparams():
+    """Makes hyperparameters the flags' own, and logs them.
+
+    Returns:
+      Hparams, or None without ELECTRA's flags.
+
+    Raises:
+      UserError: the flags do not fit together, or a hyperparameter is wrong.
+    """
+    root = FLAGS["data-dir"].value
+    if root is not None and FLAGS.data_dir is not None:
+        raise UserError(
+            "--data-dir is ELECTRA's directory of everything and --data_dir the folder of a "
+            "task's files; give one of them"
+        )
+    run_flags.check_model_directory(root)
+    if FLAGS.hparams is None and root is None:
+        return None
+    values, where = finetuning_hparams.read(FLAGS.hparams or "{}")
+    for line in finetuning_hparams.apply(FLAGS, values, where, root, FLAGS.model_name):
+        log(line)
+    results = root and os.path.join(root, "models", FLAGS.model_name, "results")
+    return Hparams(values, where, results)
+
+
+def model_config(hparams):
+    """The model that --bert_config_file or ELECTRA's hyperparameters say.
+
+    Args:
+      hparams: what apply_hparams returned.
+
+    Raises:
+      UserError: see run_flags.read_model_config.
+    """
+    if hparams is None or FLAGS.bert_config_file:
+        return run_flags.read_model_config(FLAGS.max_seq_length or SHORTEST_ROW)
+    found = pretraining_hparams.model_config(hparams.values, hparams.where, FLAGS.gelu)
+    run_flags.check_length(found, FLAGS.max_seq_length or SHORTEST_ROW)
+    return found
+
+
+def check(has_model):
+    """Refuses flags that cannot work.
+
+    Args:
+      has_model: bool, the model's sizes are known without --bert_config_file.
+
+    Raises:
+      UserError: naming the flag.
+    """
+    run_flags.check_something_is_asked()
+    config = [] if has_model else ["bert_config_file"]
+    require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
+    if len(set(FLAGS.task_name)) < len(FLAGS.task_name):
+        raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
+    run_flags.check_numbers(POSITIVE, given(NOT_NEGATIVE))
+    run_flags.check_devices()
+    if FLAGS.warmup_proportion >= 1:
+        raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
+    decay = FLAGS.layerwise_lr_decay
+    if decay is not None and not 0 < decay <= 1:
+        raise UserError("--layerwise_lr_decay={} must be above 0 and at most 1".format(decay))
+    if FLAGS.labels and len(FLAGS.task_name) > 1:
+        raise UserError("--labels is for one task; write labels.txt into the tasks' folders")
+
+
+def given(names):
+    """dict flag -> value of those flags that have one."""
+    return {name: getattr(FLAGS, name) for name in names if getattr(FLAGS, name) is not None}
+
+
+def configure(tasks):
+    """Gives tasks the flags of reading comprehension.
+
+    Args:
+      tasks: list of task objects.
+
+    Raises:
+      UserError: a flag was given on the command line that none of them has a use for.
+    """
+    used = {name for task in tasks for name in task.configure(given(QUESTION_FLAGS))}
+    if any(task.has_head_options for task in tasks):
+        used.update(HEAD_FLAGS)
+    for name in QUESTION_FLAGS + HEAD_FLAGS:
+        if FLAGS[name].present and name not in used:
+            raise UserError(
+                "--{} is for reading comprehension and has no meaning for --task_name={}; leave "
+                "it out".format(name, ",".join(FLAGS.task_name))
+            )

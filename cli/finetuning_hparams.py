@@ -1,0 +1,110 @@
+"""The hyperparameters of ELECTRA's fine-tuning (google-research/electra,
+configure_finetuning.py, and ymcui/Chinese-ELECTRA)."""
+
+import collections
+import os
+
+from cli import hparams
+
+_UNUSED = "nothing of it is left here"
+TABLE = hparams.Table(
+    keys=hparams.make_keys(
+        ("task_names", list, None, "task_name"),
+        ("do_train", bool, True, "do_train"),
+        ("do_eval", bool, True, "do_eval"),
+        ("num_trials", int, 1, "num_trials"),
+        ("keep_checkpoint_max", int, None, "keep_checkpoint_max"),
+        ("iterations_per_loop", int, None, "iterations_per_loop"),
+        *hparams.MODEL_ENTRIES,
+        ("do_lower_case", bool, True, "do_lower_case"),
+        ("vocab_file", str, None, "vocab_file"),
+        ("init_checkpoint", str, None, "init_checkpoint"),
+        ("model_dir", str, None, "output_dir"),
+        ("learning_rate", float, 1e-4, "learning_rate"),
+        ("weight_decay_rate", float, 0.01, "weight_decay_rate"),
+        ("layerwise_lr_decay", float, 0.8, "layerwise_lr_decay"),
+        ("num_train_epochs", float, 3.0, "num_train_epochs"),
+        ("warmup_proportion", float, 0.1, "warmup_proportion"),
+        ("max_seq_length", int, 128, "max_seq_length"),
+        ("train_batch_size", int, 32, "train_batch_size"),
+        ("eval_batch_size", int, 32, "eval_batch_size"),
+        ("max_query_length", int, 64, "max_query_length"),
+        ("doc_stride", int, 128, "doc_stride"),
+        ("n_best_size", int, 20, "n_best_size"),
+        ("max_answer_length", int, 30, "max_answer_length"),
+        ("joint_prediction", bool, None, "joint_prediction"),
+        ("answerable_classifier", bool, None, "answerable_classifier"),
+        ("answerable_uses_start_logits", bool, None, "answerable_uses_start_logits"),
+        ("answerable_weight", float, None, "answerable_weight"),
+        ("beam_size", int, None, "beam_size"),
+        ("do_test", bool, True, "do_predict"),
+        *hparams.DEVICE_ENTRIES,
+    ),
+    refused={
+        "debug": "give a small model_size and num_train_epochs",
+        "tpu_job_name": "TPUs are found by tpu_name",
+        "model_name": "it is --model-name",
+        "data_dir": "it is --data-dir",
+        "standardize_data": _UNUSED,
+        "write_distill_outputs": _UNUSED,
+    },
+    ignored={
+        "results_txt": "figures are in results/TASK_results.txt",
+        "results_pkl": "figures are in results/TASK_results.txt",
+        "qa_eval_file": "answers are scored without a program of their own",
+        "qa_na_file": "answers are scored without a program of their own",
+        "qa_preds_file": "answers are in results/TASK_qa",
+        "qa_na_threshold": "the answerable classifier decides at even odds",
+        "predict_batch_size": "eval_batch_size is taken for both",
+        "double_unordered": "the original doubles MRPC and STS only",
+        "log_examples": _UNUSED,
+        "write_test_outputs": "predictions are written wherever do_test makes them",
+        "n_writes_test": "the predictions of every trial are written",
+        "save_checkpoints_steps": "a checkpoint is written after each epoch",
+        "use_tfrecords_if_existing": "rows are kept while they are good",
+        "preprocessed_data_dir": "rows lie beside the checkpoints",
+        "raw_data_dir": "it follows from --data-dir, or is --data_dir",
+        "test_predictions": "they lie beside the checkpoints",
+    },
+)
+# What the original sets for a model_size.
+OF_SIZE = {"large": {"learning_rate": 5e-5, "layerwise_lr_decay": 0.9}}
+
+
+def read(text):
+    """hparams.read of fine-tuning's keys."""
+    return hparams.read(text, TABLE)
+
+
+def apply(flags, values, where, data_dir=None, model_name=None):
+    """hparams.apply for fine-tuning.
+
+    Args:
+      flags: absl FlagValues, parsed.
+      values, where: see `read`.
+      data_dir: directory with vocab.txt, finetuning_data/ and models/, or None.
+      model_name: directory in its models/, or None.
+
+    Returns:
+      Lines for the log.
+
+    Raises:
+      UserError: a flag refuses its value.
+    """
+    values = dict(OF_SIZE.get(values.get("model_size"), {}), **values)
+    names = values.get("task_names") or flags["task_name"].value or []
+    chosen = collections.OrderedDict(warmup="multiply")
+    if data_dir:
+        model = os.path.join(data_dir, "models", model_name)
+        folder = os.path.join(data_dir, "finetuning_data")
+        # Several tasks have a folder each in --data_dir.
+        chosen["data_dir"] = os.path.join(folder, names[0]) if len(names) == 1 else folder
+        chosen["vocab_file"] = os.path.join(data_dir, "vocab.txt")
+        chosen["init_checkpoint"] = model
+        name = "_".join(names) + "_model"
+        chosen["output_dir"] = os.path.join(model, "finetuning_models", name)
+    table = TABLE
+    if any(flags[name].present for name in ("do_train", "do_eval", "do_predict")):
+        for name in ("do_train", "do_eval", "do_test"):  # the command line says what to do
+            table = hparams.without_default(table, name)
+    return hparams.apply(flags, table, values, where, chosen)

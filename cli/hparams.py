@@ -1,0 +1,185 @@
+"""Hyperparameters as a JSON object, ELECTRA's way of saying what a run is.
+
+google-research/electra, configure_pretraining.py and configure_finetuning.py. Here each becomes
+the value of a flag, so nothing below sees the difference.
+"""
+
+import collections
+import difflib
+import re
+
+import tensorflow.compat.v1 as tf
+from absl import flags as absl_flags
+
+from common import bounded_json
+from common.errors import UserError, quoted
+
+# kind: type; default: the original's, None: the flag's own counts where the key is not given;
+# flag: None where the key is one of the model's.
+Key = collections.namedtuple("Key", ["kind", "default", "flag"])
+
+# Keys of one of the original's programs. keys: ordered dict name -> Key; refused: dict name -> what
+# to do instead; ignored: dict name -> why it says nothing here.
+Table = collections.namedtuple("Table", ["keys", "refused", "ignored"])
+
+# Entries of make_keys that both programs have: what the model is, and where it runs.
+MODEL_ENTRIES = (
+    ("model_size", str, "small", None),
+    ("model_hparam_overrides", dict, None, None),
+    ("embedding_size", int, None, None),
+    ("vocab_size", int, 30522, None),
+)
+DEVICE_ENTRIES = (
+    ("use_tpu", bool, None, "use_tpu"),
+    ("num_tpu_cores", int, None, "num_tpu_cores"),
+    ("tpu_name", str, None, "tpu_name"),
+    ("tpu_zone", str, None, "tpu_zone"),
+    ("gcp_project", str, None, "gcp_project"),
+)
+
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    dict: "an object",
+    list: "a list",
+}
+# A text, or a comma before a closing bracket.
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
+
+
+def make_keys(*entries):
+    """Ordered dict of Key; an entry is (name, kind, default, flag)."""
+    return collections.OrderedDict((name, Key(*rest)) for name, *rest in entries)
+
+
+def read(text, table):
+    """The hyperparameters of --hparams.
+
+    Args:
+      text: the name of a JSON file, or the JSON itself; trailing commas are accepted.
+      table: Table of the keys that there are.
+
+    Returns:
+      (dict key -> value, what messages call it).
+
+    Raises:
+      UserError: there is no such file, it is no JSON object, or a key or its value is wrong.
+    """
+    where = "--hparams"
+    if not text.lstrip().startswith("{"):
+        where, text = "hparams " + text, _content(text)
+    text = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", text)
+    values = bounded_json.parse(text, where)
+    if not isinstance(values, dict):
+        raise UserError("{} must hold one JSON object".format(where))
+    for key, value in values.items():
+        _check(key, value, where, table)
+    # No embedding_size says something: that of the hidden state, even in a small model.
+    kept = {k: v for k, v in values.items() if v is not None or k == "embedding_size"}
+    return kept, where
+
+
+def _content(path):
+    try:
+        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+            raise UserError(
+                "--hparams={} is no file, and no JSON object either, which begins with {{".format(
+                    path
+                )
+            )
+        with tf.io.gfile.GFile(path, "rb") as reader:
+            content = bounded_json.read(reader, "hparams " + path, bounded_json.CONFIG_BYTES)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("hparams {} is not UTF-8 text".format(path)) from None
+    except tf.errors.OpError as error:
+        raise UserError("hparams {} cannot be read: {}".format(path, error.message)) from error
+
+
+def _check(key, value, where, table):
+    if key in table.refused:
+        if value not in (None, False):
+            raise UserError("{}: {} has no use here; {}".format(where, key, table.refused[key]))
+        return
+    if key in table.ignored:
+        return
+    if key not in table.keys:
+        raise unknown(where, key, table.keys)
+    kind = table.keys[key].kind
+    accepted = (int, float) if kind is float else (kind,)
+    is_right = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
+    if value is not None and not is_right:
+        raise UserError("{}: {} must be {}, not {}".format(where, key, _KINDS[kind], quoted(value)))
+
+
+def unknown(where, key, known, place=""):
+    """UserError for a key that is not one of `known`; names the nearest."""
+    close = difflib.get_close_matches(key, known)
+    hint = "did you mean {}?".format(" or ".join(close)) if close else "take it out"
+    return UserError("{}: unknown key {}{}; {}".format(where, quoted(key), place, hint))
+
+
+def apply(flags, table, values, where, chosen):
+    """Makes hyperparameters, and the original's defaults of others, the defaults of `flags`; what
+    the command line gave stays.
+
+    Args:
+      flags: absl FlagValues, parsed.
+      table: Table.
+      values, where: see `read`.
+      chosen: ordered dict flag -> value that does not stand in `values`.
+
+    Returns:
+      Lines for the log: what is set, and what the command line overrides.
+
+    Raises:
+      UserError: a flag refuses its value.
+    """
+    given = {table.keys[key].flag for key in values if key in table.keys}
+    in_effect, overridden = [], []
+    for name, value in settings(table, values, chosen).items():
+        _set_default(flags, name, value, where)
+        shown = "--{}={}".format(name, _shown(flags[name].value))
+        if flags[name].using_default_value:
+            in_effect.append(shown)
+        elif name in given:
+            overridden.append("{} (hparams: {})".format(shown, value))
+    lines = ["{} sets: {}".format(where, " ".join(in_effect))]
+    if overridden:
+        lines.append("{} overridden by the command line: {}".format(where, " ".join(overridden)))
+    for key in table.ignored:
+        if key in values:
+            lines.append("{}: {} is not used; {}".format(where, key, table.ignored[key]))
+    return lines
+
+
+def _shown(value):
+    return ",".join(value) if isinstance(value, list) else value
+
+
+def without_default(table, key):
+    """The table without the original's default of one key."""
+    keys = collections.OrderedDict(table.keys)
+    keys[key] = keys[key]._replace(default=None)
+    return table._replace(keys=keys)
+
+
+def settings(table, values, chosen):
+    """Ordered dict flag -> value: `chosen`, then the keys of `values`, then the defaults."""
+    found = collections.OrderedDict(chosen)
+    for key, entry in table.keys.items():
+        if entry.flag and values.get(key, entry.default) is not None:
+            found[entry.flag] = values.get(key, entry.default)
+    return found
+
+
+def _set_default(flags, name, value, where):
+    try:
+        flags.set_default(name, value)
+    except absl_flags.IllegalFlagValueError as error:
+        reason = " ".join(str(error).split(": ", 1)[-1].split())[:200]
+        raise UserError(
+            "{}: {} cannot be {}: {}".format(where, name, quoted(value), reason)
+        ) from None

@@ -1,0 +1,210 @@
+"""Presets: the flags of a known recipe, in a JSON file that says where its numbers come from."""
+
+import collections
+import difflib
+import os
+
+from absl import flags as absl_flags
+
+from common.errors import UserError, quoted
+from modeling.config import read_json_object
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(ROOT, "configs", "pretraining")
+
+# A preset is a recipe for any corpus on any machine; it must not decide what is read, written or
+# run, or where.
+NOT_IN_PRESETS = {
+    "preset": "a preset cannot name another",
+    "dry_run": "what is done is said on the command line",
+    "do_train": "what is done is said on the command line",
+    "do_eval": "what is done is said on the command line",
+    "hparams": "it is another way to say what a preset says",
+    "data_dir": "files of one's own are named on the command line",
+    "data-dir": "files of one's own are named on the command line",
+    "model_name": "files of one's own are named on the command line",
+    "model-name": "files of one's own are named on the command line",
+    "input_file": "files of one's own are named on the command line",
+    "eval_file": "files of one's own are named on the command line",
+    "output_dir": "files of one's own are named on the command line",
+    "use_tpu": "the machine is named on the command line",
+    "tpu_name": "the machine is named on the command line",
+    "tpu_zone": "the machine is named on the command line",
+    "gcp_project": "the machine is named on the command line",
+    "master": "the machine is named on the command line",
+    "num_tpu_cores": "the machine is named on the command line",
+}
+_SHOWN_SOURCE = 100  # characters
+# Flags whose value may be a file of the project, named from its root.
+PROJECT_FILES = ("bert_config_file", "generator_config_file")
+
+# name: as given; path: its file; source, note: texts, "" where there is none; flags: ordered dict
+# flag name -> number, text or bool.
+Preset = collections.namedtuple("Preset", ["name", "path", "source", "note", "flags"])
+
+
+def apply(flags, name_or_path, folder=FOLDER, in_full=False):
+    """Makes a preset's values the defaults of `flags`; what the command line gave stays.
+
+    Args:
+      flags: absl FlagValues, parsed.
+      name_or_path: a preset of `folder` by its bare name, or the path of a JSON file.
+      folder: where the named presets lie, at ROOT/configs/KIND.
+      in_full: bool, tell the whole source, and the note.
+
+    Returns:
+      Lines for the log: which preset, its source, what it sets, what the command line overrides.
+
+    Raises:
+      UserError: see `load`; a flag of the preset is unknown, may not be in one, or refuses its
+        value.
+    """
+    preset = load(name_or_path, folder)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(folder)))
+    known = _script_flags(flags)
+    for name in preset.flags:
+        _check_name(preset, name, known)
+    in_effect, overridden = [], []
+    for name, value in preset.flags.items():
+        if name in PROJECT_FILES:
+            value = _project_file(value, root)
+        _set_default(preset, flags, name, value)
+        shown = _shown(name, flags[name].value)
+        # Not `present`: a flag that a program has set is no default either.
+        if flags[name].using_default_value:
+            in_effect.append(shown)
+        else:
+            overridden.append("{} (preset: {})".format(shown, value))
+    return _lines(preset, in_effect, overridden, in_full)
+
+
+def load(name_or_path, folder=FOLDER):
+    """Reads a preset.
+
+    Args:
+      name_or_path, folder: see `apply`.
+
+    Returns:
+      Preset.
+
+    Raises:
+      UserError: there is no such preset, or its file is not of the form
+        {"source": text, "note": text, "flags": {flag: value}}, the first two optional.
+    """
+    path = _find(name_or_path, folder)
+    values = read_json_object(path, "preset")
+    for key in values:
+        if key not in ("source", "note", "flags"):
+            raise UserError(
+                "preset {}: unknown key {!r}; known are source, note and flags{}".format(
+                    path, key, "" if "flags" in values else ", and flags go into the last"
+                )
+            )
+    if not isinstance(values.get("flags"), dict):
+        raise UserError('preset {}: "flags" must hold an object of flags and values'.format(path))
+    for key in ("source", "note"):
+        if not isinstance(values.get(key, ""), str):
+            raise UserError('preset {}: "{}" must be a text'.format(path, key))
+    return Preset(
+        name_or_path, path, values.get("source", ""), values.get("note", ""), values["flags"]
+    )
+
+
+def names(folder=FOLDER):
+    """Sorted names of the presets in `folder`."""
+    if not os.path.isdir(folder):
+        return []
+    return sorted(name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json"))
+
+
+def _find(name_or_path, folder):
+    # A separator or the ending tells a path from a name, whatever lies in the current folder.
+    if os.path.basename(name_or_path) != name_or_path or name_or_path.endswith(".json"):
+        return name_or_path
+    known = names(folder)
+    if name_or_path not in known:
+        raise UserError(
+            "--preset={}: there is no such preset; known are {} (a file of your own is given by a "
+            "path that ends in .json)".format(name_or_path, ", ".join(known) or "none")
+        )
+    return os.path.join(folder, name_or_path + ".json")
+
+
+def _check_name(preset, name, known):
+    if name in NOT_IN_PRESETS:
+        raise UserError(
+            "preset {}: {} must not be in a preset ({}); take it out".format(
+                preset.path, name, NOT_IN_PRESETS[name]
+            )
+        )
+    if name not in known:
+        close = difflib.get_close_matches(name, sorted(known - set(NOT_IN_PRESETS)))
+        raise UserError(
+            "preset {}: there is no flag {!r}; {}".format(
+                preset.path,
+                name,
+                "did you mean {}?".format(" or ".join(close)) if close else "take it out",
+            )
+        )
+
+
+def _script_flags(flags):
+    """Names of the flags that a script defines; absl's own act only while it parses."""
+    modules = {name: str(flags.find_module_defining_flag(name)) for name in flags}
+    return {name for name, module in modules.items() if module.split(".")[0] != "absl"}
+
+
+def _set_default(preset, flags, name, value):
+    """Gives flag `name` another default, which is its value unless the command line gave one."""
+    reason = None
+    if isinstance(value, bool) and flags[name].flag_type() != "bool":
+        # absl of older versions takes true for 1.
+        reason = "the flag is of type {}".format(flags[name].flag_type())
+    elif not isinstance(value, (bool, int, float, str)):
+        reason = "a value must be a number, a text, true or false"
+    else:
+        try:
+            flags.set_default(name, value)
+        except absl_flags.IllegalFlagValueError as error:
+            reason = str(error).split("flag --{}={}: ".format(name, value))[-1]
+    if reason:
+        raise UserError(
+            "preset {}: {} cannot be {}: {}".format(
+                preset.path, name, quoted(value), " ".join(reason.split())[:200]
+            )
+        )
+
+
+def _project_file(value, root):
+    """`value`, or the file of that name below `root` where the current folder has none."""
+    if not isinstance(value, str) or "://" in value or os.path.exists(value):
+        return value
+    path = os.path.join(root, value)
+    return path if os.path.exists(path) else value
+
+
+def _shown(name, value):
+    if isinstance(value, list):
+        value = ",".join(value)
+    return "--{}={}".format(name, value)
+
+
+def _lines(preset, in_effect, overridden, in_full):
+    where = "" if preset.path == preset.name else " ({})".format(preset.path)
+    lines = ["preset: {}{}".format(preset.name, where)]
+    for what, text in (
+        ("source", (preset.source if in_full else _beginning(preset.source)) or "not said"),
+        ("note", preset.note if in_full else ""),
+        ("sets", " ".join(in_effect)),
+        ("overridden by the command line", " ".join(overridden)),
+    ):
+        if text:
+            lines.append("preset {}: {}".format(what, text))
+    return lines
+
+
+def _beginning(text):
+    """The first words of a text; the whole one is a page of the log, and stands in the file."""
+    if len(text) <= _SHOWN_SOURCE:
+        return text
+    return text[:_SHOWN_SOURCE].rsplit(" ", 1)[0] + " ..."

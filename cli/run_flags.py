@@ -1,0 +1,234 @@
+"""Flags, and what is made of them, that more than one script has."""
+
+import contextlib
+import os
+
+from absl import flags
+
+from common import files as data_files
+from common.errors import UserError
+from common.log import log, warn
+from modeling import checkpoint
+from modeling.config import GELU_CHOICES
+from modeling.config_families import read_config
+from modeling.conversion import huggingface
+from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
+from training import inputs
+from training.checkpoints import lock
+from training.devices import strategies
+from training.devices.cloud_tpu import check_reachable, resolve_tpu
+
+FLAGS = flags.FLAGS
+
+
+def define_model_flags():
+    """--bert_config_file, --init_checkpoint, --gelu."""
+    flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
+    flags.DEFINE_string(
+        "init_checkpoint",
+        None,
+        "Weights to start from: a prefix, an .index file, a directory, or one of Hugging Face.",
+    )
+    flags.DEFINE_enum(
+        "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT."
+    )
+
+
+def define_optimizer_flags():
+    """The optimizer and its settings; steps and rate are the script's own flags."""
+    flags.DEFINE_enum(
+        "optimizer", "adamw", sorted(OPTIMIZERS), "lamb: ymcui's; lamb_albert: Google's."
+    )
+    flags.DEFINE_enum(
+        "warmup",
+        "replace",
+        sorted(WARMUPS),
+        "While it lasts: instead of the decay (BERT) or times it.",
+    )
+    flags.DEFINE_float("lr_decay_power", 1.0, "Power of the decay after the warm-up; 1 is linear.")
+    flags.DEFINE_float("weight_decay_rate", 0.01, "Decoupled weight decay.")
+    flags.DEFINE_float("adam_beta_2", 0.999, "Decay of the second moment.")
+    flags.DEFINE_float("adam_epsilon", 1e-6, "Epsilon of Adam and LAMB.")
+    flags.DEFINE_integer(
+        "gradient_accumulation_steps",
+        1,
+        "Parts in which the rows of an update are computed, to save memory; the result is the "
+        "same.",
+    )
+
+
+def define_device_flags():
+    """Where to compute."""
+    flags.DEFINE_enum(
+        "distribution",
+        "none",
+        strategies.DISTRIBUTIONS,
+        "mirrored: a copy of the model on every GPU.",
+    )
+    flags.DEFINE_bool("use_tpu", False, "Train and evaluate on a TPU.")
+    flags.DEFINE_string("tpu_name", None, "The Cloud TPU's name, grpc://ADDRESS:8470, or local.")
+    flags.DEFINE_string("tpu_zone", None, "Zone of --tpu_name; default: this machine's.")
+    flags.DEFINE_string("gcp_project", None, "Project of --tpu_name; default: this machine's.")
+    flags.DEFINE_string("master", None, "Address of a TPU's master in place of --tpu_name.")
+    flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.")
+    flags.DEFINE_integer("iterations_per_loop", 1000, "Updates per call on a TPU.")
+
+
+def check_numbers(positive=(), not_negative=()):
+    """Checks ranges of flags that were given.
+
+    Args:
+      positive, not_negative: names of flags.
+
+    Raises:
+      UserError: naming the flag.
+    """
+    for name in positive:
+        if getattr(FLAGS, name) is not None and getattr(FLAGS, name) <= 0:
+            raise UserError("--{}={} must be positive".format(name, getattr(FLAGS, name)))
+    for name in not_negative:
+        if getattr(FLAGS, name) < 0:
+            raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
+
+
+def check_something_is_asked():
+    """Refuses a run without anything to do.
+
+    Raises:
+      UserError: neither of --do_train, --do_eval and --do_predict is given.
+    """
+    if not FLAGS.do_train and not FLAGS.do_eval and not FLAGS.do_predict:
+        raise UserError("nothing to do; give --do_train, --do_eval, --do_predict or several")
+
+
+def check_model_directory(data_dir):
+    """Refuses one without the other of the flags that name ELECTRA's directory of a model.
+
+    Args:
+      data_dir: value of --data-dir, or None.
+
+    Raises:
+      UserError: --data-dir or --model-name is missing.
+    """
+    if (data_dir is None) != (FLAGS.model_name is None):
+        raise UserError(
+            "--data-dir and --model-name belong together: the model's directory is "
+            "DATA_DIR/models/MODEL_NAME"
+        )
+
+
+def check_devices():
+    """Refuses a TPU together with GPUs.
+
+    Raises:
+      UserError: both are given.
+    """
+    if FLAGS.use_tpu and FLAGS.distribution != "none":
+        raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
+
+
+def read_model_config(max_seq_length):
+    """Model config from the flags, for rows of `max_seq_length`.
+
+    Raises:
+      UserError: the file is wrong, its table of positions too short, or --init_checkpoint, whose
+        names tell the family, cannot be read.
+    """
+    init, names = initial_checkpoint(), ()
+    if init and not huggingface.is_directory(init):
+        names = checkpoint.read_shapes(init)
+    model_config = read_config(FLAGS.bert_config_file, FLAGS.gelu, names)
+    check_length(model_config, max_seq_length)
+    return model_config
+
+
+def check_length(model_config, max_seq_length):
+    """Raises UserError where rows are longer than the model's table of positions."""
+    if max_seq_length > model_config.max_position_embeddings:
+        raise UserError(
+            "--max_seq_length={} is more than max_position_embeddings {} in {}".format(
+                max_seq_length, model_config.max_position_embeddings, model_config.source
+            )
+        )
+
+
+def read_vocabulary(model_config):
+    """Vocabulary of --vocab_file.
+
+    Raises:
+      UserError: it is not the model's.
+    """
+    return inputs.model_vocabulary(FLAGS.vocab_file, model_config)
+
+
+def initial_checkpoint():
+    """--init_checkpoint as a prefix, or as the Hugging Face directory that it is; None without.
+
+    Raises:
+      UserError: there is no checkpoint, or --output_dir has the name of its prefix.
+    """
+    init = FLAGS.init_checkpoint
+    if not init or huggingface.is_directory(init):
+        return init
+    prefix = checkpoint.resolve(init)
+    output = FLAGS.output_dir if "output_dir" in FLAGS else None  # of the scripts that train
+    if output and os.path.abspath(prefix) == os.path.abspath(output):
+        # TensorFlow would take the directory for the checkpoint.
+        raise UserError(
+            "--output_dir={} has the name of the checkpoint {}; give another directory".format(
+                output, prefix
+            )
+        )
+    return prefix
+
+
+def make_optimizer_config(
+    num_train_steps, num_warmup_steps, learning_rate, layerwise_lr_decay=None
+):
+    """OptimizerConfig of the flags and of a schedule in steps."""
+    return OptimizerConfig(
+        learning_rate=learning_rate,
+        num_train_steps=num_train_steps,
+        num_warmup_steps=num_warmup_steps,
+        optimizer=FLAGS.optimizer,
+        warmup=FLAGS.warmup,
+        lr_decay_power=FLAGS.lr_decay_power,
+        weight_decay_rate=FLAGS.weight_decay_rate,
+        beta_2=FLAGS.adam_beta_2,
+        epsilon=FLAGS.adam_epsilon,
+        gradient_accumulation_steps=FLAGS.gradient_accumulation_steps,
+        layerwise_lr_decay=layerwise_lr_decay,
+    )
+
+
+def find_devices(paths):
+    """What the flags say to compute on.
+
+    Args:
+      paths: files and directories that the devices read and write.
+
+    Raises:
+      UserError: it is not there.
+    """
+    if FLAGS.distribution == "mirrored":
+        return strategies.mirrored()
+    if not FLAGS.use_tpu:
+        return strategies.Devices()
+    tpu = resolve_tpu(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project, FLAGS.master)
+    log(tpu.description)
+    check_reachable(tpu)
+    local = [path for path in paths if not data_files.is_remote(path)]
+    if local and FLAGS.tpu_name != "local":
+        warn("a Cloud TPU reads and writes gs:// only, and {} is local".format(local[0]))
+    return strategies.Devices(cluster=tpu.resolver, master=tpu.master)
+
+
+def locked_output(is_trainer):
+    """Context in which no other training works in --output_dir, if this one trains there.
+
+    Raises:
+      UserError: another one does, or it cannot be written to.
+    """
+    if not is_trainer:
+        return contextlib.nullcontext()
+    return lock.hold(FLAGS.output_dir, lock.job_of(os.environ.get("TF_CONFIG")))

@@ -1,0 +1,291 @@
+"""Local and remote (gs:// and the like) files behind one set of calls.
+
+TensorFlow is imported only for a path with a scheme, and so only in the parent process of data
+creation: workers get bytes and write local files.
+"""
+
+import contextlib
+import glob
+import io
+import itertools
+import os
+import shutil
+import sys
+
+from common.errors import UserError
+
+# Longest lines that are held in memory: of JSON, which may be a document, and of other text.
+LINE_BYTES, TEXT_LINE_BYTES = 64 << 20, 4 << 20
+_COPY_BYTES = 1 << 20
+
+
+def is_remote(path):
+    return "://" in path
+
+
+def _gfile():
+    try:
+        import tensorflow.compat.v1 as tf
+    except ImportError:
+        raise UserError("remote paths (gs://...) need TensorFlow, which is not installed") from None
+    return tf.io.gfile
+
+
+def failures():
+    """The exceptions that file operations raise: `except files.failures() as error`."""
+    if "tensorflow" in sys.modules:
+        return (OSError, sys.modules["tensorflow"].errors.OpError)
+    return (OSError,)
+
+
+def reason(error):
+    """What went wrong, of one of `failures()`, in a few words."""
+    text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+    return text.split("\n")[0]
+
+
+def open_file(path, mode):
+    """A binary or text file object; UTF-8 for text."""
+    if not is_remote(path):
+        return open(path, mode, encoding=None if "b" in mode else "utf-8")
+    remote = _gfile().GFile(path, mode)
+    return io.BufferedReader(_RemoteReader(remote), _COPY_BYTES) if mode == "rb" else remote
+
+
+class _RemoteReader(io.RawIOBase):
+    """A remote file as Python's own file objects are: its readline() knows no limit."""
+
+    def __init__(self, remote):
+        self._remote = remote
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, buffer):
+        content = self._remote.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self._remote.seek(offset, whence)
+        return self._remote.tell()
+
+    def tell(self):
+        return self._remote.tell()
+
+    def close(self):
+        if not self.closed:
+            self._remote.close()
+        super().close()
+
+
+def lines(reader, where):
+    """Yields (number from 1, bytes with the line's end) of a binary file's lines.
+
+    Raises:
+      UserError: a line is longer than TEXT_LINE_BYTES: it and its pieces are held in memory.
+    """
+    for number in itertools.count(1):
+        line = reader.readline(TEXT_LINE_BYTES + 1)
+        if not line:
+            return
+        if len(line) > TEXT_LINE_BYTES:
+            raise line_too_long(line_of(where, number), TEXT_LINE_BYTES)
+        yield number, line
+
+
+def line_of(path, number):
+    """A line, counted from 1, for messages."""
+    return "{} line {}".format(path, number)
+
+
+def line_too_long(where, most):
+    """UserError for a line of more than `most` bytes."""
+    return UserError("{} is longer than {:,} bytes; cut it".format(where, most))
+
+
+def exists(path):
+    """Whether there is such a file or directory.
+
+    Raises:
+      UserError: a remote file system cannot be asked.
+    """
+    if not is_remote(path):
+        return os.path.exists(path)
+    try:
+        return _gfile().exists(path)
+    except failures() as error:
+        raise UserError("cannot look for {}: {}".format(path, reason(error))) from None
+
+
+def is_directory(path):
+    return _gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
+
+
+def size(path):
+    return _gfile().stat(path).length if is_remote(path) else os.path.getsize(path)
+
+
+def modified(path):
+    """Time of the last change in nanoseconds, for fingerprints."""
+    return _gfile().stat(path).mtime_nsec if is_remote(path) else os.stat(path).st_mtime_ns
+
+
+def rename(source, target):
+    if is_remote(target):
+        _gfile().rename(source, target, overwrite=True)
+    else:
+        os.replace(source, target)
+
+
+def remove_if_there(path):
+    if exists(path):
+        _gfile().remove(path) if is_remote(path) else os.remove(path)
+
+
+def remove_tree(path):
+    if is_remote(path):
+        if exists(path):
+            _gfile().rmtree(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def make_directories(path):
+    _gfile().makedirs(path) if is_remote(path) else os.makedirs(path, exist_ok=True)
+
+
+def names_in(directory):
+    """Names in a directory, sorted; none where it does not exist."""
+    if not exists(directory or "."):
+        return []
+    names = _gfile().listdir(directory) if is_remote(directory) else os.listdir(directory or ".")
+    return sorted(name.rstrip("/") for name in names)
+
+
+def matching(patterns, flag):
+    """Files that a comma list of names and globs means, each pattern's matches in name order.
+
+    Names that start with `_` or `.` (manifests, debris) are passed over where a glob matched them.
+
+    Args:
+      patterns: "a.txt,dir/*.gz".
+      flag: name of the flag, for messages.
+
+    Raises:
+      UserError: a pattern matches nothing, a directory is named, or a file system fails.
+    """
+    found = {}
+    for pattern in [p.strip() for p in patterns.split(",") if p.strip()]:
+        try:
+            names = _matches(pattern, flag)
+        except failures() as error:
+            raise UserError(
+                "cannot look for {} ({}): {}".format(pattern, flag, reason(error))
+            ) from None
+        if not names:
+            raise UserError("no file matches {} ({})".format(pattern, flag))
+        found.update(dict.fromkeys(names))
+    if not found:
+        raise UserError("{} names no file".format(flag))
+    for name in found:
+        if any("\ud800" <= c <= "\udfff" for c in name):  # bytes that are not UTF-8
+            raise UserError("the name of file {!r} ({}) is not UTF-8; rename it".format(name, flag))
+    return list(found)
+
+
+def _matches(pattern, flag):
+    if exists(pattern):  # first of all: a name may hold brackets
+        if is_directory(pattern):
+            raise UserError(
+                "{} is a directory; name its files, for instance {} ({})".format(
+                    pattern, os.path.join(pattern, "*"), flag
+                )
+            )
+        return [pattern]
+    if not any(c in pattern for c in "*?["):
+        return []
+    names = _gfile().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
+    visible = (n for n in sorted(names) if not os.path.basename(n).startswith(("_", ".")))
+    return [n for n in visible if not is_directory(n)]
+
+
+def create(path):
+    """A new binary file to write to, for a temporary name that others can foresee.
+
+    What lies there, debris of an earlier run or a link that somebody has planted, is removed and
+    never written through. Permissions are as the umask says.
+    """
+    if is_remote(path):
+        return _gfile().GFile(path, "wb")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return open(path, "xb")
+
+
+def open_lock(path):
+    """A local text file to lock, to read and to write; made if it is not there, never a link."""
+
+    def opener(name, flags):
+        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+
+    return open(path, "r+", encoding="utf-8", opener=opener)
+
+
+def append_to(path):
+    """A binary file that `create` made, to go on writing to; never a link."""
+    if is_remote(path):
+        return _gfile().GFile(path, "ab")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")
+
+
+def publish(temporary, path):
+    """Gives a complete file its name, lastingly: a power cut leaves the old file or the new one."""
+    if is_remote(path):
+        rename(temporary, path)
+        return
+    _flush(temporary)
+    os.replace(temporary, path)
+    # Without it the file is whole all the same, if perhaps under its old name.
+    with contextlib.suppress(OSError):
+        _flush(os.path.dirname(path) or ".")
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A new binary file that takes the name `path` when the block ends well, and else is gone.
+
+    Until then it is called PATH.tmp.
+    """
+    temporary = path + ".tmp"
+    try:
+        with create(temporary) as f:
+            yield f
+        publish(temporary, path)
+    except BaseException:
+        with contextlib.suppress(*failures()):
+            remove_if_there(temporary)
+        raise
+
+
+def write_atomically(path, text):
+    """Writes a small text file under a temporary name and renames it."""
+    with replacing(path) as f:
+        f.write(text.encode("utf-8"))
+
+
+def copy_atomically(source, path):
+    """Copies a file under a temporary name and renames it."""
+    with open_file(source, "rb") as reader, replacing(path) as writer:
+        shutil.copyfileobj(reader, writer, _COPY_BYTES)

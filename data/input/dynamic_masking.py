@@ -1,0 +1,268 @@
+"""Masks drawn anew for every batch, in the input pipeline: the tf.data samplers of MaskingSpec.
+
+Groups are drawn by the same procedure as in masking.sample_static, single pieces with replacement
+as google-research/electra draws them; in graph operations, so that it also runs on the host of a
+TPU. The draw is a function of the seed and the batch's number alone.
+"""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+from data.records.schema import LABELS_FROM, MASKED_FEATURES
+
+# What the sampler adds to a batch, and what it needs of the vocabulary. spec: MaskingSpec; mask_id:
+# int; random_ids: int [n], ids that may replace a piece; seed: int; special_ids: ids that are never
+# drawn with replacement; apart: the masked ids are a feature of their own, masked_input_ids.
+DynamicMasking = collections.namedtuple(
+    "DynamicMasking",
+    ["spec", "mask_id", "random_ids", "seed", "special_ids", "apart"],
+    defaults=[(), False],
+)
+
+# The groups of a batch; group numbers count from 1 in each row, 0 is special tokens and padding.
+# sizes (in pieces), segments: int32 [batch, groups + 1]; count: int32 [batch].
+_Groups = collections.namedtuple("_Groups", ["sizes", "segments", "count"])
+
+# Draws of one batch, in the order of the second half of their seeds.
+_ORDER, _RUNS, _KIND, _RANDOM = range(4)
+
+
+def sample_dynamic(features, batch_number, masking):
+    """Masks a batch.
+
+    Args:
+      features: dict with input_ids, input_mask, segment_ids, int32 [batch, seq]; word_groups, too,
+        unless the specification draws with replacement; maybe pos_tags and the like.
+      batch_number: int64 scalar, counted from the beginning of the run.
+      masking: DynamicMasking.
+
+    Returns:
+      The features without word_groups, and with masked_lm_positions, masked_lm_ids int32
+      [batch, P], masked_lm_weights float32 [batch, P]; pos_labels int32 [batch, P] in place of
+      pos_tags. input_ids are masked; with masking.apart they are not, and masked_input_ids int32
+      [batch, seq] are there.
+    """
+    features = dict(features)
+    word_groups = features.pop("word_groups", None)
+
+    def uniform(shape, purpose):
+        seed = tf.stack([tf.constant(masking.seed * 4 + purpose, tf.int64), batch_number])
+        return tf.random.stateless_uniform(shape, seed)
+
+    if masking.spec.with_replacement:
+        predictions, masked = _draw_pieces(features, masking, uniform)
+    else:
+        predictions, masked = _draw_groups(features, word_groups, masking, uniform)
+    features.update(predictions)
+    features["masked_input_ids" if masking.apart else "input_ids"] = masked
+    for label, source in LABELS_FROM.items():
+        if source in features:
+            features[label] = _labels(features.pop(source), features)
+    return features
+
+
+def _draw_groups(features, word_groups, masking, uniform):
+    """Predictions (dict) and masked ids of groups that are drawn without replacement."""
+    seq = word_groups.shape.as_list()[1]
+    if masking.spec.unit == "wordpiece":
+        numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
+        word_groups = tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
+    room = predictions_per_row(features["input_mask"], masking.spec)
+    taken = _choose_groups(
+        _list_groups(word_groups, features["segment_ids"], seq), room, masking.spec, uniform
+    )
+    chosen = tf.logical_and(tf.gather(taken, word_groups, batch_dims=1), word_groups > 0)
+    ids = features["input_ids"]
+    positions, real = _true_columns(chosen, masking.spec.max_predictions)
+    return _predictions(ids, positions, real), _replace(ids, chosen, masking, uniform)
+
+
+def _draw_pieces(features, masking, uniform):
+    """Predictions (dict) and masked ids of pieces that are drawn with replacement."""
+    ids, spec = features["input_ids"], masking.spec
+    is_candidate = features["input_mask"] > 0
+    for special in masking.special_ids:
+        is_candidate = tf.logical_and(is_candidate, tf.not_equal(ids, special))
+    found = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
+    shape = [tf.shape(ids)[0], spec.max_predictions]
+    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(found, tf.float32), tf.int32)
+    candidates, _ = _true_columns(is_candidate, ids.shape.as_list()[1])
+    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, found - 1)), batch_dims=1)
+    # Where there is no candidate at all, nothing counts; the original computes 0 / 0 there.
+    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, found[:, 0])
+    is_replaced = uniform(shape, _KIND) < spec.replacement[0]
+    return mask_drawn(ids, positions, is_replaced, wanted, masking.mask_id)
+
+
+def mask_drawn(ids, positions, is_replaced, wanted, mask_id):
+    """Masks positions that were drawn with replacement (google-research/electra, `mask`).
+
+    A position that was drawn twice is predicted twice, and masked if either draw says so. What was
+    drawn beyond `wanted` becomes position 0 with weight 0. Position 0 is never masked.
+
+    Args:
+      ids: int32 [batch, seq].
+      positions: int32 [batch, P], as drawn.
+      is_replaced: bool [batch, P], whether the draw puts [MASK] there.
+      wanted: int32 [batch], how many draws of a row count.
+      mask_id: int.
+
+    Returns:
+      dict of masked_lm_positions, masked_lm_ids int32 [batch, P], masked_lm_weights float32
+      [batch, P]; masked ids int32 [batch, seq].
+    """
+    real = tf.range(tf.shape(positions)[1])[tf.newaxis, :] < wanted[:, tf.newaxis]
+    positions = positions * tf.cast(real, tf.int32)
+    rows = tf.zeros_like(positions) + tf.range(tf.shape(ids)[0])[:, tf.newaxis]
+    written = tf.cast(tf.logical_and(tf.logical_and(real, is_replaced), positions > 0), tf.int32)
+    times = tf.scatter_nd(tf.stack([rows, positions], axis=-1), written, tf.shape(ids))
+    masked = tf.where(times > 0, tf.fill(tf.shape(ids), mask_id), ids)
+    return _predictions(ids, positions, real), masked
+
+
+def _labels(tags, features):
+    """int32 [batch, P]: tags of the chosen pieces, counted from 0; -1 unknown, and padding.
+
+    Args:
+      tags: int32 [batch, seq], counted from 1.
+      features: dict with the predictions.
+    """
+    found = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
+    return found * tf.cast(features["masked_lm_weights"], tf.int32) - 1
+
+
+def predictions_per_row(input_mask, spec):
+    """As masking.predictions_per_row; float64 so that halves round alike.
+
+    Args:
+      input_mask: int32 [batch, seq].
+      spec: MaskingSpec.
+
+    Returns:
+      int32 [batch].
+    """
+    lengths = tf.cast(tf.reduce_sum(input_mask, axis=1), tf.float64)
+    wanted = tf.cast(tf.round(lengths * spec.probability), tf.int32)
+    return tf.minimum(spec.max_predictions, tf.maximum(1, wanted))
+
+
+def _list_groups(word_groups, segment_ids, seq):
+    batch = tf.shape(word_groups)[0]
+    flat = tf.reshape(word_groups + tf.range(batch)[:, tf.newaxis] * (seq + 1), [-1])
+    cells = batch * (seq + 1)
+    shape = [batch, seq + 1]
+    sizes = tf.reshape(tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, cells), shape)
+    segments = tf.math.unsorted_segment_max(tf.reshape(segment_ids, [-1]), flat, cells)
+    is_group = tf.cast(tf.range(seq + 1) > 0, tf.int32)
+    return _Groups(
+        sizes * is_group, tf.reshape(segments, shape), tf.reduce_max(word_groups, axis=1)
+    )
+
+
+def _choose_groups(groups, room, spec, uniform):
+    """bool [batch, groups + 1]: one candidate of every row a turn, in random order.
+
+    A drawn run length is kept until a place is found for it; a second round over the candidates
+    fills what is left with single groups (see masking._choose_pieces).
+    """
+    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    rounds = 1 if longest == 1 else 2
+    shape = tf.shape(groups.sizes)
+    keys = tf.where(groups.sizes > 0, uniform(shape, _ORDER), tf.fill(shape, 2.0))
+    order = tf.argsort(keys, axis=1)  # groups first, in random order
+    runs = _draw_runs(spec, longest, uniform(shape, _RUNS))
+
+    def body(turn, left, taken, used):
+        second = turn >= groups.count
+        at = tf.where(second, turn - groups.count, tf.fill(tf.shape(left), turn))
+        at = tf.minimum(at, tf.shape(order)[1] - 1)
+        candidate = _pick(order, at)
+        drawn = _pick(runs, tf.minimum(used, tf.shape(runs)[1] - 1))
+        wanted = tf.where(second, tf.ones_like(drawn), tf.minimum(drawn, left))
+        open_row = tf.logical_and(left > 0, turn < rounds * groups.count)
+        size, length = _fitting_run(groups, candidate, wanted, longest, taken, left)
+        fits = tf.logical_and(open_row, size > 0)
+        size = tf.where(fits, size, tf.zeros_like(size))
+        column = tf.range(tf.shape(taken)[1])[tf.newaxis, :] - candidate[:, tf.newaxis]
+        taken = tf.logical_or(taken, tf.logical_and(column >= 0, column < size[:, tf.newaxis]))
+        left -= tf.where(fits, length, tf.zeros_like(length))
+        return turn + 1, left, taken, used + tf.cast(fits, tf.int32)
+
+    def unfinished(turn, left, taken, used):
+        del taken, used
+        return tf.reduce_any(tf.logical_and(left > 0, turn < rounds * groups.count))
+
+    start = (tf.constant(0), room, tf.zeros(shape, tf.bool), tf.zeros_like(room))
+    return tf.while_loop(unfinished, body, start, back_prop=False)[2]
+
+
+def _draw_runs(spec, longest, draws):
+    """int32 [batch, n]: lengths of runs in groups from uniform draws."""
+    runs = tf.ones_like(draws, dtype=tf.int32)
+    reached = 0.0
+    for probability in spec.ngram_probs[: longest - 1]:
+        reached += probability
+        runs += tf.cast(draws >= reached, tf.int32)
+    return runs
+
+
+def _fitting_run(groups, candidate, wanted, longest, taken, room):
+    """Sizes in groups (0: no place here) and lengths in pieces, int32 [batch].
+
+    As masking._fitting_run: free groups of one segment; shortened where the pieces do not fit.
+    """
+    zeros = tf.zeros_like(candidate)
+    size, length, pieces = zeros, zeros, zeros
+    free = tf.ones_like(candidate, dtype=tf.bool)
+    segment = _pick(groups.segments, candidate)
+    for i in range(longest):
+        exists = candidate + i <= groups.count
+        member = tf.minimum(candidate + i, groups.count)
+        usable = tf.logical_and(
+            tf.logical_and(exists, tf.equal(_pick(groups.segments, member), segment)),
+            tf.logical_not(_pick(taken, member)),
+        )
+        part = i < wanted
+        free = tf.logical_and(free, tf.logical_or(tf.logical_not(part), usable))
+        pieces += _pick(groups.sizes, member)
+        fits = tf.logical_and(part, pieces <= room)
+        size = tf.where(fits, zeros + i + 1, size)
+        length = tf.where(fits, pieces, length)
+    return tf.where(free, size, zeros), length
+
+
+def _pick(matrix, columns):
+    """matrix[i, columns[i]]: [batch, n] and int32 [batch] -> [batch]."""
+    # TensorFlow 1.15 takes batch_dims only with indices of two dimensions.
+    return tf.gather(matrix, columns[:, tf.newaxis], batch_dims=1)[:, 0]
+
+
+def _true_columns(matrix, count):
+    """Columns where a bool [batch, seq] is true, in rising order, at most `count`; the rest 0.
+
+    Returns:
+      columns int32 [batch, n], whether they are such columns bool [batch, n], n <= count.
+    """
+    seq = matrix.shape.as_list()[1]
+    from_end = seq - tf.range(seq)[tf.newaxis, :]
+    found = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
+    return tf.where(found > 0, seq - found, tf.zeros_like(found)), found > 0
+
+
+def _predictions(ids, positions, real):
+    """dict of positions, their ids and weights; 0 where not `real`: all [batch, P]."""
+    labels = tf.gather(ids, positions, batch_dims=1) * tf.cast(real, tf.int32)
+    return dict(zip(MASKED_FEATURES, (positions, labels, tf.cast(real, tf.float32))))
+
+
+def _replace(ids, chosen, masking, uniform):
+    to_mask, to_random, _ = masking.spec.replacement
+    kind = uniform(tf.shape(ids), _KIND)
+    count = len(masking.random_ids)
+    table = tf.constant(masking.random_ids, tf.int32)
+    draw = tf.cast(uniform(tf.shape(ids), _RANDOM) * count, tf.int32)
+    other = tf.gather(table, tf.minimum(draw, count - 1))
+    new = tf.where(kind < to_mask, tf.fill(tf.shape(ids), masking.mask_id), other)
+    replaced = tf.logical_and(chosen, kind < to_mask + to_random)
+    return tf.where(replaced, new, ids)

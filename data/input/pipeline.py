@@ -1,0 +1,374 @@
+"""TFRecord shards to batches.
+
+The one place that builds input graphs, and the checks that tell a user what is wrong with the
+records before a model is built.
+"""
+
+import dataclasses
+import itertools
+import time
+import warnings
+from typing import Optional
+
+import tensorflow.compat.v1 as tf
+
+from common.errors import UserError
+from data.input.dynamic_masking import sample_dynamic
+from data.records import schema
+from data.records.schema import FEATURES, feature_length
+from data.records.tfrecord import read_records
+
+# Shards read in turn in training.
+CYCLE_LENGTH = 8
+# Batches parsed side by side; parsing a whole batch at once is already fast.
+PARSE_CALLS = 2
+CHECKED_RECORDS = 100
+# Of `by_length`: batches in which rows are sorted, what lengths are rounded up to, and the feature
+# that says where in the file a row is.
+WINDOW_BATCHES, LENGTH_STEP = 64, 16
+ROW_NUMBERS = "row_numbers"
+# Segment tables are small, vocabularies are not.
+_MOST_SEGMENTS = 16
+# Epochs of neighbouring seeds do not share a seed.
+EPOCH_SEEDS = 1000003
+
+
+@dataclasses.dataclass
+class TrainingOrder:
+    """In which order training reads rows, and where in it.
+
+    Attributes:
+      shuffle_buffer_size: rows held for shuffling; 0 = file order in every epoch.
+      seed: int. The order within an epoch follows from the seed and the epoch's number alone.
+      first_row: rows of the run that were read before; a resumed run goes on behind them.
+      rows_per_epoch: rows in all files, None where unknown: then a late first_row is reached by
+        reading past all rows before it.
+    """
+
+    shuffle_buffer_size: int
+    seed: int
+    first_row: int = 0
+    rows_per_epoch: Optional[int] = None
+
+
+def make_input_fn(
+    files,
+    feature_names,
+    max_seq_length,
+    max_predictions_per_seq,
+    order=None,
+    masking=None,
+    replicas=1,
+    full_batches=False,
+    by_length=False,
+):
+    """Makes the input function for an estimator.
+
+    Args:
+      files: record files.
+      feature_names: names from data.records.schema.FEATURES.
+      max_seq_length, max_predictions_per_seq: lengths in the records.
+      order: TrainingOrder for training: endless, full batches only. None: every record once, in
+        file order, the last batch may be short.
+      masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
+      replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
+      full_batches: leave a short last batch out (TPUs take batches of one size only).
+      by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
+        cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts
+        results back in order with `in_order`. Where nothing is masked in the graph.
+
+    Returns:
+      input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
+      length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
+    """
+    names = stored_features(feature_names, masking)
+    spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
+
+    def input_fn(params):
+        batch_size = params["batch_size"] // replicas
+        hosts, host = _hosts(params)
+        if order:
+            dataset = _training_rows(files, order)
+            first_batch = order.first_row // (batch_size * hosts)
+        else:
+            dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
+            dataset = dataset.flat_map(tf.data.TFRecordDataset)
+            first_batch = 0
+        if hosts > 1:
+            dataset = dataset.shard(hosts, host)
+        if by_length:
+            return _by_length(dataset, batch_size, spec).prefetch(2)
+        dataset = dataset.batch(batch_size, drop_remainder=full_batches or order is not None)
+        dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
+        if masking:
+            # Hosts draw apart.
+            numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
+            dataset = tf.data.Dataset.zip((dataset, numbers)).map(
+                lambda features, number: sample_dynamic(features, number, masking),
+                num_parallel_calls=PARSE_CALLS,
+            )
+        return dataset.prefetch(2)
+
+    return input_fn
+
+
+def _by_length(rows, batch_size, spec):
+    """Batches of rows that are about as long as each other; see make_input_fn."""
+    per_token = [n for n in spec if FEATURES[n].shape == "S"]
+
+    def batches_of(window, number):
+        features = _parse(window, spec)
+        lengths = tf.reduce_sum(features["input_mask"], axis=1)
+        order = tf.argsort(lengths, stable=True)
+        first = tf.cast(number, tf.int32) * (WINDOW_BATCHES * batch_size)
+        features[ROW_NUMBERS] = first + tf.range(tf.shape(lengths)[0])
+        features = {name: tf.gather(values, order) for name, values in features.items()}
+        return tf.data.Dataset.from_tensor_slices(features).batch(batch_size)
+
+    def cut(batch):
+        longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+        # Few lengths, since a GPU plans anew for each.
+        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        return dict(batch, **{name: batch[name][:, :length] for name in per_token})
+
+    windows = rows.batch(WINDOW_BATCHES * batch_size)
+    windows = tf.data.Dataset.zip((windows, tf.data.experimental.Counter()))
+    return windows.flat_map(batches_of).map(cut, num_parallel_calls=PARSE_CALLS)
+
+
+def in_order(batches):
+    """Yields the rows of results of batches that were read `by_length`, in the order of the file.
+
+    Args:
+      batches: iterable of dicts name -> array [batch, ...] with ROW_NUMBERS among them.
+
+    Yields:
+      dict name -> array, without ROW_NUMBERS. No more than a window of rows is held.
+    """
+    waiting, due = {}, 0
+    for batch in batches:
+        for place, number in enumerate(batch[ROW_NUMBERS]):
+            waiting[int(number)] = {
+                name: values[place] for name, values in batch.items() if name != ROW_NUMBERS
+            }
+        while due in waiting:
+            yield waiting.pop(due)
+            due += 1
+
+
+def _hosts(params):
+    """(number of hosts, this one's index) of a TPU that asks for input host by host."""
+    context = params.get("context") if hasattr(params, "get") else None
+    if context is None:
+        return 1, 0
+    _, index, count, _ = context.current_input_fn_deployment()
+    return count, index
+
+
+def _training_rows(files, order):
+    """Serialized rows of epoch after epoch, from order.first_row on."""
+    first_epoch, skipped = 0, order.first_row
+    if order.rows_per_epoch:
+        first_epoch, skipped = divmod(order.first_row, order.rows_per_epoch)
+
+    def epoch_rows(epoch):
+        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
+        if not order.shuffle_buffer_size:
+            return dataset.flat_map(tf.data.TFRecordDataset)
+        # An epoch is shuffled by itself, so that its order hangs on nothing before it.
+        seed = tf.constant(order.seed, tf.int64) * EPOCH_SEEDS + epoch
+        dataset = dataset.shuffle(len(files), seed=seed)
+        # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
+        # session with a live iterator is closed, and parsing, not reading, takes the time.
+        dataset = dataset.interleave(
+            tf.data.TFRecordDataset, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
+        )
+        return dataset.shuffle(order.shuffle_buffer_size, seed=seed)
+
+    epochs = tf.data.experimental.Counter(first_epoch)
+    return epochs.flat_map(epoch_rows).skip(skipped)
+
+
+def stored_features(feature_names, masking):
+    """Names of the features that the records must hold for an objective's `feature_names`.
+
+    Args:
+      feature_names: names from data.records.schema.FEATURES.
+      masking: DynamicMasking, None for records that hold the masks.
+    """
+    return list(schema.stored_features(feature_names, masking and masking.spec))
+
+
+def check_records(
+    files, feature_names, max_seq_length, max_predictions_per_seq, vocab_size, type_vocab_size
+):
+    """Compares the first records with what a run asks for.
+
+    Args:
+      files: record files; the first is read.
+      feature_names: features that the objective needs.
+      max_seq_length, max_predictions_per_seq: the flags.
+      vocab_size, type_vocab_size: of the model config.
+
+    Raises:
+      UserError: the file is damaged or empty, a feature is missing, a length differs from its
+        flag, or an id is too large for the config.
+    """
+    path = files[0]
+    for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
+        for name in feature_names:
+            if name not in record:
+                raise UserError(
+                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
+                    "or write the records anew".format(path, number, name, ", ".join(record))
+                )
+            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+            _check_length(path, number, name, len(record[name]), expected)
+            where = "{}, record {}: {}".format(path, number, name)
+            if FEATURES[name].limit == "V":
+                _check_range(where, record[name], "vocab_size", vocab_size)
+            elif name == "segment_ids":
+                _check_range(where, record[name], "type_vocab_size", type_vocab_size)
+
+
+def read_features(path):
+    """Yields the records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is damaged, or holds something else.
+    """
+    for number, serialized in enumerate(read_records(path)):
+        try:
+            features = _example(serialized).features.feature
+        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+            raise UserError(
+                "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
+            ) from error
+        yield {name: _values(features[name]) for name in sorted(features)}
+
+
+def first_records(path, limit):
+    """The first `limit` records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is empty, damaged, or holds something else.
+    """
+    records = list(itertools.islice(read_features(path), limit))
+    if not records:
+        raise UserError("{} holds no record; write the records anew".format(path))
+    return records
+
+
+def count_rows(files, limit):
+    """How many records the files hold; counts no further than `limit`.
+
+    Raises:
+      UserError: a file is damaged.
+    """
+    rows = (row for path in files for row in read_records(path))
+    return sum(1 for _ in itertools.islice(rows, limit))
+
+
+def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
+    """Looks for the record that a training stumbled over, whose checksums hold.
+
+    That is one that is no tf.train.Example, or differs from the first record in the feature that
+    TensorFlow named, or holds an id that is too large.
+
+    Args:
+      files: record files.
+      feature_name: the feature, or None.
+      id_limit: what ids must stay below, or None.
+      seconds: how long to look; a few ten thousand records a second.
+
+    Returns:
+      "FILE, record 7: input_ids has ..."; None where there is none, or it was not found in time.
+    """
+    deadline, usual = time.monotonic() + seconds, None
+    for path in files:
+        for number, content in enumerate(read_records(path)):
+            try:
+                example = _example(content)
+            except Exception:  # protobuf's DecodeError is another class with every protobuf
+                return "{}, record {}: not a tf.train.Example".format(path, number)
+            features = example.features.feature
+            usual = usual or features
+            text = _difference(features, usual, feature_name) or _large_id(features, id_limit)
+            if text:
+                return "{}, record {}: {}".format(path, number, text)
+            if time.monotonic() > deadline:
+                return None
+    return None
+
+
+def _example(content):
+    """tf.train.Example of a record; raises where it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
+        return tf.train.Example.FromString(content)
+
+
+def _difference(features, usual, name):
+    if not name:
+        return None
+    found, expected = (_shown_kind(values[name]) for values in (features, usual))
+    return found != expected and "{} has {}, where others have {}".format(name, found, expected)
+
+
+def _shown_kind(feature):
+    return "{} values ({})".format(len(_values(feature)), feature.WhichOneof("kind") or "none")
+
+
+def _large_id(features, limit):
+    for name in sorted(features) if limit else ():
+        is_id = name == "segment_ids" or (name in FEATURES and FEATURES[name].limit == "V")
+        # The limit is that of one table: of words, if it is large, else of segments.
+        if is_id and (name == "segment_ids") == (limit <= _MOST_SEGMENTS):
+            largest = max(_values(features[name]), default=0)
+            if largest >= limit:
+                return "{} holds {}".format(name, largest)
+    return None
+
+
+def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):
+    return {
+        name: tf.io.FixedLenFeature(
+            [feature_length(name, max_seq_length, max_predictions_per_seq)],
+            tf.as_dtype(FEATURES[name].dtype),
+        )
+        for name in feature_names
+    }
+
+
+def _parse(serialized, spec):
+    """Parses a batch of records at once; int64 becomes int32, which is what TPUs take."""
+    parsed = tf.io.parse_example(serialized, spec)
+    return {
+        name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value
+        for name, value in parsed.items()
+    }
+
+
+def _values(feature):
+    kind = feature.WhichOneof("kind")
+    return getattr(feature, kind).value if kind else []
+
+
+def _check_length(path, number, name, length, expected):
+    if length == expected:
+        return
+    flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
+    flag = flags.get(FEATURES[name].shape)
+    raise UserError(
+        "{}, record {}: {} has {} values, but {} {}".format(
+            path, number, name, length, flag + " is" if flag else "there must be", expected
+        )
+    )
+
+
+def _check_range(where, values, key, limit):
+    if max(values) >= limit:
+        raise UserError(
+            "{} holds {}, but {} of the model config is {}; records and model need one "
+            "vocabulary".format(where, max(values), key, limit)
+        )

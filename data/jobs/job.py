@@ -1,0 +1,292 @@
+"""The state of one job on disk: folder of parts, shards, manifest.
+
+A job makes shards of the units of its input; what it makes of them is its work (record_work.py,
+annotation.py).
+
+Every step leaves complete files under final names or nothing: a unit's part and its statistics,
+then a shard, then the manifest. What is complete and made from the same input with the same
+settings is kept when the program is started again.
+"""
+
+import bisect
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import tempfile
+
+from common import files
+from common.errors import UserError
+from data.jobs.restart import finished_part
+from data.jobs.shard import Shard, cannot_write
+from data.jobs.statistics import add_statistics
+from data.records import manifest
+
+_LISTED_INPUTS = 100
+
+
+class Work:
+    """What a job makes of its units.
+
+    Subclasses give what is listed here and `describe(total)`: what the manifest says of the
+    statistics of all shards.
+
+    Attributes:
+      settings: a dataclass with input_format and make_processor(), see parts.Processor; it goes to
+        the worker processes.
+      what: the name of what is made, for messages.
+      counts: names of the statistics that the manifest gives for each shard.
+      main_count: name of the statistic that must not be 0.
+      manifest_keys: what the manifest of a finished job holds.
+      libraries: names of the packages that the result hangs on.
+      identity: dict of what else it hangs on.
+      model_files: paths of files that are read beside the input.
+      unit_bytes: nominal size of a unit; None: corpus.UNIT_BYTES.
+    """
+
+    unit_bytes = None
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def empty_statistics(self):
+        """What parts.Processor.empty_statistics gives."""
+        raise NotImplementedError
+
+    def describe(self, total):
+        """A dict for the manifest."""
+        raise NotImplementedError
+
+
+class Job:
+    """The state of one job on disk: the folder of parts, the shards, the manifest.
+
+    Attributes:
+      characters: of the units done since it began.
+    """
+
+    def __init__(self, work, units, output_names):
+        self.work, self.units, self.outputs = work, units, output_names
+        self.fingerprint = _fingerprint(work, units, output_names)
+        self.manifest_path = manifest.manifest_path(output_names)
+        self.state = manifest.side_path(output_names, ".partial")
+        self.parts = self.state
+        self._shards, self._first_units = [], []
+        self._done = set()  # indices of units
+        self.characters = 0
+
+    def finished_manifest(self):
+        """The manifest of an earlier run of the same job whose shards are all there, or None.
+
+        Raises:
+          UserError: shards of an earlier, other run would be read together with the new ones.
+        """
+        if not files.exists(self.manifest_path):
+            return None
+        found = manifest.read_manifest(self.manifest_path)
+        directory = os.path.dirname(self.outputs[0])
+        named = {os.path.basename(name) for name in self.outputs}
+        left = [os.path.join(directory, n) for n in found["shards"] if n not in named]
+        left = [name for name in left if files.exists(name)]
+        if left:
+            raise UserError(
+                "{} is of an earlier run with other shards and would be read together with the new "
+                "ones; remove it, or choose another --output_file".format(left[0])
+            )
+        if found.get("fingerprint") != self.fingerprint:
+            return None
+        if not manifest.is_whole(found, self.work.manifest_keys, self.work.counts):
+            return None
+        whole = named == set(found["shards"]) and all(
+            files.exists(name)
+            and files.size(name) == found["shards"][os.path.basename(name)]["bytes"]
+            for name in self.outputs
+        )
+        return found if whole else None
+
+    @contextlib.contextmanager
+    def begin(self, say):
+        """Makes the folder of parts, or takes over what an earlier run of the same job left.
+
+        On leaving, the folder stays only where something in it is of use to another try.
+
+        Raises:
+          UserError: the folder cannot be made, or another process works in it.
+        """
+        try:
+            lock = self._claim(say)
+        except files.failures() as error:
+            raise cannot_write(self.outputs[0], error) from None
+        try:
+            if files.is_remote(self.state):
+                self.parts = tempfile.mkdtemp(prefix="quanci-")
+            self._shards = self._make_shards()
+            self._first_units = [shard.first_unit for shard in self._shards]
+            self._tell_of_another_result(say)
+            self._take_over(say)
+            self.characters = 0
+            yield
+        finally:
+            if self.parts != self.state:
+                files.remove_tree(self.parts)
+            if not any(name.endswith(".json") for name in files.names_in(self.state)):
+                files.remove_tree(self.state)
+            if lock:
+                lock.close()
+
+    def _claim(self, say):
+        """Locks the folder and empties it of what is another job's; returns the lock's file."""
+        if os.path.islink(self.state):  # what is in the folder will be removed
+            raise UserError(
+                "{} is a symbolic link, not a folder of this program; remove it".format(self.state)
+            )
+        files.make_directories(self.state)
+        lock = None
+        if not files.is_remote(self.state):
+            lock = files.open_lock(os.path.join(self.state, "lock"))  # held until the end
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    "another process is making {} (it holds {}); wait for it or stop it".format(
+                        self.outputs[0], lock.name
+                    )
+                ) from None
+        mark = os.path.join(self.state, "fingerprint")
+        if not self._marked_as_ours(mark):
+            others = [n for n in files.names_in(self.state) if n not in ("lock", "fingerprint")]
+            if others:
+                say("{} is from another input or other flags: discarded".format(self.state))
+            for name in others:
+                files.remove_if_there(os.path.join(self.state, name))
+        files.write_atomically(mark, self.fingerprint)
+        return lock
+
+    def _marked_as_ours(self, mark):
+        if not files.exists(mark):
+            return False
+        with files.open_file(mark, "rb") as f:
+            return f.read(2 * len(self.fingerprint)) == self.fingerprint.encode("ascii")
+
+    def _make_shards(self):
+        """Shards of neighbouring units, so that they are complete one after the other."""
+        count, shards = len(self.outputs), []
+        borders = [i * len(self.units) // count for i in range(count + 1)]
+        for i, name in enumerate(self.outputs):
+            stem = os.path.join(self.state, "shard-{:05d}".format(i))
+            units = self.units[borders[i] : borders[i + 1]]
+            paths = [self.part(unit) for unit in units]
+            empty = self.work.empty_statistics
+            shards.append(Shard(name, stem, borders[i], paths, empty, self._forget_manifest))
+        return shards
+
+    def _forget_manifest(self):
+        # Not before the first shard is replaced: until then it tells the truth.
+        files.remove_if_there(self.manifest_path)
+
+    def _shard_of(self, unit):
+        return bisect.bisect_right(self._first_units, unit.index) - 1
+
+    def _tell_of_another_result(self, say):
+        if not files.exists(self.manifest_path):
+            return
+        if manifest.read_manifest(self.manifest_path).get("fingerprint") != self.fingerprint:
+            say(
+                "{} was made with other flags, input or libraries: made anew".format(
+                    self.outputs[0]
+                )
+            )
+
+    def _take_over(self, say):
+        complete = [shard.is_complete() for shard in self._shards]
+        parts = 0
+        for unit in self.units:
+            result = finished_part(self.part(unit), self.work.empty_statistics())
+            if complete[self._shard_of(unit)]:
+                self._done.add(unit.index)
+            elif result:
+                self.unit_done(unit, result)
+                parts += 1
+        if parts or any(complete):
+            say("kept from an earlier run: {} shards, {} parts".format(sum(complete), parts))
+
+    def part(self, unit):
+        """Path of a unit's part; what Processor.run returned lies beside it, with .json."""
+        return os.path.join(self.parts, "unit-{:05d}".format(unit.index))
+
+    def missing(self):
+        """Units that are still to be done."""
+        return [unit for unit in self.units if unit.index not in self._done]
+
+    def unit_done(self, unit, result):
+        """Takes a complete part.
+
+        Raises:
+          UserError: its shard cannot be written.
+        """
+        self._done.add(unit.index)
+        self.characters += result["statistics"]["characters"]
+        self._shards[self._shard_of(unit)].add(unit.index, result)
+
+    def finish(self, input_files):
+        """Writes the manifest and removes the folder of parts.
+
+        Raises:
+          UserError: the input had no text, so nothing was made.
+        """
+        shards, total = {}, self.work.empty_statistics()
+        for shard in self._shards:
+            record = shard.record()
+            statistics = record.pop("statistics")
+            record.update({key: statistics[key] for key in self.work.counts})
+            shards[os.path.basename(shard.name)] = record
+            add_statistics(total, statistics)
+        if not total[self.work.main_count]:
+            for shard in self._shards:
+                shard.remove()
+            raise UserError(
+                "no text to make {} from in {}".format(self.work.what, ", ".join(input_files))
+            )
+        result = self._manifest(input_files, shards, total)
+        try:
+            manifest.write_manifest(self.manifest_path, result)
+            files.remove_tree(self.state)
+        except files.failures() as error:
+            raise cannot_write(self.manifest_path, error) from None
+        return result
+
+    def _manifest(self, input_files, shards, total):
+        return {
+            "format": manifest.FORMAT_VERSION,
+            **self.work.describe(total),
+            "input": {
+                "files": len(input_files),
+                "bytes": sum(unit.size for unit in self.units),
+                "first": list(input_files[:_LISTED_INPUTS]),
+            },
+            "shards": shards,
+            "flags": dataclasses.asdict(self.work.settings),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def _fingerprint(work, units, output_names):
+    """sha256 over all that decides the result: settings, files, cut, versions of libraries."""
+    paths = {part.path for unit in units for part in unit.ranges} | set(work.model_files)
+    try:
+        side_files = {path: (files.size(path), files.modified(path)) for path in sorted(paths)}
+    except files.failures() as error:
+        raise UserError("cannot read the input: {}".format(files.reason(error))) from None
+    content = {
+        "format": manifest.FORMAT_VERSION,
+        "settings": dataclasses.asdict(work.settings),
+        **work.identity,
+        "files": side_files,
+        "units": [unit.ranges for unit in units],
+        "shards": [os.path.basename(name) for name in output_names],
+        "libraries": {name: importlib.metadata.version(name) for name in work.libraries},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()

@@ -1,0 +1,77 @@
+"""Counts of what was read and written: one dict per unit, added up for shards and the manifest.
+
+Numbers, dicts of numbers and lists of texts, of which a few are kept.
+"""
+
+from data.records.manifest_schema import is_count, is_text
+
+EXAMPLES = 3
+# A long corpus has no end of rare unknown words; the frequent ones are what matters.
+_MOST_UNKNOWN = 20000
+
+
+def new_statistics():
+    """Empty statistics of records; `add_statistics` adds two."""
+    counts = dict.fromkeys(
+        (
+            "records",
+            "tokens",
+            "masked",
+            "blocks",
+            "one_document_blocks",
+            "documents",
+            "sentences",
+            "characters",
+            "pieces",
+            "unknown_pieces",
+            "unaligned_words",
+            "unaligned_sentences",
+        ),
+        0,
+    )
+    return dict(
+        counts,
+        ngrams={},
+        unknown={},
+        tag_counts={},
+        unknown_tags={},
+        examples=[],
+        unaligned_examples=[],
+    )
+
+
+def are_statistics(value, empty):
+    """Whether a value from a file is what becomes of `empty` by `add_statistics`."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == empty.keys()
+        and all(_is_like(value[name], empty[name]) for name in empty)
+    )
+
+
+def _is_like(value, empty):
+    if isinstance(empty, dict):
+        return isinstance(value, dict) and all(map(is_count, value.values()))
+    if isinstance(empty, list):
+        return isinstance(value, list) and all(map(is_text, value))
+    return is_count(value)
+
+
+def add_statistics(total, part):
+    """Adds the statistics `part`, or some of their entries, to `total`."""
+    for name, value in part.items():
+        if isinstance(value, dict):
+            counter = total[name]
+            for key, count in value.items():
+                counter[key] = counter.get(key, 0) + count
+            if len(counter) > _MOST_UNKNOWN:
+                total[name] = dict(top_counts(counter, _MOST_UNKNOWN // 2))
+        elif isinstance(value, list):
+            total[name] = (total[name] + value)[:EXAMPLES]
+        else:
+            total[name] += value
+
+
+def top_counts(counts, most):
+    """The largest entries of a dict of counts; equal ones in the order of their names."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]

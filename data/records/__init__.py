@@ -1,0 +1,3 @@
+"""Records on disk: the schema of features, their encoding, TFRecord framing and manifests; not
+what the rows mean.
+"""

@@ -1,0 +1,3 @@
+"""Whether record files are whole: verification, its processes, and copies of damaged files without
+the damage.
+"""

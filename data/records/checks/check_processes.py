@@ -1,0 +1,169 @@
+"""Checks units of record files side by side, one process to a core.
+
+The processes are started as programs of their own, not with multiprocessing: that would import the
+calling script, and with it TensorFlow, into each of them. They speak through pipes, so that they
+end with this process however it ends, and one that is killed is seen at once.
+"""
+
+import collections
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+
+from common import files
+from common.errors import UserError
+from data.records.checks.checker import bytes_of, check
+
+# Less is read sooner than processes start.
+_SMALL_BYTES = 32 << 20
+# Reading from a remote file system is waiting; it is done here, in threads.
+_REMOTE_READERS = 8
+_KILLED_OFTEN = 3
+
+_ROOT = os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+)
+_PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from data.records.checks.checker import serve; "
+    "serve(sys.stdin.buffer, sys.stdout.buffer)"
+)
+
+
+def available_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_all(units, processes, advance):
+    """What record_checks.check returns for each unit, in their order.
+
+    Args:
+      units: list of record_checks.Unit.
+      processes: int.
+      advance: called with numbers of bytes that have been looked at.
+
+    Raises:
+      UserError: the processes are killed again and again, or cannot be started.
+    """
+    remote = any(files.is_remote(unit.path) for unit in units)
+    if not remote and (processes == 1 or sum(map(bytes_of, units)) < _SMALL_BYTES):
+        return [check(unit, advance) for unit in units]
+    if remote:
+        processes = max(processes, _REMOTE_READERS)
+    todo, events = collections.deque(enumerate(units)), queue.Queue()
+    checkers = [_Checker(todo, events) for _ in range(min(processes, len(units)))]
+    results, killed = {}, 0
+    try:
+        for checker in checkers:
+            checker.start()
+        while len(results) < len(units):
+            event, *values = events.get()
+            if event == "advance":
+                advance(*values)
+            elif event == "done":
+                index, results[index] = values
+            elif event == "killed":
+                killed += 1
+                if killed == _KILLED_OFTEN:
+                    raise UserError(
+                        "processes that check the records were killed {} times, last with {} (out "
+                        "of memory?); start again".format(killed, values[0])
+                    )
+            else:
+                raise values[0]
+    finally:
+        for checker in checkers:
+            checker.stop()
+    return [results[index] for index in range(len(units))]
+
+
+class _Checker(threading.Thread):
+    """Takes unit after unit from a list; local files are read in a process that it owns."""
+
+    def __init__(self, todo, events):
+        """Makes the thread.
+
+        Args:
+          todo: deque of (index, Unit).
+          events: queue for ("advance", bytes), ("done", index, result), ("killed", path) and
+            ("failed", exception).
+        """
+        super().__init__(daemon=True)
+        self._todo, self._events = todo, events
+        self._process, self._stopped, self._lock = None, False, threading.Lock()
+
+    def run(self):
+        try:
+            while not self._stopped:
+                try:
+                    index, unit = self._todo.popleft()
+                except IndexError:
+                    return
+                found = check(unit, self._advance) if files.is_remote(unit.path) else None
+                while found is None and not self._stopped:
+                    found = self._ask(unit)
+                self._events.put(("done", index, found))
+        except BaseException as error:  # whoever waits for the units must hear of it
+            self._events.put(("failed", error))
+        finally:
+            self.stop()
+
+    def stop(self):
+        """Ends the process, and with it what the thread is waiting for."""
+        with self._lock:
+            self._stopped = True
+            if self._process:
+                self._process.kill()
+                self._process.wait()
+
+    def _advance(self, count):
+        self._events.put(("advance", count))
+
+    def _ask(self, unit):
+        """The result for a local unit; None if the process was killed at it."""
+        process, done = self._running(), 0
+        try:
+            process.stdin.write(json.dumps(unit).encode("ascii") + b"\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                value = json.loads(line.decode("ascii"))
+                if isinstance(value, dict):
+                    return value
+                self._advance(value)
+                done += value
+        except (BrokenPipeError, ValueError):
+            pass  # killed before it read, or in the middle of a line
+        self._advance(-done)
+        if not self._stopped:
+            self._events.put(("killed", unit.path))
+        with self._lock:
+            process.kill()
+            process.wait()
+            self._process = None
+        return None
+
+    def _running(self):
+        with self._lock:
+            if self._process is None and not self._stopped:
+                self._process = _start()
+            return self._process
+
+
+def _start():
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, _ROOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # A Ctrl-C on the terminal is this process's to handle.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UserError(
+            "cannot start a process that checks the records: {}".format(error.strerror)
+        ) from None

@@ -1,0 +1,3 @@
+"""From pieces to training rows: word groups, instances, masks, and rows shown to people; nothing
+of files.
+"""

@@ -1,0 +1,163 @@
+"""A unit's bytes turned into text, documents and sentences, whatever the input format."""
+
+import collections
+import re
+
+import numpy as np
+
+from common import bounded_json, files
+from common.errors import UserError
+from data.jobs.statistics import EXAMPLES
+from data.text import conllu_text, sentences, ud_tags
+from data.text.tags import TagNumbers
+from data.text.words import Words
+from data.tokenizers.wordpiece import code_points
+
+# text: str. starts, ends: int64 [sentences] character offsets. documents: int64 [documents + 1],
+# index of each document's first sentence. words: words.Words where the input says them, else None.
+Documents = collections.namedtuple(
+    "Documents", ["text", "starts", "ends", "documents", "words"], defaults=[None]
+)
+
+# --tag_set -> function that makes LTP's tags of a CoNLL-U sentence's, see conllu_text.read.
+TAG_SETS = {"ltp": conllu_text.as_given, "ud": ud_tags.to_ltp}
+_QUOTES = str.maketrans("“”„‟‘’‚‛—―–…", "\"\"\"\"''''---.")
+
+
+def read_documents(sources, options):
+    """Decodes a block and finds its documents and sentences.
+
+    Args:
+      sources: list of Source; where one ends, a document ends.
+      options: an object with input_format, text_fields (list of str), normalize_quotes (bool),
+        max_sentence_chars (int) and tag_set (str).
+
+    Returns:
+      Documents.
+
+    Raises:
+      UserError: not UTF-8, a line that is no JSON object with the fields, or no CoNLL-U (file and
+        line).
+    """
+    if options.input_format == "conllu":
+        found = _annotated(sources, TAG_SETS[options.tag_set])
+    else:
+        found = _plain(sources, options)
+    if options.normalize_quotes:
+        found = found._replace(text=found.text.translate(_QUOTES))  # one for one: offsets stay
+    return found
+
+
+def _plain(sources, options):
+    text = "\n\n".join(_text_of(source, options) for source in sources)
+    if options.input_format in ("raw", "jsonl"):
+        starts, ends = sentences.split_sentences(text, options.max_sentence_chars)
+    else:
+        starts, ends = sentences.split_lines(text)
+    return Documents(text, starts, ends, _document_borders(text, starts, ends))
+
+
+def _annotated(sources, to_tags):
+    """Documents of CoNLL-U, with their words."""
+    found, borders, faults = [], [], []
+    for source in sources:
+        begin = len(found)
+        found += conllu_text.read(_decode(source), source.line, to_tags)
+        new = found[begin:]
+        borders += [begin + i for i, s in enumerate(new) if not i or s.begins_document]
+        if len(faults) < EXAMPLES:
+            faults += [_place(source, s.line) for s in new if s.starts is None][:EXAMPLES]
+    lengths = np.array([len(sentence.text) for sentence in found], dtype=np.int64)
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    return Documents(
+        "\n".join(sentence.text for sentence in found),
+        starts,
+        starts + lengths,
+        np.array([*borders, len(found)], dtype=np.int64),
+        _words_of(found, starts, faults[:EXAMPLES]),
+    )
+
+
+def _place(source, line):
+    # Lines of remote files are not counted: workers do not read them.
+    return source.path if files.is_remote(source.path) else source.line(line)
+
+
+def _words_of(found, starts, faults):
+    """words.Words of CoNLL-U sentences.
+
+    Args:
+      found: list of conllu_text.Sentence.
+      starts: int [sentences], their offsets.
+      faults: for the Words.
+    """
+    numbers, offsets = TagNumbers(), []
+    for sentence, start in zip(found, starts.tolist()):
+        if sentence.starts is not None:
+            offsets += [start + offset for offset in sentence.starts]
+            for tags in sentence.tags:
+                numbers.add(tags)
+    marks = np.zeros(sum(len(sentence.text) + 1 for sentence in found), dtype=bool)
+    marks[offsets] = True
+    unusable = np.array([sentence.starts is None for sentence in found], dtype=bool)
+    return Words(marks[:-1], unusable, numbers.array(), dict(numbers.unknown), faults)
+
+
+def _text_of(source, options):
+    text = _decode(source)
+    if options.input_format == "jsonl":
+        return _text_of_json_lines(text, source, options.text_fields)
+    return re.sub(r"\r+\n?", "\n", text) if "\r" in text else text
+
+
+def _decode(source):
+    try:
+        return source.content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        lines = source.content.count(b"\n", 0, error.start)
+        raise UserError(
+            "{} is not UTF-8 (byte 0x{:02x}); convert the file, for instance with "
+            "iconv -f GB18030 -t UTF-8".format(source.line(lines + 1), source.content[error.start])
+        ) from None
+
+
+def _text_of_json_lines(text, source, text_fields):
+    """JSON lines as raw text: the fields are paragraphs, a blank line between objects."""
+    documents = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = bounded_json.decode(line, strict=False)
+        except bounded_json.Malformed as error:
+            raise UserError(
+                "{} is not JSON: {}".format(source.line(number), error.reason)
+            ) from None
+        fields = [_json_field(record, name) for name in text_fields]
+        if None in fields:
+            name = text_fields[fields.index(None)]
+            raise UserError(
+                "{} has no text field {!r} (--text_fields)".format(source.line(number), name)
+            )
+        # JSON can spell halves of a surrogate pair, which no text holds.
+        body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
+        lines = (part.strip() for part in re.split("[\r\n]+", body))
+        documents.append("\n".join(part for part in lines if part))
+    return "\n\n".join(documents)
+
+
+def _json_field(record, name):
+    value = record.get(name) if isinstance(record, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _document_borders(text, starts, ends):
+    """Index of each document's first sentence, and the number of sentences at the end.
+
+    A document border is a blank line, that is a gap between sentences with two line ends.
+    """
+    if not len(starts):
+        return np.zeros(1, dtype=np.int64)
+    newlines = np.flatnonzero(code_points(text) == ord("\n"))
+    lines = np.searchsorted(newlines, starts[1:]) - np.searchsorted(newlines, ends[:-1])
+    return np.concatenate([[0], np.flatnonzero(lines >= 2) + 1, [len(starts)]])

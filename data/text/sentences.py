@@ -1,0 +1,143 @@
+"""Sentence borders in running Chinese text, found for a whole text at once."""
+
+import numpy as np
+
+from data.tokenizers.wordpiece import code_points
+
+# A sentence ends behind one of these and the closing marks that follow it.
+TERMINATORS = "。！？…；!?;."
+CLOSERS = "”’」』）》】〉〕］\"')]}"
+# Behind a closing mark these go on with the sentence: “好！”，他说。
+CONTINUATIONS = "，、：,:"
+DEFAULT_MAX_CHARS = 256  # LTP's models read 510 pieces at most
+
+_ASCII_TERMINATORS = "!?;."
+_TERMINATOR, _CLOSER, _CONTINUATION, _ASCII_TERMINATOR, _BLANK, _LETTER = 1, 2, 4, 8, 16, 32
+
+
+def _flag_table():
+    table = np.zeros(0x10000, dtype=np.uint8)
+    for chars, flag in (
+        (TERMINATORS, _TERMINATOR),
+        (CLOSERS, _CLOSER),
+        (CONTINUATIONS, _CONTINUATION),
+        (_ASCII_TERMINATORS, _ASCII_TERMINATOR),
+        ((chr(code) for code in range(0x10000) if chr(code).isspace()), _BLANK),
+    ):
+        table[[ord(c) for c in chars]] |= flag
+    table[np.r_[ord("A") : ord("Z") + 1, ord("a") : ord("z") + 1]] |= _LETTER
+    return table
+
+
+_FLAGS = _flag_table()
+
+
+def split_sentences(text, max_chars=DEFAULT_MAX_CHARS):
+    """Spans of the sentences of `text`, whose lines are paragraphs.
+
+    A border stands behind 。！？…； and the closing quotes and brackets after them, unless a
+    comma or colon goes on; behind the ASCII marks only before a blank (and `.` only after a
+    letter or a closing mark: not in "1. 总则" or "3.5"); at every line end. A longer sentence than
+    `max_chars` is cut behind its last comma or blank in the second half of the limit, else at the
+    limit, but never inside a run of ASCII letters or digits that fits the limit.
+
+    Args:
+      text: str.
+      max_chars: int, longest sentence in characters.
+
+    Returns:
+      starts, ends: int64 [sentences], character offsets, blanks at both sides left out.
+    """
+    starts, ends = _lines_or_sentences(text, within_lines=True)
+    return _limit_length(text, starts, ends, max_chars)
+
+
+def split_lines(text):
+    """Spans of the lines of `text` (one sentence a line); empty lines are left out."""
+    return _lines_or_sentences(text, within_lines=False)
+
+
+def _lines_or_sentences(text, within_lines):
+    chars = code_points(text)
+    if not len(chars):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    newline = chars == ord("\n")
+    border = newline.copy()
+    if within_lines:
+        border |= _sentence_borders(chars)
+    last = np.flatnonzero(border)
+    if not border[-1]:
+        last = np.append(last, len(chars) - 1)
+    starts = np.concatenate([[0], last[:-1] + 1])
+    ends = last + 1
+    return _strip_blanks(chars, starts, ends)
+
+
+def _flags(chars):
+    return np.where(chars < 0x10000, _FLAGS[np.minimum(chars, 0xFFFF)], 0)
+
+
+def _sentence_borders(chars):
+    """bool [chars], True where a sentence ends with this character."""
+    flags = _flags(chars)
+    next_flags = np.append(flags[1:], _BLANK)
+    before = np.append(0, flags[:-1])
+    ascii_mark = (flags & _ASCII_TERMINATOR) > 0
+    # An ASCII mark ends a sentence only before a blank or a closing mark; a full stop only
+    # after a letter or a closing mark.
+    ends_here = (next_flags & (_BLANK | _CLOSER)) > 0
+    full_stop = chars == ord(".")
+    ends_here &= ~full_stop | ((before & (_LETTER | _CLOSER)) > 0)
+    terminator = ((flags & _TERMINATOR) > 0) & (~ascii_mark | ends_here)
+    in_tail = terminator | ((flags & _CLOSER) > 0)
+    next_in_tail = np.append(in_tail[1:], False)
+    tail_end = in_tail & ~next_in_tail
+    # Of each stretch of terminators and closing marks: does it hold a terminator?
+    seen = np.cumsum(terminator)
+    tail_start = np.flatnonzero(in_tail & ~np.append(False, in_tail[:-1]))
+    tail_last = np.flatnonzero(tail_end)
+    has_terminator = seen[tail_last] - seen[tail_start] + terminator[tail_start] > 0
+    border = np.zeros(len(chars), dtype=bool)
+    border[tail_last[has_terminator]] = True
+    return border & ((next_flags & _CONTINUATION) == 0)
+
+
+def _strip_blanks(chars, starts, ends):
+    solid = (_flags(chars) & _BLANK) == 0
+    positions = np.flatnonzero(solid)
+    first = np.searchsorted(positions, starts)
+    last = np.searchsorted(positions, ends)
+    keep = last > first
+    first, last = first[keep], last[keep]
+    return positions[first].astype(np.int64), positions[last - 1].astype(np.int64) + 1
+
+
+def _limit_length(text, starts, ends, max_chars):
+    if not len(starts) or (ends - starts).max() <= max_chars:
+        return starts, ends
+    cut_starts, cut_ends = [], []
+    for start, end in zip(starts.tolist(), ends.tolist()):
+        while end - start > max_chars:
+            cut = _cut(text, start, start + max_chars)
+            cut_starts.append(start)
+            cut_ends.append(cut)
+            start = cut
+        cut_starts.append(start)
+        cut_ends.append(end)
+    chars = code_points(text)
+    return _strip_blanks(chars, np.array(cut_starts), np.array(cut_ends))
+
+
+def _cut(text, start, limit):
+    """Where to cut text[start:] so that the first part ends at `limit` or before."""
+    for at in range(limit, start + (limit - start) // 2, -1):
+        if text[at - 1] in "，、：,: \t\u3000":
+            return at
+    for at in range(limit, start, -1):
+        if not (_is_ascii_word(text[at - 1]) and _is_ascii_word(text[at])):
+            return at
+    return limit
+
+
+def _is_ascii_word(char):
+    return char.isascii() and char.isalnum()

@@ -1,0 +1,396 @@
+"""WordPiece over a whole work unit at once, with character offsets.
+
+Token for token what google-research/bert's FullTokenizer gives (golden vectors in the tests), but
+laid out for speed: a table over code points classifies every character of a megabyte in one numpy
+step, Chinese characters and punctuation take their id from a second table, and only runs of other
+characters (English words, numbers, kana) go through the `tokenizers` library, each distinct run
+once.
+"""
+
+import collections
+import hashlib
+import io
+import re
+import unicodedata
+
+import numpy as np
+
+from common.errors import UserError
+from data.tokenizers import vocabulary_file
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert tokenization.py
+_VOCABULARY_CHARS = 1 << 24
+# Classes of code points.
+_UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
+CODE_POINTS = 0x110000
+# Which sigma becomes ς in lower case, as a regular expression of the `tokenizers` library.
+FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
+CJK_RANGES = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def is_cjk(code):
+    """True for the code points that BERT's tokenizer stands apart (not kana, not hangul)."""
+    return any(low <= code <= high for low, high in CJK_RANGES)
+
+
+def is_punctuation(char):
+    """Unicode punctuation, and every ASCII symbol, as google-research/bert has it."""
+    code = ord(char)
+    if 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126:
+        return True
+    return unicodedata.category(char).startswith("P")
+
+
+def is_letter(char):
+    """True for what words of several characters are made of: no blank, punctuation or CJK."""
+    return not (char.isspace() or is_punctuation(char) or is_cjk(ord(char)))
+
+
+# A token for people: its text, and whether it goes on with the word before it.
+Spelling = collections.namedtuple("Spelling", ["text", "is_inner"])
+
+
+class Vocabulary:
+    """A vocab.txt: one token a line, the line number is the id; see module vocabularies.
+
+    Raises:
+      UserError: no such file, not UTF-8, empty, or a special token is missing.
+    """
+
+    kind, library, file_name = vocabulary_file.WORDPIECE, "tokenizers", "vocab.txt"
+
+    def __init__(self, path):
+        self.path = path
+        self.tokens = _read_tokens(path)
+        self.ids = {token: i for i, token in enumerate(self.tokens)}
+        missing = [token for token in SPECIAL_TOKENS if token not in self.ids]
+        if missing:
+            raise UserError(
+                "vocabulary {} lacks {}; it must list {}".format(
+                    path, ", ".join(missing), " ".join(SPECIAL_TOKENS)
+                )
+            )
+        self.pad, self.unk, self.cls, self.sep, self.mask = (self.ids[t] for t in SPECIAL_TOKENS)
+        self.special_ids = frozenset(self.ids[token] for token in SPECIAL_TOKENS)
+        self.sha256 = hashlib.sha256("\n".join(self.tokens).encode("utf-8")).hexdigest()
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def make_tokenizer(self, do_lower_case, blanks_part_words=False):
+        del blanks_part_words  # it takes blanks for nothing else
+        return WordPieceTokenizer(self, do_lower_case)
+
+    def spelling(self, token_id):
+        """Spelling of a token."""
+        token = self.tokens[token_id]
+        is_inner = token.startswith("##") and len(token) > 2
+        return Spelling(token[2:] if is_inner else token, is_inner)
+
+    def random_replacements(self):
+        """Ids that may stand in for a masked piece, int32 [n].
+
+        google-research/bert draws from the whole file; here the rows that no text can produce
+        are left out: special and [unused] tokens, and `##` before a CJK character.
+        """
+        unused = re.compile(r"\[unused\d+\]|<[ST]>")
+        keep = [
+            i
+            for i, token in enumerate(self.tokens)
+            if token
+            and token not in SPECIAL_TOKENS
+            and not unused.fullmatch(token)
+            and not (token.startswith("##") and any(is_cjk(ord(c)) for c in token))
+        ]
+        if not keep:
+            raise UserError("vocabulary {} holds nothing but special tokens".format(self.path))
+        return np.array(keep, dtype=np.int32)
+
+
+def _read_tokens(path):
+    content = vocabulary_file.read_vocabulary_file(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("vocabulary file {} is not UTF-8: {}".format(path, error)) from None
+    if not text:
+        raise UserError("vocabulary file {} is empty".format(path))
+    if len(text) > _VOCABULARY_CHARS:
+        raise UserError(
+            "vocabulary file {} is longer than {:,} characters, which is no vocabulary".format(
+                path, _VOCABULARY_CHARS
+            )
+        )
+    return [line.strip() for line in io.StringIO(text, newline=None)]
+
+
+# One tokenised text. ids, starts, ends: int32 [pieces]; starts and ends are character offsets.
+# continuation: bool [pieces], True inside an English word or number (the `##` pieces).
+Pieces = collections.namedtuple("Pieces", ["ids", "starts", "ends", "continuation"])
+
+
+class WordPieceTokenizer:
+    """Tokenises long texts; holds the tables and the cache of runs already seen."""
+
+    # A corpus of identifiers could fill memory with runs that never come back.
+    MAX_CACHED_RUNS = 200000
+
+    def __init__(self, vocabulary, do_lower_case=True):
+        from tokenizers.models import WordPiece
+
+        self.vocabulary = vocabulary
+        self.do_lower_case = do_lower_case
+        self._model = WordPiece(
+            dict(vocabulary.ids), unk_token="[UNK]", max_input_chars_per_word=MAX_CHARS_PER_WORD
+        )
+        self._classes = np.zeros(CODE_POINTS, dtype=np.uint8)
+        self._single_ids = np.full(CODE_POINTS, vocabulary.unk, dtype=np.int32)
+        self._runs = _RunTable()
+
+    def tokenize(self, text, sentence_starts=(), is_inner=False):
+        """Pieces of `text`, in order.
+
+        Args:
+          text: str.
+          sentence_starts: character offsets [sentences] at which a run of letters is cut, so that
+            no piece reaches from one sentence into the next.
+          is_inner: whether a text goes on, for instance behind a mask; WordPiece does not see it.
+
+        Returns:
+          Pieces over the whole text; pieces of one sentence are contiguous.
+        """
+        del is_inner
+        chars = code_points(text)
+        classes = self._classify(chars)
+        positions = None
+        if (classes == _DROP).any():
+            # Google removes control characters before it looks for words: "a\x00b" is one word.
+            positions = np.flatnonzero(classes != _DROP)
+            chars, classes = chars[positions], classes[positions]
+            text = chars.tobytes().decode("utf-32-le", "surrogatepass")
+            sentence_starts = np.searchsorted(
+                positions, np.asarray(sentence_starts, dtype=np.int64)
+            )
+        pieces = self._assemble(text, chars, classes, sentence_starts)
+        if positions is None or not len(pieces.ids):
+            return pieces
+        starts = positions[pieces.starts].astype(np.int32)
+        ends = (positions[pieces.ends - 1] + 1).astype(np.int32)
+        return Pieces(pieces.ids, starts, ends, pieces.continuation)
+
+    def _classify(self, chars):
+        classes = self._classes[chars]
+        if (classes == _UNSEEN).any():
+            for code in np.unique(chars[classes == _UNSEEN]).tolist():
+                self._classify_code_point(code)
+            classes = self._classes[chars]
+        return classes
+
+    def _classify_code_point(self, code):
+        char = chr(code)
+        category = unicodedata.category(char)
+        if char in " \t\n\r" or category == "Zs" or char in "\u2028\u2029":
+            kind = _SPACE
+        elif code in (0, 0xFFFD) or category in ("Cc", "Cf"):
+            kind = _DROP
+        else:
+            kind = _RUN
+            if is_cjk(code) or is_punctuation(char):
+                form = self._normalized(char)
+                if len(form) == 1:
+                    kind = _SINGLE
+                    self._single_ids[code] = self.vocabulary.ids.get(form, self.vocabulary.unk)
+        self._classes[code] = kind
+
+    def _normalized(self, char):
+        if not self.do_lower_case:
+            return char
+        form = unicodedata.normalize("NFD", char.lower())
+        return "".join(c for c in form if unicodedata.category(c) != "Mn")
+
+    def _assemble(self, text, chars, classes, sentence_starts):
+        in_run = classes == _RUN
+        run_starts = in_run.copy()
+        run_starts[1:] &= ~in_run[:-1]
+        starts = np.asarray(sentence_starts, dtype=np.int64)
+        starts = starts[starts < len(chars)]
+        run_starts[starts] |= in_run[starts]
+        run_ends = in_run.copy()
+        run_ends[:-1] &= ~in_run[1:] | run_starts[1:]
+        begin = np.flatnonzero(run_starts)
+        end = np.flatnonzero(run_ends) + 1
+        kinds = np.array(
+            [self._run_kind(text, s, e) for s, e in zip(begin.tolist(), end.tolist())],
+            dtype=np.int64,
+        )
+        # One "unit" is a single character or a run; units in text order, then their pieces.
+        heads = np.flatnonzero((classes == _SINGLE) | run_starts)
+        counts = np.ones(len(heads), dtype=np.int64)
+        is_run = in_run[heads]
+        table = self._runs.arrays()
+        counts[is_run] = table.counts[kinds]
+        owner = np.repeat(np.arange(len(heads)), counts)
+        ids = self._single_ids[chars[heads]][owner]
+        piece_starts = heads[owner].astype(np.int32)
+        piece_ends = piece_starts + 1
+        continuation = np.zeros(len(owner), dtype=bool)
+        of_run = np.flatnonzero(is_run[owner])
+        if len(of_run):
+            run_counts = table.counts[kinds]
+            first = np.repeat(np.cumsum(run_counts) - run_counts, run_counts)
+            source = np.repeat(table.offsets[kinds], run_counts) + (np.arange(len(of_run)) - first)
+            base = piece_starts[of_run]
+            ids[of_run] = table.ids[source]
+            piece_starts[of_run] = base + table.starts[source]
+            piece_ends[of_run] = base + table.ends[source]
+            continuation[of_run] = table.continuation[source]
+        self._runs.forget_if_larger_than(self.MAX_CACHED_RUNS)
+        return Pieces(ids, piece_starts, piece_ends, continuation)
+
+    def _run_kind(self, text, start, end):
+        run = text[start:end]
+        kind = self._runs.index.get(run)
+        if kind is None:
+            if self.do_lower_case and "Σ" in run:
+                # The only letter whose lower case depends on its neighbours: not cached by itself.
+                return self._runs.add(
+                    None, self._run_pieces(run, _lower_in_context(text, start, end))
+                )
+            kind = self._runs.add(run, self._run_pieces(run, None))
+        return kind
+
+    def _run_pieces(self, run, lowered):
+        """[(id, start, end, continuation)] of one run of letters; offsets from its beginning."""
+        if not self.do_lower_case:
+            shaped = [(c, i) for i, c in enumerate(run)]
+        elif run.isascii():
+            shaped = [(c, i) for i, c in enumerate(run.lower())]
+        else:
+            shaped = _lower_and_strip(run, lowered)
+        pieces = []
+        for word in _split_words(shaped):
+            pieces.extend(self._word_pieces(word))
+        return pieces
+
+    def _word_pieces(self, word):
+        tokens = self._model.tokenize("".join(c for c, _ in word))
+        if len(tokens) == 1:
+            return [(tokens[0].id, word[0][1], word[-1][1] + 1, False)]
+        pieces, at = [], 0
+        for token in tokens:
+            length = len(token.value) - (2 if at else 0)
+            pieces.append((token.id, word[at][1], word[at + length - 1][1] + 1, at > 0))
+            at += length
+        return pieces
+
+
+class _RunTable:
+    """Pieces of the distinct runs seen so far, as growing flat arrays."""
+
+    Arrays = collections.namedtuple(
+        "Arrays", ["counts", "offsets", "ids", "starts", "ends", "continuation"]
+    )
+
+    def __init__(self):
+        self._clear()
+
+    def _clear(self):
+        self.index = {}
+        self._new_counts, self._new_pieces = [], []
+        self._known = 0
+        self._counts = np.zeros(0, dtype=np.int64)
+        self._pieces = np.zeros((0, 4), dtype=np.int32)
+
+    def add(self, run, pieces):
+        """Stores [(id, start, end, continuation)] of a run (None: not to be found again)."""
+        kind = self._known
+        self._known += 1
+        if run is not None:
+            self.index[run] = kind
+        self._new_counts.append(len(pieces))
+        self._new_pieces.extend(pieces)
+        return kind
+
+    def arrays(self):
+        if self._new_counts:
+            new = np.array(self._new_pieces, dtype=np.int32).reshape(-1, 4)
+            self._pieces = np.concatenate([self._pieces, new])
+            self._counts = np.concatenate([self._counts, np.array(self._new_counts)])
+            self._new_counts, self._new_pieces = [], []
+        ids, starts, ends, continuation = self._pieces.T
+        offsets = np.cumsum(self._counts) - self._counts
+        return self.Arrays(self._counts, offsets, ids, starts, ends, continuation != 0)
+
+    def forget_if_larger_than(self, limit):
+        if self._known > limit:
+            self._clear()
+
+
+def code_points(text):
+    """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _lower_and_strip(run, lowered):
+    """Lower case, NFD, no combining marks: [(char, offset of the character it came from)]."""
+    parts = []
+    for i, char in enumerate(run):
+        for low in lowered[i] if lowered else char.lower():
+            parts.extend((c, i) for c in unicodedata.normalize("NFD", low))
+    return [(c, i) for c, i in _canonical_order(parts) if unicodedata.category(c) != "Mn"]
+
+
+def _canonical_order(parts):
+    """Sorts each stretch of combining marks by its class, as NFD of the whole string would."""
+    ordered, marks = [], []
+    for part in parts:
+        if unicodedata.combining(part[0]):
+            marks.append(part)
+            continue
+        ordered.extend(sorted(marks, key=lambda p: unicodedata.combining(p[0])))
+        marks = []
+        ordered.append(part)
+    return ordered + sorted(marks, key=lambda p: unicodedata.combining(p[0]))
+
+
+def _lower_in_context(text, start, end):
+    """Lower case of each character of text[start:end], seen in the token around it."""
+    left, right = start, end
+    while left > 0 and not text[left - 1].isspace() and not is_cjk(ord(text[left - 1])):
+        left -= 1
+    while right < len(text) and not text[right].isspace() and not is_cjk(ord(text[right])):
+        right += 1
+    lowered = text[left:right].lower()
+    at = len(text[left:start].lower())
+    per_char = []
+    for char in text[start:end]:
+        length = len(char.lower())
+        per_char.append(lowered[at : at + length])
+        at += length
+    return per_char
+
+
+def _split_words(shaped):
+    """Cuts at blanks and around punctuation that only the normal form brought to light."""
+    word = []
+    for char, i in shaped:
+        if char.isspace() or is_punctuation(char):
+            if word:
+                yield word
+            word = []
+            if not char.isspace():
+                yield [(char, i)]
+        else:
+            word.append((char, i))
+    if word:
+        yield word

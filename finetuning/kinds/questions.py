@@ -1,0 +1,334 @@
+"""Extractive reading comprehension: answers are cut out of the passage by their place."""
+
+import collections
+import json
+import os
+
+import numpy as np
+
+from common.errors import UserError
+from common.files import write_atomically
+from finetuning.kinds import windows
+from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
+from finetuning.layouts.tables import checked
+from finetuning.scoring import answers
+from finetuning.task import Row, Task
+from modeling.objectives.questions import Questions
+
+# What `decode` knows of a row. window: windows.Window; first: place of the window's first piece in
+# the row; offsets: int32 [pieces, 2] of the whole passage; is_best: bool [pieces of the window],
+# which of them have most context in this window; best_end: int32 [pieces of the window], where the
+# window ends in which they have it.
+Place = collections.namedtuple("Place", ["window", "first", "offsets", "is_best", "best_end"])
+
+# A part of the passage: its text, its score and its characters, `end` not included.
+Candidate = collections.namedtuple("Candidate", ["text", "score", "start", "end"])
+
+# text: the answer, YES, NO or ""; kind: one of KINDS; score: of the span, else the log probability
+# of the kind; start, end: characters of the passage, None where it is no span; n_best: list of
+# Candidate with different texts, best first, whatever the kind. A passage without a piece has text
+# "" and score None.
+Prediction = collections.namedtuple(
+    "Prediction", ["text", "kind", "score", "start", "end", "n_best"]
+)
+
+# How files write answers that are no part of a passage.
+_TEXTS = {YES: "YES", NO: "NO", UNANSWERABLE: ""}
+
+
+class QuestionTask(Task):
+    """Questions on passages; predictions are Prediction.
+
+    Attributes (beside Task's):
+      kinds: kinds of answers that are told apart, a tuple; empty: all are spans.
+      max_query_length: pieces of a question; what is longer is cut.
+      doc_stride: pieces from one window to the next.
+      max_answer_length: pieces of an answer that is predicted.
+      n_best_size: how many candidates a prediction holds.
+    The numbers are those of google-research/electra and of CMRC's baseline.
+    """
+
+    kind = "questions"
+    metric, headline = "eval_average", ("em", "f1")
+    feature_names = Questions.feature_names
+    options = ("max_query_length", "doc_stride", "max_answer_length", "n_best_size")
+    has_head_options = True
+    answer_name = "answer"
+
+    def __init__(
+        self,
+        name,
+        settings=None,
+        file_names=None,
+        kinds=(),
+        max_query_length=64,
+        doc_stride=128,
+        max_answer_length=30,
+        n_best_size=20,
+        rule=answers.score_answers,
+        has_answer_list=False,
+    ):
+        """Says where the questions of a task are and how answers are looked for.
+
+        Args:
+          name, settings, file_names: see Task.
+          kinds, max_query_length, doc_stride, max_answer_length, n_best_size: see the class.
+          rule: the scorer's, see question_scores.score_answers.
+          has_answer_list: whether the scorer wants a list of objects, as CJRC's does.
+        """
+        super().__init__(name, settings, None, file_names)
+        self.kinds = tuple(kinds)
+        self.max_query_length, self.doc_stride = max_query_length, doc_stride
+        self.max_answer_length, self.n_best_size = max_answer_length, n_best_size
+        self.answer_folder = name + "_qa"
+        self._rule, self._has_answer_list = rule, has_answer_list
+        self._tokenized = None, None, None, None
+
+    @property
+    def row_options(self):
+        """See Task."""
+        return {name: getattr(self, name) for name in self.options if name != "n_best_size"}
+
+    def read_file(self, path, split):
+        """See Task; training has no use for questions whose answer is not in the passage."""
+        examples = read_questions(path)
+        if split != "train":
+            return examples
+        examples = with_places(examples)
+        kept = [example for example in examples if example.kind in (self.kinds or (SPAN,))]
+        if len(kept) < len(examples):
+            kind = "questions whose answer is no part of the passage"
+            examples.skipped[kind] = len(examples) - len(kept)
+            examples[:] = kept
+        return checked(examples)
+
+    def choose_labels(self, given, data_dir, splits):
+        """See Task; they are the kinds of answers."""
+        if given:
+            raise UserError(
+                "--labels={}, but the answers of task {} are parts of the passage; leave it "
+                "out".format(",".join(given), self.name)
+            )
+        self.labels = list(self.kinds) or [SPAN]
+        return "of the task"
+
+    def is_labelled(self, example):
+        """See Task; without kinds an empty answer says nothing."""
+        return any(answer.text or self.kinds for answer in example.answers)
+
+    def check(self, examples, config):
+        """See Task; question and passage are told apart by their token types."""
+        if config.type_vocab_size < 2:
+            raise UserError(
+                "{} is a question with its passage, but {} has token types for one text only "
+                "(type_vocab_size)".format(examples[0].where, config.source)
+            )
+
+    def texts(self, example):
+        """See Task."""
+        return example.question, example.context
+
+    def notes(self, split, examples):
+        """See Task: empty texts, how often each kind occurs, answers that are too long."""
+        lines = []
+        for what, name in (("question", "question"), ("passage", "context")):
+            empty = sum(not getattr(example, name).strip() for example in examples)
+            if empty:
+                text = "{}: {:,} questions have an empty {}"
+                lines.append((True, text.format(split, empty, what)))
+        counts = collections.Counter(example.kind for example in examples)
+        if self.kinds and any(counts[kind] for kind in self.kinds):
+            shown = ", ".join(
+                "{} {:,} ({:.1%})".format(kind, counts[kind], counts[kind] / len(examples))
+                for kind in self.kinds
+            )
+            lines.append((False, "{}: {}".format(split, shown)))
+        long = sum(
+            all(len(answer.text) > self.max_answer_length for answer in example.answers)
+            for example in examples
+            if example.answers
+        )
+        if long:
+            text = (
+                "{}: the answers to {:,} questions ({:.1%}) have more than {} characters; none of "
+                "more than --max_answer_length={} pieces is predicted"
+            )
+            share, limit = long / len(examples), self.max_answer_length
+            lines.append((False, text.format(split, long, share, limit, limit)))
+        return lines
+
+    def rows(self, example, tokenizer, max_seq_length):
+        """See Task: [CLS] question [SEP] window of the passage [SEP] for each window.
+
+        start_positions and end_positions are those of the first answer that has a place, 0 in a
+        window that does not hold all of it and for other kinds of answers; answer_kinds is the
+        question's in every row.
+        """
+        ids, offsets = self._passage(example.context, tokenizer)
+        question = tokenizer.tokenize(example.question).ids.tolist()
+        asked = question[: self.max_query_length]
+        room = max_seq_length - len(asked) - 3
+        try:
+            found = windows.make_windows(len(ids), room, self.doc_stride, self.max_answer_length)
+        except UserError as error:
+            raise UserError("{}: {}".format(example.where, error)) from None
+        best, answer = windows.most_context(found, len(ids)), _pieces_of_answer(example, offsets)
+        best_ends = np.array([window.end for window in found], np.int32)[best]
+        vocabulary, rows = tokenizer.vocabulary, []
+        for number, window in enumerate(found):
+            before = [vocabulary.cls, *asked, vocabulary.sep]
+            within = [*ids[window.start : window.end], vocabulary.sep]
+            place = answer and windows.place_in(window, *answer)
+            start, end = (len(before) + piece for piece in place) if place else (0, 0)
+            features = {
+                "input_ids": before + within,
+                "segment_ids": [0] * len(before) + [1] * len(within),
+                "start_positions": [start],
+                "end_positions": [end],
+                "answer_kinds": [KINDS.index(example.kind or SPAN)],
+            }
+            pieces = slice(window.start, window.end)
+            place = Place(window, len(before), offsets, best[pieces] == number, best_ends[pieces])
+            rows.append(Row(features, len(asked) < len(question), place))
+        return rows
+
+    def _passage(self, context, tokenizer):
+        """(ids, offsets int32 [pieces, 2]) of a passage; the questions on one follow each other."""
+        known, by, ids, offsets = self._tokenized
+        if known != context or by is not tokenizer:
+            pieces = tokenizer.tokenize(context)
+            ids, offsets = pieces.ids.tolist(), np.stack([pieces.starts, pieces.ends], axis=1)
+            self._tokenized = context, tokenizer, ids, offsets
+        return ids, offsets
+
+    def objective(self, heads):
+        """See Task."""
+        return Questions(self.name, heads, self.kinds)
+
+    def decode(self, example, rows, outputs):
+        """See Task: the best span of all windows or, where kinds are told apart and another one is
+        likelier, that.
+
+        A kind counts with its largest score in any window; that there is no answer, with its
+        smallest: one window that holds an answer is enough (google-research/electra).
+        """
+        n_best = self._n_best(example.context, rows, outputs)
+        if self.kinds:
+            scores = np.array([output["kind_scores"] for output in outputs])
+            lowest, scores = scores.min(axis=0), scores.max(axis=0)
+            if UNANSWERABLE in self.kinds:
+                place = self.kinds.index(UNANSWERABLE)
+                scores[place] = lowest[place]
+            likeliest = self.kinds[int(scores.argmax())]
+            if likeliest != SPAN:
+                score = float(scores.max())
+                return Prediction(_TEXTS[likeliest], likeliest, score, None, None, n_best)
+        if not n_best:
+            return Prediction("", SPAN, None, None, None, n_best)
+        found = n_best[0]
+        return Prediction(found.text, SPAN, found.score, found.start, found.end, n_best)
+
+    def _n_best(self, context, rows, outputs):
+        """List of Candidate.
+
+        Where no span is as it should be, the starts within the passage stand for themselves, as
+        answers of one piece.
+        """
+        found = [self._spans(*pair) for pair in zip(rows, outputs)]
+        if not any(len(starts) for starts, _, _ in found):
+            found = [_starts(*pair) for pair in zip(rows, outputs)]
+        starts, ends, scores = (np.concatenate(parts) for parts in zip(*found))
+        n_best, seen = [], set()
+        for i in np.argsort(-scores, kind="stable"):
+            text = windows.text_of(context, rows[0].place.offsets, starts[i], ends[i])
+            start = int(rows[0].place.offsets[starts[i], 0]) + len(text) - len(text.lstrip())
+            text = text.strip()
+            if text and text not in seen:
+                seen.add(text)
+                n_best.append(Candidate(text, float(scores[i]), start, start + len(text)))
+            if len(n_best) == self.n_best_size:
+                break
+        return n_best
+
+    def _spans(self, row, output):
+        """(starts, ends, scores) of those spans of a row that can be answers; pieces are counted
+        from the passage's first.
+
+        A span is taken from the window in which its start has most context (run_squad.py) or, where
+        that one does not reach to its end, from any.
+        """
+        starts, ends = (output[name] - row.place.first for name in ("span_starts", "span_ends"))
+        length = len(row.place.is_best)
+        can_be = (starts >= 0) & (starts <= ends) & (ends < length)
+        can_be &= ends - starts < self.max_answer_length
+        begin = row.place.window.start
+        within = starts[can_be], ends[can_be] + begin
+        can_be[can_be] = row.place.is_best[within[0]] | (within[1] >= row.place.best_end[within[0]])
+        return starts[can_be] + begin, ends[can_be] + begin, output["span_scores"][can_be]
+
+    def score(self, examples, predictions, prefix="eval"):
+        """See Task: exact match (em), F1 and the mean of both (average) by the rule of the task's
+        scorer, and the first two for each group, which CJRC has."""
+        names = sorted({example.group for example in examples if example.group})
+        figures = collections.OrderedDict()
+        for group in [None, *names]:
+            chosen = [e for e in examples if group in (None, e.group)]
+            references = {e.id: [answer.text for answer in e.answers] for e in chosen}
+            texts = {e.id: found.text for e, found in zip(examples, predictions)}
+            scores = self._rule(references, texts)
+            first = "{}_{}".format(prefix, group) if group else prefix
+            figures[first + "_em"], figures[first + "_f1"] = scores.exact, scores.f1
+            if group is None:
+                figures[first + "_average"] = (scores.exact + scores.f1) / 2
+        return figures
+
+    def prediction_file(self, split):
+        """See Task."""
+        return self._file(split, "preds")
+
+    def _file(self, split, what):
+        return "{}_{}_{}.json".format(self.name, split, what)
+
+    def save_predictions(self, folder, split, examples, predictions):
+        """See Task: TASK_SPLIT_preds.json, {id: text}, which cmrc2018_drcd_evaluate.py reads;
+        TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among those that
+        are listed; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
+        pairs = list(zip(examples, predictions))
+        contents = {
+            "preds": {example.id: found.text for example, found in pairs},
+            "nbest": {example.id: _with_probabilities(found.n_best) for example, found in pairs},
+        }
+        if self._has_answer_list:
+            contents["result"] = [{"id": e.id, "answer": found.text} for e, found in pairs]
+        for what, content in contents.items():
+            path = os.path.join(folder, self._file(split, what))
+            write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+
+
+def _pieces_of_answer(example, offsets):
+    """(first, last) piece of the answer that is trained on; None where it is no span."""
+    if example.kind != SPAN:
+        return None
+    placed = next((answer for answer in example.answers if answer.start is not None), None)
+    return placed and windows.pieces_of(offsets, placed.start, placed.start + len(placed.text))
+
+
+def _starts(row, output):
+    """(starts, ends, scores) of a row where each start within the passage is an answer."""
+    starts = output["span_starts"] - row.place.first
+    can_be = (starts >= 0) & (starts < len(row.place.is_best))
+    starts = starts[can_be] + row.place.window.start
+    return starts, starts, output["span_scores"][can_be]
+
+
+def _with_probabilities(n_best):
+    scores = np.array([candidate.score for candidate in n_best])
+    shares = np.exp(scores - scores.max()) if n_best else scores
+    return [
+        {
+            "text": candidate.text,
+            "probability": float(share / shares.sum()),
+            "score": candidate.score,
+        }
+        for candidate, share in zip(n_best, shares)
+    ]

@@ -1,0 +1,209 @@
+"""Fine-tuning tasks by name. A new one of a known kind is an entry here and its settings in
+configs/finetuning; files are called as they are downloaded."""
+
+import functools
+import os
+
+from common.errors import UserError
+from finetuning import settings
+from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
+from finetuning.kinds.questions import QuestionTask
+from finetuning.kinds.tagging import TaggingTask
+from finetuning.layouts import clue
+from finetuning.layouts.json_lines import read_json_lines
+from finetuning.layouts.squad import KINDS
+from finetuning.layouts.tables import read_table
+from finetuning.layouts.xnli import read_xnli
+from finetuning.scoring import cjrc
+from finetuning.task import SPLITS
+
+# Google's order, CLUE's and ERNIE's.
+_NLI_LABELS = ["contradiction", "entailment", "neutral"]
+_BINARY = ["0", "1"]
+# Of CLUE, and of FewCLUE.
+_JSON_FILES = {
+    "train": ("train.json", "train_few_all.json"),
+    "dev": ("dev.json", "dev_few_all.json"),
+    "test": ("test.json", "test1.1.json", "test1.0.json", "test_public.json"),
+}
+_XNLI_FILES = {
+    "train": ("train.tsv", "multinli.train.zh.tsv", "multinli/multinli.train.zh.tsv"),
+    "dev": ("dev.tsv", "xnli.dev.tsv"),
+    "test": ("test.tsv", "xnli.test.tsv"),
+}
+# The repository of OCNLI has its training examples in several sizes.
+_OCNLI_FILES = dict(
+    _JSON_FILES,
+    train=("train.json", *("train.{}k.json".format(size) for size in (50, 30, 10, 3))),
+)
+_CNEWS_FILES = {
+    split: ("cnews.{}.txt".format("val" if split == "dev" else split), *names)
+    for split, names in TABLE_FILES.items()
+}
+_CAIL_FILES = {
+    "train": ("data_train.json", "train.json"),
+    "dev": ("data_valid.json", "valid.json", "dev.json"),
+    "test": ("data_test.json", "test.json"),
+}
+# Of several packagings, of which CLUE's has no development part.
+_MSRA_FILES = {
+    "train": ("msra_train_bio.txt", "dh_msra.txt", "train1.txt", "train.tsv", "train.txt"),
+    "dev": ("dev.tsv", "dev.txt"),
+    "test": ("msra_test_bio.txt", "testright1.txt", "test.tsv", "test.txt"),
+}
+# The repository of CMRC 2018 has both layouts, in folders of their own.
+_CMRC_FOLDERS = ("", "squad-style-data/", "data/")
+_CMRC_FILES = {
+    split: tuple(
+        [name + ".json" for name in names]
+        + [folder + "cmrc2018_{}.json".format(name) for name in names for folder in _CMRC_FOLDERS]
+    )
+    for split, names in (
+        ("train", ("train",)),
+        ("dev", ("dev",)),
+        ("test", ("test", "eval", "trial")),
+    )
+}
+_DRCD_FILES = {
+    "train": ("train.json", "DRCD_training.json"),
+    "dev": ("dev.json", "DRCD_dev.json"),
+    "test": ("test.json", "eval.json", "DRCD_test.json"),
+}
+_CJRC_FILES = {
+    "train": ("train.json", "train_data.json", "big_train_data.json", "small_train_data.json"),
+    "dev": ("dev.json", "dev_ground_truth.json"),
+    "test": ("test.json", "eval.json", "test_ground_truth.json", "data.json"),
+}
+
+
+def _cnews_or_titles(path):
+    """THUCNews: of its documents the class stands first, of its titles last."""
+    return read_table(path, is_pair=False, label_first=os.path.basename(path).startswith("cnews."))
+
+
+def _objects(make):
+    return functools.partial(read_json_lines, make=make)
+
+
+# name -> arguments of ClassificationTask.
+_CLASSIFICATION = {
+    "afqmc": {"labels": _BINARY, "file_names": _JSON_FILES, "layout": _objects(clue.pair)},
+    "bqcorpus": {"labels": _BINARY, "is_pair": True},
+    "cail2018": {
+        "file_names": _CAIL_FILES,
+        "layout": _objects(clue.single_charge),
+        "label_files": ("labels.txt", "accu.txt"),
+    },
+    "chnsenticorp": {"labels": _BINARY, "is_pair": False},
+    "cluewsc2020": {
+        "labels": ["true", "false"],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.coreference),
+    },
+    "cmnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.pair),
+        "no_labels": ("-",),
+    },
+    "csl": {
+        "labels": _BINARY,
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.keywords_and_abstract),
+    },
+    "iflytek": {
+        "labels": [str(number) for number in range(119)],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.single),
+    },
+    "lcqmc": {"labels": _BINARY, "is_pair": True},
+    "ocnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _OCNLI_FILES,
+        "layout": _objects(clue.pair),
+        "no_labels": ("-",),
+    },
+    "thucnews": {
+        "file_names": _CNEWS_FILES,
+        "layout": _cnews_or_titles,
+        "label_files": ("labels.txt", "class.txt"),
+        "has_numbers": True,
+    },
+    "tnews": {
+        "labels": [str(number) for number in range(100, 117) if number not in (105, 111)],
+        "file_names": _JSON_FILES,
+        "layout": _objects(clue.single),
+    },
+    "tsv": {},
+    "xnli": {
+        "labels": _NLI_LABELS,
+        "file_names": _XNLI_FILES,
+        "layout": read_xnli,
+        "aliases": {"contradictory": "contradiction"},
+        "no_labels": ("-",),
+    },
+}
+# Entities of newspapers.
+_NEWS_TYPES = ["LOC", "ORG", "PER"]
+# name -> arguments of TaggingTask, of QuestionTask.
+_TAGGING = {
+    "cluener": {
+        "types": [
+            *("address", "book", "company", "game", "government"),
+            *("movie", "name", "organization", "position", "scene"),
+        ],
+        "file_names": {split: (split + ".json",) for split in SPLITS},
+        "submission": "cluener_predict.json",
+    },
+    "msra_ner": {"types": _NEWS_TYPES, "file_names": _MSRA_FILES},
+    "ner": {},
+    "peopledaily_ner": {
+        "types": _NEWS_TYPES,
+        "file_names": {
+            split: ("example." + split, split + ".txt", split + ".tsv") for split in SPLITS
+        },
+    },
+    "weibo_ner": {
+        "types": [
+            kind + form for kind in ("GPE", "LOC", "ORG", "PER") for form in (".NAM", ".NOM")
+        ],
+        "file_names": {split: ("weiboNER_2nd_conll." + split,) for split in SPLITS},
+        "has_places": True,
+    },
+}
+_QUESTIONS = {
+    "cjrc": {
+        "file_names": _CJRC_FILES,
+        "kinds": KINDS,
+        "rule": cjrc.score_answers,
+        "has_answer_list": True,
+    },
+    "cmrc2018": {"file_names": _CMRC_FILES},
+    "drcd": {"file_names": _DRCD_FILES},
+}
+
+# name -> (class, arguments).
+_TASKS = {
+    name: (kind, arguments)
+    for kind, tasks in (
+        (ClassificationTask, _CLASSIFICATION),
+        (TaggingTask, _TAGGING),
+        (QuestionTask, _QUESTIONS),
+    )
+    for name, arguments in tasks.items()
+}
+TASK_NAMES = tuple(sorted(_TASKS))
+
+
+def get_task(name):
+    """A new task object.
+
+    Raises:
+      UserError: no task is called so.
+    """
+    if name not in _TASKS:
+        raise UserError(
+            "task {!r} is not known (--task_name); known are {}".format(name, ", ".join(TASK_NAMES))
+        )
+    kind, arguments = _TASKS[name]
+    return kind(name, settings.read(name), **arguments)

@@ -1,0 +1,1 @@
+"""Figures of predictions, reports of trials, and the files that scorers take."""

@@ -1,0 +1,156 @@
+"""Figures of several trials as papers print them, and what was predicted."""
+
+import json
+import os
+
+from common.files import copy_atomically, write_atomically
+
+
+def maximum_and_mean(values):
+    """`69.2 (68.4)`: the largest value and the mean, in percent (Cui et al. 2021)."""
+    return "{:.1f} ({:.1f})".format(100 * max(values), 100 * sum(values) / len(values))
+
+
+def trial_lines(task_name, trials):
+    """Lines for the log.
+
+    Args:
+      task_name: name of the task, or names.
+      trials: list of dicts name -> number, with names that hold eval_ and test_.
+    """
+    lines = []
+    for name in _figures(trials[0]):
+        values = [trial[name] for trial in trials]
+        lines.append(
+            "{} {}: {}  maximum (mean) of {} trials: {}".format(
+                task_name,
+                name,
+                maximum_and_mean(values),
+                len(values),
+                " ".join("{:.1f}".format(100 * value) for value in values),
+            )
+        )
+    return lines
+
+
+def headlines(parts, trials):
+    """The figures that papers report, as they print them: `cmrc2018 dev em / f1: 69.2 (68.4) / 88.1
+    (87.9)`.
+
+    Args:
+      parts: list of Part, of dev and test examples.
+      trials: as for trial_lines.
+
+    Returns:
+      List of lines; none for a part that has no score.
+    """
+    lines = []
+    for part in parts:
+        prefix = "test" if part.split == "test" else "eval"
+        names = [part.named("{}_{}".format(prefix, name)) for name in part.task.headline]
+        if all(name in trial for name in names for trial in trials):
+            shown = maximum_and_mean if len(trials) > 1 else _only
+            values = (shown([trial[name] for trial in trials]) for name in names)
+            what = " / ".join(part.task.headline)
+            lines.append(
+                "{} {} {}: {}".format(part.task.name, part.split, what, " / ".join(values))
+            )
+    return lines
+
+
+def _only(values):
+    return "{:.1f}".format(100 * values[0])
+
+
+def _figures(trial):
+    return [
+        name
+        for name in trial
+        if any(part in name for part in ("eval_", "test_")) and not name.endswith("_loss")
+    ]
+
+
+def save_trials(output_dir, trials):
+    """Writes output_dir/trials.json: all figures of all trials."""
+    text = json.dumps(trials, indent=2) + "\n"
+    write_atomically(os.path.join(output_dir, "trials.json"), text)
+
+
+def save_scores(folder, scores):
+    """Writes test_scores.txt, one `name = value` a line."""
+    text = "".join("{} = {}\n".format(*item) for item in scores.items())
+    write_atomically(os.path.join(folder, "test_scores.txt"), text)
+
+
+def results_text(parts, trials):
+    """What google-research/electra writes into results/TASK_results.txt: `cmrc2018: em: 63.90 - f1:
+    84.12`, a line for each task and trial.
+
+    Args:
+      parts: list of Part, of dev examples.
+      trials: as for trial_lines.
+    """
+    lines = []
+    for number, trial in enumerate(trials, 1):
+        if len(trials) > 1:
+            lines.append("trial {}:".format(number))
+        for part in parts:
+            start = part.named("eval_")
+            figures = [
+                "{}: {:.4g}".format(name[len(start) :], value * (1 if "loss" in name else 100))
+                for name, value in trial.items()
+                if name.startswith(start)
+            ]
+            lines.append("{}: {}".format(part.task.name, " - ".join(figures)))
+    return "".join(line + "\n" for line in lines)
+
+
+def save_results_text(results_dir, parts, trials):
+    """Writes results_text to RESULTS_DIR/TASK_results.txt; returns the path."""
+    os.makedirs(results_dir, exist_ok=True)
+    name = "_".join(part.task.name for part in parts) + "_results.txt"
+    path = os.path.join(results_dir, name)
+    write_atomically(path, results_text(parts, trials))
+    return path
+
+
+def publish_answers(part, folder, results_dir, trial=None):
+    """Copies answers to questions to where google-research/electra writes them:
+    RESULTS_DIR/TASK_qa/TASK_dev_preds.json, with several trials also TASK_dev_1_preds.json.
+
+    Args:
+      part: Part; other kinds of tasks have nothing to copy.
+      folder: where save_predictions wrote them.
+      results_dir: see above.
+      trial: its number from 1, None for the only one.
+    """
+    if part.task.answer_folder is None:
+        return
+    target = os.path.join(results_dir, part.task.answer_folder)
+    os.makedirs(target, exist_ok=True)
+    name = part.task.prediction_file(part.split)
+    copy_atomically(os.path.join(folder, name), os.path.join(target, name))
+    if trial is not None:
+        numbered = name.replace("_preds", "_{}_preds".format(trial))
+        copy_atomically(os.path.join(folder, name), os.path.join(target, numbered))
+
+
+def class_file(split):
+    """Name of the file of probabilities that save_classes writes."""
+    return split + "_results.tsv"
+
+
+def save_classes(folder, split, labels, probabilities):
+    """Writes SPLIT_results.tsv (the probability of each class, as Google's run_classifier.py does)
+    and SPLIT_labels.txt (the most probable label); a line an example, in the order of the input.
+
+    Args:
+      folder: where to.
+      split: "dev" or "test".
+      labels: list of str.
+      probabilities: list of float32 [labels].
+    """
+    rows = "".join("\t".join(str(p) for p in row) + "\n" for row in probabilities)
+    write_atomically(os.path.join(folder, class_file(split)), rows)
+    best = "".join(labels[int(row.argmax())] + "\n" for row in probabilities)
+    write_atomically(os.path.join(folder, split + "_labels.txt"), best)

@@ -1,0 +1,251 @@
+"""Rows and masks: properties over random units, Google's numbers, the shares in the long run."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from data.rows import instances, masking
+
+
+class Ids:
+    """Stands for a vocabulary: only the special ids are asked for."""
+
+    pad, unk, cls, sep, mask = range(5)
+
+
+RANDOM_IDS = np.arange(1000, 2000, dtype=np.int32)
+
+
+def make_unit(rng, documents=6, longest_sentence=30, longest_word=4):
+    """A unit of random words; piece ids count up, so that every piece is told apart."""
+    sentence_lengths, document_sentences = [], []
+    for _ in range(documents):
+        count = int(rng.integers(1, 8))
+        document_sentences.append(count)
+        sentence_lengths += rng.integers(1, longest_sentence + 1, count).tolist()
+    sentences = np.concatenate([[0], np.cumsum(sentence_lengths)])
+    starts = np.zeros(sentences[-1], dtype=bool)
+    at = 0
+    while at < len(starts):
+        starts[at] = True
+        at += int(rng.integers(1, longest_word + 1))
+    starts[sentences[:-1]] = True
+    ids = np.arange(len(starts), dtype=np.int32) + 5000
+    borders = np.concatenate([[0], np.cumsum(document_sentences)])
+    return instances.UnitPieces(ids, starts, sentences, borders)
+
+
+def lay_out(unit, rows, length):
+    return instances.lay_out(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
+
+
+def rows_of(kind, unit, length, seed):
+    if kind == "nsp":
+        return instances.nsp_pairs(unit, length, 0.2, seed)
+    if kind == "order":
+        return instances.sentence_order_pairs(unit, length, 0.2, seed)
+    return instances.full_pairs(unit, length, seed)
+
+
+kinds = st.sampled_from(["nsp", "order", "full"])
+
+
+@given(kinds, st.integers(0, 10**6), st.integers(8, 64))
+@settings(max_examples=200, deadline=None)
+def test_rows_are_pairs_of_whole_groups_that_fit(kind, seed, length):
+    unit = make_unit(np.random.default_rng(seed))
+    rows = rows_of(kind, unit, length, seed)
+    assert (rows.a_end > rows.a_start).all() and (rows.b_end > rows.b_start).all()
+    total = rows.a_end - rows.a_start + rows.b_end - rows.b_start
+    assert (total <= length - 3).all()
+    if length >= 20:  # a segment is cut to half a row at the least: two whole words of four fit
+        border = np.append(unit.group_starts, True)
+        for name in ("a_start", "b_start", "a_end", "b_end"):
+            assert border[getattr(rows, name)].all()
+    same_rows = rows_of(kind, unit, length, seed)
+    assert all((x == y).all() for x, y in zip(rows[:5], same_rows[:5]))
+
+
+@given(kinds, st.integers(0, 10**6), st.integers(8, 64))
+@settings(max_examples=150, deadline=None)
+def test_layout_is_cls_a_sep_b_sep(kind, seed, length):
+    unit = make_unit(np.random.default_rng(seed))
+    rows = rows_of(kind, unit, length, seed)
+    assume(len(rows.labels))
+    batch = lay_out(unit, rows, length)
+    for i in range(len(rows.labels)):
+        a = unit.ids[rows.a_start[i] : rows.a_end[i]].tolist()
+        b = unit.ids[rows.b_start[i] : rows.b_end[i]].tolist()
+        row = [Ids.cls, *a, Ids.sep, *b, Ids.sep]
+        padding = length - len(row)
+        assert batch.ids[i].tolist() == row + [Ids.pad] * padding
+        expected = [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * padding
+        assert batch.segment_ids[i].tolist() == expected
+        assert batch.lengths[i] == len(row)
+        assert batch.position_ids[i].tolist() == list(range(length))
+        text = batch.ids[i] >= 5000
+        assert ((batch.group_ids[i] >= 0) == text).all()
+        number = np.cumsum(unit.group_starts) - 1
+        assert (batch.group_ids[i][text] == number[batch.ids[i][text] - 5000]).all()
+
+
+def test_nsp_labels_say_whether_the_second_segment_follows():
+    unit = make_unit(np.random.default_rng(1), documents=200)
+    rows = instances.nsp_pairs(unit, 512, 0.0, "seed")
+    document = np.searchsorted(unit.sentences[unit.documents], np.arange(len(unit.ids)), "right")
+    follows = rows.b_start == rows.a_end
+    assert (follows == (rows.labels == 0)).all()
+    other = document[rows.a_start] != document[rows.b_start]
+    assert other[rows.labels == 1].all()
+    assert 0.4 < rows.labels.mean() < 0.75  # one-sentence chunks always take a random second
+
+
+def test_full_rows_are_full_and_leave_nothing_out():
+    unit = make_unit(np.random.default_rng(2), documents=100)
+    rows = instances.full_pairs(unit, 64, "seed")
+    assert (rows.a_end == rows.b_start).all()
+    assert (rows.a_start[1:] == rows.b_end[:-1]).all()
+    lengths = rows.b_end - rows.a_start
+    assert (lengths[:-1] > 61 - 4).all()  # room for no further whole word
+    assert rows.a_start[0] == 0 and rows.b_end[-1] >= len(unit.ids) - 4
+    firsts = unit.sentences[unit.documents[:-1]]
+    crossing = [((firsts > a) & (firsts < e)).any() for a, e in zip(rows.a_start, rows.b_end)]
+    at_border = np.isin(rows.b_start, firsts)
+    assert (at_border == np.array(crossing)).all()
+
+
+def test_truncation_takes_from_the_longer_segment_at_both_ends():
+    rng = np.random.default_rng(0)
+    count = 4000
+    unit = instances.UnitPieces(
+        np.arange(100, dtype=np.int32), np.ones(100, bool), np.array([0, 100]), np.array([0, 1])
+    )
+    full = np.ones(count, dtype=np.int64)
+    rows = instances.Rows(full * 0, full * 60, full * 60, full * 80, full * 0)
+    cut = instances._cut_to_length(unit, rows, 50, rng)
+    assert (cut.a_end - cut.a_start == 30).all() and (cut.b_end - cut.b_start == 20).all()
+    # 30 pieces leave the first segment, each from either end with probability 1/2
+    assert abs(cut.a_start.mean() - 15) < 0.3 and cut.a_start.std() > 2
+    cut = instances._cut_to_length(unit, rows, 31, rng)
+    assert (cut.a_end - cut.a_start == 16).all()  # equal lengths: the second gives first
+    assert (cut.b_end - cut.b_start == 15).all()
+
+
+specs = st.builds(
+    masking.MaskingSpec,
+    probability=st.floats(0.05, 0.5),
+    unit=st.sampled_from(masking.UNITS),
+    max_predictions=st.integers(1, 24),
+)
+
+
+@given(kinds, specs, st.integers(0, 10**6), st.integers(8, 64))
+@settings(max_examples=300, deadline=None)
+def test_masks_take_whole_groups_and_can_be_undone(kind, spec, seed, length):
+    unit = make_unit(np.random.default_rng(seed))
+    rows = rows_of(kind, unit, length, seed)
+    assume(len(rows.labels))
+    batch = lay_out(unit, rows, length)
+    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed))
+    limit = masking.predictions_per_row(batch.lengths, spec)
+    for i in range(len(rows.labels)):
+        count = int(masked.weights[i].sum())
+        assert 0 <= count <= limit[i]
+        assert masked.weights[i].tolist() == [1.0] * count + [0.0] * (spec.max_predictions - count)
+        assert not masked.positions[i, count:].any() and not masked.labels[i, count:].any()
+        positions = masked.positions[i, :count]
+        assert (np.diff(positions) > 0).all()
+        restored = masked.ids[i].copy()
+        restored[positions] = masked.labels[i, :count]
+        assert (restored == batch.ids[i]).all()
+        assert (batch.group_ids[i][positions] >= 0).all()
+        if spec.unit != "wordpiece":
+            groups = np.unique(batch.group_ids[i][positions])
+            whole = np.isin(batch.group_ids[i], groups)
+            assert whole.sum() == count  # no group in part
+            sizes = np.bincount(batch.group_ids[i][batch.group_ids[i] >= 0])
+            free = sizes[(sizes > 0) & ~np.isin(np.arange(len(sizes)), groups)]
+            assert not len(free) or free.min() > limit[i] - count  # nothing more fits
+
+
+def test_predictions_per_row_are_googles():
+    spec = masking.MaskingSpec(0.15, max_predictions=20)
+    lengths = np.array([5, 10, 30, 50, 128, 512])
+    # round() of Python 3 is half to even: 1.5 -> 2, 4.5 -> 4, 7.5 -> 8
+    assert masking.predictions_per_row(lengths, spec).tolist() == [1, 2, 4, 8, 19, 20]
+
+
+def long_run(spec, length=128, seed=3):
+    unit = make_unit(np.random.default_rng(seed), documents=1500)
+    batch = lay_out(unit, instances.full_pairs(unit, length, seed), length)
+    return batch, masking.sample_static(
+        batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed)
+    )
+
+
+@pytest.mark.parametrize("unit", masking.UNITS)
+def test_shares_in_the_long_run(unit):
+    batch, masked = long_run(masking.MaskingSpec(0.15, unit, max_predictions=20))
+    count = masked.weights.sum()
+    assert abs(count / batch.lengths.sum() - 0.15) < 0.004
+    rows, ranks = np.nonzero(masked.weights)
+    new, old = masked.ids[rows, masked.positions[rows, ranks]], masked.labels[rows, ranks]
+    shares = [(new == Ids.mask).mean(), np.isin(new, RANDOM_IDS).mean(), (new == old).mean()]
+    assert np.abs(np.array(shares) - [0.8, 0.1, 0.1]).max() < 0.006
+    # every place of a row is as likely as any other
+    places = masked.positions[rows, ranks]
+    halves = [((places < 64) & (places > 0)).sum(), (places >= 64).sum()]
+    assert abs(halves[0] / halves[1] - 1) < (0.1 if unit == "ngram" else 0.05)
+
+
+def test_ngram_runs_follow_their_probabilities():
+    probs = (0.4, 0.3, 0.2, 0.1)
+    _, masked = long_run(masking.MaskingSpec(0.15, "ngram", probs, max_predictions=60), 512)
+    shares = masked.ngrams / masked.ngrams.sum()
+    # the last run of a row is shortened to what is left: the tail is a little lighter
+    assert abs(shares - probs).max() < 0.04, shares
+    assert (np.diff(shares) < 0).all()
+    _, single = long_run(masking.MaskingSpec(0.15, "ngram", (1.0,)))
+    assert single.ngrams.tolist() == [single.ngrams.sum()]
+
+
+def test_ngram_runs_are_neighbouring_words_of_one_segment():
+    unit = make_unit(np.random.default_rng(5), documents=40)
+    batch = lay_out(unit, instances.full_pairs(unit, 64, 5), 64)
+    spec = masking.MaskingSpec(0.15, "ngram", (0.0, 0.0, 0.0, 1.0), max_predictions=30)
+    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(1))
+    assert masked.ngrams[3] > 10 * masked.ngrams[:3].max() or masked.ngrams[3] > 0
+    # four words at a time: far fewer, longer stretches than words drawn alone
+    words = masking.sample_static(
+        batch,
+        masking.MaskingSpec(0.15, "word", max_predictions=30),
+        Ids.mask,
+        RANDOM_IDS,
+        np.random.default_rng(1),
+    )
+
+    def stretches(result):
+        mask = np.zeros(batch.ids.shape, bool)
+        rows, ranks = np.nonzero(result.weights)
+        mask[rows, result.positions[rows, ranks]] = True
+        return (np.diff(mask.astype(int), axis=1) == 1).sum() / mask.sum()
+
+    assert stretches(masked) < 0.6 * stretches(words)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"probability": 0.0}, "--masked_lm_prob must lie between 0 and 1, found 0.0"),
+        ({"probability": 1.5}, "--masked_lm_prob"),
+        ({"unit": "letter"}, "unknown masking unit 'letter'"),
+        ({"max_predictions": 0}, "--max_predictions_per_seq must be 1 or more"),
+        ({"ngram_probs": (0.5, 0.4)}, "--ngram_probs must be probabilities that add up to 1"),
+        ({"ngram_probs": (1.5, -0.5)}, "--ngram_probs"),
+    ],
+)
+def test_bad_specifications(values, message):
+    with pytest.raises(UserError, match=message):
+        masking.MaskingSpec(**values)

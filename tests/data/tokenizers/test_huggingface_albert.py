@@ -1,0 +1,117 @@
+"""The tokenizer files of a SentencePiece model: AutoTokenizer gives our ids, there and back."""
+
+import collections
+import json
+
+import pytest
+import sentencepiece_models
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("transformers")
+
+import transformers
+from test_convert_checkpoint import no_warnings
+from test_sentencepiece_pieces import AWKWARD
+
+from common.errors import UserError
+from data.tokenizers import huggingface_files
+from data.tokenizers.vocabularies import read_vocabulary
+
+
+def make(folder, content, lower):
+    """Our tokenizer for a folder of files."""
+    (folder / "spiece.model").write_bytes(content)
+    vocabulary = read_vocabulary(str(folder / "spiece.model"))
+    huggingface_files.write(str(folder), vocabulary, lower, 512)
+    return vocabulary.make_tokenizer(lower)
+
+
+@pytest.fixture(scope="module", params=[True, False])
+def pair(request, tmp_path_factory, spiece):
+    """(folder, our tokenizer), lower-casing and not."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    with open(spiece, "rb") as f:
+        return folder, make(folder, f.read(), request.param)
+
+
+def ids(tokenizer, texts):
+    return [tokenizer.tokenize(text).ids.tolist() for text in texts]
+
+
+def test_awkward_strings(pair):
+    folder, ours = pair
+    texts = [*huggingface_files.AWKWARD, " ".join(huggingface_files.AWKWARD), "<pad> <unk>[MASK]"]
+    assert huggingface_files.encode(str(folder), texts) == ids(ours, texts)
+
+
+# Always the same texts: of cuts that are equally probable the libraries may choose different ones.
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(texts=st.lists(st.text(AWKWARD + "[MASK]'`", max_size=30), min_size=60, max_size=60))
+def test_random_strings(pair, texts):
+    folder, ours = pair
+    # Blanks that are no blanks are not told apart from real ones.
+    texts = [text.replace("▁", "_") for text in texts]
+    assert huggingface_files.encode(str(folder), texts) == ids(ours, texts)
+
+
+def test_real_text(pair, shared):
+    folder, ours = pair
+    with open(shared + "/datasets/corpus/corpus_1mb.txt", encoding="utf-8") as f:
+        lines = f.read().split("\n")[:500]
+    assert huggingface_files.encode(str(folder), lines) == ids(ours, lines)
+
+
+def test_a_number_and_a_comma(tmp_path):
+    with open(sentencepiece_models.write_tiny_model(tmp_path), "rb") as f:
+        ours = make(tmp_path, f.read(), True)
+    texts = ["1,000", "天1,000 1,1,", "hello 1, books"]
+    assert huggingface_files.encode(str(tmp_path), texts) == ids(ours, texts)
+
+
+def test_what_auto_tokenizer_makes_of_the_files(pair):
+    folder, ours = pair
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    assert config["keep_accents"] is False and config["remove_space"] is True
+    with no_warnings():
+        for use_fast in (True, False):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
+            assert tokenizer.is_fast == use_fast
+            assert type(tokenizer).__name__ == "AlbertTokenizer" + "Fast" * use_fast
+            assert tokenizer.model_max_length == 512
+            assert tokenizer.do_lower_case == ours.do_lower_case
+            vocabulary = ours.vocabulary
+            assert len(tokenizer) == tokenizer.vocab_size == len(vocabulary)
+            for name in ("pad", "unk", "cls", "sep", "mask"):
+                assert getattr(tokenizer, name + "_token_id") == getattr(vocabulary, name)
+            coded = tokenizer("今天[MASK]", "很 好", padding="max_length", max_length=14)
+            first, second = (ours.tokenize(text).ids.tolist() for text in ("今天", "很 好"))
+            expected = [2, *first, 4, 3, *second, 3]
+            assert coded["input_ids"] == expected + [0] * (14 - len(expected))
+            assert coded["token_type_ids"][: len(expected)] == (
+                [0] * (len(first) + 3) + [1] * (len(second) + 1)
+            )
+            assert tokenizer.decode(second) == "很 好"
+
+
+def test_models_that_the_files_cannot_hold(tmp_path):
+    path = sentencepiece_models.train(tmp_path / "x.model", model_type="bpe")
+    with pytest.raises(UserError, match=r"x.model is not a unigram model, .* --model_type=unigram"):
+        huggingface_files.write(str(tmp_path), read_vocabulary(path), True, 512)
+
+
+def test_a_vocabulary_goes_there_and_back(tmp_path, spiece, capsys):
+    from cli import release_files
+
+    vocabulary = read_vocabulary(spiece)
+    config = collections.namedtuple("Config", "vocab_size source max_position_embeddings")
+    config = config(3000, "config.json", 512)
+    (tmp_path / "hf").mkdir()
+    release_files.write_tokenizer(str(tmp_path / "hf"), vocabulary, config, True)
+    assert "20 of 20 strings are tokenised alike" in capsys.readouterr().out
+    found = release_files.vocabulary_in([str(tmp_path), str(tmp_path / "hf")])
+    assert found == str(tmp_path / "hf" / "spiece.model")
+    again = release_files.find_vocabulary(None, [str(tmp_path / "hf")], config)
+    assert again.sha256 == vocabulary.sha256
+    with pytest.raises(UserError, match=r"spiece.model has 3000 tokens, but vocab_size in config"):
+        release_files.find_vocabulary(spiece, [], config._replace(vocab_size=3001))

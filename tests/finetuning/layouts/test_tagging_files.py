@@ -1,0 +1,334 @@
+"""Tagging: spans and tags, the files of named-entity tasks, entity scores."""
+
+import collections
+import json
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from finetuning.kinds.spans import (
+    SCHEMES,
+    Span,
+    spans_of_tags,
+    tag_names,
+    tags_of_spans,
+    without_overlaps,
+)
+from finetuning.layouts import tagging
+from finetuning.scoring.entities import score_entities
+
+TYPES = ("PER", "LOC", "ORG.NAM")
+LENGTH = 12
+spans_anywhere = st.lists(
+    st.tuples(st.integers(0, LENGTH - 1), st.integers(1, 4), st.sampled_from(TYPES)).map(
+        lambda s: Span(s[0], min(LENGTH, s[0] + s[1]), s[2])
+    ),
+    max_size=8,
+)
+any_tags = st.lists(
+    st.sampled_from(["O", *("{}-{}".format(b, t) for b in "BIES" for t in TYPES[:2])]),
+    max_size=LENGTH,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(spans=spans_anywhere, scheme=st.sampled_from(SCHEMES))
+def test_spans_survive_tags(spans, scheme):
+    spans, _ = without_overlaps(spans)
+    tags = tags_of_spans(spans, LENGTH, scheme)
+    assert len(tags) == LENGTH and set(tags) <= set(tag_names(TYPES, scheme))
+    assert spans_of_tags(tags) == (spans, 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(tags=any_tags)
+def test_tags_mean_what_seqeval_reads(tags):
+    """Whatever the tags, well-formed or not."""
+    seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    expected = [Span(start, last + 1, kind) for kind, start, last in seqeval.get_entities(tags)]
+    spans, _ = spans_of_tags(tags)
+    assert spans == expected
+    again = tags_of_spans(spans, len(tags), "BIOES")
+    assert spans_of_tags(again) == (spans, 0)
+
+
+def test_tags_of_other_authors():
+    assert spans_of_tags(["B-P", "M-P", "E-P", "O", "S-P", "W-P", "U-L", "B-L", "L-L"]) == (
+        [Span(0, 3, "P"), Span(4, 5, "P"), Span(5, 6, "P"), Span(6, 7, "L"), Span(7, 9, "L")],
+        0,
+    )
+    assert spans_of_tags(["I-P", "I-P", "I-L", "O", "E-P"]) == (
+        [Span(0, 2, "P"), Span(2, 3, "L"), Span(4, 5, "P")],
+        3,
+    )
+    assert tag_names(["P"]) == ["O", "B-P", "I-P"]
+    assert tag_names(["P"], "BIOES") == ["O", "B-P", "I-P", "E-P", "S-P"]
+    for wrong in ("B", "X-P", "B-", "o", "-P", ""):
+        with pytest.raises(UserError, match=r"f, line 3: .* is no tag; O, or B, I, E, S"):
+            spans_of_tags(["O", wrong], "f, line 3")
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ([Span(0, 0, "P")], "is not in a sentence"),
+        ([Span(-1, 1, "P")], "is not in a sentence"),
+        ([Span(2, 4, "P")], "is not in a sentence of 3 tokens"),
+        ([Span(0, 2, "P"), Span(1, 3, "P")], "overlaps"),
+    ],
+)
+def test_wrong_spans(spans, message):
+    with pytest.raises(ValueError, match=message):
+        tags_of_spans(spans, 3)
+    with pytest.raises(ValueError, match="no scheme 'BILOU'"):
+        tags_of_spans([], 3, "BILOU")
+
+
+@settings(max_examples=200, deadline=None)
+@given(spans=spans_anywhere)
+def test_overlaps_are_left_out(spans):
+    kept, left_out = without_overlaps(spans)
+    assert len(kept) + left_out == len(spans)
+    assert all(a.end <= b.start for a, b in zip(kept, kept[1:]))
+    for span in spans:
+        rivals = [s for s in kept if s.start < span.end and span.start < s.end]
+        assert span in kept or any(s.end - s.start >= span.end - span.start for s in rivals)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pairs=st.lists(st.tuples(any_tags, any_tags), min_size=1, max_size=6))
+def test_scores_are_seqevals(pairs):
+    """Over all entities, each type, and the mean over types."""
+    metrics = pytest.importorskip("seqeval.metrics")
+    expected, predicted = [], []
+    for one, other in pairs:
+        length = max(len(one), len(other))
+        expected.append(one + ["O"] * (length - len(one)))
+        predicted.append(other + ["O"] * (length - len(other)))
+    found = score_entities(
+        [spans_of_tags(tags)[0] for tags in expected],
+        [spans_of_tags(tags)[0] for tags in predicted],
+    )
+    if not found.types:
+        assert found.micro == found.macro == (0, 0, 0, 0)
+        return
+    report = metrics.classification_report(expected, predicted, output_dict=True, zero_division=0)
+    rows = dict(found.types, **{"micro avg": found.micro, "macro avg": found.macro})
+    assert set(rows) == set(report) - {"weighted avg"}
+    for name, score in rows.items():
+        row = report[name]
+        values = [row[key] for key in ("precision", "recall", "f1-score", "support")]
+        assert list(score) == pytest.approx(values)
+
+
+def test_scores_by_hand():
+    """2 of 3 entities found among 4: P 1/2, R 2/3, F1 4/7; a wrong type or border is wrong."""
+    one = [Span(0, 2, "P"), Span(3, 4, "P"), Span(5, 6, "L")]
+    other = [Span(0, 2, "P"), Span(3, 5, "P"), Span(5, 6, "L"), Span(7, 8, "L"), Span(7, 8, "L")]
+    found = score_entities([one], [other])
+    assert found.micro == (pytest.approx(1 / 2), pytest.approx(2 / 3), pytest.approx(4 / 7), 3)
+    assert found.types["P"] == (1 / 2, 1 / 2, 1 / 2, 2)
+    assert found.types["L"] == (1 / 2, 1, pytest.approx(2 / 3), 1)
+    assert found.macro.f1 == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert score_entities([[]], [[]]).micro.f1 == 0
+    with pytest.raises(ValueError, match="1 sentences, 2 predicted"):
+        score_entities([[]], [[], []])
+
+
+FILES = [
+    "msra_ner/msra_test_bio.txt",
+    "msra_ner/dh_msra.txt",
+    "msra_ner/ernie_tsv/dev.tsv",
+    "msra_ner/clue_raw/testright1.txt",
+    "peopledaily_ner/example.dev",
+    "peopledaily_ner/example.test",
+    "peopledaily_ner/ymcui_peopledaily_zip/train.txt",
+    "peopledaily_ner/ymcui_peopledaily_zip/dev.txt",
+    "weibo_ner/weiboNER_2nd_conll.train",
+    "weibo_ner/weiboNER_2nd_conll.dev",
+    "weibo_ner/weiboNER_2nd_conll.test",
+    "cluener/train.json",
+    "cluener/dev.json",
+    "cluener/test.json",
+]
+# From the file's own text, without the readers: sentences, characters, entities.
+Counts = collections.namedtuple("Counts", ["sentences", "characters", "entities"])
+
+
+def counted_otherwise(name, text):
+    lines = [line for line in text.split("\n") if line.strip()]
+    if name.endswith(".json"):
+        rows = [json.loads(line) for line in lines]
+        places = [
+            place
+            for row in rows
+            for entities in row.get("label", {}).values()
+            for found in entities.values()
+            for place in found
+        ]
+        return Counts(len(rows), sum(len(row["text"]) for row in rows), len(places))
+    if name.endswith(".tsv"):
+        cells = [line.split("\t") for line in lines[1:]]
+        tags = [tag for _, joined in cells for tag in joined.split("\x02")]
+        return Counts(len(cells), len(tags), sum(tag[0] == "B" for tag in tags))
+    if "clue_raw" in name:
+        words = [word.split("/") for line in lines for word in line.split()]
+        return Counts(
+            len(lines),
+            sum(len(word) for word, _ in words),
+            sum(kind != "o" for _, kind in words),
+        )
+    tags = [line.split()[1] for line in lines]
+    sentences = [block for block in text.split("\n\n") if block.strip()]
+    return Counts(len(sentences), len(tags), sum(tag[0] == "B" for tag in tags))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_is_read(shared, name):
+    path = os.path.join(shared, "datasets", name)
+    with open(path, encoding="utf-8") as reader:
+        expected = counted_otherwise(name, reader.read())
+    examples = tagging.read_tagged(path, has_places="weibo" in name)
+    odd = examples.mended.pop(tagging.ODD_BEGINNING, 0)
+    overlapping = examples.skipped.pop("entities that overlap with others", 0)
+    assert not examples.mended and not examples.skipped
+    found = Counts(
+        len(examples),
+        sum(len(e.tokens) for e in examples),
+        sum(len(e.spans or ()) for e in examples) - odd + overlapping,
+    )
+    assert found == expected
+    # 10 and 2 tags of Weibo NER go on with a type that no tag began; a book's title in CLUENER
+    # holds the names of two companies.
+    assert odd == (10 if name.endswith("conll.train") else 2 if name.endswith("conll.test") else 0)
+    assert overlapping == (2 if name == "cluener/train.json" else 0)
+    assert (examples[0].spans is None) == (name == "cluener/test.json")
+    types = tagging.types_of(examples)
+    if "weibo" in name:
+        assert set(types) <= {a + b for a in ("PER", "ORG", "LOC", "GPE") for b in (".NAM", ".NOM")}
+    elif "cluener" in name:
+        assert len(types) == (0 if "test" in name else 10)
+    else:
+        assert types == ["LOC", "ORG", "PER"]
+    lengths = {len(token) for e in examples for token in e.tokens}
+    assert lengths == ({1, 2} if "weibo" in name else {1})  # of emoji, both halves were lost
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return str(path)
+
+
+def test_layouts(tmp_path):
+    """The same sentences in four layouts."""
+    spans = ((Span(0, 2, "PER"),), (Span(1, 3, "LOC"),))
+    label = {"LOC": {"北京": [[1, 2]]}}
+    rows = [
+        {"text": "王二来", "label": {"PER": {"王二": [[0, 1]]}}},
+        {"text": "在北京", "label": label},
+    ]
+    joined = [("王二来", "B-PER I-PER O"), ("在北京", "O B-LOC I-LOC")]
+    contents = {
+        "a.txt": "王\tB-PER\n二\tI-PER\n来\tO\n\n\n在 O\n北 B-LOC\n京 E-LOC",
+        "b.txt": "王二/nr 来/o\n在/o 北京/ns \n",
+        "c.tsv": "text_a\tlabel\n"
+        + "".join("\x02".join(t) + "\t" + g.replace(" ", "\x02") + "\n" for t, g in joined),
+        "d.json": "".join(json.dumps(row) + "\n" for row in rows),
+    }
+    for name, content in contents.items():
+        examples = tagging.read_tagged(write(tmp_path / name, content))
+        assert [e.tokens for e in examples] == [tuple("王二来"), tuple("在北京")]
+        assert tuple(e.spans for e in examples) == spans, name
+    assert examples[1].where == "{}, line 2".format(tmp_path / "d.json")
+    columns = tagging.read_columns(str(tmp_path / "a.txt"))
+    assert columns[1].where == "{}, line 6".format(tmp_path / "a.txt")
+
+
+def test_what_is_mended_and_left_out(tmp_path):
+    found = tagging.read_tagged(
+        write(tmp_path / "a.txt", b"\xef\xbb\xbf" + "王 I-P\r\n \tO\r\n二\tB-P\r\n".encode())
+    )
+    assert found[0][:2] == (("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")))
+    assert len(found) == found[0].first_line == 1
+    assert found.mended == {
+        "byte order mark": 1,
+        "Windows line ends": 3,
+        "blank characters": 1,
+        "entities that begin with I or E": 1,
+    }
+    rows = [
+        {"text": "王二在北京市", "label": {"P": {"王二": [[1, 2]]}, "L": {"北京": [[3, 4]]}}},
+        {"text": "王王", "label": {"P": {"二": [[0, 0]], "王": [[0, 0]]}}},
+        {"text": "北京市", "label": {"L": {"北京": [[0, 1]]}, "G": {"北京市": [[0, 2]]}}},
+        {"text": "", "label": {}},
+    ]
+    found = tagging.read_tagged(
+        write(tmp_path / "b.json", "".join(json.dumps(row) + "\n" for row in rows))
+    )
+    assert [e.spans for e in found] == [
+        (Span(0, 2, "P"), Span(3, 5, "L")),
+        (Span(0, 1, "P"),),
+        (Span(0, 3, "G"),),
+    ]
+    assert found.mended == {"entities found in another place": 1}
+    assert found.skipped == {
+        "entities that are not in the text, or more than once": 1,
+        "entities that overlap with others": 1,
+        "empty texts": 1,
+    }
+    found = tagging.read_tagged(
+        write(tmp_path / "c.tsv", "text_a\tlabel\n\u3000\x02二\tO\x02B-P\n")
+    )
+    assert [example[:2] for example in found] == [((" ", "二"), (Span(1, 2, "P"),))]
+    assert found.mended == {"blank characters": 1}
+    unlabelled = tagging.read_tagged(write(tmp_path / "c.tsv", "text_a\n王\x02二\n"))
+    assert [example[:2] for example in unlabelled] == [(("王", "二"), None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "王\tO\n二\n", "line 2: 1 columns, where a character and its tag"),
+        ("a.txt", "王 x O\n", "line 1: 3 columns"),
+        ("a.txt", "王 X-P\n", "line 1: 'X-P' is no tag"),
+        ("a.txt", "王 O\n\n二 O\n在 B\n", "line 4: 'B' is no tag"),
+        ("a.txt", "\n\n", "a.txt holds no example"),
+        ("a.txt", "王\tO\n".encode("gb18030"), "line 1 is not UTF-8"),
+        ("b.txt", "王二/nr 来/o\n在/x\n", r"line 2: '在/x' is no word .* types nr, ns, nt, o"),
+        ("b.txt", "王二/nr\n在\n", "line 2: '在' is no word with its type"),
+        ("c.tsv", "text_a\tlabel\n王\x02二\tO\n", "line 2: 1 tags for 2 characters"),
+        ("c.tsv", "text_a\ttags\n王\tO\n", "line 1: the header must name text_a and label"),
+        ("c.tsv", "text_a\tlabel\n王\n", "line 2: 1 columns, where 2 are expected"),
+        (
+            "d.json",
+            '{"text": "王", "label": {"P": {"王": [[0, 1]]}}}',
+            r"1: the span .0, 1. of",
+        ),
+        ("d.json", '{"text": "王", "label": {"P": [[0, 1]]}}', "the entities of 'P' must be an ob"),
+        ("d.json", '{"text": "王", "label": {"P": {"王": [[0]]}}}', "the entities of 'P' must be"),
+        ("d.json", '{"label": {}}', "line 1 has no 'text'; its fields are 'label'"),
+        ("d.json", '{"text": "a"}\n7', "line 2 is JSON, but no object"),
+    ],
+)
+def test_wrong_files(tmp_path, name, content, message):
+    path = write(tmp_path / name, content)
+    with pytest.raises(UserError, match=message) as raised:
+        tagging.read_tagged(path)
+    assert path in str(raised.value)
+
+
+def test_wrong_places_and_types(tmp_path):
+    path = write(tmp_path / "w", "王0\tB-P\n二\tO\n")
+    with pytest.raises(UserError, match=r"line 2: '二' is no character with its number"):
+        tagging.read_tagged(path, has_places=True)
+    examples = tagging.read_tagged(write(tmp_path / "w", "王0\tB-P\n1100\tO\n"), has_places=True)
+    assert examples[0].tokens == ("王", "1")
+    tagging.check_types(examples, ["P"])
+    with pytest.raises(UserError, match=r"line 1: unknown type 'P'; known are LOC, PER"):
+        tagging.check_types(examples, ["LOC", "PER"])
+    examples = tagging.read_tagged(write(tmp_path / "w", "天 O\n\n地 O\n王 B-P\n五 I-P\n"))
+    with pytest.raises(UserError, match=r"line 4: unknown type 'P'"):
+        tagging.check_types(examples, ["PER"])

@@ -1,0 +1,101 @@
+"""configs/finetuning: what tasks are usually trained with."""
+
+import collections
+import os
+
+import pytest
+from conftest import ROOT
+from record_files import write_json
+
+from common.errors import UserError
+from finetuning import settings
+from finetuning.registry import TASK_NAMES, get_task
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_settings(name):
+    found = get_task(name).settings
+    assert len(found.source) > 60
+    for size in ("", "tiny", "small", "base", "large", "albert_base"):
+        assert set(found.of(size)) == set(settings.FLAGS)
+    for size, decay in (("electra_small", 0.8), ("electra_base", 0.8), ("electra_large", 0.9)):
+        flags = found.of(size)
+        assert set(flags) == {*settings.FLAGS, *settings.OPTIONAL}
+        assert (flags["layerwise_lr_decay"], flags["warmup"]) == (decay, "multiply")
+    assert found.of("electra_small")["learning_rate"] > found.of("base")["learning_rate"]
+
+
+def test_published_settings():
+    """Cui et al. 2021; CLUE; the README of Chinese-ELECTRA."""
+    published = {
+        "chnsenticorp": (256, 3, 2e-5),
+        "thucnews": (512, 3, 2e-5),
+        "xnli": (128, 2, 3e-5),
+        "lcqmc": (128, 3, 2e-5),
+        "bqcorpus": (128, 3, 3e-5),
+        "ocnli": (128, 3, 2e-5),
+        "tnews": (128, 3, 2e-5),
+        "csl": (256, 5, 1e-5),
+        "cluewsc2020": (128, 50, 1e-5),
+        "cmrc2018": (512, 2, 3e-5),
+        "drcd": (512, 2, 3e-5),
+        "cjrc": (512, 2, 4e-5),
+    }
+    names = ("max_seq_length", "num_train_epochs", "learning_rate")
+    for task, expected in published.items():
+        flags = get_task(task).settings.of("base")
+        assert tuple(flags[name] for name in names) == expected
+    assert get_task("xnli").settings.of("electra_small")["learning_rate"] == 3e-4
+    assert get_task("cail2018").settings.of("electra_large")["learning_rate"] == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("network", "layers", "hidden", "size"),
+    [
+        ("bert", 4, 312, "tiny"),
+        ("bert", 12, 256, "small"),
+        ("bert", 12, 768, "base"),
+        ("bert", 3, 768, "base"),
+        ("bert", 3, 1024, "large"),
+        ("electra", 12, 256, "electra_small"),
+        ("electra", 24, 1024, "electra_large"),
+    ],
+)
+def test_sizes(network, layers, hidden, size):
+    Config = collections.namedtuple("Config", ["network", "num_hidden_layers", "hidden_size"])
+    assert settings.size_of(Config(network, layers, hidden)) == size
+
+
+FULL = {"max_seq_length": 8, "train_batch_size": 8, "num_train_epochs": 1, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"flags": FULL}, r"source \(a text\), flags and sizes are expected"),
+        ({"source": "x", "flags": FULL, "more": 1}, "source .a text., flags and sizes"),
+        ({"source": "x", "flags": {}}, "flags must hold max_seq_length, train_batch_s"),
+        ({"source": "x", "flags": []}, "flags must be an object"),
+        ({"source": "x", "flags": FULL, "sizes": []}, "sizes must be an object"),
+        ({"source": "x", "flags": dict(FULL, seed=1)}, "unknown flag 'seed'; known are max_seq"),
+        ({"source": "x", "flags": dict(FULL, learning_rate=0)}, "learning_rate cannot be 0"),
+        (
+            {"source": "x", "flags": FULL, "sizes": {"base": {"train_batch_size": True}}},
+            "train_batch_size cannot be True",
+        ),
+    ],
+)
+def test_wrong_settings(tmp_path, values, message):
+    write_json(tmp_path / "t.json", values)
+    with pytest.raises(UserError, match=message) as raised:
+        settings.read("t", str(tmp_path))
+    assert str(tmp_path / "t.json") in str(raised.value)
+
+
+def test_the_documentation_names_every_task_and_file():
+    with open(os.path.join(ROOT, "docs", "finetuning.md"), encoding="utf-8") as reader:
+        text = reader.read()
+    for name in set(TASK_NAMES) - {"tsv", "ner"}:
+        assert name in text.split("| what |")[0]
+        for split in ("train", "dev"):
+            assert get_task(name).file_names(split).split(" or ")[0] in text

@@ -1,0 +1,209 @@
+"""convert_checkpoint.py: heads and labels, files beside the weights, other people's directories."""
+
+import json
+import os
+
+import huggingface_models as models
+import pytest
+import tensorflow.compat.v1 as tf
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("safetensors")
+
+import torch
+import transformers
+from task_files import save_labels
+from test_convert_checkpoint import (
+    GOLDEN_PARTS,
+    assert_equal_bits,
+    assert_parity,
+    converted,
+    load,
+    make_checkpoint,
+    no_warnings,
+    read_json,
+    variables_of,
+)
+
+from data.tokenizers import huggingface_files
+from finetuning import task_file
+
+tf.disable_v2_behavior()
+
+
+def test_weights_file_of_any_name(tmp_path):
+    source = make_checkpoint(tmp_path / "tf", GOLDEN_PARTS)
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "notes.txt").write_text("the user's own")
+    (tmp_path / "hf" / "model.safetensors").write_text("old")
+    out = converted(pytorch_dump_path=tmp_path / "hf" / "weights.bin", **source)
+    assert "WARNING: transformers reads model.safetensors" in out
+    assert sorted(os.listdir(str(tmp_path / "hf"))) == [
+        "config.json",
+        "model.safetensors",
+        "notes.txt",
+        "weights.bin",
+    ]
+    state = torch.load(str(tmp_path / "hf" / "weights.bin"), weights_only=True)
+    config = transformers.BertConfig.from_pretrained(str(tmp_path / "hf"))
+    transformers.BertForPreTraining(config).load_state_dict(state, strict=True)
+    # the tied table is stored once
+    size = os.path.getsize(str(tmp_path / "hf" / "weights.bin"))
+    arrays = sum(4 * v.size for v in variables_of(tmp_path / "tf" / "model.ckpt").values())
+    assert size < arrays + 40000
+
+
+def test_existing_files_are_replaced_and_others_kept(tmp_path):
+    for seed, label in ((0, "a"), (1, "b")):
+        source = make_checkpoint(tmp_path / "tf", ["pooler"], seed=seed)
+        converted(pytorch_dump_path=tmp_path / "hf", **source)
+        converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
+        for folder in ("hf", "back"):
+            (tmp_path / folder / (label + ".txt")).write_text(label)
+        assert_equal_bits(
+            variables_of(tmp_path / "tf" / "model.ckpt"), variables_of(tmp_path / "back" / "x")
+        )
+    assert sorted(os.listdir(str(tmp_path / "hf"))) == [
+        "a.txt",
+        "b.txt",
+        "config.json",
+        "model.safetensors",
+    ]
+    assert {"a.txt", "b.txt", "x.index", "bert_config.json"} < set(
+        os.listdir(str(tmp_path / "back"))
+    )
+
+
+def save_task(folder, labels):
+    save_labels(folder, "t", labels, 32, do_lower_case=False)
+
+
+@pytest.mark.parametrize("place", ["tf", "best"])
+def test_labels_of_a_task(place, tmp_path):
+    """A best checkpoint's task.json lies in the folder above."""
+    source = make_checkpoint(tmp_path / place, ["pooler", "classifier"], labels=2)
+    save_task(tmp_path if place == "best" else tmp_path / place, ["负面", "正面"])
+    vocabulary = tmp_path / place / "vocab.txt"
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(65 + i) for i in range(45)]
+    vocabulary.write_text("\n".join(tokens) + "\n")
+    with no_warnings():
+        converted(pytorch_dump_path=tmp_path / "hf", **source)
+        model, unexpected = load("AutoModelForSequenceClassification", tmp_path / "hf")
+    assert not unexpected and model.config.num_labels == 2
+    assert model.config.id2label == {0: "负面", 1: "正面"}
+    assert model.config.label2id == {"负面": 0, "正面": 1}
+    converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
+    converted(strip_optimizer=tmp_path / "release", **source)
+    for folder in ("hf", "back", "release"):
+        found = task_file.find(str(tmp_path / folder / "x"), "classification", 2)
+        assert found["labels"] == ["负面", "正面"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "hf"))
+    assert not tokenizer.do_lower_case and tokenizer.tokenize("A a") == ["A", "a"]
+    converted(pytorch_dump_path=tmp_path / "lower", do_lower_case=True, **source)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "lower"))
+    assert tokenizer.do_lower_case and tokenizer.tokenize("A a") == ["a", "a"]
+
+
+def test_vocabulary_comes_back_unchanged(tmp_path):
+    """Line separators are tokens of Google's vocabulary; byte order marks come of editors."""
+    source = make_checkpoint(tmp_path / "tf", ["pooler"])
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "\u2028", "##\u2028"]
+    content = "\n".join(tokens + [chr(0x4E00 + i) for i in range(43)]).encode("utf-8")
+    for mark in (b"", b"\xef\xbb\xbf"):
+        (tmp_path / "tf" / "vocab.txt").write_bytes(mark + content)
+        out = converted(pytorch_dump_path=tmp_path / "hf", **source)
+        assert "20 of 20 strings" in out
+        converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
+        assert (tmp_path / "back" / "vocab.txt").read_bytes() == content
+        for use_fast in (True, False):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                str(tmp_path / "hf"), use_fast=use_fast
+            )
+            assert tokenizer("一丁")["input_ids"] == [2, 7, 8, 3] and len(tokenizer) == 50
+
+
+def test_tokenizers_that_differ_are_said(tmp_path, monkeypatch):
+    source = make_checkpoint(tmp_path / "tf", ["pooler"])
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(97 + i) for i in range(45)]
+    (tmp_path / "tf" / "vocab.txt").write_text("\n".join(tokens))
+    monkeypatch.setattr(huggingface_files, "encode", lambda folder, texts: [[1]] * len(texts))
+    out = converted(pytorch_dump_path=tmp_path / "hf", **source)
+    assert "0 of 20 strings are tokenised alike" in out
+    assert "WARNING: AutoTokenizer gives other tokens for '今天" in out
+
+
+def test_labels_without_a_task(tmp_path):
+    source = make_checkpoint(tmp_path, ["pooler", "classifier"], labels=3)
+    converted(pytorch_dump_path=tmp_path / "hf", **source)
+    config = read_json(tmp_path / "hf" / "config.json")
+    assert config["id2label"] == {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
+    assert config["num_labels"] == 3 and config["label2id"]["LABEL_2"] == 2
+
+
+def test_chosen_heads(tmp_path):
+    parts = GOLDEN_PARTS + ["classifier", "answers"]
+    source = make_checkpoint(tmp_path / "tf", parts)
+    for head, name in (
+        ("auto", "BertForPreTraining"),
+        ("pretraining", "BertForPreTraining"),
+        ("classification", "BertForSequenceClassification"),
+        ("qa", "BertForQuestionAnswering"),
+        ("none", "BertModel"),
+    ):
+        out = converted(pytorch_dump_path=tmp_path / head, head=head, **source)
+        assert read_json(tmp_path / head / "config.json")["architectures"] == [name]
+        with no_warnings():
+            assert not load(name, tmp_path / head)[1]
+        line = out.split("left out: ")[-1].split("\n")[0]
+        assert ("cls/squad/output_bias" in line) == (head != "qa")
+        assert ("output_weights" in line.split(", ")) == (head not in ("classification", "qa"))
+        assert ("cls/predictions/output_bias" in line) == (head not in ("auto", "pretraining"))
+        assert ("(they tell kinds of answers apart" in out) == (head == "qa")
+
+
+def test_a_pair_head_without_pooler_stays_behind(tmp_path):
+    source = make_checkpoint(tmp_path, ["masked_lm", "sentence_pair"])
+    out = converted(pytorch_dump_path=tmp_path / "hf", **source)
+    assert "left out: cls/seq_relationship/output_bias" in out
+    assert read_json(tmp_path / "hf" / "config.json")["architectures"] == ["BertForMaskedLM"]
+
+
+@pytest.mark.parametrize(
+    "hidden_act, gelu, expected",
+    [
+        ("gelu", "auto", "gelu"),
+        ("gelu", "tanh", "gelu_new"),
+        ("gelu", "erf", "gelu"),
+        ("gelu_tanh", "auto", "gelu_new"),
+        ("gelu_new", "erf", "gelu"),
+        ("gelu_erf", "auto", "gelu"),
+    ],
+)
+def test_hidden_act_says_what_was_computed(hidden_act, gelu, expected, tmp_path):
+    source = make_checkpoint(tmp_path, [], hidden_act=hidden_act)
+    converted(pytorch_dump_path=tmp_path / "hf", gelu=gelu, **source)
+    assert read_json(tmp_path / "hf" / "config.json")["hidden_act"] == expected
+
+
+def test_parts_of_half_precision(tmp_path):
+    """Several files of bfloat16, which both sides read as float32; and no bars are drawn."""
+    model = models.make_model(num_hidden_layers=1).to(torch.bfloat16)
+    model.save_pretrained(str(tmp_path / "hf"), max_shard_size="15KB")
+    assert (tmp_path / "hf" / "model.safetensors.index.json").exists()
+    out = converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
+    assert_parity(out, GOLDEN_PARTS)
+
+
+def test_directories_of_before_2019(tmp_path):
+    """bert_config.json without model_type, LayerNorm.gamma, and transformers' defaults."""
+    model = models.make_model()
+    state = models.state_of_before_2019(model)
+    (tmp_path / "hf").mkdir()
+    torch.save(state, str(tmp_path / "hf" / "pytorch_model.bin"))
+    sizes = {k: v for k, v in models.SIZES.items() if k not in ("type_vocab_size", "hidden_act")}
+    (tmp_path / "hf" / "bert_config.json").write_text(json.dumps(sizes))
+    out = converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
+    assert "no vocabulary was found" in out
+    back = read_json(tmp_path / "tf" / "bert_config.json")
+    assert back["type_vocab_size"] == 2 and back["hidden_act"] == "gelu"

@@ -1,0 +1,105 @@
+"""The shipped sample: enough of it, varied, its vocabulary made by the command in the README."""
+
+import collections
+import glob
+import os
+
+from conftest import ROOT
+
+from data.text.sentences import split_sentences
+from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
+
+SAMPLE = os.path.join(ROOT, "sample")
+CORPUS = sorted(glob.glob(os.path.join(SAMPLE, "corpus", "*.txt")))
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def documents():
+    return [d for path in CORPUS for d in read(path).strip("\n").split("\n\n")]
+
+
+def sentences():
+    found = []
+    for document in documents():
+        found += [document[s:e] for s, e in zip(*split_sentences(document))]
+    return found
+
+
+def examples(name):
+    header, *lines = read(os.path.join(SAMPLE, "classification", name)).splitlines()
+    assert header == "label\ttext_a"
+    rows = [line.split("\t") for line in lines]
+    assert all(len(row) == 2 and row[0] in ("0", "1") and row[1].strip() for row in rows)
+    return rows
+
+
+def near_duplicates(texts, limit):
+    """Pairs of texts that share more than `limit` of their character trigrams (Jaccard)."""
+    grams = [{t[i : i + 3] for i in range(max(1, len(t) - 2))} for t in texts]
+    holders = collections.defaultdict(list)
+    for i, found in enumerate(grams):
+        for gram in found:
+            holders[gram].append(i)
+    shared = collections.Counter()
+    for members in holders.values():
+        for i, a in enumerate(members):
+            shared.update((a, b) for b in members[i + 1 :])
+    return [
+        (texts[a], texts[b])
+        for (a, b), count in shared.items()
+        if count / (len(grams[a]) + len(grams[b]) - count) > limit
+    ]
+
+
+def test_there_is_enough_and_no_near_duplicate():
+    assert len(documents()) >= 80
+    found = sentences()
+    assert len(found) >= 600
+    assert len(set(found)) == len(found)
+    assert near_duplicates([s for s in found if len(s) > 6], 0.5) == []
+
+
+def test_it_is_varied():
+    text = "\n".join(documents())
+    assert len(set(text)) > 2000
+    for needed in "“”《》（）？！…；「」%0123456789abcABC臺體學會":
+        assert needed in text, needed
+    openings = collections.Counter(s[:4] for s in sentences())
+    assert openings.most_common(1)[0][1] <= 8  # no template
+
+
+def test_classification_examples():
+    train, dev = examples("train.tsv"), examples("dev.tsv")
+    assert len(train) >= 200 and len(dev) >= 50
+    for rows in (train, dev):
+        share = sum(label == "1" for label, _ in rows) / len(rows)
+        assert 0.4 < share < 0.6
+    assert near_duplicates([text for _, text in train + dev], 0.4) == []
+
+
+def test_the_sentences_to_classify_are_new():
+    lines = read(os.path.join(SAMPLE, "sentences.txt")).splitlines()
+    assert len(lines) == 6 and all(10 < len(line) < 60 for line in lines)
+    known = [text for name in ("train.tsv", "dev.tsv") for _, text in examples(name)]
+    assert near_duplicates(known + lines, 0.4) == []
+    vocabulary = set(Vocabulary(os.path.join(SAMPLE, "vocab.txt")).tokens)
+    assert sum(c not in vocabulary for c in "".join(lines)) == 0
+
+
+def test_the_vocabulary_is_made_by_its_command(run_script, tmp_path):
+    made = run_script(
+        "-m data.build_vocab",
+        input_file="sample/corpus/*.txt,sample/classification/train.tsv",
+        output_file=str(tmp_path / "vocab.txt"),
+        vocab_size=3500,
+    )
+    assert made.returncode == 0, made.stderr
+    assert read(str(tmp_path / "vocab.txt")) == read(os.path.join(SAMPLE, "vocab.txt"))
+    vocabulary = Vocabulary(os.path.join(SAMPLE, "vocab.txt"))
+    assert tuple(vocabulary.tokens[:5]) == SPECIAL_TOKENS
+    assert len(set(vocabulary.tokens)) == len(vocabulary)
+    assert not [t for t in vocabulary.tokens if len(t) == 3 and t[0] == "#" and t[2] > "\u4e00"]

@@ -1,0 +1,43 @@
+"""Runs of data creation on the sample, shared by the tests of it."""
+
+import dataclasses
+import glob
+import os
+
+from conftest import ROOT
+
+from data.creation import CreationSettings
+from data.jobs import runner
+
+VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
+
+
+CORPUS = sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt")))
+
+
+BASE = CreationSettings(VOCAB, input_format="raw", dupe_factor=2)
+
+
+def make(folder, inputs=None, workers=1, names=("records",), **changes):
+    """Runs data creation in this process; returns the shard paths and the manifest."""
+    chosen = dataclasses.replace(BASE, **changes)
+    paths = [os.path.join(str(folder), name) for name in names]
+    result = runner.create(chosen, inputs or CORPUS, paths, workers, say=lambda line: None)
+    return paths, result
+
+
+def contents(paths):
+    found = []
+    for path in paths:
+        with open(path, "rb") as f:
+            found.append(f.read())
+    return found
+
+
+FLAGS = {
+    "input_file": os.path.join(ROOT, "sample", "corpus", "*.txt"),
+    "input_format": "raw",
+    "vocab_file": VOCAB,
+    "num_shards": 8,
+    "dupe_factor": 300,
+}

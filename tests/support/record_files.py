@@ -1,0 +1,99 @@
+"""Small record files and model configs for tests."""
+
+import json
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from data.text.tags import TAGS
+
+SEQ, PREDICTIONS, VOCAB = 16, 3, 40
+
+TINY_CONFIG = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": SEQ,
+    "type_vocab_size": 2,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+
+
+def learnable_records(count, seed=0):
+    """Rows of a run of ids, three of them masked: what is masked follows from its neighbours."""
+    rng = np.random.RandomState(seed)
+    records = []
+    for _ in range(count):
+        label = rng.randint(2)
+        length = rng.randint(10, SEQ + 1)
+        ids = np.zeros(SEQ, np.int64)
+        ids[:length] = 5 + (rng.randint(30) + np.arange(length)) % 30
+        ids[0] = 2 + label
+        positions = np.sort(rng.choice(np.arange(1, length), PREDICTIONS, replace=False))
+        targets = ids[positions].copy()
+        ids[positions] = 4
+        weights = np.ones(PREDICTIONS, np.float32)
+        if rng.randint(2):
+            positions[-1], targets[-1], weights[-1] = 0, 0, 0.0
+        records.append(
+            {
+                "input_ids": ids,
+                "input_mask": (np.arange(SEQ) < length).astype(np.int64),
+                "segment_ids": np.zeros(SEQ, np.int64),
+                "masked_lm_positions": positions,
+                "masked_lm_ids": targets,
+                "masked_lm_weights": weights,
+                "next_sentence_labels": np.array([label]),
+            }
+        )
+    return records
+
+
+def tagged_records(count, seed=0):
+    """learnable_records whose tags follow from the masked ids; some are unknown."""
+    records = learnable_records(count, seed)
+    for record in records:
+        record.pop("next_sentence_labels")
+        ids, real = record["masked_lm_ids"], record["masked_lm_weights"] > 0
+        for kind, tags in TAGS.items():
+            labels = np.where(real & (ids % 7 > 0), ids % min(len(tags), 5), -1)
+            record[kind + "_labels"] = labels.astype(np.int64)
+    return records
+
+
+def write_records(path, records):
+    """Writes dicts name -> array (integers, or floats for float features) as a TFRecord file."""
+    with tf.python_io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            example = tf.train.Example()
+            for name, values in record.items():
+                feature = example.features.feature[name]
+                if np.asarray(values).dtype.kind == "f":
+                    feature.float_list.value.extend(values)
+                else:
+                    feature.int64_list.value.extend(values)
+            writer.write(example.SerializeToString())
+    return str(path)
+
+
+def write_json(path, values):
+    """Writes a JSON file; returns its name."""
+    with open(str(path), "w", encoding="utf-8") as writer:
+        json.dump(values, writer)
+    return str(path)
+
+
+def copy_without(source, target, *beginnings):
+    """Writes a checkpoint without the variables whose names begin so; returns its prefix."""
+    reader = tf.train.NewCheckpointReader(source)
+    with tf.Graph().as_default(), tf.Session() as session:
+        kept = [
+            tf.get_variable(name, initializer=reader.get_tensor(name))
+            for name in reader.get_variable_to_shape_map()
+            if not name.startswith(beginnings)
+        ]
+        session.run(tf.global_variables_initializer())
+        return tf.train.Saver(kept).save(session, target, write_state=False, write_meta_graph=False)

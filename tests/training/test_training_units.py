@@ -1,0 +1,216 @@
+"""Evaluation sums, the record of a run, and its hooks."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from record_files import PREDICTIONS, SEQ, TINY_CONFIG
+
+from common.errors import UserError
+from modeling.config import BertConfig
+from modeling.losses import Ratio
+from modeling.objectives import get_objective
+from modeling.objectives.objective import ObjectiveOutput
+from optimization.config import OptimizerConfig
+from training import hooks, run_config
+from training.checkpoints.best import BestCheckpoint
+from training.host_values import HostValues
+from training.model_fn import TOTAL_LOSS, count_out_of_range, eval_metrics, model_parameters
+
+tf.disable_v2_behavior()
+pytestmark = pytest.mark.tf1
+
+
+def test_evaluation_divides_once():
+    """Counts 3 and 1, losses (1, 2, 3) and (5): 11/4, not the mean of 2 and 5."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        top, bottom = tf.placeholder(tf.float32, []), tf.placeholder(tf.float32, [])
+        losses = {"a_loss": Ratio(top, bottom, 1e-5), "b_loss": Ratio(bottom, bottom, 0.0)}
+        metrics = {"a_accuracy": Ratio(top * 0.0, bottom * 0.0, 0.0)}
+        metric_fn, tensors = eval_metrics(ObjectiveOutput(losses, metrics, {}))
+        assert all(t.shape.as_list() == [1] for t in tensors)
+        found = metric_fn(*tensors)
+        session.run(tf.local_variables_initializer())
+        for numerator, denominator in ((6.0, 3.0), (5.0, 1.0)):
+            session.run([u for _, u in found.values()], {top: numerator, bottom: denominator})
+        values = session.run({name: value for name, (value, _) in found.items()})
+    assert values["a_loss"] == pytest.approx(11 / 4.00001, rel=1e-9)
+    assert values["b_loss"] == 1.0
+    assert values["a_accuracy"] == 0.0  # nothing counted
+    assert values[TOTAL_LOSS] == pytest.approx(values["a_loss"] + 1.0)
+
+
+def make_run(folder, **changes):
+    settings = {
+        "output_dir": str(folder / "out"),
+        "objective": "bert",
+        "train_files": ["a"],
+        "eval_files": [],
+        "max_seq_length": SEQ,
+        "max_predictions_per_seq": PREDICTIONS,
+    }
+    return run_config.RunConfig(**dict(settings, **changes))
+
+
+def test_run_config_is_saved_and_guards_the_objective(tmp_path):
+    run = make_run(tmp_path)
+    optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=10)
+    run_config.check_same_run(run, optimizer)  # nothing there yet
+    run_config.save(run, BertConfig(TINY_CONFIG, gelu="tanh"), optimizer)
+    with open(str(tmp_path / "out" / "run_config.json"), encoding="utf-8") as reader:
+        saved = json.load(reader)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["run_config.json"]
+    assert saved["run"]["max_seq_length"] == SEQ
+    assert saved["model"]["activation"] == "gelu_tanh"
+    assert saved["optimizer"]["learning_rate"] == 1e-3
+    run_config.check_same_run(run, optimizer)
+    with pytest.raises(UserError, match="was trained with objective bert, this run has roberta"):
+        run_config.check_same_run(make_run(tmp_path, objective="roberta"), optimizer)
+    optimizer.optimizer = "lamb"
+    with pytest.raises(UserError, match="was trained with optimizer adamw, this run has lamb"):
+        run_config.check_same_run(run, optimizer)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"run": 3}', "[" * 5000, '{"run": {}}', "\x00"]
+)
+def test_a_damaged_run_config_is_passed_over(tmp_path, content):
+    run = make_run(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run_config.json").write_text(content)
+    optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=10)
+    (note,) = run_config.check_same_run(run, optimizer)
+    assert "run_config.json is damaged: settings of the steps before are not compared" in note
+
+
+@pytest.mark.parametrize(
+    "content", [b"loss = x\n", b"\xff", b"loss\n", b"a = b = 1\n", b"global_step = nan\n"]
+)
+def test_damaged_results_of_the_best_checkpoint(tmp_path, content):
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "eval_results.txt").write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"best/eval_results.txt is damaged: not one `name = value`"
+    ):
+        BestCheckpoint(str(tmp_path))
+
+
+def test_model_parameters_without_a_session():
+    parameters = model_parameters(BertConfig(TINY_CONFIG), get_objective("bert"), 16, 4)
+    assert parameters.shapes()["bert/embeddings/word_embeddings"] == [40, 32]
+    assert parameters.count() == sum(np.prod(s) for s in parameters.shapes().values())
+
+
+class Loop:
+    """A counter under hooks; its values are functions of the step."""
+
+    def __init__(self, hooks_of, start, **changes):
+        """`hooks_of`: HostValues -> hooks; `changes`: value name -> function of the step."""
+        self.step = tf.train.get_or_create_global_step()
+        now = tf.cast(self.step, tf.float32)
+        values = {"loss": now, "learning_rate": now, "gradient_norm": now, "ids_out_of_range": 0}
+        values.update((name, make(now)) for name, make in changes.items() if name in values)
+        is_finite = changes.get("is_finite", lambda now: now > -1.0)(now)
+        host_values = HostValues(values, is_finite)
+        function, tensors = host_values.host_call
+        with tf.control_dependencies([function(*tensors)]):
+            self.op = self.step.assign_add(1)
+        scaffold = tf.train.Scaffold(
+            init_op=self.step.initializer, init_fn=lambda _, s: self.step.load(start, s)
+        )
+        self.session = tf.train.MonitoredSession(
+            tf.train.ChiefSessionCreator(scaffold), hooks=hooks_of(host_values)
+        )
+
+
+def run_hook(folder, start, stop, capsys, monkeypatch):
+    """Runs a counter from `start` to `stop` under the hook, a second a step, ten the first."""
+    clock = [100.0]
+    monkeypatch.setattr(hooks.time, "time", lambda: clock[0])
+    with tf.Graph().as_default():
+        loop = Loop(lambda values: [hooks.ProgressHook(values, 64, 40, str(folder))], start)
+        with loop.session as session:
+            for index in range(stop - start):
+                clock[0] += 10.0 if index == 0 else 1.0
+                session.run(loop.op)
+    return capsys.readouterr()
+
+
+def test_skipped_updates_are_told_and_then_stop_the_run(capsys):
+    """Steps 3 and 6 to 10 fail: a warning each, and an end at the fifth in a row."""
+    with tf.Graph().as_default():
+        bad = [2.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+        loop = Loop(
+            lambda values: [hooks.FaultHook(values)],
+            0,
+            is_finite=lambda now: tf.reduce_all(tf.not_equal(now, bad)),
+            gradient_norm=lambda now: now * float("inf"),
+        )
+        with pytest.raises(UserError) as error, loop.session as session:
+            for _ in range(20):
+                session.run(loop.op)
+    message = str(error.value)
+    assert "not finite in 5 steps in a row (steps 6 to 10; learning rate 9, gradient norm inf" in (
+        message
+    )
+    warnings = capsys.readouterr().out.splitlines()
+    assert len(warnings) == 5 and "WARNING: step 3: the gradient is not finite" in warnings[0]
+    assert warnings[-1].endswith("5 so far")
+
+
+def test_ids_out_of_range_stop_the_run():
+    with tf.Graph().as_default():
+        loop = Loop(
+            lambda values: [hooks.FaultHook(values)],
+            0,
+            ids_out_of_range=lambda now: tf.cast(now > 1.0, tf.int32) * 4,
+        )
+        with pytest.raises(UserError, match="step 3: 4 ids or positions"), loop.session as session:
+            for _ in range(5):
+                session.run(loop.op)
+
+
+def test_ids_out_of_range_are_counted():
+    with tf.Graph().as_default(), tf.Session() as session:
+        features = {
+            "input_ids": tf.constant([[3, 40, -1]]),
+            "segment_ids": tf.constant([[0, 1, 2]]),
+            "masked_lm_positions": tf.constant([[2, 3]]),
+            "masked_lm_weights": tf.constant([[9.0, 9.0]]),
+        }
+        config = BertConfig(TINY_CONFIG)
+        assert session.run(count_out_of_range(features, config, 3)) == 4
+
+
+def test_progress(tmp_path, capsys, monkeypatch):
+    lines = run_hook(tmp_path, 10, 17, capsys, monkeypatch).out.splitlines()
+    shown = [line.split("  ") for line in lines]
+    assert [parts[0].split()[-1] for parts in shown] == ["11/40", "13/40", "15/40", "17/40"]
+    assert "steps/s" not in lines[0]  # the compiling step is out of the rate
+    assert shown[1][1:] == [
+        "loss 12.0000",
+        "learning_rate 12",
+        "1.00 steps/s",
+        "64 tokens/s",
+        "ETA 00:00:27",
+    ]
+    tf.summary.FileWriterCache.clear()
+    events = []
+    for path in tmp_path.iterdir():
+        for event in tf.train.summary_iterator(str(path)):
+            events.extend((event.step, v.tag) for v in event.summary.value)
+    assert (13, "loss") in events and (13, "learning_rate") in events
+
+
+def test_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(hooks.sys.stderr, "isatty", lambda: True, raising=False)
+    shown = run_hook(tmp_path, 10, 17, capsys, monkeypatch)
+    assert shown.out == ""
+    last = shown.err.rstrip().split("\r")[-1]
+    assert "17/40, loss 16.0000  1.00 steps/s  64 tokens/s  ETA 00:00:23" in last
+
+
+def test_duration():
+    assert hooks.duration(59.6) == "00:01:00"
+    assert hooks.duration(93784) == "1d 02:03:04"

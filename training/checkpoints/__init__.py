@@ -1,0 +1,1 @@
+"""Checkpoints of a run: saving, recovery, the best one, the lock of output_dir, initial weights."""

@@ -1,0 +1,123 @@
+"""Writes the checkpoints of a run."""
+
+import os
+import shutil
+
+import tensorflow.compat.v1 as tf
+
+from common import files
+from common.errors import UserError
+from common.log import warn
+from modeling import checkpoint
+from training.checkpoints.recovery import remove_debris
+
+NAME = "model.ckpt"
+_FLOAT_BYTES = 4
+
+
+class SaverHook(tf.train.SessionRunHook):
+    """Saves at every multiple of `every_steps`, and where training ends.
+
+    TensorFlow's own hook counts from where a part of the run began, so that a run which was
+    stopped saves at other steps than one which was not, and it writes the checkpoint that a run
+    goes on from once more.
+    """
+
+    def __init__(self, output_dir, every_steps):
+        self._output_dir, self._every = output_dir, every_steps
+
+    def begin(self):
+        self._global_step = tf.train.get_global_step()
+
+    def after_create_session(self, session, coord):
+        self._saved = session.run(self._global_step)
+        if not tf.io.gfile.exists(self._prefix() + "-{}.index".format(self._saved)):
+            self._save(session, self._saved)
+
+    def before_run(self, run_context):
+        return tf.train.SessionRunArgs(self._global_step)
+
+    def after_run(self, run_context, run_values):
+        # The fetched step may be the one before or after the update; it only says when to look.
+        if self._is_due(run_values.results + 1):
+            step = run_context.session.run(self._global_step)
+            if self._is_due(step):
+                self._save(run_context.session, step)
+
+    def end(self, session):
+        step = session.run(self._global_step)
+        if step != self._saved:
+            self._save(session, step)
+
+    def _is_due(self, step):
+        return step // self._every > self._saved // self._every
+
+    def _prefix(self):
+        return os.path.join(self._output_dir, NAME)
+
+    def _save(self, session, step):
+        (saver,) = tf.get_collection(tf.GraphKeys.SAVERS)
+        try:
+            saver.save(session, self._prefix(), global_step=step, write_meta_graph=False)
+        except files.failures() as error:
+            raise self._not_saved(step, error) from error
+        self._saved = step
+
+    def _not_saved(self, step, error):
+        remove_debris(self._output_dir, "{}-{}".format(NAME, step))
+        good, advice = checkpoint.latest(self._output_dir), "make room and start again"
+        if good:
+            advice = "{} is whole: make room, and the same command goes on from there".format(
+                os.path.basename(good)
+            )
+        return UserError(
+            "the checkpoint of step {} cannot be saved in --output_dir {}: {}{}; {}".format(
+                step, self._output_dir, _short_reason(error), _space_left(self._output_dir), advice
+            )
+        )
+
+
+def check_space(output_dir, numbers, kept):
+    """Compares the space that is left with the size of checkpoints.
+
+    Args:
+      output_dir: a directory that is there; remote ones are not looked at.
+      numbers: how many numbers a checkpoint holds, optimizer state counted.
+      kept: how many checkpoints will be there at a time.
+
+    Raises:
+      UserError: not even one more would fit.
+    """
+    if files.is_remote(output_dir):
+        return
+    size, free = numbers * _FLOAT_BYTES, shutil.disk_usage(output_dir).free
+    if free < size:
+        raise UserError(
+            "--output_dir {} has {} left, and one checkpoint takes {}; make room or take another "
+            "--output_dir".format(output_dir, _megabytes(free), _megabytes(size))
+        )
+    there = sum(
+        files.size(path) for path in tf.io.gfile.glob(os.path.join(output_dir, NAME + "-*"))
+    )
+    if free + there < size * kept:
+        warn(
+            "--output_dir {} has {} left, and {} checkpoints of {} will be kept there; make room "
+            "or take a smaller --keep_checkpoint_max".format(
+                output_dir, _megabytes(free), kept, _megabytes(size)
+            )
+        )
+
+
+def _short_reason(error):
+    text = files.reason(error)
+    return "the disk is full" if "No space left" in str(error) else text[:200]
+
+
+def _space_left(output_dir):
+    if files.is_remote(output_dir):
+        return ""
+    return " ({} left)".format(_megabytes(shutil.disk_usage(output_dir).free))
+
+
+def _megabytes(count):
+    return "{:,.1f} MB".format(count / 1e6)

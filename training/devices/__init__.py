@@ -1,0 +1,1 @@
+"""Where a run computes: strategies, and how a Cloud TPU is found."""

@@ -1,0 +1,145 @@
+"""What a run is computed on: this machine, its GPUs together, or a TPU."""
+
+import warnings
+
+import tensorflow.compat.v1 as tf
+
+from common.errors import UserError
+from training.devices import cloud_tpu
+
+DISTRIBUTIONS = ("none", "mirrored")
+
+
+class _UnderStrategies:
+    """What TPUEstimator lacks under a tf.distribute strategy; goes before it in a class's bases."""
+
+    def _call_input_fn(self, input_fn, mode, input_context=None):
+        # A strategy passes the context; TensorFlow 1.15's method does not take it, and our input
+        # functions do not need it.
+        del input_context
+        return super()._call_input_fn(input_fn, mode)
+
+    @tf.autograph.experimental.do_not_convert
+    def _call_model_fn(self, features, labels, mode, config):
+        # TensorFlow 2 puts it through AutoGraph there: another program, and slow to build.
+        return super()._call_model_fn(features, labels, mode, config)
+
+
+class Devices:
+    """Where a run takes place.
+
+    Attributes:
+      replicas: copies of the model under a tf.distribute strategy that share a batch; 1 without.
+    """
+
+    def __init__(self, cluster=None, master=None, strategy=None, session_config=None):
+        """Makes it from parts.
+
+        Args:
+          cluster: a TPUClusterResolver, or None.
+          master: address of a TPU's master where there is no cluster, or None.
+          strategy: a tf.distribute strategy, or None.
+          session_config: ConfigProto, or None.
+        """
+        self._cluster, self._master = cluster, master
+        self._strategy, self._session_config = strategy, session_config
+        self.replicas = strategy.num_replicas_in_sync if strategy else 1
+        if strategy:
+            # TensorFlow 2's, about what it does itself with the dataset of a strategy.
+            warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
+
+    def make_estimator(self, model_fn, run):
+        """The estimator of a model_fn and a training.run_config.RunConfig."""
+
+        class Estimator(_UnderStrategies, tf.estimator.tpu.TPUEstimator):
+            pass  # made here, as TensorFlow 1.15 prints a warning at the mere name
+
+        try:
+            config = self._estimator_config(run)
+        except (ValueError, RuntimeError) as error:  # it asks for the TPU once more
+            if self._cluster is None:
+                raise
+            raise cloud_tpu.lost(error) from error
+        return Estimator(
+            model_fn,
+            use_tpu=run.use_tpu,
+            config=config,
+            train_batch_size=run.train_batch_size,
+            eval_batch_size=run.eval_batch_size,
+            predict_batch_size=run.eval_batch_size,
+        )
+
+    def _estimator_config(self, run):
+        return tf.estimator.tpu.RunConfig(
+            model_dir=run.output_dir,
+            tf_random_seed=run.seed,
+            # saving.SaverHook saves.
+            save_checkpoints_steps=None,
+            save_checkpoints_secs=None,
+            keep_checkpoint_max=run.keep_checkpoint_max,
+            # The progress hook writes the scalars; the estimator's own would be the same again.
+            save_summary_steps=0,
+            log_step_count_steps=None,
+            cluster=self._cluster,
+            master=self._master,
+            train_distribute=self._strategy,
+            session_config=self._session_config,
+            tpu_config=tf.estimator.tpu.TPUConfig(
+                iterations_per_loop=min(run.iterations_per_loop, run.save_checkpoints_steps),
+                num_shards=run.num_tpu_cores if run.use_tpu else None,
+                per_host_input_for_training=tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2,
+            ),
+        )
+
+
+def mirrored(devices=None):
+    """Devices with a copy of the model on every GPU.
+
+    Args:
+      devices: names of devices; None = all GPUs of the machine.
+
+    Raises:
+      UserError: there is no GPU.
+    """
+    if devices is None:
+        devices = [d.name for d in _local_gpus()]
+        if not devices:
+            raise UserError(
+                "--distribution=mirrored needs GPUs, and TensorFlow finds none on this machine; "
+                "leave it out"
+            )
+    return Devices(strategy=tf.distribute.MirroredStrategy(devices))
+
+
+def check_batch(run, parts, replicas=1):
+    """Checks that a batch divides over cores, replicas and micro-batches.
+
+    Args:
+      run: RunConfig.
+      parts: gradient_accumulation_steps.
+      replicas: copies of the model under a tf.distribute strategy.
+
+    Raises:
+      UserError: naming the flags.
+    """
+    if run.use_tpu:
+        for name in ("train_batch_size", "eval_batch_size"):
+            _check_multiple(name, getattr(run, name), run.num_tpu_cores, "--num_tpu_cores")
+    what = "--gradient_accumulation_steps"
+    if run.use_tpu and run.num_tpu_cores > 1:
+        what += " x --num_tpu_cores"
+    if replicas > 1:
+        what += " x {} replicas".format(replicas)
+    copies = run.num_tpu_cores if run.use_tpu else replicas
+    _check_multiple("train_batch_size", run.train_batch_size, copies * parts, what)
+
+
+def _check_multiple(name, value, divisor, what):
+    if value % divisor:
+        raise UserError("--{}={} is not a multiple of {} ({})".format(name, value, divisor, what))
+
+
+def _local_gpus():
+    from tensorflow.python.client import device_lib
+
+    return [d for d in device_lib.list_local_devices() if d.device_type == "GPU"]

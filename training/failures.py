@@ -1,0 +1,104 @@
+"""What goes wrong inside TensorFlow, as sentences for the user."""
+
+import contextlib
+import logging
+import re
+
+import tensorflow.compat.v1 as tf
+
+from common.errors import UserError
+from common.files import failures, reason
+from common.log import log
+from data.input import pipeline
+from data.records.checks import verification
+
+# Ids beyond a table, or a feature that is missing or of another length, further on than the first
+# records.
+_UNFIT_RECORD = re.compile(
+    r"indices\[[^\n]* is not in \[0, (?P<limit>\d+)\)|(?:Key|Feature): (?P<name>\w+)[^\n]*"
+)
+
+
+@contextlib.contextmanager
+def output_errors(output_dir):
+    """Names --output_dir where it cannot be written to."""
+    try:
+        yield
+    except failures() as error:
+        raise UserError(
+            "cannot write to --output_dir {}: {}".format(output_dir, reason(error))
+        ) from error
+
+
+@contextlib.contextmanager
+def session_errors(files):
+    """Turns what damaged or unfit records, and a lack of memory, raise deep inside TensorFlow
+    into one sentence.
+
+    Args:
+      files: the records that are read.
+    """
+    # TPUEstimator logs an exception before it raises it again; one report is enough.
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_drop_recorded)
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        raise _damage(files, error) from error
+    except UnicodeDecodeError as error:  # TensorFlow quotes a record that it cannot parse
+        place = _look_for(files)
+        if not place:
+            raise
+        raise UserError("{}; write the records anew".format(place)) from error
+    except tf.errors.InvalidArgumentError as error:
+        misfit = _UNFIT_RECORD.search(error.message or "")
+        if not misfit:
+            raise
+        limit = int(misfit.group("limit") or 0)
+        place = _look_for(files, misfit.group("name"), limit)
+        raise UserError(
+            "{}, which does not fit this run: {}; write the records anew".format(
+                place or "a record of {} and the rest".format(files[0]), misfit.group(0)
+            )
+        ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "out of memory or disk space ({}); free some, take a smaller batch or more "
+            "--gradient_accumulation_steps".format((error.message or "").split("\n")[0][:200])
+        ) from error
+    finally:
+        logger.removeFilter(_drop_recorded)
+
+
+def _damage(files, error):
+    """UserError for a record that TensorFlow could not read."""
+    log("a record cannot be read; looking for it in {} files".format(len(files)))
+    for report in verification.verify(files, {}, log):
+        if report.faults:
+            return UserError(
+                "{}; write the records anew, or leave out what is damaged with "
+                "--skip_damaged_records of run_pretraining.py (--verify_records finds it before "
+                "training)".format(report.sentence())
+            )
+    return UserError(
+        "TensorFlow could not read a record, but all are sound now; start again to go on from the "
+        "last checkpoint ({})".format(_told(error))
+    )
+
+
+def _told(error):
+    """What a TensorFlow error says, without the frame of it."""
+    lines = [line.strip() for line in (error.message or "").split("\n")]
+    return next((ln for ln in lines if ln and not ln.startswith("Graph execution")), "no reason")
+
+
+def _look_for(files, feature_name=None, id_limit=None):
+    log("a record does not fit this run; looking for it in {} files".format(len(files)))
+    try:
+        return pipeline.find_misfit(files, feature_name, id_limit)
+    except UserError:  # damaged or gone since; what TensorFlow said counts
+        return None
+
+
+def _drop_recorded(record):
+    return not str(record.msg).startswith(("Error recorded from", "Closing session due"))
