@@ -13,12 +13,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 from cli import corpus_flags
-from common.errors import UserError, require, run_script
+from cli.app import require, run_script
+from common.errors import UserError
+from common.tags import KINDS
 from data import annotation
 from data.jobs import runner
 from data.records import manifest
 from data.text.ltp import annotator
-from data.text.tags import KINDS, shown
+from data.text.tags import shown
 
 FLAGS = flags.FLAGS
 

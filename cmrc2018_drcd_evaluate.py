@@ -11,8 +11,9 @@ import collections
 import json
 import sys
 
+from cli.app import one_line
 from common import bounded_json, files
-from common.errors import UserError, one_line, quoted
+from common.errors import UserError, quoted
 from finetuning.layouts.squad import MOST_BYTES, read_questions
 from finetuning.scoring.answers import score_answers
 

@@ -19,7 +19,8 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import release_files
-from common.errors import UserError, require, run_script
+from cli.app import require, run_script
+from common.errors import UserError
 from common.log import log, warn
 from finetuning import task_file
 from modeling import checkpoint

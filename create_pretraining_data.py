@@ -18,14 +18,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 from cli import corpus_flags
-from common.errors import UserError, require, run_script, some
+from cli.app import require, run_script
+from common.errors import UserError, some
+from common.tags import KINDS
 from data import recipes
 from data.creation import CreationSettings
 from data.jobs import runner
 from data.records import manifest
 from data.rows import masking
 from data.text import corpus, documents, segmentation
-from data.text.tags import KINDS, names_of
+from data.text.tags import names_of
 from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS

@@ -15,7 +15,8 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import finetuning_flags, run_flags
-from common.errors import UserError, run_script
+from cli.app import run_script
+from common.errors import UserError
 from common.log import log, warn
 from finetuning import audit, loading, settings, task_file
 from finetuning.features import fingerprint, union_of_features, write_features

@@ -16,7 +16,8 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import run_flags
-from common.errors import UserError, require, run_script
+from cli.app import require, run_script
+from common.errors import UserError
 from common.log import log
 from modeling import checkpoint
 from modeling.conversion import huggingface

@@ -14,8 +14,9 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import pretraining_flags, pretraining_hparams, run_flags
+from cli.app import run_script
 from common import files as data_files
-from common.errors import UserError, run_script
+from common.errors import UserError
 from common.log import log
 from data.records.manifest import find_manifests
 from modeling.config_families import read_config

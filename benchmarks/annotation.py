@@ -27,9 +27,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("USE_TF", "0")
 
+from common.tags import DEP, NER, POS  # noqa: E402
 from data.text.ltp.annotator import LtpAnnotator  # noqa: E402
 from data.text.sentences import split_sentences  # noqa: E402
-from data.text.tags import DEP, NER, POS  # noqa: E402
 from sample import conllu_files, train_ltp  # noqa: E402
 
 LTP_LAYERS = {"LTP/tiny's shape": 3, "LTP/small's shape": 12}

@@ -7,8 +7,10 @@ import os
 
 from absl import flags
 
+from cli.app import require
 from common import files
-from common.errors import UserError, require
+from common.errors import UserError
+from common.processes import available_cores
 
 FLAGS = flags.FLAGS
 
@@ -92,7 +94,7 @@ def files_and_workers():
     for name in names:
         if os.path.abspath(name) in read:
             raise UserError("--output_file {} is one of the input files".format(name))
-    return inputs, names, FLAGS.num_workers or _available_cores()
+    return inputs, names, FLAGS.num_workers or available_cores()
 
 
 def _output_names():
@@ -124,10 +126,3 @@ def _output_names():
         if not os.path.basename(name) or files.is_directory(name):
             raise UserError("{} is a directory, not a file name (--output_file)".format(name))
     return names
-
-
-def _available_cores():
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

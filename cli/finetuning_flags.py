@@ -6,7 +6,8 @@ import os
 from absl import flags
 
 from cli import finetuning_hparams, pretraining_hparams, run_flags
-from common.errors import UserError, require
+from cli.app import require
+from common.errors import UserError
 from common.log import log
 from finetuning.registry import TASK_NAMES
 

@@ -3,7 +3,8 @@
 from absl import flags
 
 from cli import presets, pretraining_hparams, run_flags
-from common.errors import UserError, require
+from cli.app import require
+from common.errors import UserError
 from common.log import log
 from modeling.objectives import OBJECTIVES, get_objective
 from modeling.objectives.electra_options import NUMBERS, SWITCHES

@@ -6,6 +6,7 @@ import re
 from typing import Optional, Tuple
 
 from common.errors import UserError, quoted
+from common.tags import KINDS
 from data.jobs.job import Work
 from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
@@ -14,7 +15,7 @@ from data.text import segmentation
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
-from data.text.tags import KINDS, shown
+from data.text.tags import shown
 from data.text.words import SOLID
 
 FORMATS = ("raw", "text", "jsonl")

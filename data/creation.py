@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 import numpy as np
 
 from common.errors import UserError
+from common.tags import KINDS, TAGS
 from data.jobs.processor import Processor
 from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
@@ -16,7 +17,7 @@ from data.rows import alignment, instances, masking
 from data.rows.row_features import example, features_of
 from data.text import corpus, documents, segmentation
 from data.text.sentences import DEFAULT_MAX_CHARS
-from data.text.tags import KINDS, TAGS, shown
+from data.text.tags import shown
 from data.text.words import Words
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE

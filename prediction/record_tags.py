@@ -3,8 +3,9 @@
 import itertools
 
 from common.errors import UserError
+from common.tags import TAGS
 from data.input import pipeline
-from data.text.tags import TAGS, UNKNOWN
+from data.text.tags import UNKNOWN
 from prediction.predictor import Predictor
 from prediction.tags import TagNetwork, best_tags
 

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.tags import TAGS
 from data.rows.alignment import word_groups
-from data.text.tags import TAGS
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER

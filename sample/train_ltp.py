@@ -14,8 +14,9 @@ import time
 
 from absl import flags
 
+from cli.app import require, run_script
 from common import files
-from common.errors import UserError, require, run_script
+from common.errors import UserError
 from sample import conllu_files, ltp_accuracy, ltp_legacy, ltp_neural
 
 KINDS = ("neural", "legacy")

@@ -15,8 +15,9 @@ import pytest
 from conftest import ROOT
 from creation_runs import CORPUS, VOCAB, contents, make
 
+from cli.app import one_line
 from common import files
-from common.errors import UserError, one_line
+from common.errors import UserError
 from data.text.ltp.loading import load_ltp
 from finetuning import features
 from finetuning.kinds.classification import ClassificationTask

@@ -1,6 +1,6 @@
 """How well each tag is found: tables of an evaluation."""
 
-from data.text.tags import TAGS
+from common.tags import TAGS
 
 
 def tables(found):

@@ -8,8 +8,8 @@ import google_crc32c
 
 from common import bounded_json, files
 from common.errors import UserError
+from common.validation import is_count, is_object, is_text
 from data.jobs.statistics import are_statistics
-from data.records.manifest_schema import is_count, is_object, is_text
 
 _BLOCK_BYTES = 1 << 20
 

@@ -3,7 +3,7 @@
 Numbers, dicts of numbers and lists of texts, of which a few are kept.
 """
 
-from data.records.manifest_schema import is_count, is_text
+from common.validation import is_count, is_text
 
 EXAMPLES = 3
 # A long corpus has no end of rare unknown words; the frequent ones are what matters.

@@ -2,41 +2,14 @@
 
 import os
 
-
-def is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
-
-
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def is_text(value):
-    return isinstance(value, str)
-
-
-def is_name(value):
-    """A text that may name a file."""
-    return is_text(value) and "\x00" not in value
-
-
-def is_object(value):
-    return isinstance(value, dict)
-
-
-def _list_of(is_right):
-    return lambda value: isinstance(value, list) and all(map(is_right, value))
-
-
-def _dict_of(is_right):
-    return lambda value: isinstance(value, dict) and all(map(is_right, value.values()))
+from common.validation import dict_of, is_count, is_name, is_number, is_object, is_text, list_of
 
 
 def _is_masking(value):
     """MaskingSpec, which checks the numbers themselves, as a dict with the kind."""
     if not is_object(value):
         return False
-    shares = _list_of(is_number)
+    shares = list_of(is_number)
     return (
         is_text(value.get("kind"))
         and is_text(value.get("unit"))
@@ -67,8 +40,8 @@ def _are_shards(value):
 
 
 _COUNT, _NUMBER = ("a count", is_count), ("a number", is_number)
-_TEXT, _TEXTS = ("a text", is_text), ("a list of texts", _list_of(is_text))
-_OBJECT, _COUNTS = ("an object", is_object), ("an object of counts", _dict_of(is_count))
+_TEXT, _TEXTS = ("a text", is_text), ("a list of texts", list_of(is_text))
+_OBJECT, _COUNTS = ("an object", is_object), ("an object of counts", dict_of(is_count))
 
 # Key -> (what it holds, function that tells), of every manifest.
 _ALL = {
@@ -96,7 +69,7 @@ _OF_RECORDS = {
     "records": _COUNT,
     "tokens": _COUNT,
     "masked_share": _NUMBER,
-    "ngram_distribution": ("an object of numbers", _dict_of(is_number)),
+    "ngram_distribution": ("an object of numbers", dict_of(is_number)),
     "pieces": _COUNT,
     "unaligned_words": _COUNT,
     "unknown_tags": _COUNTS,

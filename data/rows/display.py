@@ -1,6 +1,7 @@
 """Rows for people."""
 
-from data.text.tags import KINDS, TAGS, UNKNOWN
+from common.tags import KINDS, TAGS
+from data.text.tags import UNKNOWN
 
 
 def bracketed(shown, original, starts, tokens, tags=None):

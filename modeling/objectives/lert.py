@@ -5,11 +5,10 @@ import copy
 
 import tensorflow.compat.v1 as tf
 
+from common.tags import KINDS, TAGS
 from modeling import heads, losses
 from modeling.objectives.masked_lm import MASKED_LM_EPSILON, MaskedLm
 
-# Kind of tag -> how many there are; their order is the released checkpoints'.
-TAGS = collections.OrderedDict([("pos", 28), ("ner", 13), ("dep", 14)])
 # Steps after which a task counts in full, as shares of all steps: 333,000, 666,000 and 1,000,000
 # of the paper's 2,000,000 (Cui et al. 2022, section 3.3).
 LIP_SHARES = (0.1665, 0.333, 0.5)
@@ -29,7 +28,7 @@ class Lert(MaskedLm):
     def __init__(self, name, lip_steps=(0, 0, 0)):
         super().__init__(name, sentence_pair=None)
         self.lip_steps = tuple(lip_steps)
-        self.feature_names += [kind + "_labels" for kind in TAGS]
+        self.feature_names += [kind + "_labels" for kind in KINDS]
 
     def for_run(self, num_train_steps, lip_steps=None, **options):
         """The objective with the weights of a run.
@@ -68,8 +67,8 @@ class Lert(MaskedLm):
 def all_tag_logits(config, store, kernels, transformed):
     """Scores of all tags: ordered dict kind -> [N, tags] of transformed [N, embedding]."""
     return collections.OrderedDict(
-        (kind, heads.tag_logits(config, store, kernels, transformed, kind, count))
-        for kind, count in TAGS.items()
+        (kind, heads.tag_logits(config, store, kernels, transformed, kind, len(tags)))
+        for kind, tags in TAGS.items()
     )
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from record_checks import check_shards, read_shard, restored
 
 from common.errors import UserError
-from data.inspect import read_rows
 from data.jobs import runner
 from data.records import manifest
+from data.rows.inspection import read_rows
 from data.text import corpus
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 

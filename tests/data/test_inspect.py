@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from data.inspect import Row, show_row
 from data.records import tfrecord
 from data.records.schema import RecordLayout
+from data.rows.inspection import Row, show_row
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -126,7 +126,7 @@ def test_records_of_another_kind(tmp_path):
     import tensorflow.compat.v1 as tf
 
     from common.errors import UserError
-    from data.inspect import read_rows
+    from data.rows.inspection import read_rows
 
     def example(**changes):
         values = {"input_ids": [1, 2], "input_mask": [1, 1], "word_groups": [0, 1], **changes}

@@ -8,7 +8,7 @@ import conllu
 import pytest
 from conftest import ROOT
 
-from data.text import tags
+from common import tags
 from sample import conllu_files
 
 PATHS = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))

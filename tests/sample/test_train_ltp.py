@@ -276,7 +276,7 @@ class TestPku:
             pku_to_conllu.parse_line(line)
 
     def test_every_target_is_a_tag_of_ltp(self):
-        from data.text.tags import POS
+        from common.tags import POS
 
         assert set(pku_to_conllu.TAGS.values()) <= set(POS)
 

@@ -6,11 +6,11 @@ session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
 training.pretraining_runner.Pretraining; its keys: output_dir, train_file; optional: replicas,
-parts, optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken, too),
-"counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it is in a
-replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable name ->
-largest difference between its copies, with replicas; masks, with dropout: list of [replica, step,
-checksum of the pass's first dropout mask].
+parts, optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken too),
+"counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it
+is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable
+name -> largest difference between its copies, with replicas; masks, with dropout: list of
+[replica, step, checksum of the pass's first dropout mask].
 """
 
 import contextlib

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from data.text.tags import TAGS
+from common.tags import TAGS
 
 SEQ, PREDICTIONS, VOCAB = 16, 3, 40
 

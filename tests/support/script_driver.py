@@ -66,7 +66,7 @@ def run_one(script, arguments, text):
     """[code, stdout, stderr] of one command line; 2 and the traceback for a crash."""
     from absl.testing import flagsaver
 
-    from common.errors import one_line, parse_flags
+    from cli.app import one_line, parse_flags
 
     # As where no locale is set; what scripts write is UTF-8 all the same.
     read, out = (io.TextIOWrapper(io.BytesIO(b), "ascii") for b in (text.encode("utf-8"), b""))

@@ -32,13 +32,6 @@ _PROGRAM = (
 )
 
 
-def available_cores():
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def check_all(units, processes, advance):
     """What record_checks.check returns for each unit, in their order.
 

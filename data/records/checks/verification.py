@@ -12,9 +12,10 @@ import time
 
 from common import files
 from common.errors import UserError
+from common.processes import available_cores
 from common.progress import Progress
 from common.progress import size as shown_size
-from data.records.checks.check_processes import available_cores, check_all
+from data.records.checks.check_processes import check_all
 from data.records.checks.checker import REPLACED, UNREADABLE, Unit
 from data.records.tfrecord import describe
 

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from record_checks import read_shard
 from test_masking import Ids, make_unit
 
-from data import inspect
 from data.creation import CreationSettings, UnitProcessor
 from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
 from data.recipes import electra
 from data.records import manifest
-from data.rows import instances
+from data.rows import inspection, instances
 from data.text import corpus, documents
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
@@ -67,9 +66,9 @@ def test_the_original_programs_files_are_read(builder):
     expected = arrays("electra", "records_" + builder, "records.npz")
     assert all((batch[name] == expected[name]).all() for name in FEATURES)
     assert (batch["masked_input_ids"] != batch["input_ids"]).any(axis=1).all()
-    rows = list(inspect.read_rows(file, len(vocabulary)))
-    assert inspect.show_row(rows[0], vocabulary, None).startswith("[CLS] 清 晨 的 小 [UNK] 下")
-    report = inspect.summarize(rows, vocabulary)
+    rows = list(inspection.read_rows(file, len(vocabulary)))
+    assert inspection.show_row(rows[0], vocabulary, None).startswith("[CLS] 清 晨 的 小 [UNK] 下")
+    report = inspection.summarize(rows, vocabulary)
     single = (expected["segment_ids"].max(axis=1) == 0).mean()
     assert "rows of one segment: {:.1%}".format(single) in report
     assert "masked: nothing" in report and "sentence labels" not in "".join(report)

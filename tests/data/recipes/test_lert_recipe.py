@@ -15,12 +15,12 @@ from record_checks import read_shard, restored
 from test_conllu_text import lines
 
 from common.errors import UserError
+from common.tags import KINDS, TAGS
 from data.input.dynamic_masking import DynamicMasking, sample_dynamic
 from data.recipes.lert import FEATURES
 from data.records import manifest
 from data.records.schema import RecordLayout
 from data.rows.masking import MaskingSpec
-from data.text.tags import KINDS, TAGS
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 SAMPLE = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))

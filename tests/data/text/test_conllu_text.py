@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
+from common.tags import KINDS, TAGS
 from data.text import corpus, documents
-from data.text.tags import KINDS, TAGS, UNKNOWN
+from data.text.tags import UNKNOWN
 
 SAMPLE = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))
 

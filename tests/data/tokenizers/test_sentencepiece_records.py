@@ -5,13 +5,13 @@ import pytest
 import sentencepiece_models
 from creation_runs import contents, make
 
+from common.tags import KINDS, TAGS
 from data.creation import CreationSettings, UnitProcessor
 from data.input import pipeline
-from data.inspect import Row, show_row
 from data.jobs.statistics import new_statistics
+from data.rows.inspection import Row, show_row
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
-from data.text.tags import KINDS, TAGS
 from data.tokenizers.vocabularies import read_vocabulary
 
 SETTINGS = {"tokenizer": "sentencepiece", "dupe_factor": 1}

@@ -7,11 +7,12 @@ import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 
 from common.errors import UserError
+from common.tags import TAGS
 from modeling import checkpoint, losses
 from modeling.config import BertConfig
 from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
-from modeling.objectives.lert import TAGS, lip_weight
+from modeling.objectives.lert import lip_weight
 from modeling.parameters import ParameterStore
 from optimization.config import OptimizerConfig
 from optimization.gradients import Forward

@@ -20,7 +20,7 @@ from golden_cases import needs_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import one_line
+from cli.app import one_line
 from modeling import checkpoint
 from modeling.config import BertConfig
 from modeling.conversion import families, huggingface, network

@@ -17,7 +17,7 @@ from record_files import (
 from script_driver import error_of, out_of
 from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
-from data.text.tags import KINDS, TAGS
+from common.tags import KINDS, TAGS
 from modeling.objectives import lert
 
 # What of the runs TensorFlow 1.15 makes, too.
@@ -217,7 +217,3 @@ def test_tags_of_text(folder, done):
         for kind, tags in TAGS.items():
             assert place[kind]["tag"] in tags
     assert bad[0] == 1 and "has no tag heads" in bad[2] and "give a LERT checkpoint" in bad[2]
-
-
-def test_the_tables_of_both_sides_agree():
-    assert list(lert.TAGS.items()) == [(kind, len(tags)) for kind, tags in TAGS.items()]

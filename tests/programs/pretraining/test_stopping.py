@@ -16,7 +16,8 @@ from record_files import TINY_CONFIG, learnable_records, write_json, write_recor
 from script_driver import run_many as run_script
 from test_run_pretraining import checkpoint_values, flags_of
 
-from common.errors import Stopped, UserError, one_line
+from cli.app import one_line
+from common.errors import Stopped, UserError
 from training.checkpoints import lock, saving
 from training.stopping import StopHook, StopSignals
 

@@ -9,7 +9,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node
 
-from common.errors import UserError, one_line
+from cli.app import one_line
+from common.errors import UserError
 from training.devices import cloud_tpu, cloud_tpu_api
 from training.devices.strategies import Devices
 from training.run_config import RunConfig

@@ -1,0 +1,175 @@
+"""Options that a family declares once: flags, presets, hyperparameters, the record of a run and
+manifests follow from the declaration.
+
+A family's options are the fields of a frozen dataclass:
+
+    @dataclasses.dataclass(frozen=True)
+    class Options(FamilyOptions):
+        mask_spans: bool = option(False, "mask neighbouring words together")
+        span_weight: float = option(1.0, "weight of the span loss; 1.", low=0)
+
+A recipe (data/recipes) names those of data creation, an objective (modeling/objectives) those of
+training. Generic code passes the object on and knows no field of it.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple, Optional, Tuple
+
+from common.errors import UserError, quoted
+
+# Kinds of values; each is a kind of flag.
+SWITCH, WHOLE, NUMBER, TEXT, CHOICE, STEPS, MODEL_CONFIG = (
+    "switch",
+    "whole",
+    "number",
+    "text",
+    "choice",
+    "steps",
+    "model_config",
+)
+_KINDS = {bool: SWITCH, int: WHOLE, float: NUMBER, str: TEXT}
+
+
+class Option(NamedTuple):
+    """One option of a family.
+
+    Attributes:
+      name: of the field, of the flag and of the key in a preset.
+      kind: SWITCH, WHOLE, NUMBER, TEXT, CHOICE, STEPS (numbers of steps with commas; a single 0
+        stands for all of them) or MODEL_CONFIG (a file that becomes a model config).
+      default: of the field.
+      help: text of the flag; the family's title is put in front of it.
+      choices: values of CHOICE.
+      length: how many numbers STEPS has.
+      low, above: least value, or what values must be above; None: no limit.
+      from_training: an evaluation that does not give the option takes the training's.
+      supersedes: names of options whose values from --hparams give way to this one where the
+        command line has it.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    choices: Tuple[str, ...] = ()
+    length: int = 0
+    low: Optional[float] = None
+    above: Optional[float] = None
+    from_training: bool = False
+    supersedes: Tuple[str, ...] = ()
+
+
+def option(default, help_text, kind=None, **more):
+    """A field of a FamilyOptions class.
+
+    Args:
+      default: value where the user gives none.
+      help_text: see Option.help.
+      kind: see Option; None: by the field's type.
+      **more: further attributes of Option.
+    """
+    return dataclasses.field(default=default, metadata=dict(more, help=help_text, kind=kind))
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyOptions:
+    """Options of a family; this one has none.
+
+    Attributes:
+      title: what help texts call the family.
+    """
+
+    title = ""
+
+    @classmethod
+    def declared(cls):
+        """Tuple of Option, in the order of the fields."""
+        return tuple(
+            Option(
+                field.name,
+                field.metadata["kind"] or _KINDS[field.type],
+                field.default,
+                **{name: value for name, value in field.metadata.items() if name != "kind"},
+            )
+            for field in dataclasses.fields(cls)
+        )
+
+    @classmethod
+    def of(cls, given, owner):
+        """The options with the values that the user gave.
+
+        Args:
+          given: dict name -> value, None where the user gave none.
+          owner: what the options are for, for messages: "--objective=bert".
+
+        Raises:
+          UserError: one of the values is no option of this family, or is out of range.
+        """
+        known = {declared.name: declared for declared in cls.declared()}
+        values = {name: value for name, value in given.items() if value is not None}
+        for name, value in values.items():
+            if name not in known:
+                raise UserError(
+                    "--{} cannot be combined with {}, which has no such option; remove it".format(
+                        name, owner
+                    )
+                )
+            _check_range(known[name], value)
+        options = cls(**values)
+        options.check()
+        return options
+
+    def check(self):
+        """Refuses values that contradict each other.
+
+        Raises:
+          UserError: naming the flags.
+        """
+
+    def to_dict(self):
+        """dict name -> value for the record of a run or a manifest; a model config as its dict."""
+        found = {o.name: getattr(self, o.name) for o in self.declared()}
+        return {n: v.to_dict() if hasattr(v, "to_dict") else v for n, v in found.items()}
+
+
+def parse_steps(declared, words):
+    """The value of an option of the kind STEPS.
+
+    Args:
+      declared: Option.
+      words: list of str.
+
+    Returns:
+      Tuple of int, as many as the option has.
+
+    Raises:
+      UserError: they are something else.
+    """
+    steps = [word.strip() for word in words]
+    if steps == ["0"]:
+        steps *= declared.length
+    if len(steps) != declared.length or not all(step.isdigit() for step in steps):
+        raise UserError(
+            "--{}={} must be {} numbers of steps with commas, as {}, or 0".format(
+                declared.name,
+                ",".join(words),
+                {2: "two", 3: "three", 4: "four"}.get(declared.length, declared.length),
+                ",".join(str(300 * (i + 1)) for i in range(declared.length)),
+            )
+        )
+    return tuple(int(step) for step in steps)
+
+
+def _check_range(declared, value):
+    if declared.choices and value not in declared.choices:
+        raise UserError(
+            "--{} must be one of {}, not {}".format(
+                declared.name, ", ".join(declared.choices), quoted(value)
+            )
+        )
+    if declared.low is not None and value < declared.low:
+        limit = "not be negative" if declared.low == 0 else "be {} or more".format(declared.low)
+        raise UserError("--{}={} must {}".format(declared.name, value, limit))
+    if declared.above is not None and value <= declared.above:
+        limit = "be positive" if declared.above == 0 else "be above {}".format(declared.above)
+        raise UserError("--{}={} must {}".format(declared.name, value, limit))

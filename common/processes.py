@@ -1,0 +1,10 @@
+"""What this process may use of the machine."""
+
+import os
+
+
+def available_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,43 @@
+"""Checks of values that came from a file: JSON of manifests, configs and records of runs."""
+
+# Above it a number is no count of anything in a file.
+_LARGEST_COUNT = 1 << 62
+
+
+def is_count(value):
+    """A whole number, 0 or more."""
+    return is_whole(value) and 0 <= value < _LARGEST_COUNT
+
+
+def is_whole(value):
+    """A whole number; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """A number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_name(value):
+    """A text that may name a file."""
+    return is_text(value) and "\x00" not in value
+
+
+def is_object(value):
+    """A JSON object."""
+    return isinstance(value, dict)
+
+
+def list_of(is_right):
+    """A check for lists whose items all pass `is_right`."""
+    return lambda value: isinstance(value, list) and all(map(is_right, value))
+
+
+def dict_of(is_right):
+    """A check for objects whose values all pass `is_right`."""
+    return lambda value: is_object(value) and all(map(is_right, value.values()))
