@@ -23,7 +23,7 @@ from modeling.config_families import read_config
 from modeling.objectives.electra_options import NUMBERS, SWITCHES
 from prediction import record_tags
 from prediction.lines import ResultFile
-from training import inputs, plan, record_files
+from training import manifest_agreement, masking_choice, objective_choice, plan, record_files
 from training import run_config as run_configs
 from training.devices import strategies
 from training.failures import output_errors
@@ -78,13 +78,13 @@ def main(argv):
     manifests = find_manifests(train_files)
     all_manifests = {**manifests, **find_manifests(eval_files)}
     lengths = FLAGS.max_seq_length, FLAGS.max_predictions_per_seq
-    inputs.check_manifests(all_manifests, model_config, *lengths)
+    manifest_agreement.check_manifests(all_manifests, model_config, *lengths)
     run_config = make_run_config(train_files, eval_files, model_config)
     optimizer_config = run_flags.make_optimizer_config(
         FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
     )
     strategies.check_batch(run_config, optimizer_config.gradient_accumulation_steps)
-    stated_masking = inputs.stated_masking(all_manifests, FLAGS.vocab_file)
+    stated_masking = masking_choice.stated_masking(all_manifests, FLAGS.vocab_file)
     with run_flags.locked_output(FLAGS.do_train and not FLAGS.dry_run):
         chosen_devices = None
         if not FLAGS.dry_run:
@@ -122,7 +122,7 @@ def choose_objective(run_config, model_config, manifests, stated_masking):
       run_config: RunConfig.
       model_config: model config.
       manifests: {path: manifest} of the training records.
-      stated_masking: what inputs.stated_masking returned.
+      stated_masking: what masking_choice.stated_masking returned.
 
     Returns:
       (objective, DynamicMasking or None).
@@ -130,10 +130,12 @@ def choose_objective(run_config, model_config, manifests, stated_masking):
     Raises:
       UserError: records, manifests and flags do not say it, or do not agree.
     """
-    objective = inputs.choose_objective(FLAGS.objective, run_config.train_files, manifests)
+    objective = objective_choice.choose_objective(
+        FLAGS.objective, run_config.train_files, manifests
+    )
     objective = objective.for_run(FLAGS.num_train_steps, **objective_options())
     run_config.objective = objective.name
-    masking = inputs.choose_masking(
+    masking = masking_choice.choose_masking(
         stated_masking,
         objective,
         run_config.train_files,

@@ -8,12 +8,12 @@ from absl import flags
 from common import files as data_files
 from common.errors import UserError
 from common.log import log, warn
+from data.tokenizers.vocabularies import model_vocabulary
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES
 from modeling.config_families import read_config
 from modeling.conversion import huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
-from training import inputs
 from training.checkpoints import lock
 from training.devices import strategies
 from training.devices.cloud_tpu import check_reachable, resolve_tpu
@@ -158,7 +158,7 @@ def read_vocabulary(model_config):
     Raises:
       UserError: it is not the model's.
     """
-    return inputs.model_vocabulary(FLAGS.vocab_file, model_config)
+    return model_vocabulary(FLAGS.vocab_file, model_config.vocab_size, model_config.source)
 
 
 def initial_checkpoint():

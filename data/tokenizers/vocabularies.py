@@ -47,3 +47,24 @@ def read_vocabulary(path, kind=None):
             )
         )
     return _CLASSES[found](path)
+
+
+def model_vocabulary(path, size, source):
+    """The vocabulary of a file for a model.
+
+    Args:
+      path: local file.
+      size: vocab_size of the model.
+      source: the model's config, for messages.
+
+    Raises:
+      UserError: it cannot be read, or has another size.
+    """
+    vocabulary = read_vocabulary(path)
+    if len(vocabulary) != size:
+        raise UserError(
+            "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(
+                path, len(vocabulary), source, size
+            )
+        )
+    return vocabulary

@@ -10,7 +10,7 @@ from common.errors import UserError
 from data.records.manifest import find_manifests
 from data.rows.masking import BERT_REPLACEMENT, ELECTRA_REPLACEMENT
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
-from training import inputs
+from training import masking_choice
 
 Objective = collections.namedtuple("Objective", ["name", "feature_names"])
 Run = collections.namedtuple("Run", ["max_seq_length", "max_predictions_per_seq", "seed"])
@@ -53,8 +53,10 @@ def said(kind="dynamic", **changes):
 
 
 def choose(paths, vocab_file, objective=ELECTRA, probability=None, run=RUN, model=MODEL):
-    stated = inputs.stated_masking(find_manifests(paths), vocab_file)
-    return inputs.choose_masking(stated, objective, paths, vocab_file, model, run, probability)
+    stated = masking_choice.stated_masking(find_manifests(paths), vocab_file)
+    return masking_choice.choose_masking(
+        stated, objective, paths, vocab_file, model, run, probability
+    )
 
 
 def test_records_without_a_manifest_are_masked_as_google_does(records, vocab_file):

@@ -1,4 +1,4 @@
-"""What manifests and records say about a run: objective, masks, vocabulary, size of an epoch."""
+"""How the masks of a run are drawn: as its manifests say, or as its objective does."""
 
 import collections
 
@@ -6,11 +6,9 @@ from common.errors import UserError
 from common.log import log
 from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
-from data.records.checks.verification import listings
 from data.records.schema import MASKED_IDS
 from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, predictions_limit
-from data.tokenizers.vocabularies import read_vocabulary
-from modeling.objectives import get_objective
+from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
 # What manifests say of masks that are drawn in training. manifest: path of one of them; spec:
 # MaskingSpec, whose max_predictions is the run's to choose; vocabulary: that of --vocab_file.
@@ -18,92 +16,6 @@ StatedMasking = collections.namedtuple("StatedMasking", ["manifest", "spec", "vo
 # How masks are drawn for records that have no manifest (google-research/electra,
 # configure_pretraining.py: mask_prob).
 UNSTATED_SPEC = MaskingSpec(0.15, "wordpiece", (1.0,), ELECTRA_REPLACEMENT, with_replacement=True)
-
-# Record feature -> the objective that it tells; the first that is there counts.
-TOLD_BY = {"pos_labels": "lert", "next_sentence_labels": "bert"}
-# Manifest keys on which all records of a run, those for evaluation too, must agree.
-AGREED = (
-    ("vocab_sha256", "vocabularies"),
-    ("max_seq_length", "lengths (max_seq_length)"),
-    ("max_predictions_per_seq", "numbers of predictions (max_predictions_per_seq)"),
-)
-
-
-def check_manifests(manifests, model_config, max_seq_length, max_predictions_per_seq):
-    """Compares the manifests with each other, the model and the flags.
-
-    Args:
-      manifests: {path: manifest} of all records of the run.
-      model_config: model config.
-      max_seq_length, max_predictions_per_seq: the flags.
-
-    Raises:
-      UserError: naming the manifests and both values.
-    """
-    for key, what in AGREED:
-        said = [(path, m[key]) for path, m in manifests.items() if key in m]
-        for path, value in said[1:]:
-            if value != said[0][1]:
-                raise UserError(
-                    "{} and {} were made with different {}; use records of one kind".format(
-                        said[0][0], path, what
-                    )
-                )
-    expected = {
-        "max_seq_length": max_seq_length,
-        "max_predictions_per_seq": max_predictions_per_seq,
-    }
-    for path, manifest in manifests.items():
-        size = manifest.get("vocab_size", model_config.vocab_size)
-        if size != model_config.vocab_size:
-            raise UserError(
-                "vocabulary sizes differ: manifest {} says {}, config {} says {}".format(
-                    path, size, model_config.source, model_config.vocab_size
-                )
-            )
-        for key, value in expected.items():
-            if manifest.get(key, value) != value:
-                raise UserError(
-                    "--{}={}, but manifest {} says {}".format(key, value, path, manifest[key])
-                )
-
-
-def choose_objective(requested, train_files, manifests):
-    """The objective that was asked for, or that of the manifests or of the first record.
-
-    Args:
-      requested: name of an objective, or "auto".
-      train_files: record files.
-      manifests: {path: manifest} of them.
-
-    Raises:
-      UserError: none of them says it, or manifests disagree.
-    """
-    named = {m["objective"]: path for path, m in manifests.items() if m.get("objective")}
-    if requested != "auto":
-        name, reason = requested, "by --objective"
-    elif len(named) > 1:
-        raise UserError(
-            "the records were made for different objectives: {}; give --objective".format(
-                ", ".join("{} in {}".format(*item) for item in sorted(named.items()))
-            )
-        )
-    elif named:
-        name, path = next(iter(named.items()))
-        reason = "manifest {} says so".format(path)
-    else:
-        features = pipeline.first_records(train_files[0], 1)[0]
-        told = [n for n in TOLD_BY if n in features and "masked_lm_ids" in features]
-        if not told:
-            raise UserError(
-                "cannot tell the objective: no manifest beside {} and its records have {}; give "
-                "--objective".format(train_files[0], ", ".join(features))
-            )
-        name = TOLD_BY[told[0]]
-        reason = "no manifest, and {} has {}".format(train_files[0], told[0])
-    objective = get_objective(name)
-    log("objective: {} ({})".format(name, reason))
-    return objective
 
 
 def stated_masking(manifests, vocab_file):
@@ -220,32 +132,4 @@ def _vocabulary_for(objective, vocab_file, model_config):
         raise UserError(
             "--objective={} draws masks in training: give --vocab_file".format(objective.name)
         )
-    return model_vocabulary(vocab_file, model_config)
-
-
-def model_vocabulary(path, model_config):
-    """The vocabulary of a file, as data.tokenizers.vocabularies.read_vocabulary gives it.
-
-    Raises:
-      UserError: it cannot be read, or is not the model's.
-    """
-    vocabulary = read_vocabulary(path)
-    if len(vocabulary) != model_config.vocab_size:
-        raise UserError(
-            "vocabulary sizes differ: {} holds {} tokens, but vocab_size in {} is {}".format(
-                path, len(vocabulary), model_config.source, model_config.vocab_size
-            )
-        )
-    return vocabulary
-
-
-def count_records(files, manifests):
-    """Rows in record files as their manifests count them; None if one of them is not listed.
-
-    Args:
-      files: record files.
-      manifests: {path: manifest} of them.
-    """
-    listed = listings(files, manifests)
-    counts = [listed[path].records if path in listed else None for path in files]
-    return None if None in counts else sum(counts)
+    return model_vocabulary(vocab_file, model_config.vocab_size, model_config.source)

@@ -1,0 +1,62 @@
+"""Whether the manifests of a run agree with each other, the model and the flags."""
+
+from common.errors import UserError
+from data.records.checks.verification import listings
+
+# Manifest keys on which all records of a run, those for evaluation too, must agree.
+AGREED = (
+    ("vocab_sha256", "vocabularies"),
+    ("max_seq_length", "lengths (max_seq_length)"),
+    ("max_predictions_per_seq", "numbers of predictions (max_predictions_per_seq)"),
+)
+
+
+def check_manifests(manifests, model_config, max_seq_length, max_predictions_per_seq):
+    """Compares the manifests with each other, the model and the flags.
+
+    Args:
+      manifests: {path: manifest} of all records of the run.
+      model_config: model config.
+      max_seq_length, max_predictions_per_seq: the flags.
+
+    Raises:
+      UserError: naming the manifests and both values.
+    """
+    for key, what in AGREED:
+        said = [(path, m[key]) for path, m in manifests.items() if key in m]
+        for path, value in said[1:]:
+            if value != said[0][1]:
+                raise UserError(
+                    "{} and {} were made with different {}; use records of one kind".format(
+                        said[0][0], path, what
+                    )
+                )
+    expected = {
+        "max_seq_length": max_seq_length,
+        "max_predictions_per_seq": max_predictions_per_seq,
+    }
+    for path, manifest in manifests.items():
+        size = manifest.get("vocab_size", model_config.vocab_size)
+        if size != model_config.vocab_size:
+            raise UserError(
+                "vocabulary sizes differ: manifest {} says {}, config {} says {}".format(
+                    path, size, model_config.source, model_config.vocab_size
+                )
+            )
+        for key, value in expected.items():
+            if manifest.get(key, value) != value:
+                raise UserError(
+                    "--{}={}, but manifest {} says {}".format(key, value, path, manifest[key])
+                )
+
+
+def count_records(files, manifests):
+    """Rows in record files as their manifests count them; None if one of them is not listed.
+
+    Args:
+      files: record files.
+      manifests: {path: manifest} of them.
+    """
+    listed = listings(files, manifests)
+    counts = [listed[path].records if path in listed else None for path in files]
+    return None if None in counts else sum(counts)
