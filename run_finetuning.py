@@ -18,19 +18,19 @@ from cli import finetuning_flags, run_flags
 from cli.app import run_script
 from common.errors import UserError
 from common.log import log, warn
-from finetuning import audit, loading, settings, task_file
+from finetuning import audit, loading, task_defaults, task_file
 from finetuning.features import fingerprint, union_of_features, write_features
+from finetuning.head_styles import heads_for
 from finetuning.registry import get_task
 from finetuning.scoring import reports
-from finetuning.styles import heads_for
-from finetuning.task_split import Part
+from finetuning.task_split import TaskSplit
 from modeling import checkpoint
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
 from optimization.config import is_layerwise
 from training.checkpoints.initial_weights import InitialWeights
 from training.failures import output_errors
-from training.finetuning_runner import Finetuning, check_start
+from training.finetuning_runner import FinetuningRunner, check_start
 from training.model_fn import model_parameters
 from training.run_config import RunConfig
 
@@ -45,7 +45,7 @@ RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "pr
 
 # model_config: model config; weights: InitialWeights or None; layers: of layers_below_heads, None
 # where rates are not layer-wise; objective: what is trained; devices: strategies.Devices; parts:
-# dict split -> list of Part.
+# dict split -> list of TaskSplit.
 Job = collections.namedtuple(
     "Job", ["model_config", "weights", "layers", "objective", "devices", "parts"]
 )
@@ -102,8 +102,8 @@ def take_defaults(tasks, saved, model_config):
     """Sets flags that were not given to what the model was trained with or what is usual for the
     task (of several the first one) and the model's size, and says so. Refuses rows that are too
     short or too long."""
-    size = settings.size_of(model_config)
-    defaults = dict(tasks[0].settings.of(size), do_lower_case=True)
+    size = task_defaults.size_of(model_config)
+    defaults = dict(tasks[0].defaults.of(size), do_lower_case=True)
     for name in ("max_seq_length", "do_lower_case"):
         defaults[name] = saved[0].get(name, defaults[name])
     for entry in saved:
@@ -178,7 +178,7 @@ def initial_weights(path, model_config, objective):
 
 
 def write_parts(tasks, loaded, objectives, tokenizer):
-    """dict split -> list of Part, whose rows are written to output_dir; logs what they are."""
+    """dict split -> list of TaskSplit, whose rows are written to output_dir; logs what they are."""
     parts = {split: [] for split in RECORD_FILES}
     several = len(tasks) > 1
     for number, (task, splits, objective) in enumerate(zip(tasks, loaded, objectives)):
@@ -202,7 +202,7 @@ def write_parts(tasks, loaded, objectives, tokenizer):
             (warn if is_warning else log)(line)
         encoding = tokenizer, FLAGS.max_seq_length
         for split, examples in splits.items():
-            part = Part(task, split, examples, features[split], objective, encoding, several)
+            part = TaskSplit(task, split, examples, features[split], objective, encoding, several)
             parts[split].append(part)
     return parts
 
@@ -236,7 +236,7 @@ def run_trials(job, results_dir):
 
 
 def make_run(job, folder, seed):
-    """The Finetuning of one trial.
+    """The FinetuningRunner of one trial.
 
     Args:
       job: Job.
@@ -271,7 +271,7 @@ def make_run(job, folder, seed):
     optimizer_config = run_flags.make_optimizer_config(
         steps, int(steps * FLAGS.warmup_proportion), FLAGS.learning_rate, FLAGS.layerwise_lr_decay
     )
-    return Finetuning(
+    return FinetuningRunner(
         run_config,
         job.model_config,
         optimizer_config,
@@ -287,7 +287,7 @@ def run_trial(run, job, folder):
     """Trains, evaluates and predicts.
 
     Args:
-      run: Finetuning.
+      run: FinetuningRunner.
       job: Job.
       folder: the trial's output directory.
 

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +19,21 @@ CHUNK = 2000
 # Raised where the same examples give other records than before.
 _VERSION = 1
 
-# path: record file; rows: its rows, padding not counted; truncated: how many examples are not
-# wholly in their rows; is_kept: whether it was there before.
-FeatureFile = collections.namedtuple("FeatureFile", ["path", "rows", "truncated", "is_kept"])
+
+class FeatureFile(NamedTuple):
+    """A record file of the rows of a split.
+
+    Attributes:
+      path: of the file.
+      rows: how many it holds, padding not counted.
+      truncated: how many examples are not wholly in their rows.
+      is_kept: whether it was written by an earlier run.
+    """
+
+    path: str
+    rows: int
+    truncated: int
+    is_kept: bool
 
 
 def fingerprint(examples):
@@ -114,7 +127,7 @@ def _kept(path, made_from):
 
 
 def _chunks(task, examples, tokenizer, max_seq_length):
-    """Yields (list of Row, how many examples of them are truncated)."""
+    """Yields (list of TaskRow, how many examples of them are truncated)."""
     examples = iter(examples)
     while True:
         chunk = list(itertools.islice(examples, CHUNK))

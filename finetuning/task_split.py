@@ -1,7 +1,7 @@
 """One split of a task with its rows: what a run trains on, evaluates or predicts."""
 
 
-class Part:
+class TaskSplit:
     """The examples of a split, and the record file of their rows.
 
     Attributes:

@@ -21,7 +21,7 @@ MEAN_METRIC = "eval_mean"
 _Kept = collections.namedtuple("_Kept", ["step", "value", "predictions"])
 
 
-class Finetuning(Runner):
+class FinetuningRunner(Runner):
     """A run on the examples of one or more tasks; the best checkpoint has the highest figure on
     the dev examples.
 
