@@ -125,7 +125,7 @@ def _find(name_or_path, folder):
 def _check_name(preset, name, known):
     if name in NOT_IN_PRESETS:
         raise UserError(
-            "preset {}: {} must not be in a preset ({}); take it out".format(
+            "preset {}: {} must not be in a preset ({}); remove it".format(
                 preset.path, name, NOT_IN_PRESETS[name]
             )
         )
