@@ -11,6 +11,7 @@ from data.input.pipeline import in_order
 from modeling import checkpoint
 from training.checkpoints.best import FOLDER, RESULTS_FILE, read_results
 from training.failures import session_errors
+from training.run import Run
 from training.runner import Runner
 
 # With several tasks: the mean of their figures, by which checkpoints are compared.
@@ -46,7 +47,7 @@ class Finetuning(Runner):
         self._devs, self._kept = list(devs), None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
-        super().__init__(run_config, model_config, objective, optimizer_config, **options)
+        super().__init__(Run(run_config, model_config, objective, optimizer_config, **options))
         if not self._resume:
             check_start(self._init_plan, objective, run_config.do_train, run_config.output_dir)
             self._warn_of_start()
@@ -62,7 +63,7 @@ class Finetuning(Runner):
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
         the latest; None, which means --init_checkpoint, where nothing was trained."""
-        run, best = self._run, os.path.join(self._run.output_dir, FOLDER)
+        run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
         is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
@@ -74,7 +75,7 @@ class Finetuning(Runner):
         Returns:
           dict of its figures, empty where nothing was evaluated.
         """
-        results = read_results(os.path.join(self._run.output_dir, FOLDER, RESULTS_FILE))
+        results = read_results(os.path.join(self._config.output_dir, FOLDER, RESULTS_FILE))
         if "global_step" in results:
             results["global_step"] = int(results["global_step"])
             log("the best checkpoint, of step {}:".format(results["global_step"]))
@@ -104,15 +105,15 @@ class Finetuning(Runner):
 
     def _predict(self, prefix, part):
         """(predictions, mean loss of the rows); holds no more than a window of outputs."""
-        shown = prefix or self._run.init_checkpoint
+        shown = prefix or self._config.init_checkpoint
         log("predicting {} examples of {} with {}".format(len(part.examples), part.path, shown))
-        by_length = not self._run.use_tpu
+        by_length = not self._config.use_tpu
         with session_errors([part.path]):
             batches = self._make_estimator(part.objective).predict(
                 self._input_fn(
                     [part.path],
                     part.objective.feature_names,
-                    full_batches=self._run.use_tpu,
+                    full_batches=self._config.use_tpu,
                     by_length=by_length,
                 ),
                 hooks=self._evaluation_hooks(),
@@ -141,13 +142,13 @@ class Finetuning(Runner):
         return results
 
     def _record_files(self):
-        run = self._run
+        run = self._config
         trained = (run.train_files if run.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of what is seldom meant in training."""
-        run, plan = self._run, self._init_plan
+        run, plan = self._config, self._init_plan
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
