@@ -27,6 +27,7 @@ from training.devices.strategies import Devices
 from training.failures import output_errors
 from training.finetuning_runner import FinetuningRunner, check_start
 from training.model_fn import model_parameters
+from training.run import Run
 from training.run_config import RunConfig
 
 
@@ -76,7 +77,7 @@ class RunInputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FinetuningRun:
-    """What a run consists of; its trials differ in the seed alone.
+    """What a fine-tuning run consists of; each trial is a training.run.Run, with its own seed.
 
     Attributes:
       settings, model_config, objective, layers, devices: see RunInputs.
@@ -104,16 +105,16 @@ class FinetuningRun:
         """
         count = sum(split.rows for split in self.splits["train"])
         count = count or self.settings.train_batch_size
-        return FinetuningRunner(
+        run = Run(
             self._run_config(count, output_dir, seed),
             self.model_config,
             self.objective,
             self._optimizer_config(count),
-            self.splits["dev"],
             devices=self.devices,
             layers=self.layers,
             weights=self.weights,
         )
+        return FinetuningRunner(run, self.splits["dev"])
 
     def _num_train_steps(self, count):
         settings = self.settings

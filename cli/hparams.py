@@ -5,12 +5,11 @@ the value of a flag, so nothing below sees the difference.
 """
 
 import collections
-import difflib
 import re
 
 import tensorflow.compat.v1 as tf
-from absl import flags as absl_flags
 
+from cli import flag_defaults
 from common import bounded_json
 from common.errors import UserError, quoted
 
@@ -116,9 +115,11 @@ def _check(key, value, where, table):
 
 def unknown(where, key, known, place=""):
     """UserError for a key that is not one of `known`; names the nearest."""
-    close = difflib.get_close_matches(key, known)
-    hint = "did you mean {}?".format(" or ".join(close)) if close else "take it out"
-    return UserError("{}: unknown key {}{}; {}".format(where, quoted(key), place, hint))
+    return UserError(
+        "{}: unknown key {}{}; {}".format(
+            where, quoted(key), place, flag_defaults.advice(key, known)
+        )
+    )
 
 
 def apply(flags, table, values, where, chosen):
@@ -138,25 +139,18 @@ def apply(flags, table, values, where, chosen):
       UserError: a flag refuses its value.
     """
     given = {table.keys[key].flag for key in values if key in table.keys}
-    in_effect, overridden = [], []
-    for name, value in settings(table, values, chosen).items():
-        _set_default(flags, name, value, where)
-        shown = "--{}={}".format(name, _shown(flags[name].value))
-        if flags[name].using_default_value:
-            in_effect.append(shown)
-        elif name in given:
-            overridden.append("{} (hparams: {})".format(shown, value))
-    lines = ["{} sets: {}".format(where, " ".join(in_effect))]
-    if overridden:
-        lines.append("{} overridden by the command line: {}".format(where, " ".join(overridden)))
+    applied = flag_defaults.apply(
+        flags, settings(table, values, chosen), where, "hparams", given, lists=True
+    )
+    lines = ["{} sets: {}".format(where, " ".join(applied.in_effect))]
+    if applied.overridden:
+        lines.append(
+            "{} overridden by the command line: {}".format(where, " ".join(applied.overridden))
+        )
     for key in table.ignored:
         if key in values:
             lines.append("{}: {} is not used; {}".format(where, key, table.ignored[key]))
     return lines
-
-
-def _shown(value):
-    return ",".join(value) if isinstance(value, list) else value
 
 
 def without_default(table, key):
@@ -173,13 +167,3 @@ def settings(table, values, chosen):
         if entry.flag and values.get(key, entry.default) is not None:
             found[entry.flag] = values.get(key, entry.default)
     return found
-
-
-def _set_default(flags, name, value, where):
-    try:
-        flags.set_default(name, value)
-    except absl_flags.IllegalFlagValueError as error:
-        reason = " ".join(str(error).split(": ", 1)[-1].split())[:200]
-        raise UserError(
-            "{}: {} cannot be {}: {}".format(where, name, quoted(value), reason)
-        ) from None

@@ -201,15 +201,18 @@ def make_optimizer_config(
     )
 
 
-def find_devices(paths):
+def find_devices(paths, dry_run=False):
     """What the flags say to compute on.
 
     Args:
       paths: files and directories that the devices read and write.
+      dry_run: nothing will be computed; they are not looked for.
 
     Raises:
       UserError: it is not there.
     """
+    if dry_run:
+        return strategies.Devices()
     if FLAGS.distribution == "mirrored":
         return strategies.mirrored()
     if not FLAGS.use_tpu:

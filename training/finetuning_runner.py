@@ -40,25 +40,26 @@ class FinetuningRunner(Runner):
 
     LARGER_IS_BETTER = True
 
-    def __init__(
-        self, run_config, model_config, objective, optimizer_config, dev_splits=(), **options
-    ):
+    def __init__(self, run, dev_splits=()):
         """Checks all against each other, as Runner does.
 
         Args:
-          run_config, model_config, objective, optimizer_config: of Runner.
+          run: training.run.Run.
           dev_splits: finetuning.task_split.TaskSplits to evaluate, or objects like them: with
             path (record file), rows (in it), examples, objective, decode(outputs) -> list of
             predictions, score(predictions) -> dict of figures, named(figure) -> its name in the
             results, and metric, the name of the figure by which checkpoints are compared.
-          **options: of Runner.
+
+        Raises:
+          UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
-        super().__init__(run_config, model_config, objective, optimizer_config, **options)
+        super().__init__(run)
         if not self._resume:
-            check_start(self._init_plan, objective, run_config.do_train, run_config.output_dir)
+            config = run.config
+            check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
             self._warn_of_start()
 
     def evaluate(self):
@@ -72,7 +73,7 @@ class FinetuningRunner(Runner):
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
         the latest; None, which means --init_checkpoint, where nothing was trained."""
-        run, best = self._run, os.path.join(self._run.output_dir, FOLDER)
+        run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
         is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
@@ -84,7 +85,7 @@ class FinetuningRunner(Runner):
         Returns:
           dict of its figures, empty where nothing was evaluated.
         """
-        results = read_results(os.path.join(self._run.output_dir, FOLDER, RESULTS_FILE))
+        results = read_results(os.path.join(self._config.output_dir, FOLDER, RESULTS_FILE))
         if "global_step" in results:
             results["global_step"] = int(results["global_step"])
             log("the best checkpoint, of step {}:".format(results["global_step"]))
@@ -114,15 +115,15 @@ class FinetuningRunner(Runner):
 
     def _predict(self, prefix, split):
         """(predictions, mean loss of the rows); holds no more than a window of outputs."""
-        shown = prefix or self._run.init_checkpoint
+        shown = prefix or self._config.init_checkpoint
         log("predicting {} examples of {} with {}".format(len(split.examples), split.path, shown))
-        by_length = not self._run.use_tpu
+        by_length = not self._config.use_tpu
         with session_errors([split.path]):
             batches = self._make_estimator(split.objective).predict(
                 self._input_fn(
                     [split.path],
                     split.objective.feature_names,
-                    full_batches=self._run.use_tpu,
+                    full_batches=self._config.use_tpu,
                     by_length=by_length,
                 ),
                 hooks=self._evaluation_hooks(),
@@ -153,13 +154,13 @@ class FinetuningRunner(Runner):
         return results
 
     def _record_files(self):
-        run = self._run
+        run = self._config
         trained = (run.train_files if run.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of what is seldom meant in training."""
-        run, plan = self._run, self._init_plan
+        run, plan = self._config, self._init_plan
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):

@@ -9,13 +9,12 @@ from common.files import write_atomically
 from common.log import log
 from data.input import pipeline
 from modeling import checkpoint
-from training import tag_tables
 from training.failures import output_errors, session_errors
 from training.model_fn import TOTAL_LOSS
 from training.runner import Runner
 
 
-class Pretraining(Runner):
+class PretrainingRunner(Runner):
     """A run on pre-training records; the best checkpoint has the lowest loss on the eval files."""
 
     @property
@@ -40,7 +39,7 @@ class Pretraining(Runner):
         Raises:
           UserError: there is none.
         """
-        run = self._run
+        run = self._config
         latest = checkpoint.latest(run.output_dir) if run.do_train else self._resume
         if not latest and not run.init_checkpoint:
             raise UserError(
@@ -50,7 +49,7 @@ class Pretraining(Runner):
         return latest or run.init_checkpoint
 
     def _evaluate(self, estimator, prefix):
-        run = self._run
+        run = self._config
         log("evaluating {} on {} files".format(prefix, len(run.eval_files)))
         with session_errors(run.eval_files):
             found = estimator.evaluate(
@@ -67,19 +66,19 @@ class Pretraining(Runner):
         for name in sorted(set(figures) - {"global_step", TOTAL_LOSS}, key=_by_task_loss_first):
             results[name] = float(figures[name])
         self._write_results(results)
-        self._write_tables(tag_tables.tables(found))
+        self._write_tables(self._objective.tables(found))
         return results
 
     def _write_tables(self, tables):
         for kind, lines in tables.items():
-            path = os.path.join(self._run.output_dir, "eval_{}.tsv".format(kind))
-            with output_errors(self._run.output_dir):
+            path = os.path.join(self._config.output_dir, "eval_{}.tsv".format(kind))
+            with output_errors(self._config.output_dir):
                 write_atomically(path, "\n".join(lines) + "\n")
             log("  {} tags apart: {}".format(kind, path))
 
     def _eval_steps(self):
         """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""
-        run = self._run
+        run = self._config
         if not run.use_tpu:
             return run.max_eval_steps
         rows = pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
@@ -91,7 +90,7 @@ class Pretraining(Runner):
         return rows // run.eval_batch_size
 
     def _evaluation_input(self):
-        return self._input_fn(self._run.eval_files, full_batches=self._run.use_tpu)
+        return self._input_fn(self._config.eval_files, full_batches=self._config.use_tpu)
 
 
 def _by_task_loss_first(name):

@@ -14,7 +14,7 @@ from training.checkpoints import recovery, saving
 from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
 from training.checkpoints.initial_weights import InitialWeights
 from training.checkpoints.saving import SaverHook
-from training.devices.strategies import Devices, check_batch
+from training.devices.strategies import check_batch
 from training.failures import output_errors, session_errors
 from training.model_fn import make_model_fn, model_parameters
 from training.stopping import StopHook, StopSignals
@@ -29,57 +29,40 @@ class Runner:
     # Key of an evaluation's results by which the best checkpoint is chosen.
     BEST_BY, LARGER_IS_BETTER = "loss", False
 
-    def __init__(
-        self,
-        run_config,
-        model_config,
-        objective,
-        optimizer_config,
-        masking=None,
-        devices=None,
-        dry_run=False,
-        layers=None,
-        weights=None,
-    ):
+    def __init__(self, run):
         """Checks records, model and checkpoints against each other and logs the plan.
 
         Args:
-          run_config: RunConfig.
-          model_config: model config.
-          objective: an object of modeling.objectives.
-          optimizer_config: OptimizerConfig.
-          masking: dynamic_masking.DynamicMasking for records without masks, else None.
-          devices: strategies.Devices, None for the local machine as TensorFlow finds it.
-          dry_run: nothing may be written to output_dir; for checks and `parameters` only.
-          layers: distances of variables from the heads, for layer-wise rates; see
-            OptimizerConfig.rate_factor.
-          weights: InitialWeights of run_config.init_checkpoint, where several runs share them.
+          run: training.run.Run.
 
         Raises:
           UserError: they do not fit together.
         """
-        self._masking, self._devices = masking, devices or Devices()
-        self._run, self._model = run_config, model_config
-        self._objective, self._optimizer = objective, optimizer_config
-        self._layers = layers
+        self._masking, self._devices = run.masking, run.devices
+        self._config, self._model = run.config, run.model_config
+        self._objective, self._optimizer = run.objective, run.optimizer_config
+        self._layers = run.layers
         # A TPU's machine reads the initial weights itself, and sees the output's place only.
-        folder = run_config.output_dir if run_config.use_tpu and not dry_run else None
-        self._weights = weights or InitialWeights(run_config.init_checkpoint, folder)
+        folder = run.config.output_dir if run.config.use_tpu and not run.dry_run else None
+        self._weights = run.weights or InitialWeights(run.config.init_checkpoint, folder)
         self._signals = StopSignals()
         check_batch(
-            run_config, optimizer_config.gradient_accumulation_steps, self._devices.replicas
+            run.config, run.optimizer_config.gradient_accumulation_steps, run.devices.replicas
         )
-        is_trainer = run_config.do_train and not dry_run
+        is_trainer = run.config.do_train and not run.dry_run
         find = recovery.recover if is_trainer else recovery.newest_good
-        self._resume = find(run_config.output_dir)
+        self._resume = find(run.config.output_dir)
         self._check_records()
         self.parameters = model_parameters(
-            model_config, objective, run_config.max_seq_length, run_config.max_predictions_per_seq
+            run.model_config,
+            run.objective,
+            run.config.max_seq_length,
+            run.config.max_predictions_per_seq,
         )
         self._init_plan = self._plan_start(self.parameters.shapes())
         for line in self._describe_networks():
             log(line)
-        log(model_config.describe_activation())
+        log(run.model_config.describe_activation())
 
     def _describe_networks(self):
         """A line for each encoder; the last one counts the parameters of all."""
@@ -107,7 +90,7 @@ class Runner:
         Raises:
           Stopped: SIGTERM or SIGINT came; the step that was reached is saved.
         """
-        run, total = self._run, self._optimizer.num_train_steps
+        run, total = self._config, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
         end = min(total, run.stop_step or total)
         with self._signals:
@@ -122,7 +105,7 @@ class Runner:
         return best is not None
 
     def _train(self, step, end, best):
-        run, estimator = self._run, self._make_estimator()
+        run, estimator = self._config, self._make_estimator()
         hooks = [
             SaverHook(run.output_dir, run.save_checkpoints_steps),
             StopHook(self._signals),
@@ -150,12 +133,12 @@ class Runner:
 
     def _evaluation_hooks(self):
         text = "the evaluation is left; checkpoints are in {}, and the same command goes on".format(
-            self._run.output_dir
+            self._config.output_dir
         )
         return [StopHook(self._signals, text)]
 
     def _log_training(self, step, end):
-        run, total = self._run, self._optimizer.num_train_steps
+        run, total = self._config, self._optimizer.num_train_steps
         with output_errors(run.output_dir):
             run_configs.save(run, self._model, self._optimizer)
         # The one that is being written, those that are kept, and the best.
@@ -174,7 +157,7 @@ class Runner:
         )
 
     def _best(self):
-        run = self._run
+        run = self._config
         if not run.eval_while_training:
             return None
         best = BestCheckpoint(run.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
@@ -187,17 +170,17 @@ class Runner:
 
     def _catch_up(self, best, step):
         """Makes up for what a run left undone that was stopped behind its checkpoint of `step`."""
-        results = read_results(os.path.join(self._run.output_dir, RESULTS_FILE))
+        results = read_results(os.path.join(self._config.output_dir, RESULTS_FILE))
         if results.get("global_step") != step or best.key not in results:
             self._evaluate_for(best, self._make_estimator())
         else:
-            with output_errors(self._run.output_dir):
+            with output_errors(self._config.output_dir):
                 best.offer(self._resume, results)
 
     def _evaluate_for(self, best, estimator):
-        latest = checkpoint.latest(self._run.output_dir)
+        latest = checkpoint.latest(self._config.output_dir)
         results = self._evaluate(estimator, latest)
-        with output_errors(self._run.output_dir):
+        with output_errors(self._config.output_dir):
             is_better = best.offer(latest, results)
         if is_better:
             log("the best so far ({}), kept in {}".format(best.shown(), best.folder))
@@ -209,7 +192,7 @@ class Runner:
         raise NotImplementedError
 
     def _write_results(self, results):
-        run = self._run
+        run = self._config
         with output_errors(run.output_dir):
             write_atomically(os.path.join(run.output_dir, RESULTS_FILE), results_text(results))
         for name, value in results.items():
@@ -217,11 +200,11 @@ class Runner:
 
     def _record_files(self):
         """What is read: list of (record files, features that a model reads of them)."""
-        run, names = self._run, self._objective.feature_names
+        run, names = self._config, self._objective.feature_names
         return [(run.train_files if run.do_train else [], names), (run.eval_files, names)]
 
     def _check_records(self):
-        run, seen = self._run, []
+        run, seen = self._config, []
         for files, names in self._record_files():
             if files and files[0] not in seen:
                 seen.append(files[0])
@@ -236,7 +219,7 @@ class Runner:
 
     def _plan_start(self, shapes):
         """Says where the weights come from; the LoadPlan of a warm start, else None."""
-        run = self._run
+        run = self._config
         if self._resume:
             self._check_resume(shapes)
             return None
@@ -261,7 +244,7 @@ class Runner:
         return plan
 
     def _check_resume(self, shapes):
-        run = self._run
+        run = self._config
         if run.do_train:
             for line in run_configs.check_same_run(run, self._optimizer):
                 warn(line)
@@ -278,7 +261,7 @@ class Runner:
 
     def _make_estimator(self, objective=None):
         """An estimator of the run; `objective`: what to evaluate, None: what is trained."""
-        run = self._run
+        run = self._config
         with output_errors(run.output_dir):
             tf.io.gfile.makedirs(run.output_dir)
         model_fn = make_model_fn(
@@ -292,7 +275,7 @@ class Runner:
         return self._devices.make_estimator(model_fn, run)
 
     def _training_input(self, step):
-        run = self._run
+        run = self._config
         order = pipeline.TrainingOrder(
             shuffle_buffer_size=run.shuffle_buffer_size,
             seed=run.seed,
@@ -305,8 +288,8 @@ class Runner:
         return pipeline.make_input_fn(
             files,
             feature_names or self._objective.feature_names,
-            self._run.max_seq_length,
-            self._run.max_predictions_per_seq,
+            self._config.max_seq_length,
+            self._config.max_predictions_per_seq,
             masking=self._masking,
             **settings,
         )

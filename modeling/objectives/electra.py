@@ -2,17 +2,19 @@
 
 import collections
 import copy
-import dataclasses
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.features import MASKED_IDS, MASKED_LM, ROW
 from modeling import heads, losses
 from modeling.encoder import encode
 from modeling.objectives import electra_two_tower
 from modeling.objectives.electra_options import ElectraOptions
 from modeling.objectives.objective import Objective, new_output
 
+# Share of the tokens that are masked (google-research/electra, configure_pretraining.py).
+DEFAULT_MASK_PROB = 0.15
 # Of both losses' denominators.
 EPSILON = 1e-6
 # Added inside both logarithms of the Gumbel noise.
@@ -30,48 +32,19 @@ class Electra(Objective):
     The generator reads `masked_input_ids` and predicts the masked places; a sample of each is
     written into `input_ids`, which are unmasked, and the discriminator tells of every token whether
     it is another one than before. No gradient passes the samples.
-
-    Attributes:
-      options: ElectraOptions.
     """
 
-    def __init__(self, name, options=None):
+    options = ElectraOptions()
+
+    def __init__(self, name):
         self.name = name
-        self.options = options or ElectraOptions()
-        self.feature_names = [
-            "input_ids",
-            "masked_input_ids",
-            "input_mask",
-            "segment_ids",
-            "masked_lm_positions",
-            "masked_lm_ids",
-            "masked_lm_weights",
-        ]
-
-    def for_run(self, num_train_steps, **options):
-        """See Objective; the options are those of ElectraOptions, but generator_config_file for
-        `generator`, an ElectraConfig.
-
-        Raises:
-          UserError: see ElectraOptions.check; or an option is not of ELECTRA.
-        """
-        generator = options.pop("generator_config_file", None)
-        known = {field.name for field in dataclasses.fields(ElectraOptions)}
-        super().for_run(num_train_steps, **{k: v for k, v in options.items() if k not in known})
-        given = {k: v for k, v in options.items() if k in known and v is not None}
-        if generator is not None:
-            given["generator"] = generator
-        chosen = copy.copy(self)
-        chosen.options = dataclasses.replace(self.options, **given)
-        chosen.options.check()
-        return chosen
+        self.feature_names = [*ROW[:1], MASKED_IDS, *ROW[1:], *MASKED_LM]
+        self._mask_prob, self._special_ids = DEFAULT_MASK_PROB, ()
 
     def for_masks(self, probability, special_ids):
         """See Objective."""
         chosen = copy.copy(self)
-        chosen.options = dataclasses.replace(
-            self.options, mask_prob=probability, special_ids=tuple(special_ids)
-        )
+        chosen._mask_prob, chosen._special_ids = probability, tuple(special_ids)
         return chosen
 
     def networks(self, config):
@@ -88,14 +61,13 @@ class Electra(Objective):
 
     def settings(self, config):
         """See Objective."""
-        found = {
-            field.name: getattr(self.options, field.name)
-            for field in dataclasses.fields(ElectraOptions)
-            if field.name not in ("generator", "special_ids")
-        }
+        values = dict(super().settings(config), mask_prob=self._mask_prob)
+        del values[
+            "generator_config_file"
+        ]  # its sizes are the generator's, however they were given
         if self.options.has_small_generator:
-            found["generator"] = self.options.generator_of(config).to_dict()
-        return found
+            values["generator"] = self.options.generator_of(config).to_dict()
+        return values
 
     def build(self, config, store, kernels, features, is_training):
         """See Objective.
@@ -149,7 +121,7 @@ class Electra(Objective):
         logits = electra_two_tower.cloze_logits(towers, store, kernels, features, is_training)
         ids = features["input_ids"]
         counted = features["input_mask"] > 0
-        for special in self.options.special_ids:
+        for special in self._special_ids:
             counted = tf.logical_and(counted, tf.not_equal(ids, special))
         nll = losses.cross_entropy(
             tf.reshape(logits, [-1, config.vocab_size]), tf.reshape(ids, [-1])
@@ -197,7 +169,7 @@ class Electra(Objective):
         encoded = encode(config, store, kernels, read, is_training)
         logits = heads.discriminator_logits(config, store, kernels, encoded.sequence_output)
         if self.options.electric_objective:
-            logits += electra_two_tower.noise_log_odds(cloze, fake_ids, self.options.mask_prob)
+            logits += electra_two_tower.noise_log_odds(cloze, fake_ids, self._mask_prob)
         labels, weights = tf.cast(is_fake, tf.float32), tf.cast(features["input_mask"], tf.float32)
         loss = tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels)
         output.losses["disc_loss"] = losses.weighted_ratio(

@@ -71,7 +71,7 @@ def test_trailing_commas_are_read_and_texts_kept(tmp_path):
     ("text", "words"),
     [
         ('{"learning_rat": 1}', "unknown key 'learning_rat'; did you mean learning_rate?"),
-        ('{"zzz": 1}', "unknown key 'zzz'; take it out"),
+        ('{"zzz": 1}', "unknown key 'zzz'; remove it"),
         ('{"num_train_steps": 1e5}', "num_train_steps must be a whole number, not 100000.0"),
         ('{"num_train_steps": true}', "num_train_steps must be a whole number, not True"),
         ('{"learning_rate": "x"}', "learning_rate must be a number, not 'x'"),
@@ -110,7 +110,7 @@ def test_refused_files(tmp_path):
             {"model_hparam_overrides": {"hiden_size": 3}},
             "unknown key 'hiden_size' in model_hparam_overrides; did you mean hidden_size",
         ),
-        ({"model_hparam_overrides": {"zz": 3}}, "in model_hparam_overrides; take it out"),
+        ({"model_hparam_overrides": {"zz": 3}}, "in model_hparam_overrides; remove it"),
         (
             {"model_hparam_overrides": {"hidden_size": 100}},
             None,  # one head
