@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from modeling import answer_spans, heads, layers, losses
 from modeling.kernels import gelu_erf
+from modeling.question_options import QuestionOptions
 
 # What heads stand on. config: model config; store, kernels: see modules parameters and kernels;
 # encoded: EncoderOutput; is_training: dropout on or off.
@@ -31,26 +32,6 @@ DROPOUT = 0.1
 QA_WIDTH = 512
 # Kinds that a yes-or-no classifier can tell.
 ANSWERABLE = ("span", "unanswerable")
-
-QuestionOptions = collections.namedtuple(
-    "QuestionOptions",
-    [
-        "joint_prediction",
-        "answerable_classifier",
-        "answerable_uses_start_logits",
-        "answerable_weight",
-        "beam_size",
-    ],
-    defaults=[True, True, True, 0.5, 20],
-)
-QuestionOptions.__doc__ = """Options of google-research/electra's reading comprehension, with its
-defaults (configure_finetuning.py).
-
-joint_prediction: the end is predicted given the start; answerable_classifier: whether there is an
-answer is predicted, too; answerable_uses_start_logits: from the tokens where it may start, not from
-the first token alone; answerable_weight: of that classifier's loss; beam_size: starts, and ends of
-each, that are kept.
-"""
 
 
 class GoogleHeads:
