@@ -291,8 +291,7 @@ def test_audit():
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
         (
             False,
-            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are still "
-            "good)",
+            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are kept)",
         ),
         (
             True,
