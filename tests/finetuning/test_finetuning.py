@@ -299,7 +299,7 @@ def test_audit():
         ),
         (False, "dev: 7 (7 odd things) kept as they are"),
         (True, "dev: 1 examples have an empty text"),
-        (True, "dev: 1 examples hold U+FFFD, which stands for characters that were lost"),
+        (True, "dev: 1 examples hold U+FFFD, the replacement of characters that were lost"),
         (False, "dev: a 3 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
         (True, "1 of 3 dev examples are also in train; their score is too good by that"),
     ]
