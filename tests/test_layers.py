@@ -229,6 +229,17 @@ def test_every_package_says_what_belongs_there():
     assert [path for path in paths if not ast.get_docstring(ast.parse(source_of(path)))] == []
 
 
+def test_everything_but_tools_is_installed():
+    """A list element of setup.py for each package, and each program that lies beside them."""
+    listed = {node.value for node in ast.walk(ast.parse(source_of("setup.py"))) if _is_text(node)}
+    names = {module_of(path).split(".")[0] for path in modules_of_the_project()}
+    assert names - listed == {"benchmarks", "sample", "scripts"}
+
+
+def _is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 COMMON = "data, modeling and optimization never import each other; what they share goes to common/"
 ORDER = (
     "benchmarks -> programs -> cli -> prediction and reports -> training and finetuning -> "
