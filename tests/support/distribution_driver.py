@@ -6,7 +6,7 @@ session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
 training.pretraining_runner.Pretraining; its keys: output_dir, train_file; optional: replicas,
-parts, optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken too),
+num_micro_batches, optimizer, dropout, stop_step, save_steps, init (a checkpoint with its slots),
 "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it
 is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable
 name -> largest difference between its copies, with replicas; masks, with dropout: list of
@@ -144,7 +144,7 @@ def train(case):
         num_train_steps=STEPS,
         optimizer=case.get("optimizer", "adamw"),
         clip_norm=CLIP_NORM,
-        gradient_accumulation_steps=case.get("parts", 1),
+        gradient_accumulation_steps=case.get("num_micro_batches", 1),
     )
     dropout = case.get("dropout", 0.0)
     config = dict(TINY_CONFIG, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
