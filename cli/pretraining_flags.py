@@ -1,4 +1,4 @@
-"""The flags of run_pretraining.py, and what is checked of them before any file is opened."""
+"""The flags of run_pretraining.py, their checks, and the request made of them."""
 
 from absl import flags
 
@@ -150,7 +150,7 @@ def define_electra_flags():
 
 
 def apply_preset():
-    """Makes the values of --preset or --hparams the flags' own, and logs them.
+    """Makes the values of --preset or --hparams defaults of the flags, and logs them.
 
     Returns:
       What electra_hparams.read returns, or None without ELECTRA's flags.
@@ -162,7 +162,7 @@ def apply_preset():
         for name in ("hparams", "data_dir"):
             if getattr(FLAGS, name) is not None:
                 raise UserError(
-                    "--preset and --{} both say what the run is; give one, and single flags "
+                    "--preset and --{} both define the run; give one, and single flags "
                     "beside it".format(name)
                 )
         for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
@@ -177,7 +177,7 @@ def apply_preset():
 
 
 def check(has_model):
-    """Refuses flags that cannot work.
+    """Refuses flags that cannot work, before any file is opened.
 
     Args:
       has_model: bool, the model's sizes are known without --bert_config_file.
@@ -201,7 +201,7 @@ def check(has_model):
 
 
 def log_notes():
-    """Says what flags do that is allowed, but not always meant."""
+    """Logs effects of flags that are allowed, but not always intended."""
     total = FLAGS.num_train_steps
     if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
         log(

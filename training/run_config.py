@@ -1,4 +1,4 @@
-"""What a script decides about a run, and the record of it."""
+"""The configuration of a run, and its record in run_config.json."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from common.validation import is_number, is_object, is_text, list_of
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
-# What a resumed run may change, with a warning.
+# Settings that a resumed run may change, with a warning.
 NOTED = (
     "learning_rate",
     "num_train_steps",
@@ -120,11 +120,11 @@ def _with_settings(run):
 
 
 def check_same_run(run_config, optimizer_config):
-    """Refuses to go on in an output_dir with another objective or optimizer: the optimizer state
+    """Refuses to resume in an output_dir with another objective or optimizer: the optimizer state
     there would not fit.
 
     Returns:
-      List of sentences on what else has changed since.
+      List of sentences, one for each other setting that differs.
 
     Raises:
       UserError: output_dir/run_config.json names others.
@@ -154,7 +154,7 @@ def check_same_run(run_config, optimizer_config):
     values = _with_settings(
         dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
     )
-    # What is no single value, as the sizes of a second network, is told by the weights' shapes.
+    # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
     settings = [n for n, v in (run_config.objective_settings or {}).items() if not is_object(v)]
     return [
         "the steps before had --{}={}, from here on it is {}".format(
