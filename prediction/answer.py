@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from common import bounded_json
 from common.errors import UserError, quoted, some
 from finetuning.kinds.questions import QuestionTask
-from finetuning.layouts.json_lines import Row
+from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.task_file import check_options
 from modeling.task_heads import QuestionOptions
@@ -108,7 +108,7 @@ def read_question(line):
         ) from None
     if not isinstance(values, dict):
         raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
-    row = Row(values, line.where, collections.Counter())
+    row = JsonObject(values, line.where, collections.Counter())
     question, context = (row.get(name, str, "a text") for name in ("question", "context"))
     identity = row.get("id", (str, int), "a text or a number") if "id" in row else None
     if not context.strip():

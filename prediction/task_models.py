@@ -3,7 +3,7 @@
 import os
 
 from finetuning import task_file
-from finetuning.styles import heads_for
+from finetuning.head_styles import heads_for
 from modeling import checkpoint
 from modeling.conversion import huggingface
 from prediction.predictor import Head
