@@ -71,7 +71,14 @@ class StopWithGraph(tf.train.SessionRunHook):
 
 
 def training_graph(
-    folder, objective, optimizer="adamw", parts=1, hosts=1, masking=None, cores=8, **changes
+    folder,
+    objective,
+    optimizer="adamw",
+    num_micro_batches=1,
+    hosts=1,
+    masking=None,
+    cores=8,
+    **changes,
 ):
     """The graph in which PretrainingRunner would train on a TPU, dropout on.
 
@@ -79,14 +86,14 @@ def training_graph(
       folder: a new directory.
       objective: an object of modeling.objectives.
       optimizer: name of an optimizer.
-      parts: gradient_accumulation_steps.
+      num_micro_batches: gradient_accumulation_steps.
       hosts: machines of the TPU, with 8 cores each.
       masking: DynamicMasking or None.
       cores: cores of each host.
       changes: see model_config.
     """
     run = run_config(folder, objective, hosts * cores, masking, do_train=True)
-    pretraining = make_pretraining(run, objective, optimizer, parts, masking, **changes)
+    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, masking, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 
 
@@ -117,14 +124,16 @@ def run_config(folder, objective, cores, masking=None, **changes):
     return RunConfig(**dict(settings, **changes))
 
 
-def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None, **changes):
+def make_pretraining(
+    run, objective, optimizer="adamw", num_micro_batches=1, masking=None, **changes
+):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
         learning_rate=0.01,
         num_train_steps=20,
         num_warmup_steps=2,
         optimizer=optimizer,
-        gradient_accumulation_steps=parts,
+        gradient_accumulation_steps=num_micro_batches,
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import arrays, needs_golden, settings
-from test_masking import RANDOM_IDS, Ids, lay_out, make_unit
+from random_units import RANDOM_IDS, Ids, lay_out, make_unit
 
 from common.errors import UserError
 from data.input.dynamic_masking import (

@@ -18,13 +18,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
-from test_convert_checkpoint import (
-    GOLDEN_PARTS,
-    converted,
-    make_checkpoint,
-    refused,
-    variables_of,
-)
+from conversion_runs import GOLDEN_PARTS, converted, make_checkpoint, refused, variables_of
 
 from modeling.conversion import huggingface, network
 

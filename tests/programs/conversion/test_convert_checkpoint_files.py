@@ -13,8 +13,7 @@ pytest.importorskip("safetensors")
 
 import torch
 import transformers
-from task_files import save_labels
-from test_convert_checkpoint import (
+from conversion_runs import (
     GOLDEN_PARTS,
     assert_equal_bits,
     assert_parity,
@@ -25,6 +24,7 @@ from test_convert_checkpoint import (
     read_json,
     variables_of,
 )
+from task_files import save_labels
 
 from data.tokenizers import huggingface_files
 from finetuning import task_file
