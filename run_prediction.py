@@ -21,12 +21,12 @@ from common.errors import UserError
 from common.log import log
 from modeling import checkpoint
 from modeling.conversion import huggingface
-from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
+from prediction.prediction_task import Setup, predict_lines
 from prediction.predictor import Predictor
+from prediction.registry import TASKS, get_task
 from prediction.tags import WORDS_BY
-from prediction.task import Setup, predict_lines
 
 FLAGS = flags.FLAGS
 

@@ -11,8 +11,8 @@ from finetuning.layouts.json_lines import Row
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.task_file import check_options
 from modeling.task_heads import QuestionOptions
-from prediction.task import Notes, Task, rounded_share
-from prediction.task_models import make_heads, read_settings, settings_path
+from prediction.fine_tuned_models import make_heads, read_settings, settings_path
+from prediction.prediction_task import Notes, Task, rounded_share
 
 # Each has candidates of several windows.
 _WINDOW_LINES = 512

@@ -6,8 +6,8 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError
 from finetuning.kinds.classification import ClassificationTask
 from modeling.objectives.classification import Classification
-from prediction.task import Task, rounded_share
-from prediction.task_models import make_heads, read_settings
+from prediction.fine_tuned_models import make_heads, read_settings
+from prediction.prediction_task import Task, rounded_share
 
 
 class Classify(Task):

@@ -7,7 +7,7 @@ from common.errors import UserError
 from common.log import warn
 from modeling.encoder import encode
 from modeling.load_plan import POOLER
-from prediction.task import WINDOW_LINES, Task
+from prediction.prediction_task import WINDOW_LINES, Task
 
 POOLINGS = ("none", "cls", "mean")
 DECIMALS = 6

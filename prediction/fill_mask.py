@@ -13,9 +13,9 @@ from data.tokenizers.wordpiece import is_letter
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
-from prediction.blanks import TextWithMasks
+from prediction.masked_text import TextWithMasks
+from prediction.prediction_task import rounded_share
 from prediction.predictor import Head
-from prediction.task import rounded_share
 
 # Beginnings of words that are followed up where --top_k asks for fewer words.
 MIN_BEAMS = 8

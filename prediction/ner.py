@@ -5,8 +5,8 @@ import tensorflow.compat.v1 as tf
 from finetuning.kinds.spans import split_tag
 from finetuning.kinds.tagging import TaggingTask
 from finetuning.layouts.tagging import TaggedExample
-from prediction.task import Task, rounded_share
-from prediction.task_models import make_heads, read_settings, settings_path
+from prediction.fine_tuned_models import make_heads, read_settings, settings_path
+from prediction.prediction_task import Task, rounded_share
 
 
 class Ner(Task):

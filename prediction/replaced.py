@@ -4,8 +4,8 @@ import tensorflow.compat.v1 as tf
 
 from modeling import heads
 from modeling.encoder import encode
+from prediction.prediction_task import Task, rounded_share
 from prediction.predictor import Head
-from prediction.task import Task, rounded_share
 
 # A token is taken for replaced above this probability, as the training's own figures do.
 THRESHOLD = 0.5

@@ -9,9 +9,9 @@ from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
 from modeling.objectives.lert import all_tag_logits
-from prediction.blanks import MASK, TextWithMasks
+from prediction.masked_text import MASK, TextWithMasks
+from prediction.prediction_task import Task, rounded_share
 from prediction.predictor import Head
-from prediction.task import Task, rounded_share
 
 WORDS_BY = ("rjieba", "jieba")
 

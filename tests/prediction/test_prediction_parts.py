@@ -16,10 +16,11 @@ from common.errors import UserError
 from data.tokenizers.wordpiece import Spelling, Vocabulary, WordPieceTokenizer
 from modeling import checkpoint
 from modeling.config import BertConfig
-from prediction import fill_mask, get_task
+from prediction import fill_mask
 from prediction.lines import Line, ResultFile, read_lines
+from prediction.prediction_task import Notes, Setup, predict_lines
 from prediction.predictor import Predictor
-from prediction.task import Notes, Setup, predict_lines
+from prediction.registry import get_task
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1

@@ -17,9 +17,9 @@ from data.tokenizers.vocabularies import read_vocabulary
 from modeling import checkpoint
 from modeling.config_families import read_config
 from prediction.fill_mask import FillMask
+from prediction.prediction_task import Setup
 from prediction.predictor import Predictor
 from prediction.replaced import Replaced
-from prediction.task import Setup
 
 tf.disable_v2_behavior()
 pytestmark = needs_golden

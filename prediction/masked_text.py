@@ -4,7 +4,7 @@ import collections
 import re
 
 from common.errors import UserError
-from prediction.task import Task
+from prediction.prediction_task import Task
 
 MASK = "[MASK]"
 
