@@ -21,10 +21,10 @@ TASKS = {
 
 
 def get_task(name):
-    """The class of the task called `name`.
+    """The class of the prediction task called `name`.
 
     Raises:
-      UserError: there is none of that name.
+      UserError: there is no such prediction task.
     """
     if name not in TASKS:
         raise UserError("--task={} is not known; known are {}".format(name, ", ".join(TASKS)))

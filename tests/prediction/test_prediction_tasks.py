@@ -1,4 +1,4 @@
-"""The parts of run_prediction.py by themselves, and the golden numbers of google-research/bert."""
+"""The modules of prediction/ by themselves, and the golden numbers of google-research/bert."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ from modeling import checkpoint
 from modeling.config import BertConfig
 from prediction import fill_mask
 from prediction.lines import Line, ResultFile, read_lines
-from prediction.prediction_task import Notes, Setup, predict_lines
+from prediction.prediction_task import LineNotes, TaskSetup, predict_lines
 from prediction.predictor import Predictor
 from prediction.registry import get_task
 
@@ -61,7 +61,7 @@ def golden_task(name, max_seq_length=64, saved=None, **options):
     """A task for the golden checkpoint `bert`; not started."""
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu="tanh")
     vocabulary = Vocabulary(golden_cases.path("bert", "vocab.txt"))
-    setup = Setup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
+    setup = TaskSetup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
     return get_task(name)(setup, **options)
 
 
@@ -171,7 +171,7 @@ class CountingTask:
     window_lines = 7
 
     def __init__(self):
-        self.notes, self.windows, self.read = Notes(8), [], 0
+        self.notes, self.windows, self.read = LineNotes(8), [], 0
 
     def lines(self, count):
         for number in range(1, count + 1):
