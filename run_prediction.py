@@ -86,7 +86,7 @@ def main(argv):
         path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
-        with Predictor(task.config, task, path, task.max_seq_length, FLAGS.batch_size) as predictor:
+        with Predictor(task.config, task, path, FLAGS.batch_size) as predictor:
             task.start(predictor)
             predict_lines(task, read_lines(FLAGS.input_file), results)
 

@@ -218,7 +218,6 @@ def predict_tags(path, run_config, model_config):
         run_config.eval_files,
         path,
         model_config,
-        FLAGS.max_seq_length,
         FLAGS.eval_batch_size,
         vocabulary,
     )

@@ -33,7 +33,7 @@ class PredictionTask:
     """From lines to results; also the `network` of a prediction.predictor.Predictor.
 
     task = FillMask(TaskSetup(config, tokenizer, 128, {}), top_k=5)
-    with Predictor(config, task, "bert_model.ckpt", 128, batch_size=32) as predictor:
+    with Predictor(config, task, "bert_model.ckpt", batch_size=32) as predictor:
         task.start(predictor)
         results = list(task.predict(list(read_lines("lines.txt"))))
 

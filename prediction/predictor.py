@@ -34,12 +34,10 @@ class Head(typing.NamedTuple):
 class Predictor:
     """A trained network in a session.
 
-    Rows are sorted by length and padded to little more than the longest of their batch, so short
-    texts cost little. One graph serves all lengths: against a graph for each padded length (8 of
-    them up to 128 tokens) its outputs are bit-identical, later passes take the same CPU time, and
-    the first pass saves what the further graphs cost to build.
+    Rows are sorted by length and padded to the longest of their batch, so short texts cost little.
+    One graph serves all lengths.
 
-    with Predictor(config, task, "bert_model.ckpt", max_seq_length=128, batch_size=32) as predictor:
+    with Predictor(config, task, "bert_model.ckpt", batch_size=32) as predictor:
         outputs = predictor.run([{"input_ids": [101, 791, 102], "segment_ids": [0, 0, 0]}])
 
     Attributes:
@@ -47,7 +45,7 @@ class Predictor:
         what is computed with them is noise.
     """
 
-    def __init__(self, model_config, network, path, max_seq_length, batch_size):
+    def __init__(self, model_config, network, path, batch_size):
         """Loads the weights and checks that none is missing.
 
         Args:
@@ -60,14 +58,12 @@ class Predictor:
             head: Head, or None where the encoder suffices;
             optional: part of the names of variables that the checkpoint may lack, or None.
           path: a checkpoint's prefix, or a Hugging Face directory.
-          max_seq_length: longest row.
           batch_size: rows computed at a time.
 
         Raises:
           UserError: the checkpoint is damaged, of other sizes, or lacks what the network needs.
         """
-        self._path = path
-        self._max_seq_length, self._batch_size = max_seq_length, batch_size
+        self._path, self._batch_size = path, batch_size
         with tempfile.TemporaryDirectory(prefix="quanci-") as folder, tf.Graph().as_default():
             weights = InitialWeights(path, folder)
             prefix, store = weights.prefix, ParameterStore()
@@ -114,7 +110,7 @@ class Predictor:
 
     def _run_batch(self, rows):
         lengths = [len(row["input_ids"]) for row in rows]
-        seq_length = min(_rounded_up(max(lengths)), self._max_seq_length)
+        seq_length = max(lengths)
         feed = {}
         for name, placeholder in self._inputs.items():
             if name == "input_mask":
@@ -163,16 +159,6 @@ def _check_complete(plan, network, config):
             "the encoder in {} is larger than {} says, {} would be skipped; take the "
             "checkpoint's own config".format(plan.shown, config.source, some(surplus, 1))
         )
-
-
-def _rounded_up(length):
-    """The length that a batch is padded to.
-
-    Multiples of 16 suit the matrix units of accelerators, and with few lengths the memory of one
-    batch fits the next.
-    """
-    step = 16 if length <= 128 else 64
-    return -(-length // step) * step
 
 
 def _padded(rows, width):

@@ -14,14 +14,13 @@ _WINDOW_ROWS = 2048
 _NEEDED = ("input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_weights")
 
 
-def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=None):
+def predict(files, path, model_config, batch_size, vocabulary=None):
     """Yields a dict for each record.
 
     Args:
       files: record files with masks.
       path: checkpoint prefix or Hugging Face directory.
       model_config: model config.
-      max_seq_length: longest row.
       batch_size: rows computed at a time.
       vocabulary: Vocabulary, whose tokens name the masked pieces; None: their ids do.
 
@@ -33,7 +32,7 @@ def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=No
     Raises:
       UserError: the records hold no masks, or the checkpoint no tag heads.
     """
-    with Predictor(model_config, TagNetwork(), path, max_seq_length, batch_size) as predictor:
+    with Predictor(model_config, TagNetwork(), path, batch_size) as predictor:
         records = _records(files)
         while True:
             window = list(itertools.islice(records, _WINDOW_ROWS))

@@ -35,7 +35,7 @@ def run_task(task_class, role, rows, **options):
     config = task_class.network(config, checkpoint.read_shapes(PREFIX), PREFIX)
     vocabulary = read_vocabulary(golden_cases.path("electra", "vocab.txt"))
     task = task_class(TaskSetup(config, vocabulary.make_tokenizer(True), 24, {}), **options)
-    with Predictor(config, task, PREFIX, 24, 4) as predictor:
+    with Predictor(config, task, PREFIX, 4) as predictor:
         return predictor.run(rows), task
 
 
