@@ -86,7 +86,6 @@ def predict_tags(path, request, run):
         run.config.eval_files,
         path,
         run.model_config,
-        run.config.max_seq_length,
         run.config.eval_batch_size,
         vocabulary,
     )
