@@ -147,7 +147,7 @@ def test_workers_do_not_import_tensorflow():
     code = (
         "import sys; import create_pretraining_data, data.creation; "
         "from data.creation import *; "
-        "UnitProcessor(CreationSettings('sample/vocab.txt')); "
+        "RecordWork(CreationSettings('sample/vocab.txt')).make_processor(); "
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from record_checks import read_shard
 from test_masking import Ids, make_unit
 
-from data.creation import CreationSettings, UnitProcessor
+from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
 from data.recipes import electra
@@ -37,9 +37,9 @@ def test_with_the_originals_draws_the_rows_are_the_originals(builder):
     """The golden files were made with Python's generator seeded by random_seed."""
     made_with = settings("electra", "records_settings.json")
     length = made_with["max_seq_length"]
-    processor = UnitProcessor(
-        CreationSettings(path("electra", "vocab.txt"), objective="electra", masking="dynamic")
-    )
+    vocab_file = path("electra", "vocab.txt")
+    made_for = CreationSettings(vocab_file, objective="electra", masking="dynamic")
+    processor = RecordWork(made_for).make_processor()
     with open(path("electra", "corpus.txt"), encoding="utf-8") as f:
         source = corpus.Source(f.read().encode(), "corpus.txt", lambda: 0)
     text = documents.read_documents([source], processor.settings)

@@ -6,7 +6,7 @@ import sentencepiece_models
 from creation_runs import contents, make
 
 from common.tags import KINDS, TAGS
-from data.creation import CreationSettings, UnitProcessor
+from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
 from data.jobs.statistics import new_statistics
 from data.rows.inspection import Row, show_row
@@ -51,7 +51,7 @@ def test_another_model_makes_the_records_anew(tmp_path, spiece, tiny):
 def groups_of(path, text, **options):
     """Groups of the pieces of a text, and how many words did not align."""
     settings = CreationSettings(path, tokenizer="sentencepiece", **options)
-    processor, statistics = UnitProcessor(settings), new_statistics()
+    processor, statistics = RecordWork(settings).make_processor(), new_statistics()
     source = corpus.Source(text.encode("utf-8"), "text", lambda: 0)
     read = documents.read_documents([source], settings)
     unit, numbers = processor.prepare(read, statistics, lambda share: None)
@@ -93,7 +93,7 @@ def test_tags_of_words(tiny):
     settings = CreationSettings(
         tiny, tokenizer="sentencepiece", objective="lert", input_format="conllu", short_seq_prob=0
     )
-    processor, statistics = UnitProcessor(settings), new_statistics()
+    processor, statistics = RecordWork(settings).make_processor(), new_statistics()
     source = corpus.Source(CONLLU.encode("utf-8"), "text", lambda: 0)
     unit, numbers = processor.prepare(
         documents.read_documents([source], settings), statistics, lambda share: None
