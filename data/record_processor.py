@@ -9,14 +9,14 @@ from common.tags import KINDS, TAGS
 from data.jobs.processor import Processor
 from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
-from data.records import schema, tfrecord
+from data.records import encoding, schema, tfrecord
 from data.rows import alignment, instances, masking
 from data.rows.row_features import example, features_of
 from data.text import segmentation
+from data.text.characters import code_points
 from data.text.tags import shown
 from data.text.words import Words
 from data.tokenizers.vocabularies import read_vocabulary
-from data.tokenizers.wordpiece import code_points
 
 # Pieces laid out at once: large enough for numpy, small enough for flat memory.
 _BATCH_PIECES = 1 << 18
@@ -39,7 +39,7 @@ class RecordProcessor(Processor):
             settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
         )
         self.segmenter, self._tagger = self._make_segmenter()
-        self.layout = schema.RecordLayout(
+        self.layout = encoding.RecordLayout(
             schema.stored_features(self.recipe.features, settings.drawn_in_training()),
             settings.max_seq_length,
             settings.max_predictions_per_seq,

@@ -2,7 +2,7 @@
 
 from common.errors import UserError
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling.objectives import get_objective
 
 # Record feature -> the objective that it tells; the first that is there counts.
@@ -33,7 +33,7 @@ def choose_objective(requested, train_files, manifests):
         name, path = next(iter(named.items()))
         reason = "manifest {} says so".format(path)
     else:
-        features = pipeline.first_records(train_files[0], 1)[0]
+        features = record_contents.first_records(train_files[0], 1)[0]
         told = [n for n in OBJECTIVE_BY_FEATURE if n in features and "masked_lm_ids" in features]
         if not told:
             raise UserError(

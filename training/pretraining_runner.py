@@ -7,7 +7,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_atomically
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling import checkpoint
 from training import tag_tables
 from training.failures import output_errors, session_errors
@@ -82,7 +82,7 @@ class Pretraining(Runner):
         run = self._run
         if not run.use_tpu:
             return run.max_eval_steps
-        rows = pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
+        rows = record_contents.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
         if rows < run.eval_batch_size:
             raise UserError(
                 "{} and the rest hold {} rows, and a TPU takes full batches only; take a smaller "

@@ -19,6 +19,7 @@ from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
 from data.recipes import electra
 from data.records import manifest
+from data.records.checks import record_contents
 from data.rows import inspection, instances
 from data.text import corpus, documents
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
@@ -185,7 +186,7 @@ def test_records_have_the_originals_schema_and_hold_the_corpus(tmp_path):
     assert not {"max_predictions", "max_predictions_per_seq"} & {*masking, *result}
     assert masking["unit"] == "wordpiece" and masking["replacement"] == (0.85, 0.0, 0.15)
     assert result["masked_share"] == 0 and result["ngram_distribution"] == {}
-    (raw,) = pipeline.first_records(paths[0], 1)
+    (raw,) = record_contents.first_records(paths[0], 1)
     assert set(raw) == set(FEATURES)
     rows = read_shard(paths[0], 512, 20, FEATURES)
     vocabulary = Vocabulary(VOCAB)

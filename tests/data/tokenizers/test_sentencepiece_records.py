@@ -7,8 +7,8 @@ from creation_runs import contents, make
 
 from common.tags import KINDS, TAGS
 from data.creation import CreationSettings, RecordWork
-from data.input import pipeline
 from data.jobs.statistics import new_statistics
+from data.records.checks import record_contents
 from data.rows.inspection import Row, show_row
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
@@ -37,7 +37,9 @@ def test_any_number_of_workers_makes_the_same_bytes(tmp_path, spiece, segmenter)
     assert manifest["vocab_size"] == len(vocabulary) == 3000
     assert 0.12 < manifest["masked_share"] < 0.16
     assert (manifest["unaligned_words"] > 0) == (segmenter != "none")
-    ids = {i for path in paths for row in pipeline.read_features(path) for i in row["input_ids"]}
+    ids = {
+        i for path in paths for row in record_contents.read_features(path) for i in row["input_ids"]
+    }
     assert ids <= set(range(3000)) and {vocabulary.cls, vocabulary.sep, vocabulary.mask} <= ids
 
 
