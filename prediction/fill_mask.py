@@ -9,7 +9,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from data.tokenizers.wordpiece import is_letter
+from data.text.characters import is_letter
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER

@@ -4,7 +4,7 @@ import itertools
 
 from common.errors import UserError
 from common.tags import TAGS
-from data.input import pipeline
+from data.records.checks import record_contents
 from data.text.tags import UNKNOWN
 from prediction.predictor import Predictor
 from prediction.tags import TagNetwork, best_tags
@@ -51,7 +51,7 @@ def predict(files, path, model_config, batch_size, vocabulary=None):
 def _records(files):
     """Yields ({"file", "record"}, the record's features, a row for the predictor)."""
     for path in files:
-        for number, record in enumerate(pipeline.read_features(path)):
+        for number, record in enumerate(record_contents.read_features(path)):
             missing = [name for name in _NEEDED if name not in record]
             if missing:
                 raise UserError(

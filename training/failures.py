@@ -9,8 +9,7 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError
 from common.files import failures, reason
 from common.log import log
-from data.input import pipeline
-from data.records.checks import verification
+from data.records.checks import record_contents, verification
 
 # Ids beyond a table, or a feature that is missing or of another length, behind the records that are
 # checked at the start.
@@ -95,7 +94,7 @@ def _message(error):
 def _look_for(files, feature_name=None, id_limit=None):
     log("a record does not fit this run; looking for it in {} files".format(len(files)))
     try:
-        return pipeline.find_misfit(files, feature_name, id_limit)
+        return record_contents.find_misfit(files, feature_name, id_limit)
     except UserError:  # damaged or removed since then; TensorFlow's message is reported
         return None
 

@@ -3,7 +3,7 @@
 from common.errors import UserError
 from common.features import MASKED_LM
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling.objectives import OBJECTIVES, get_objective
 from training.run_config import saved_options
 
@@ -32,7 +32,7 @@ def choose_objective(requested, train_files, manifests):
         name, path = next(iter(named.items()))
         reason = "manifest {} says so".format(path)
     else:
-        features = pipeline.first_records(train_files[0], 1)[0]
+        features = record_contents.first_records(train_files[0], 1)[0]
         recognised = _recognised(features)
         if not recognised:
             raise UserError(

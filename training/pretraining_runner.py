@@ -7,7 +7,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_atomically
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling import checkpoint
 from training.failures import output_errors, session_errors
 from training.model_fn import TOTAL_LOSS
@@ -81,7 +81,7 @@ class PretrainingRunner(Runner):
         config = self._config
         if not config.use_tpu:
             return config.max_eval_steps
-        rows = pipeline.count_rows(
+        rows = record_contents.count_rows(
             config.eval_files, config.max_eval_steps * config.eval_batch_size
         )
         if rows < config.eval_batch_size:

@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.files import write_atomically
 from common.log import log, warn
 from data.input import pipeline
+from data.records.checks import record_contents
 from modeling import checkpoint
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
@@ -208,7 +209,7 @@ class Runner:
         for files, names in self._record_files():
             if files and files[0] not in seen:
                 seen.append(files[0])
-                pipeline.check_records(
+                record_contents.check_records(
                     files,
                     pipeline.stored_features(names, self._masking),
                     config.max_seq_length,
