@@ -1,13 +1,12 @@
 """Session hooks of a training run."""
 
-import shutil
-import sys
 import time
 
 import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
 from common.log import log, warn
+from common.progress import Progress
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
 
 # A line after this many steps or seconds, whichever comes first.
@@ -38,7 +37,7 @@ class ProgressHook(tf.train.SessionRunHook):
         self._num_train_steps = num_train_steps
         self._output_dir = output_dir
         self._every = max(1, min(LINE_STEPS, num_train_steps // 20))
-        self._bar = None
+        self._progress = None
 
     def begin(self):
         self._global_step = tf.train.get_global_step()
@@ -48,15 +47,10 @@ class ProgressHook(tf.train.SessionRunHook):
         # Here, not in begin(): only now is the step restored.
         self._last_step = session.run(self._global_step)
         self._rate_start = None
-        if self._bar is None and sys.stderr.isatty():
-            from tqdm import tqdm
-
-            # tqdm's own rate includes the compiling step; the postfix shows the rate of the lines.
-            self._bar = tqdm(
-                total=self._num_train_steps,
-                initial=int(self._last_step),
-                ncols=shutil.get_terminal_size().columns,
-                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}",
+        if self._progress is None:
+            total = self._num_train_steps
+            self._progress = Progress(
+                "training", total, None, "steps", int(self._last_step), stays=True
             )
 
     def before_run(self, run_context):
@@ -79,8 +73,7 @@ class ProgressHook(tf.train.SessionRunHook):
         (step, values), now = self._read(session), time.time()
         if self._rate_start is not None and step > self._last_step:
             self._show(step, values, now)
-        if self._bar is not None:
-            self._bar.close()
+        self._progress.close()
         self._writer.flush()
 
     def _read(self, session):
@@ -97,10 +90,10 @@ class ProgressHook(tf.train.SessionRunHook):
         if rate:
             summary.value.add(tag="steps_per_second", simple_value=rate)
         self._writer.add_summary(summary, step)
-        if self._bar is not None:
-            self._bar.n = int(step)
+        if self._progress.is_bar:
+            self._progress(int(step) - self._progress.done)
             shown = ["loss {:.4f}".format(values["loss"])] + self._speed(step, rate)
-            self._bar.set_postfix_str("  ".join(shown))
+            self._progress.note("  ".join(shown))
         else:
             log(self._line(step, values, rate))
         self._last_step, self._last_time = step, now
