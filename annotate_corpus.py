@@ -18,6 +18,7 @@ from common.errors import UserError
 from common.tags import KINDS
 from data import annotation
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 from data.records import manifest
 from data.text.ltp import annotator
 from data.text.tags import shown
@@ -78,7 +79,8 @@ def main(argv):
         if name.strip().endswith(".gz"):
             raise UserError("--output_file {} would not be compressed; leave .gz out".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
-    print_report(runner.create(settings, inputs, names, workers), names)
+    work = annotation.AnnotationWork(settings)
+    print_report(runner.create(work, inputs, names, LocalProcesses(workers)), names)
     return 0
 
 

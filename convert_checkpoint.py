@@ -27,13 +27,13 @@ from modeling import checkpoint
 from modeling.config import GELU_CHOICES
 from modeling.config_families import read_config
 from modeling.conversion import (
+    electra_pair,
     export,
     families,
     family_choice,
     folders,
     head_choice,
     huggingface,
-    pair,
     parity,
     sources,
 )
@@ -181,7 +181,7 @@ def to_tensorflow():
     read = read_directories(paths)
     with folders.staged(folder) as scratch:
         written = os.path.join(scratch, base)
-        huggingface.write_checkpoint(written, pair.merged(read))
+        huggingface.write_checkpoint(written, electra_pair.merged(read))
         for directory in read:
             for is_warning, line in huggingface.report_of(directory, prefix).lines():
                 (warn if is_warning else log)(line)
@@ -277,7 +277,7 @@ def read_directories(paths):
       UserError: one cannot be read, or they do not belong together.
     """
     if len(paths) == 2:
-        return pair.read_pair(paths)
+        return electra_pair.read_pair(paths)
     named = release_files.tasks_beside(os.path.join(paths[0], ""))
     name = FLAGS.task_name or next(iter(named), None)
     read = huggingface.read_directory(paths[0], FLAGS.discriminator_or_generator, name)

@@ -22,8 +22,9 @@ from cli.app import require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
 from data import recipes
-from data.creation import CreationSettings
+from data.creation import CreationSettings, RecordWork
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 from data.records import manifest
 from data.rows import masking
 from data.text import corpus, documents, segmentation
@@ -233,7 +234,8 @@ def main(argv):
     settings = settings_from_flags()
     settings.check()
     inputs, names, workers = corpus_flags.files_and_workers()
-    print_report(runner.create(settings, inputs, names, workers), names)
+    result = runner.create(RecordWork(settings), inputs, names, LocalProcesses(workers))
+    print_report(result, names)
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 
 from cli import hparams
 
-_UNUSED = "nothing of it is left here"
+_UNUSED = "it has no counterpart here"
 TABLE = hparams.Table(
     keys=hparams.make_keys(
         ("task_names", list, None, "task_name"),
@@ -105,6 +105,6 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         chosen["output_dir"] = os.path.join(model, "finetuning_models", name)
     table = TABLE
     if any(flags[name].present for name in ("do_train", "do_eval", "do_predict")):
-        for name in ("do_train", "do_eval", "do_test"):  # the command line says what to do
+        for name in ("do_train", "do_eval", "do_test"):  # the command line decides
             table = hparams.without_default(table, name)
     return hparams.apply(flags, table, values, where, chosen)

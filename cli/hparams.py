@@ -1,28 +1,49 @@
-"""Hyperparameters as a JSON object, ELECTRA's way of saying what a run is.
+"""Hyperparameters as a JSON object, ELECTRA's form of the settings of a run.
 
-google-research/electra, configure_pretraining.py and configure_finetuning.py. Here each becomes
-the value of a flag, so nothing below sees the difference.
+Source: google-research/electra, configure_pretraining.py and configure_finetuning.py. Each key
+becomes the value of a flag, so that the rest of the program has one form of settings.
 """
 
 import collections
-import difflib
 import re
+from typing import Any, Dict, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
-from absl import flags as absl_flags
 
+from cli import flag_defaults
 from common import bounded_json
 from common.errors import UserError, quoted
 
-# kind: type; default: the original's, None: the flag's own counts where the key is not given;
-# flag: None where the key is one of the model's.
-Key = collections.namedtuple("Key", ["kind", "default", "flag"])
 
-# Keys of one of the original's programs. keys: ordered dict name -> Key; refused: dict name -> what
-# to do instead; ignored: dict name -> why it says nothing here.
-Table = collections.namedtuple("Table", ["keys", "refused", "ignored"])
+class Key(NamedTuple):
+    """A hyperparameter.
 
-# Entries of make_keys that both programs have: what the model is, and where it runs.
+    Attributes:
+      kind: type of its values.
+      default: the original's; None: the flag's own default applies.
+      flag: name of the flag that it sets; None for a key of the model.
+    """
+
+    kind: type
+    default: Any
+    flag: Optional[str]
+
+
+class Table(NamedTuple):
+    """The hyperparameters of one of the original programs.
+
+    Attributes:
+      keys: ordered dict name -> Key.
+      refused: dict name -> what to do instead.
+      ignored: dict name -> why it has no effect here.
+    """
+
+    keys: Dict[str, Key]
+    refused: Dict[str, str]
+    ignored: Dict[str, str]
+
+
+# Entries of make_keys that both programs have: the model, and the devices.
 MODEL_ENTRIES = (
     ("model_size", str, "small", None),
     ("model_hparam_overrides", dict, None, None),
@@ -62,7 +83,7 @@ def read(text, table):
       table: Table of the keys that there are.
 
     Returns:
-      (dict key -> value, what messages call it).
+      (dict key -> value, name of the source in messages).
 
     Raises:
       UserError: there is no such file, it is no JSON object, or a key or its value is wrong.
@@ -76,7 +97,7 @@ def read(text, table):
         raise UserError("{} must hold one JSON object".format(where))
     for key, value in values.items():
         _check(key, value, where, table)
-    # No embedding_size says something: that of the hidden state, even in a small model.
+    # An embedding_size of null has a meaning: the hidden size, even in a small model.
     kept = {k: v for k, v in values.items() if v is not None or k == "embedding_size"}
     return kept, where
 
@@ -101,7 +122,7 @@ def _content(path):
 def _check(key, value, where, table):
     if key in table.refused:
         if value not in (None, False):
-            raise UserError("{}: {} has no use here; {}".format(where, key, table.refused[key]))
+            raise UserError("{}: {} cannot be used here; {}".format(where, key, table.refused[key]))
         return
     if key in table.ignored:
         return
@@ -116,47 +137,42 @@ def _check(key, value, where, table):
 
 def unknown(where, key, known, place=""):
     """UserError for a key that is not one of `known`; names the nearest."""
-    close = difflib.get_close_matches(key, known)
-    hint = "did you mean {}?".format(" or ".join(close)) if close else "take it out"
-    return UserError("{}: unknown key {}{}; {}".format(where, quoted(key), place, hint))
+    return UserError(
+        "{}: unknown key {}{}; {}".format(
+            where, quoted(key), place, flag_defaults.advice(key, known)
+        )
+    )
 
 
 def apply(flags, table, values, where, chosen):
-    """Makes hyperparameters, and the original's defaults of others, the defaults of `flags`; what
-    the command line gave stays.
+    """Makes hyperparameters, and the original's defaults of the others, the defaults of `flags`;
+    values from the command line stay.
 
     Args:
       flags: absl FlagValues, parsed.
       table: Table.
       values, where: see `read`.
-      chosen: ordered dict flag -> value that does not stand in `values`.
+      chosen: ordered dict flag -> value of flags that have no key.
 
     Returns:
-      Lines for the log: what is set, and what the command line overrides.
+      Lines for the log: values in effect, and values overridden by the command line.
 
     Raises:
       UserError: a flag refuses its value.
     """
     given = {table.keys[key].flag for key in values if key in table.keys}
-    in_effect, overridden = [], []
-    for name, value in settings(table, values, chosen).items():
-        _set_default(flags, name, value, where)
-        shown = "--{}={}".format(name, _shown(flags[name].value))
-        if flags[name].using_default_value:
-            in_effect.append(shown)
-        elif name in given:
-            overridden.append("{} (hparams: {})".format(shown, value))
-    lines = ["{} sets: {}".format(where, " ".join(in_effect))]
-    if overridden:
-        lines.append("{} overridden by the command line: {}".format(where, " ".join(overridden)))
+    applied = flag_defaults.apply(
+        flags, settings(table, values, chosen), where, "hparams", given, lists=True
+    )
+    lines = ["{} sets: {}".format(where, " ".join(applied.in_effect))]
+    if applied.overridden:
+        lines.append(
+            "{} overridden by the command line: {}".format(where, " ".join(applied.overridden))
+        )
     for key in table.ignored:
         if key in values:
             lines.append("{}: {} is not used; {}".format(where, key, table.ignored[key]))
     return lines
-
-
-def _shown(value):
-    return ",".join(value) if isinstance(value, list) else value
 
 
 def without_default(table, key):
@@ -173,13 +189,3 @@ def settings(table, values, chosen):
         if entry.flag and values.get(key, entry.default) is not None:
             found[entry.flag] = values.get(key, entry.default)
     return found
-
-
-def _set_default(flags, name, value, where):
-    try:
-        flags.set_default(name, value)
-    except absl_flags.IllegalFlagValueError as error:
-        reason = " ".join(str(error).split(": ", 1)[-1].split())[:200]
-        raise UserError(
-            "{}: {} cannot be {}: {}".format(where, name, quoted(value), reason)
-        ) from None

@@ -1,5 +1,5 @@
 """The hyperparameters of ELECTRA's pre-training (google-research/electra,
-configure_pretraining.py), and the model that they say."""
+configure_pretraining.py), and the model that they define."""
 
 import collections
 import os
@@ -87,17 +87,17 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         chosen["output_dir"] = os.path.join(data_dir, "models", model_name)
     table = TABLE
     if any(flags[n].present for n in ("do_eval", "do_predict")):
-        table = hparams.without_default(table, "do_train")  # the command line says what to do
+        table = hparams.without_default(table, "do_train")  # the command line decides
     return hparams.apply(flags, table, values, where, chosen)
 
 
 def model_keys(values):
-    """Those of the hyperparameters that say what the model is."""
+    """The hyperparameters that define the model."""
     return [key for key in values if key in KEYS and KEYS[key].flag is None]
 
 
 def model_config(values, where, gelu="auto"):
-    """The discriminator that the hyperparameters say (get_bert_config of the original).
+    """The discriminator that the hyperparameters define (get_bert_config of the original).
 
     Args:
       values, where: see `read`.

@@ -7,9 +7,9 @@ from typing import Optional, Tuple
 
 from common.errors import UserError, quoted
 from common.tags import KINDS
-from data.jobs.job import Work
 from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
+from data.jobs.work import Work
 from data.records import manifest_schema
 from data.text import segmentation
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
@@ -55,17 +55,13 @@ class AnnotationSettings:
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
 
-    def make_work(self):
-        """What runner.create does with these settings."""
-        return AnnotationWork(self)
-
-    def make_processor(self):
-        """What a worker process needs."""
-        return AnnotationProcessor(self)
-
 
 class AnnotationWork(Work):
-    """CoNLL-U files and their manifest; see job.Work."""
+    """CoNLL-U files and their manifest; see work.Work.
+
+    work = AnnotationWork(AnnotationSettings(ltp_model="models/LTP-small"))
+    manifest = runner.create(work, ["news.txt"], ["news.conllu"])
+    """
 
     what = "annotations"
     counts = ("sentences", "words")
@@ -84,6 +80,9 @@ class AnnotationWork(Work):
         super().__init__(settings)
         self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
         self.model_files = model_files(settings.ltp_model)
+
+    def make_processor(self):
+        return AnnotationProcessor(self.settings)
 
     def empty_statistics(self):
         return _empty_statistics()
@@ -109,7 +108,7 @@ class AnnotationProcessor(Processor):
         self._annotator = LtpAnnotator(settings.ltp_model, words, True, settings.batch_size)
 
     def write_block(self, out, text, place, statistics, progress):
-        """Writes the sentences of a block; see parts.Processor."""
+        """Writes the sentences of a block; see processor.Processor."""
         found = self._annotator.annotate(text.text, text.starts, text.ends, progress)
         by_sentence = [[] for _ in range(len(text.starts))]
         for stretch in found:

@@ -1,31 +1,30 @@
-"""One work unit from text to a file of records: what every worker process runs."""
+"""Data creation: everything that decides the records, and the job that makes them.
 
-import collections
+work = RecordWork(CreationSettings(vocab_file="vocab.txt", objective="bert", input_format="raw"))
+manifest = runner.create(work, ["news.txt"], ["news.tfrecord"], LocalProcesses(4))
+"""
+
 import dataclasses
-import hashlib
 from typing import Optional, Tuple
 
-import numpy as np
-
 from common.errors import UserError
-from common.tags import KINDS, TAGS
-from data.jobs.processor import Processor
-from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
+from data.jobs.statistics import new_statistics, top_counts
+from data.jobs.work import Work
 from data.recipes import get_recipe, is_tagged
-from data.records import schema, tfrecord
-from data.rows import alignment, instances, masking
-from data.rows.row_features import example, features_of
+from data.record_processor import RecordProcessor
+from data.records import manifest_schema
+from data.records.schema import stored_features
+from data.rows import masking
 from data.text import corpus, documents, segmentation
+from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
-from data.text.tags import shown
-from data.text.words import Words
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE
-from data.tokenizers.wordpiece import code_points
 
-# Pieces laid out at once: large enough for numpy, small enough for flat memory.
-_BATCH_PIECES = 1 << 18
-_TOP_UNKNOWN = 1000
+_LISTED_UNKNOWN = 100
+_PREDICTIONS = "max_predictions_per_seq"
+# CoNLL-U has some 30 bytes for a character: units of text's size would be small.
+_CONLLU_UNITS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,16 +131,6 @@ class CreationSettings:
                 "--ltp_model=...".format(self.objective)
             )
 
-    def make_work(self):
-        """What runner.create does with these settings."""
-        from data.record_work import RecordWork
-
-        return RecordWork(self)
-
-    def make_processor(self):
-        """What a worker process needs."""
-        return UnitProcessor(self)
-
     def drawn_in_training(self):
         """MaskingSpec of the masks that training draws, None where the records hold masks."""
         return self.masking_spec() if self.masking == "dynamic" else None
@@ -159,161 +148,82 @@ class CreationSettings:
         )
 
 
-class UnitProcessor(Processor):
-    """Units to records. Holds vocabulary, tokenizer, segmenter, layouts."""
+class RecordWork(Work):
+    """Records and their manifest; see work.Work.
 
+    work = RecordWork(CreationSettings(vocab_file="vocab.txt", input_format="raw"))
+    manifest = runner.create(work, ["news.txt"], ["news.tfrecord"])
+    """
+
+    what = "records"
+    counts = ("records", "tokens")
+    main_count = "records"
+    manifest_keys = manifest_schema.RECORD_KEYS
     empty_statistics = staticmethod(new_statistics)
 
     def __init__(self, settings):
+        """Checks the settings.
+
+        Raises:
+          UserError: see CreationSettings.check and Vocabulary.
+        """
         settings.check()
         super().__init__(settings)
-        self.recipe = get_recipe(settings.objective)
-        self.spec = settings.masking_spec()
-        self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
-        self.random_ids = self.vocabulary.random_replacements()
-        self.tokenizer = self.vocabulary.make_tokenizer(
-            settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
-        )
-        self.segmenter, self._tagger = self._make_segmenter()
-        self.layout = schema.RecordLayout(
-            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
-            settings.max_seq_length,
-            settings.max_predictions_per_seq,
-            len(self.vocabulary),
-        )
-
-    def _make_segmenter(self):
-        """(segmenter or None, tagger or None)."""
-        settings = self.settings
-        if settings.input_format == "conllu":
-            return None, None
-        if is_tagged(self.recipe):
-            return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
-        if self.spec.unit == "wordpiece":
-            return None, None
-        if settings.input_format == "presegmented":
-            return segmentation.BlankSegmenter(), None
-        arguments = (settings.segmenter, settings.ltp_model, settings.user_dict)
-        return segmentation.make_segmenter(*arguments), None
-
-    def write_block(self, out, text, place, statistics, progress):
-        """Writes the records of a block; see parts.Processor."""
-        place = "{}/{}/{}".format(self.settings.random_seed, *place)
-        unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
-        if not len(unit.ids):
-            return
-        dupes = [
-            self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
-            for dupe in range(self.settings.dupe_factor)
+        self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
+        self.identity = {
+            "vocabulary": self._vocabulary.sha256,
+            "user_dict": segmentation.sha256_of(settings.user_dict),
+        }
+        uses_ltp = settings.segmenter == "ltp"
+        used = LIBRARIES if uses_ltp else [settings.segmenter]
+        used = [*used, "conllu"] if settings.input_format == "conllu" else used
+        self.libraries = [
+            "numpy",
+            self._vocabulary.library,
+            *(name for name in used if name != "none"),
         ]
-        rows = instances.join(dupes)
-        rng = np.random.default_rng(_seed(place))
-        order = rng.permutation(len(rows.labels))
-        size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
-        for at in range(0, len(order), size):
-            chosen = instances.take(rows, order[at : at + size])
-            batch = instances.lay_out(
-                unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
-            )
-            masked = None
-            if self.settings.masking == "static":
-                masked = masking.sample_static(
-                    batch, self.spec, self.vocabulary.mask, self.random_ids, rng
-                )
-            out.write(tfrecord.frame(self.layout.encode(features_of(batch, masked))).tobytes())
-            self._count(batch, masked, statistics)
-            progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
+        self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
+        if settings.drawn_in_training():
+            self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
+        if settings.input_format == "conllu":
+            self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
 
-    def prepare(self, text, statistics, progress):
-        """Tokenises, segments and aligns the documents of a block, once for all dupes.
+    def make_processor(self):
+        return RecordProcessor(self.settings)
 
-        Args:
-          text: documents.Documents.
-          statistics: dict to add to.
-          progress: called with the share done.
-
-        Returns:
-          instances.UnitPieces and the group number of each piece, int32 [pieces].
-        """
-        pieces = self.tokenizer.tokenize(text.text, text.starts)
-        first = np.searchsorted(pieces.starts, text.starts)
-        borders = np.append(first, len(pieces.ids))
-        full = borders[1:] > borders[:-1]  # sentences of control characters alone have no piece
-        words = self._find_words(text, progress)
-        if words is None:
-            groups = alignment.wordpiece_groups(pieces, first[full])
-        else:
-            groups = alignment.word_groups(
-                pieces, words.starts, first[full], words.unusable[full], words.tags
-            )
-        kept = np.concatenate([[0], np.cumsum(full)])
-        documents = np.unique(kept[text.documents])
-        unit = instances.UnitPieces(
-            pieces.ids,
-            groups.starts,
-            np.append(first[full], len(pieces.ids)),
-            documents,
-            groups.tags if is_tagged(self.recipe) else None,
-        )
-        statistics["documents"] += len(documents) - 1
-        statistics["blocks"] += 1
-        statistics["one_document_blocks"] += len(documents) == 2
-        statistics["sentences"] += int(full.sum())
-        statistics["characters"] += len(text.text)
-        statistics["pieces"] += len(pieces.ids)
-        statistics["unaligned_words"] += groups.unaligned_words
-        statistics["unaligned_sentences"] += groups.unaligned_sentences
-        self._count_unknown(text.text, pieces, statistics)
-        if words is not None:
-            add_statistics(statistics, {"unaligned_examples": list(words.faults)})
-        if unit.tags is not None:
-            counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
-            add_statistics(statistics, counted)
-        return unit, instances.group_numbers(groups.starts)
-
-    def _find_words(self, text, progress):
-        """words.Words of a block, None where none are looked for."""
-        if self.spec.unit == "wordpiece" and not is_tagged(self.recipe):
-            return None
-        place = (text.text, text.starts, text.ends, progress)
-        if self._tagger:
-            return self._tagger.words(*place)
-        return Words(*self.segmenter.word_starts(*place)) if self.segmenter else text.words
-
-    def _count_unknown(self, text, pieces, statistics):
-        unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)
-        statistics["unknown_pieces"] += len(unknown)
-        starts, ends = pieces.starts[unknown], pieces.ends[unknown]
-        single = ends - starts == 1
-        codes, counts = np.unique(code_points(text)[starts[single]], return_counts=True)
-        seen = collections.Counter(statistics["unknown"])
-        seen.update(dict(zip(map(chr, codes.tolist()), counts.tolist())))
-        for start, end in zip(starts[~single].tolist(), ends[~single].tolist()):
-            seen[text[start : min(end, start + 40)]] += 1
-        statistics["unknown"] = dict(top_counts(seen, _TOP_UNKNOWN))
-
-    def _count(self, batch, masked, statistics):
-        statistics["records"] += len(batch.lengths)
-        statistics["tokens"] += int(batch.lengths.sum())
-        if masked:
-            statistics["masked"] += int(masked.weights.sum())
-            for i, count in enumerate(masked.ngrams.tolist()):
-                name = str(i + 1)
-                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
-        for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
-            statistics["examples"].append(example(batch, masked, row, self.vocabulary.tokens))
-
-
-def _tag_counts(unit):
-    """{"POS-n": words, ...}; _ stands for words whose tag is not known."""
-    found = {}
-    for kind, column in zip(KINDS, unit.tags[unit.group_starts].T):
-        counts = np.bincount(column.astype(np.int64) + 1, minlength=len(TAGS[kind]) + 1)
-        for tag, count in zip(("_", *TAGS[kind]), counts.tolist()):
-            if count:
-                found[shown(kind, tag)] = count
-    return found
-
-
-def _seed(place):
-    return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")
+    def describe(self, total):
+        settings, recipe = self.settings, get_recipe(self.settings.objective)
+        runs = max(1, sum(total["ngrams"].values()))
+        masking = dict(settings.masking_spec()._asdict(), kind=settings.masking)
+        predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
+        if settings.drawn_in_training():  # which says how many
+            del masking["max_predictions"], predictions[_PREDICTIONS]
+        return {
+            "objective": settings.objective,
+            "features": list(stored_features(recipe.features, settings.drawn_in_training())),
+            "masking": masking,
+            "max_seq_length": settings.max_seq_length,
+            **predictions,
+            "tokenizer": self._vocabulary.kind,
+            "vocab_size": len(self._vocabulary),
+            "vocab_sha256": self._vocabulary.sha256,
+            "records": total["records"],
+            "tokens": total["tokens"],
+            "masked_share": round(total["masked"] / total["tokens"], 6),
+            "ngram_distribution": {
+                n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
+            },
+            "documents": total["documents"],
+            "sentences": total["sentences"],
+            "characters": total["characters"],
+            "pieces": total["pieces"],
+            "unaligned_words": total["unaligned_words"],
+            "unaligned_sentences": total["unaligned_sentences"],
+            "unaligned_examples": total["unaligned_examples"],
+            "tag_counts": dict(top_counts(total["tag_counts"], None)),
+            "unknown_tags": dict(top_counts(total["unknown_tags"], _LISTED_UNKNOWN)),
+            "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
+            "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
+            "examples": total["examples"],
+            "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        }

@@ -7,7 +7,8 @@ import json
 import os
 
 from common.errors import UserError
-from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_punctuation
+from data.text.characters import is_punctuation
+from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 _HIDDEN = 64
 _HEADS = 2

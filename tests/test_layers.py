@@ -371,7 +371,7 @@ def test_what_the_rules_allow(path, source):
     "code",
     [
         "import create_pretraining_data, data.creation; from data.creation import *; "
-        "UnitProcessor(CreationSettings('sample/vocab.txt'))",
+        "RecordWork(CreationSettings('sample/vocab.txt')).make_processor()",
         "import annotate_corpus, data.annotation",
     ],
 )

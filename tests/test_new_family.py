@@ -10,12 +10,12 @@ from conftest import ROOT
 
 RECIPE = '''"""A made-up family: all masks are [MASK], on full pairs."""
 
-from data import instances
+from data.rows import pairs
 from data.recipes import BERT_FEATURES, Recipe
 
 
 def _pairs(unit, settings, seed):
-    return instances.full_pairs(unit, settings.max_seq_length, seed)
+    return pairs.full_pairs(unit, settings.max_seq_length, seed)
 
 
 RECIPE = Recipe("sided", _pairs, "word", (1.0, 0.0, 0.0), BERT_FEATURES)

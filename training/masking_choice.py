@@ -4,8 +4,8 @@ import collections
 
 from common.errors import UserError
 from common.log import log
-from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
+from data.records.checks import record_contents
 from data.records.schema import MASKED_IDS
 from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
@@ -120,7 +120,7 @@ def choose_masking(
 
 
 def _check_unmasked(path, objective):
-    if "masked_lm_ids" in pipeline.first_records(path, 1)[0]:
+    if "masked_lm_ids" in record_contents.first_records(path, 1)[0]:
         raise UserError(
             "{} holds masked rows, but --objective={} draws masks in training; make records with "
             "create_pretraining_data.py --objective={}".format(path, *2 * [objective.name])

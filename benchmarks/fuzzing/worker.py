@@ -65,7 +65,12 @@ def one(surface, seed, index, seeds, folder):
 
 
 def main(kind, work_dir):
-    sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "support"), os.path.dirname(HERE)]
+    sys.path[:0] = [
+        ROOT,
+        os.path.join(ROOT, "tests"),
+        os.path.join(ROOT, "tests", "support"),
+        os.path.dirname(HERE),
+    ]
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # Output of C++ code must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -1,11 +1,11 @@
 """BERT and BERT-wwm: masked LM and next-sentence pairs."""
 
 from data.recipes import BERT_FEATURES, Recipe
-from data.rows import instances, masking
+from data.rows import masking, pairs
 
 
 def _pairs(unit, settings, seed):
-    return instances.nsp_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
+    return pairs.nsp_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
 
 
 RECIPE = Recipe(

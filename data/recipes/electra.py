@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from data.recipes import Recipe
-from data.rows import instances, masking
+from data.rows import instances, masking, pairs
 
 FEATURES = ("input_ids", "input_mask", "segment_ids")
 
@@ -107,7 +107,7 @@ def _cut(order, unit, borders, max_seq_length, whole_groups):
     room = np.maximum(0, max_seq_length - instances.SPECIAL_TOKENS_PER_PAIR - (a_end - a_start))
     b_end = np.minimum(ends[:, 1], b_start + room)
     if whole_groups:
-        before = instances.group_start_at_or_before(unit.group_starts[order])
+        before = pairs.group_start_at_or_before(unit.group_starts[order])
         snapped = before[a_end]
         a_end = np.where(snapped > a_start, snapped, a_end)  # a group longer than the row is cut
         b_end = np.maximum(b_start, before[b_end])

@@ -1,7 +1,7 @@
 """LERT: masked LM and tags of the masked words, on full-length pairs; no sentence label."""
 
 from data.recipes import Recipe
-from data.rows import instances, masking
+from data.rows import masking, pairs
 
 # What LERT's reader asks for, and no more.
 FEATURES = (
@@ -18,7 +18,7 @@ FEATURES = (
 
 
 def _pairs(unit, settings, seed):
-    return instances.full_pairs(unit, settings.max_seq_length, seed)
+    return pairs.full_pairs(unit, settings.max_seq_length, seed)
 
 
 RECIPE = Recipe(

@@ -9,8 +9,8 @@ from common.tags import KINDS
 from data.records import tfrecord
 from data.records.schema import FEATURES, LABELS_FROM, MASKED_FEATURES
 from data.rows.display import bracketed, shown_tags
+from data.text.characters import is_letter
 from data.text.tags import UNKNOWN
-from data.tokenizers.wordpiece import is_letter
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40

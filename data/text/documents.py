@@ -9,9 +9,9 @@ from common import bounded_json, files
 from common.errors import UserError
 from data.jobs.statistics import EXAMPLES
 from data.text import conllu_text, sentences, ud_tags
+from data.text.characters import code_points
 from data.text.tags import TagNumbers
 from data.text.words import Words
-from data.tokenizers.wordpiece import code_points
 
 # text: str. starts, ends: int64 [sentences] character offsets. documents: int64 [documents + 1],
 # index of each document's first sentence. words: words.Words where the input says them, else None.

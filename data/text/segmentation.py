@@ -11,9 +11,9 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from data.text.characters import code_points
 from data.text.ltp.annotator import LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
-from data.tokenizers.wordpiece import code_points
 
 SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.tokenizers.wordpiece import code_points
+from data.text.characters import code_points
 
 # A sentence ends behind one of these and the closing marks that follow it.
 TERMINATORS = "。！？…；!?;."

@@ -11,7 +11,7 @@ import unicodedata
 
 import numpy as np
 
-from data.tokenizers.wordpiece import CODE_POINTS, code_points, is_letter
+from data.text.characters import CODE_POINTS, code_points, is_letter
 
 _UNSEEN = 255
 _SIGMA = "Σ"

@@ -11,8 +11,9 @@ import re
 import unicodedata
 
 from common.errors import UserError
+from data.text.characters import CODE_POINTS
 from data.tokenizers.sentencepiece_pieces import BLANK, is_cut_again
-from data.tokenizers.wordpiece import CODE_POINTS, FINAL_SIGMA
+from data.tokenizers.wordpiece import FINAL_SIGMA
 
 CLASS = "AlbertTokenizer"
 SPECIAL_TOKENS = {

@@ -11,8 +11,9 @@ import collections
 import json
 import os
 
+from data.text.characters import CJK_RANGES
 from data.tokenizers import huggingface_albert, vocabulary_file
-from data.tokenizers.wordpiece import CJK_RANGES, FINAL_SIGMA, MAX_CHARS_PER_WORD
+from data.tokenizers.wordpiece import FINAL_SIGMA, MAX_CHARS_PER_WORD
 
 SPECIAL_TOKENS = {
     "unk_token": "[UNK]",

@@ -13,9 +13,10 @@ import itertools
 import numpy as np
 
 from common.errors import UserError
+from data.text.characters import code_points
 from data.tokenizers import vocabulary_file
 from data.tokenizers.albert_text import AlbertText
-from data.tokenizers.wordpiece import Pieces, Spelling, code_points
+from data.tokenizers.wordpiece import Pieces, Spelling
 
 # As ALBERT's released models have them, in the order pad, unk, cls, sep, mask.
 SPECIAL_TOKENS = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")

@@ -8,7 +8,8 @@ from tokenizers import normalizers, pre_tokenizers
 
 from common import files
 from common.errors import UserError
-from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_cjk, is_punctuation
+from data.text.characters import is_cjk, is_punctuation
+from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case):

@@ -3,7 +3,7 @@
 import collections
 import re
 
-from modeling.conversion.names import (
+from modeling.conversion.name_map import (
     NameMap,
     Rule,
     dense,

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from data.records import tfrecord
-from data.records.schema import RecordLayout
+from data.records.encoding import RecordLayout
 from data.rows.inspection import Row, show_row
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary

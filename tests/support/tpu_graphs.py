@@ -25,7 +25,8 @@ from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
 from training import runner
 from training.devices.strategies import Devices
-from training.pretraining_runner import Pretraining
+from training.pretraining_runner import PretrainingRunner
+from training.run import Run
 from training.run_config import RunConfig
 
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
@@ -79,7 +80,7 @@ def training_graph(
     cores=8,
     **changes,
 ):
-    """The graph in which Pretraining would train on a TPU, dropout on.
+    """The graph in which PretrainingRunner would train on a TPU, dropout on.
 
     Args:
       folder: a new directory.
@@ -97,7 +98,7 @@ def training_graph(
 
 
 def evaluation_graph(folder, objective):
-    """The graph in which Pretraining would evaluate an initial checkpoint on a TPU with 8 cores."""
+    """The graph in which an initial checkpoint would be evaluated on a TPU with 8 cores."""
     prefix = write_checkpoint(folder, objective)
     run = run_config(folder, objective, CORES_PER_HOST, do_eval=True, init_checkpoint=prefix)
     return _graph_of(make_pretraining(run, objective).evaluate, 1, CORES_PER_HOST)
@@ -136,7 +137,7 @@ def make_pretraining(
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)
-    return Pretraining(run, model, objective, config, masking, devices)
+    return PretrainingRunner(Run(run, model, objective, config, masking, devices))
 
 
 def model_config(changes, objective=None):

@@ -15,7 +15,7 @@ from data.input.dynamic_masking import (
     predictions_per_row,
     sample_dynamic,
 )
-from data.rows import instances, masking
+from data.rows import masking, pairs
 from data.rows.row_features import numbered_in_row
 
 pytestmark = pytest.mark.tf1
@@ -25,7 +25,7 @@ tf.disable_v2_behavior()
 @functools.lru_cache(maxsize=None)
 def rows(length, documents=60):
     unit = make_unit(np.random.default_rng(3), documents=documents)
-    return lay_out(unit, instances.full_pairs(unit, length, "seed"), length)
+    return lay_out(unit, pairs.full_pairs(unit, length, "seed"), length)
 
 
 def features_of(batch):

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from random_units import Ids, make_unit
 from record_checks import read_shard
 
-from data.creation import CreationSettings, UnitProcessor
+from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
 from data.input.dynamic_masking import DynamicMasking
 from data.recipes import electra
 from data.records import manifest
+from data.records.checks import record_contents
 from data.rows import inspection, instances
 from data.text import corpus, documents
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
@@ -37,9 +38,9 @@ def test_with_the_originals_draws_the_rows_are_the_originals(builder):
     """The golden files were made with Python's generator seeded by random_seed."""
     made_with = settings("electra", "records_settings.json")
     length = made_with["max_seq_length"]
-    processor = UnitProcessor(
-        CreationSettings(path("electra", "vocab.txt"), objective="electra", masking="dynamic")
-    )
+    vocab_file = path("electra", "vocab.txt")
+    made_for = CreationSettings(vocab_file, objective="electra", masking="dynamic")
+    processor = RecordWork(made_for).make_processor()
     with open(path("electra", "corpus.txt"), encoding="utf-8") as f:
         source = corpus.Source(f.read().encode(), "corpus.txt", lambda: 0)
     text = documents.read_documents([source], processor.settings)
@@ -185,7 +186,7 @@ def test_records_have_the_originals_schema_and_hold_the_corpus(tmp_path):
     assert not {"max_predictions", "max_predictions_per_seq"} & {*masking, *result}
     assert masking["unit"] == "wordpiece" and masking["replacement"] == (0.85, 0.0, 0.15)
     assert result["masked_share"] == 0 and result["ngram_distribution"] == {}
-    (raw,) = pipeline.first_records(paths[0], 1)
+    (raw,) = record_contents.first_records(paths[0], 1)
     assert set(raw) == set(FEATURES)
     rows = read_shard(paths[0], 512, 20, FEATURES)
     vocabulary = Vocabulary(VOCAB)

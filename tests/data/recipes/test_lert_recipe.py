@@ -19,7 +19,7 @@ from common.tags import KINDS, TAGS
 from data.input.dynamic_masking import DynamicMasking, sample_dynamic
 from data.recipes.lert import FEATURES
 from data.records import manifest
-from data.records.schema import RecordLayout
+from data.records.encoding import RecordLayout
 from data.rows.masking import MaskingSpec
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from random_units import RANDOM_IDS, Ids, lay_out, make_unit
 
 from common.errors import UserError
-from data.rows import instances, masking
+from data.rows import instances, masking, pairs
 
 
 def rows_of(kind, unit, length, seed):
     if kind == "nsp":
-        return instances.nsp_pairs(unit, length, 0.2, seed)
+        return pairs.nsp_pairs(unit, length, 0.2, seed)
     if kind == "order":
-        return instances.sentence_order_pairs(unit, length, 0.2, seed)
-    return instances.full_pairs(unit, length, seed)
+        return pairs.sentence_order_pairs(unit, length, 0.2, seed)
+    return pairs.full_pairs(unit, length, seed)
 
 
 kinds = st.sampled_from(["nsp", "order", "full"])
@@ -62,7 +62,7 @@ def test_layout_is_cls_a_sep_b_sep(kind, seed, length):
 
 def test_nsp_labels_say_whether_the_second_segment_follows():
     unit = make_unit(np.random.default_rng(1), documents=200)
-    rows = instances.nsp_pairs(unit, 512, 0.0, "seed")
+    rows = pairs.nsp_pairs(unit, 512, 0.0, "seed")
     document = np.searchsorted(unit.sentences[unit.documents], np.arange(len(unit.ids)), "right")
     follows = rows.b_start == rows.a_end
     assert (follows == (rows.labels == 0)).all()
@@ -73,7 +73,7 @@ def test_nsp_labels_say_whether_the_second_segment_follows():
 
 def test_full_rows_are_full_and_leave_nothing_out():
     unit = make_unit(np.random.default_rng(2), documents=100)
-    rows = instances.full_pairs(unit, 64, "seed")
+    rows = pairs.full_pairs(unit, 64, "seed")
     assert (rows.a_end == rows.b_start).all()
     assert (rows.a_start[1:] == rows.b_end[:-1]).all()
     lengths = rows.b_end - rows.a_start
@@ -93,11 +93,11 @@ def test_truncation_takes_from_the_longer_segment_at_both_ends():
     )
     full = np.ones(count, dtype=np.int64)
     rows = instances.Rows(full * 0, full * 60, full * 60, full * 80, full * 0)
-    cut = instances._cut_to_length(unit, rows, 50, rng)
+    cut = pairs._cut_to_length(unit, rows, 50, rng)
     assert (cut.a_end - cut.a_start == 30).all() and (cut.b_end - cut.b_start == 20).all()
     # 30 pieces leave the first segment, each from either end with probability 1/2
     assert abs(cut.a_start.mean() - 15) < 0.3 and cut.a_start.std() > 2
-    cut = instances._cut_to_length(unit, rows, 31, rng)
+    cut = pairs._cut_to_length(unit, rows, 31, rng)
     assert (cut.a_end - cut.a_start == 16).all()  # equal lengths: the second gives first
     assert (cut.b_end - cut.b_start == 15).all()
 
@@ -148,7 +148,7 @@ def test_predictions_per_row_are_googles():
 
 def long_run(spec, length=128, seed=3):
     unit = make_unit(np.random.default_rng(seed), documents=1500)
-    batch = lay_out(unit, instances.full_pairs(unit, length, seed), length)
+    batch = lay_out(unit, pairs.full_pairs(unit, length, seed), length)
     return batch, masking.sample_static(
         batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed)
     )
@@ -182,7 +182,7 @@ def test_ngram_runs_follow_their_probabilities():
 
 def test_ngram_runs_are_neighbouring_words_of_one_segment():
     unit = make_unit(np.random.default_rng(5), documents=40)
-    batch = lay_out(unit, instances.full_pairs(unit, 64, 5), 64)
+    batch = lay_out(unit, pairs.full_pairs(unit, 64, 5), 64)
     spec = masking.MaskingSpec(0.15, "ngram", (0.0, 0.0, 0.0, 1.0), max_predictions=30)
     masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(1))
     assert masked.ngrams[3] > 10 * masked.ngrams[:3].max() or masked.ngrams[3] > 0

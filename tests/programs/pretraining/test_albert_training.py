@@ -129,7 +129,10 @@ def test_initial_checkpoints(done):
     # The names tell that this is the other network, and its config lacks a key of that.
     assert "google.json: ln_type is missing; add it to the config" in error_of(done, "other")
     message = error_of(done, "layers")
-    assert "--init_layers has no use with config" in message and "share their weights" in message
+    assert (
+        "--init_layers cannot be combined with config" in message
+        and "share their weights" in message
+    )
 
 
 def run_config(**changes):

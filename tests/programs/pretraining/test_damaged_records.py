@@ -13,7 +13,7 @@ from record_files import PREDICTIONS, SEQ, TINY_CONFIG, learnable_records, write
 from shard_files import change
 
 from common.errors import UserError
-from data.input import pipeline
+from data.records.checks import record_contents
 from data.records.tfrecord import enframe, read_records
 from training.failures import session_errors
 
@@ -260,4 +260,4 @@ def test_a_read_that_failed_once(sound, capsys):
     unfit = pytest.raises(UserError, match=r"a record of .*t-0 and the rest, which does not fit")
     with unfit, session_errors([str(sound / "t-0")]):
         raise tf.errors.InvalidArgumentError(None, None, "Key: input_ids, Index: 0.")
-    assert pipeline.find_misfit([str(sound / "t-1")], "input_ids", seconds=-1) is None
+    assert record_contents.find_misfit([str(sound / "t-1")], "input_ids", seconds=-1) is None

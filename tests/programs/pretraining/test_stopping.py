@@ -140,7 +140,7 @@ def test_sigterm_saves_the_step_that_was_reached(folder):
     assert steps[0] == 0 and len(steps) == 2 and steps[1] % SAVED_EVERY, steps
     assert err.splitlines() == [
         "SIGTERM: stopping after this step; once more to stop at once",
-        "stopped by SIGTERM: step {} is saved in {}; the same command goes on from there".format(
+        "stopped by SIGTERM: step {} is saved in {}; the same command resumes there".format(
             steps[1], folder / "term"
         ),
     ]
@@ -214,7 +214,7 @@ def test_every_script_says_a_word_at_sigterm(capsys):
 
     assert one_line(main)(["x"]) == 143
     assert capsys.readouterr().err == (
-        "stopped by SIGTERM: what is finished is kept; the same command goes on from there\n"
+        "stopped by SIGTERM: what is finished is kept; the same command resumes\n"
     )
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
