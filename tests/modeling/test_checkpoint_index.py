@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from golden_cases import ROOT
+from places import ROOT
 
 from common.errors import UserError
 from modeling import checkpoint, checkpoint_index
