@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fine-tunes a model on every task of CLUE that there are files of, and collects what CLUE's site
-# takes in OUTPUT_DIR/submission.
+# Fine-tunes a model on every task of CLUE whose files are there, and collects the files for CLUE's
+# site in OUTPUT_DIR/submission.
 #
 #   MODEL_DIR=chinese_roberta_wwm_ext DATA_DIR=clue OUTPUT_DIR=clue_output \
 #       bash scripts/finetune_clue.sh
 #
 # MODEL_DIR holds bert_model.ckpt.*, bert_config.json and vocab.txt; INIT_CHECKPOINT names another
 # checkpoint (empty: random weights). DATA_DIR holds a folder for each task, TASK or TASK_public as
-# downloaded. TASKS takes some of them: TASKS="tnews afqmc". Flags behind the script's name go to
-# run_finetuning.py: --num_trials=10. Start it again to go on with a run that was cut short. On a
+# downloaded. TASKS selects tasks: TASKS="tnews afqmc". Flags after the script's name go to
+# run_finetuning.py: --num_trials=10. Start it again to resume an interrupted run. On a
 # Cloud TPU: USE_TPU=true TPU_NAME=my-tpu with gs:// folders.
 set -euo pipefail
 
@@ -28,7 +28,7 @@ for task in $TASKS; do
     data=$DATA_DIR/$task
     if [ -d "${data}_public" ]; then data=${data}_public; fi
     if [[ $DATA_DIR != gs://* && ! -d $data ]]; then
-        echo "no $data: $task is left out"
+        echo "no $data: $task is skipped"
         continue
     fi
     found=$((found + 1))
