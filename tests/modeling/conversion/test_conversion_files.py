@@ -321,7 +321,8 @@ def test_a_full_disk_is_said_in_a_line(tmp_path):
     """A limit on the size of files fails in the same place."""
     prefix = str(tmp_path / "x.ckpt")
     program = (
-        "import resource, sys, numpy, errors\n"
+        "import resource, sys, numpy\n"
+        "from common import errors\n"
         "from modeling.conversion import huggingface\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))\n"
         "try:\n"
