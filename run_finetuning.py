@@ -27,7 +27,7 @@ def main(argv):
     # TensorFlow's warnings are about its own deprecations.
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
-    request = finetuning_flags.read_request()
+    request = finetuning_flags.request()
     inputs = finetuning_run.read_inputs(request)
     with run_flags.locked_output(request.do_train):
         run = finetuning_run.compose(inputs)
