@@ -73,7 +73,7 @@ def refuse_idle_flags(*more):
     )
     for name, is_idle, why in idle:
         if FLAGS[name].present and is_idle:
-            raise UserError("--{} {}: leave it out".format(name, why))
+            raise UserError("--{} {}: remove it".format(name, why))
 
 
 def files_and_workers():
