@@ -77,7 +77,7 @@ def main(argv):
     settings.check()
     for name in FLAGS.output_file.split(","):  # before numbers of shards are put behind it
         if name.strip().endswith(".gz"):
-            raise UserError("--output_file {} would not be compressed; leave .gz out".format(name))
+            raise UserError("--output_file {} would not be compressed; remove .gz".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
     work = annotation.AnnotationWork(settings)
     print_report(runner.create(work, inputs, names, LocalProcesses(workers)), names)

@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from absl import flags
 
-from cli import corpus_flags
+from cli import corpus_flags, family_flags
 from cli.app import require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
@@ -32,6 +32,7 @@ from data.text.tags import names_of
 from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS
+FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
 flags.DEFINE_string(
@@ -77,14 +78,7 @@ flags.DEFINE_enum(
     "for every batch, and the records hold the words. Default: static, for electra dynamic, its "
     "only one, whose records hold the words with --masking_unit=word or ngram alone.",
 )
-flags.DEFINE_enum(
-    "electra_builder",
-    None,
-    recipes.get_recipe("electra").builders,
-    "How electra's rows are parted in two: google (default), as google-research/electra does it; "
-    "zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, often "
-    "the second, so take it only to repeat its runs.",
-)
+family_flags.define(FAMILY_OPTIONS)
 flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
 flags.DEFINE_integer("max_seq_length", 128, "Longest row in pieces, with [CLS] and [SEP].")
 flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked pieces of a row.")
@@ -138,7 +132,9 @@ def settings_from_flags():
         max_seq_length=FLAGS.max_seq_length,
         max_predictions_per_seq=FLAGS.max_predictions_per_seq,
         short_seq_prob=short_seq_prob,
-        electra_builder=FLAGS.electra_builder,
+        options=recipe.options.of(
+            family_flags.given(FLAGS, FAMILY_OPTIONS), "--objective=" + FLAGS.objective
+        ),
         masking=kind,
         dupe_factor=dupe_factor,
         random_seed=FLAGS.random_seed,
@@ -148,7 +144,7 @@ def settings_from_flags():
 def _refuse_idle_flags():
     has_words = FLAGS.input_format in ("presegmented", "conllu")
     corpus_flags.refuse_idle_flags(
-        ("segmenter", has_words, "has no use with --input_format=" + FLAGS.input_format),
+        ("segmenter", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
         ("tag_set", FLAGS.input_format != "conllu", "needs --input_format=conllu"),
     )
 
@@ -159,7 +155,7 @@ def _masking_unit():
     unit = "word" if FLAGS.do_whole_word_mask else "wordpiece"
     if FLAGS.masking_unit not in (None, unit):
         raise UserError(
-            "--do_whole_word_mask={} contradicts --masking_unit={}: leave one out".format(
+            "--do_whole_word_mask={} contradicts --masking_unit={}: remove one".format(
                 str(FLAGS.do_whole_word_mask).lower(), FLAGS.masking_unit
             )
         )
@@ -169,9 +165,6 @@ def _masking_unit():
 def _ngram_probs():
     if FLAGS.ngram_probs is None:
         return None
-    unit = _masking_unit() or recipes.get_recipe(FLAGS.objective).unit
-    if unit != "ngram":
-        raise UserError("--ngram_probs needs --masking_unit=ngram")
     try:
         return tuple(float(p) for p in FLAGS.ngram_probs)
     except ValueError:
