@@ -12,11 +12,10 @@ import sys
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import run_flags
-from cli.app import require, run_script
+from cli.app import prepare_tensorflow, require, run_script
 from common.errors import UserError
 from common.log import log
 from modeling import checkpoint
@@ -75,9 +74,7 @@ MIN_SEQ_LENGTH = 3
 def main(argv):
     """Runs the prediction task of the flags."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     task_class = check_flags()
     results = ResultFile(FLAGS.output_file)
     # Standard output holds nothing but results where they go there.

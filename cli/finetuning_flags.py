@@ -196,7 +196,7 @@ class FinetuningRequest:
         return [os.path.join(self.output_dir, name) for name in names]
 
 
-def read_request():
+def request():
     """FinetuningRequest of the parsed flags; logs what hyperparameters change.
 
     Raises:

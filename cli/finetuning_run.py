@@ -77,7 +77,7 @@ class RunInputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FinetuningRun:
-    """What a run consists of; its trials differ in the seed alone.
+    """What a fine-tuning run consists of; each trial is a training.run.Run, with its own seed.
 
     Attributes:
       settings, model_config, objective, layers, devices: see RunInputs.

@@ -43,20 +43,35 @@ class Table(NamedTuple):
     ignored: Dict[str, str]
 
 
-# Entries of make_keys that both programs have: the model, and the devices.
-MODEL_ENTRIES = (
-    ("model_size", str, "small", None),
-    ("model_hparam_overrides", dict, None, None),
-    ("embedding_size", int, None, None),
-    ("vocab_size", int, 30522, None),
-)
-DEVICE_ENTRIES = (
-    ("use_tpu", bool, None, "use_tpu"),
-    ("num_tpu_cores", int, None, "num_tpu_cores"),
-    ("tpu_name", str, None, "tpu_name"),
-    ("tpu_zone", str, None, "tpu_zone"),
-    ("gcp_project", str, None, "gcp_project"),
-)
+# Keys that define the model; no flags.
+MODEL_KEYS = ("model_size", "model_hparam_overrides", "embedding_size", "vocab_size")
+# Keys of both programs -> the original's default, or the type of their values: then the default of
+# the flag applies.
+_SHARED = {
+    "model_size": "small",
+    "model_hparam_overrides": dict,
+    "embedding_size": int,
+    "vocab_size": 30522,
+    "do_train": True,
+    "weight_decay_rate": 0.01,
+    "max_seq_length": 128,
+    "vocab_file": str,
+    "model_dir": str,
+    "use_tpu": bool,
+    "num_tpu_cores": int,
+    "tpu_name": str,
+    "tpu_zone": str,
+    "gcp_project": str,
+}
+# Keys that have another name than their flag.
+_FLAGS = {"model_dir": "output_dir", **dict.fromkeys(MODEL_KEYS)}
+# Keys of both programs that are refused -> what to do instead.
+REFUSED = {
+    "debug": "give a small model_size and few updates",
+    "tpu_job_name": "TPUs are found by tpu_name",
+    "model_name": "it is --model-name",
+    "data_dir": "it is --data-dir",
+}
 
 _KINDS = {
     bool: "true or false",
@@ -70,9 +85,23 @@ _KINDS = {
 _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
-def make_keys(*entries):
-    """Ordered dict of Key; an entry is (name, kind, default, flag)."""
-    return collections.OrderedDict((name, Key(*rest)) for name, *rest in entries)
+def make_keys(own, renamed):
+    """The keys of a program.
+
+    Args:
+      own: dict key -> default, or type of its values, beside those of both programs.
+      renamed: dict key -> flag, of those whose names differ.
+
+    Returns:
+      Ordered dict of Key.
+    """
+    flags = dict(_FLAGS, **renamed)
+    keys = collections.OrderedDict()
+    for name, value in dict(own, **_SHARED).items():
+        is_type = isinstance(value, type)
+        kind, default = (value, None) if is_type else (type(value), value)
+        keys[name] = Key(kind, default, flags.get(name, name))
+    return keys
 
 
 def read(text, table):

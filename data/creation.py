@@ -8,13 +8,13 @@ import dataclasses
 from typing import Optional, Tuple
 
 from common.errors import UserError
+from common.options import FamilyOptions
 from data.jobs.statistics import new_statistics, top_counts
 from data.jobs.work import Work
 from data.recipes import get_recipe, is_tagged
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
-from data.rows import masking
 from data.text import corpus, documents, segmentation
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -25,11 +25,21 @@ _LISTED_UNKNOWN = 100
 _PREDICTIONS = "max_predictions_per_seq"
 # CoNLL-U has some 30 bytes for a character: units of text's size would be small.
 _CONLLU_UNITS = 4
+_NO_OPTIONS = FamilyOptions()
 
 
 @dataclasses.dataclass(frozen=True)
 class CreationSettings:
-    """Everything that decides the records, apart from the input; the flags of the script."""
+    """Everything that decides the records, apart from the input; the flags of the script.
+
+    Attributes:
+      options: those that the family of `objective` alone has (recipes.Recipe.options); the defaults
+        of the family where none are given.
+      masking: "static" or "dynamic", see data/rows/corruption.py.
+      masking_unit, ngram_probs: None for the family's own.
+
+    The others are described by the flags of create_pretraining_data.py.
+    """
 
     vocab_file: str
     tokenizer: str = WORDPIECE
@@ -50,14 +60,18 @@ class CreationSettings:
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     short_seq_prob: float = 0.1
-    electra_builder: Optional[str] = None
+    options: FamilyOptions = _NO_OPTIONS
     dupe_factor: int = 10
     random_seed: int = 12345
+
+    def __post_init__(self):
+        family, owner = get_recipe(self.objective).options, "--objective=" + self.objective
+        object.__setattr__(self, "options", family.of(self.options.to_dict(), owner))
 
     def check(self):
         """Raises UserError on a value out of range or that does not fit the others."""
         recipe = get_recipe(self.objective)
-        self.masking_spec()
+        self.corruption()
         if self.input_format not in corpus.FORMATS:
             raise UserError(
                 "unknown --input_format {!r}; known are {}".format(
@@ -91,14 +105,6 @@ class CreationSettings:
                     self.masking, self.objective
                 )
             )
-        if self.electra_builder and self.electra_builder not in recipe.builders:
-            raise UserError(
-                "--electra_builder={} does not fit --objective={}, which has {}".format(
-                    self.electra_builder,
-                    self.objective,
-                    ", ".join(recipe.builders) or "one way to make rows",
-                )
-            )
         for name, low in (("dupe_factor", 1), ("max_sentence_chars", 8)):
             if getattr(self, name) < low:
                 raise UserError(
@@ -107,10 +113,10 @@ class CreationSettings:
 
     def _check_words(self, recipe):
         has_words = self.input_format in ("presegmented", "conllu")
-        no_words = self.masking_spec().unit == "wordpiece" and not is_tagged(recipe)
+        no_words = not (self.corruption().needs_words or is_tagged(recipe))
         if self.user_dict and (has_words or no_words):
             raise UserError(
-                "--user_dict has no use with {}: leave it out".format(
+                "--user_dict cannot be combined with {}: remove it".format(
                     "--input_format=" + self.input_format
                     if has_words
                     else "--masking_unit=wordpiece"
@@ -131,21 +137,23 @@ class CreationSettings:
                 "--ltp_model=...".format(self.objective)
             )
 
-    def drawn_in_training(self):
-        """MaskingSpec of the masks that training draws, None where the records hold masks."""
-        return self.masking_spec() if self.masking == "dynamic" else None
+    def corruption(self):
+        """The family's corruption with these settings.
 
-    def masking_spec(self):
-        recipe = get_recipe(self.objective)
-        unit = self.masking_unit or recipe.unit
-        return masking.MaskingSpec(
-            self.masked_lm_prob,
-            unit,
-            recipe.ngram_probs if self.ngram_probs is None else self.ngram_probs,
-            recipe.replacement,
-            self.max_predictions_per_seq,
-            recipe.with_replacement and unit == "wordpiece",
-        )
+        Raises:
+          UserError: a value is out of range, or does not fit the others.
+        """
+        return get_recipe(self.objective).corruption.for_settings(self)
+
+    def drawn_in_training(self):
+        """The corruption that training draws, None where the records hold what it makes."""
+        return self.corruption() if self.masking == "dynamic" else None
+
+    def to_dict(self):
+        """dict name -> value, the family's options among the others."""
+        values = dataclasses.asdict(self)
+        del values["options"]
+        return dict(values, **self.options.to_dict())
 
 
 class RecordWork(Work):
@@ -191,13 +199,17 @@ class RecordWork(Work):
     def make_processor(self):
         return RecordProcessor(self.settings)
 
+    def flags(self):
+        return self.settings.to_dict()
+
     def describe(self, total):
         settings, recipe = self.settings, get_recipe(self.settings.objective)
         runs = max(1, sum(total["ngrams"].values()))
-        masking = dict(settings.masking_spec()._asdict(), kind=settings.masking)
+        masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
         predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
         if settings.drawn_in_training():  # which says how many
-            del masking["max_predictions"], predictions[_PREDICTIONS]
+            masking.pop("max_predictions", None)
+            predictions = {}
         return {
             "objective": settings.objective,
             "features": list(stored_features(recipe.features, settings.drawn_in_training())),

@@ -10,7 +10,8 @@ from data.jobs.processor import Processor
 from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
 from data.records import encoding, schema, tfrecord
-from data.rows import alignment, instances, masking
+from data.rows import alignment, instances
+from data.rows.corruption import tokens_of
 from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
@@ -18,7 +19,7 @@ from data.text.tags import shown
 from data.text.words import Words
 from data.tokenizers.vocabularies import read_vocabulary
 
-# Pieces laid out at once: large enough for numpy, small enough for flat memory.
+# Pieces of rows made at once: large enough for numpy, small enough for flat memory.
 _BATCH_PIECES = 1 << 18
 _TOP_UNKNOWN = 1000
 
@@ -32,9 +33,9 @@ class RecordProcessor(Processor):
         settings.check()
         super().__init__(settings)
         self.recipe = get_recipe(settings.objective)
-        self.spec = settings.masking_spec()
+        self.corruption = settings.corruption()
         self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
-        self.random_ids = self.vocabulary.random_replacements()
+        self.tokens = tokens_of(self.vocabulary)
         self.tokenizer = self.vocabulary.make_tokenizer(
             settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
         )
@@ -53,7 +54,7 @@ class RecordProcessor(Processor):
             return None, None
         if is_tagged(self.recipe):
             return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
-        if self.spec.unit == "wordpiece":
+        if not self.corruption.needs_words:
             return None, None
         if settings.input_format == "presegmented":
             return segmentation.BlankSegmenter(), None
@@ -76,16 +77,14 @@ class RecordProcessor(Processor):
         size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
         for at in range(0, len(order), size):
             chosen = instances.take(rows, order[at : at + size])
-            batch = instances.lay_out(
+            batch = instances.assemble(
                 unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
             )
-            masked = None
+            corrupted = None
             if self.settings.masking == "static":
-                masked = masking.sample_static(
-                    batch, self.spec, self.vocabulary.mask, self.random_ids, rng
-                )
-            out.write(tfrecord.frame(self.layout.encode(features_of(batch, masked))).tobytes())
-            self._count(batch, masked, statistics)
+                corrupted = self.corruption.corrupt(batch, self.tokens, rng)
+            out.write(tfrecord.frame(self.layout.encode(features_of(batch, corrupted))).tobytes())
+            self._count(batch, corrupted, statistics)
             progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
 
     def prepare(self, text, statistics, progress):
@@ -137,7 +136,7 @@ class RecordProcessor(Processor):
 
     def _find_words(self, text, progress):
         """words.Words of a block, None where none are looked for."""
-        if self.spec.unit == "wordpiece" and not is_tagged(self.recipe):
+        if not (self.corruption.needs_words or is_tagged(self.recipe)):
             return None
         place = (text.text, text.starts, text.ends, progress)
         if self._tagger:
@@ -156,16 +155,16 @@ class RecordProcessor(Processor):
             seen[text[start : min(end, start + 40)]] += 1
         statistics["unknown"] = dict(top_counts(seen, _TOP_UNKNOWN))
 
-    def _count(self, batch, masked, statistics):
+    def _count(self, batch, corrupted, statistics):
         statistics["records"] += len(batch.lengths)
         statistics["tokens"] += int(batch.lengths.sum())
-        if masked:
-            statistics["masked"] += int(masked.weights.sum())
-            for i, count in enumerate(masked.ngrams.tolist()):
+        if corrupted:
+            statistics["masked"] += int(corrupted.predicted.sum())
+            for i, count in enumerate(corrupted.ngrams.tolist()):
                 name = str(i + 1)
                 statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
-            statistics["examples"].append(example(batch, masked, row, self.vocabulary.tokens))
+            statistics["examples"].append(example(batch, corrupted, row, self.vocabulary.tokens))
 
 
 def _tag_counts(unit):

@@ -97,7 +97,7 @@ class PredictionTask:
         Returns:
           dict of input_ids and segment_ids, lists of ints cut at max_seq_length.
         """
-        row = sequences.lay_out(self.vocabulary, first[start:], second, self.max_seq_length)
+        row = sequences.encode_pieces(self.vocabulary, first[start:], second, self.max_seq_length)
         is_cut = start > 0 or row.is_truncated
         self.notes.add(line, first + (second or []), self.vocabulary, is_cut)
         length = sum(row.input_mask)

@@ -51,14 +51,15 @@ class FinetuningRunner(Runner):
             results, and metric, the name of the figure by which checkpoints are compared.
 
         Raises:
-          UserError: see Runner; or random weights would be evaluated.
+          UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run)
         if not self._resume:
-            check_start(self._init_plan, run.objective, run.config.do_train, run.config.output_dir)
+            config = run.config
+            check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
             self._warn_of_start()
 
     def evaluate(self):
@@ -72,11 +73,11 @@ class FinetuningRunner(Runner):
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
         the latest; None, which means --init_checkpoint, where nothing was trained."""
-        config, best = self._config, os.path.join(self._config.output_dir, FOLDER)
-        is_current = config.eval_while_training or not config.do_train
+        run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
+        is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
-        return checkpoint.latest(config.output_dir) if config.do_train else self._resume
+        return checkpoint.latest(run.output_dir) if run.do_train else self._resume
 
     def finish(self):
         """Makes eval_results.txt speak of the best checkpoint.
@@ -153,19 +154,17 @@ class FinetuningRunner(Runner):
         return results
 
     def _record_files(self):
-        config = self._config
-        trained = (config.train_files if config.do_train else [], self._objective.feature_names)
+        run = self._config
+        trained = (run.train_files if run.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of what is seldom meant in training."""
-        config, plan = self._config, self._init_plan
-        if config.do_train and not plan:
+        run, plan = self._config, self._init_plan
+        if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
-        elif config.do_train and any(
-            not n.startswith(self._model.scope + "/") for n in plan.loaded
-        ):
-            warn("the task's head of {} is taken over, too".format(config.init_checkpoint))
+        elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
+            warn("the task's head of {} is taken over, too".format(run.init_checkpoint))
 
 
 def check_start(plan, objective, is_trained, output_dir):

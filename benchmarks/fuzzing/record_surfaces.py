@@ -17,7 +17,7 @@ def prepare_training(seeds):
     import numpy as np
     import record_files
 
-    from data.rows.masking import MaskingSpec
+    from data.rows.masking import MaskingSpec, Masks
 
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list("甲乙丙丁戊己庚辛壬癸")
     tokens += ["t{}".format(i) for i in range(record_files.VOCAB - len(tokens))]
@@ -45,7 +45,8 @@ def prepare_training(seeds):
             "objective": "lert" if kind == "lert" else "bert",
             "features": sorted(rows[0]),
             "masking": dict(
-                MaskingSpec()._asdict(), kind="dynamic" if kind == "dynamic" else "static"
+                Masks(MaskingSpec()).to_manifest(),
+                kind="dynamic" if kind == "dynamic" else "static",
             ),
             "max_seq_length": record_files.SEQ,
             "max_predictions_per_seq": record_files.PREDICTIONS,

@@ -8,7 +8,7 @@ from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
-from data.input.dynamic_masking import sample_dynamic
+from data.input.drawing import draw
 from data.records import schema
 from data.records.schema import FEATURES, feature_length
 
@@ -61,7 +61,7 @@ def make_input_fn(
       max_seq_length, max_predictions_per_seq: lengths in the records.
       order: TrainingOrder for training: endless, full batches only. None: every record once, in
         file order, the last batch may be short.
-      masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
+      masking: drawing.Drawing for records whose corruption is drawn in training, else None.
       replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
       full_batches: leave a short last batch out (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
@@ -95,7 +95,7 @@ def make_input_fn(
             # Hosts draw apart.
             numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
             dataset = tf.data.Dataset.zip((dataset, numbers)).map(
-                lambda features, number: sample_dynamic(features, number, masking),
+                lambda features, number: draw(features, number, masking),
                 num_parallel_calls=PARSE_CALLS,
             )
         return dataset.prefetch(2)
@@ -185,9 +185,9 @@ def stored_features(feature_names, masking):
 
     Args:
       feature_names: names from data.records.schema.FEATURES.
-      masking: DynamicMasking, None for records that hold the masks.
+      masking: drawing.Drawing, None for records that hold what the model reads.
     """
-    return list(schema.stored_features(feature_names, masking and masking.spec))
+    return list(schema.stored_features(feature_names, masking and masking.corruption))
 
 
 def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):

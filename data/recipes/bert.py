@@ -1,7 +1,8 @@
 """BERT and BERT-wwm: masked LM and next-sentence pairs."""
 
 from data.recipes import BERT_FEATURES, Recipe
-from data.rows import masking, pairs
+from data.rows import pairs
+from data.rows.masking import MaskingSpec, Masks
 
 
 def _pairs(unit, settings, seed):
@@ -11,8 +12,7 @@ def _pairs(unit, settings, seed):
 RECIPE = Recipe(
     name="bert",
     pairs=_pairs,
-    unit="word",
-    replacement=masking.BERT_REPLACEMENT,
     features=BERT_FEATURES,
+    corruption=Masks(MaskingSpec(unit="word")),
     short_seq_prob=0.1,
 )

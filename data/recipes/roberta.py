@@ -1,7 +1,8 @@
 """RoBERTa-wwm: masked LM on full-length pairs; the sentence label is there for Google's reader."""
 
 from data.recipes import BERT_FEATURES, Recipe
-from data.rows import masking, pairs
+from data.rows import pairs
+from data.rows.masking import MaskingSpec, Masks
 
 
 def _pairs(unit, settings, seed):
@@ -11,7 +12,6 @@ def _pairs(unit, settings, seed):
 RECIPE = Recipe(
     name="roberta",
     pairs=_pairs,
-    unit="word",
-    replacement=masking.BERT_REPLACEMENT,
     features=BERT_FEATURES,
+    corruption=Masks(MaskingSpec(unit="word")),
 )

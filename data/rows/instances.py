@@ -5,55 +5,94 @@ further dupes cost a few integers, and static records, dynamic records and every
 derive from the same Instances.
 """
 
-import collections
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from data.text.tags import UNKNOWN
 
-# Everything a row can be made from. ids: int32 [pieces]; group_starts: bool [pieces];
-# sentences: int64 [sentences + 1], first piece of each sentence and the number of pieces;
-# documents: int64 [documents + 1], first sentence of each document and their number; tags: int8
-# [pieces, 3] in the order of tags.KINDS, -1 where a tag is not known, or None.
-UnitPieces = collections.namedtuple(
-    "UnitPieces", ["ids", "group_starts", "sentences", "documents", "tags"], defaults=[None]
-)
 
-# Rows as half-open ranges of pieces: int64 [rows] each. labels: int64 [rows], the sentence label.
-# An empty second range: a row of one segment. order: int64 [n], the pieces that the ranges count
-# in, for rows that change the order of sentences; None: those of the unit.
-Rows = collections.namedtuple(
-    "Rows", ["a_start", "a_end", "b_start", "b_end", "labels", "order"], defaults=[None]
-)
+class UnitPieces(NamedTuple):
+    """The pieces of a work unit: everything that a row can be made from.
 
-# Rows laid out: ids, segment_ids, position_ids, group_ids: int32 [rows, max_seq_length]; group_ids
-# is -1 on special tokens and padding and rises by one from group to group. lengths, labels: [rows].
-# tags: int8 [rows, max_seq_length, 3], -1 on special tokens and padding, or None.
-Instances = collections.namedtuple(
-    "Instances",
-    ["ids", "segment_ids", "position_ids", "group_ids", "lengths", "labels", "tags"],
-    defaults=[None],
-)
+    Attributes:
+      ids: int32 [pieces].
+      group_starts: bool [pieces], True where a word group begins.
+      sentences: int64 [sentences + 1], first piece of each sentence, and the number of pieces.
+      documents: int64 [documents + 1], first sentence of each document, and their number.
+      tags: int8 [pieces, kinds] in the order of common.tags.KINDS, UNKNOWN where a tag is not
+        known; None for pieces without tags.
+    """
+
+    ids: np.ndarray
+    group_starts: np.ndarray
+    sentences: np.ndarray
+    documents: np.ndarray
+    tags: Optional[np.ndarray] = None
+
+
+class RowRanges(NamedTuple):
+    """Rows as two half-open ranges of pieces each.
+
+    Attributes:
+      a_start, a_end: int64 [rows], the first segment.
+      b_start, b_end: int64 [rows], the second; empty: a row of one segment.
+      labels: int64 [rows], the sentence label.
+      order: int64 [n], the pieces that the ranges count in, for rows that change the order of
+        sentences; None: those of the unit.
+    """
+
+    a_start: np.ndarray
+    a_end: np.ndarray
+    b_start: np.ndarray
+    b_end: np.ndarray
+    labels: np.ndarray
+    order: Optional[np.ndarray] = None
+
+
+class Instances(NamedTuple):
+    """Unmasked training rows as arrays of int32 [rows, max_seq_length], padded.
+
+    Attributes:
+      ids: of the pieces.
+      segment_ids: 0 or 1.
+      position_ids: 0, 1, ...
+      group_ids: rising by one from word group to word group; -1 on special tokens and padding.
+      lengths: [rows], pieces without padding.
+      labels: int64 [rows], the sentence label.
+      tags: int8 [rows, max_seq_length, kinds], UNKNOWN on special tokens and padding; or None.
+    """
+
+    ids: np.ndarray
+    segment_ids: np.ndarray
+    position_ids: np.ndarray
+    group_ids: np.ndarray
+    lengths: np.ndarray
+    labels: np.ndarray
+    tags: Optional[np.ndarray] = None
+
 
 SPECIAL_TOKENS_PER_PAIR = 3  # [CLS] A [SEP] B [SEP]
 
 
-def join(parts):
-    """Rows of several lists of Rows of one unit."""
-    ordered = parts[0].order is not None
-    sizes = [len(rows.order) if ordered else 0 for rows in parts]
+def join(several):
+    """RowRanges of several RowRanges of one unit."""
+    ordered = several[0].order is not None
+    sizes = [len(rows.order) if ordered else 0 for rows in several]
     offsets = np.cumsum(sizes) - sizes
     ranges = [
-        np.concatenate([getattr(rows, name) + offset for rows, offset in zip(parts, offsets)])
-        for name in Rows._fields[:4]
+        np.concatenate([getattr(rows, name) + offset for rows, offset in zip(several, offsets)])
+        for name in RowRanges._fields[:4]
     ]
-    labels = np.concatenate([rows.labels for rows in parts])
-    return Rows(*ranges, labels, np.concatenate([r.order for r in parts]) if ordered else None)
+    labels = np.concatenate([rows.labels for rows in several])
+    return RowRanges(
+        *ranges, labels, np.concatenate([r.order for r in several]) if ordered else None
+    )
 
 
 def take(rows, numbers):
-    """The Rows of these numbers, int [n]."""
-    return Rows(*(part[numbers] for part in rows[:5]), rows.order)
+    """The RowRanges of these numbers, int [n]."""
+    return RowRanges(*(values[numbers] for values in rows[:5]), rows.order)
 
 
 def group_numbers(group_starts):
@@ -61,15 +100,15 @@ def group_numbers(group_starts):
     return (np.cumsum(group_starts) - 1).astype(np.int32)
 
 
-def lay_out(unit, numbers, rows, max_seq_length, vocabulary):
+def assemble(unit, numbers, rows, max_seq_length, vocabulary):
     """Instances of `rows`: [CLS] A [SEP] B [SEP] and padding; [CLS] A [SEP] where B is empty.
 
     Args:
       unit: UnitPieces.
       numbers: int32 [pieces], from group_numbers.
-      rows: Rows.
+      rows: RowRanges.
       max_seq_length: int.
-      vocabulary: tokenization.Vocabulary, for the special ids.
+      vocabulary: of data/tokenizers/vocabularies.py, for the special ids.
 
     Returns:
       Instances, arrays of [rows, max_seq_length].

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from data.rows.instances import SPECIAL_TOKENS_PER_PAIR, Rows
+from data.rows.instances import SPECIAL_TOKENS_PER_PAIR, RowRanges
 
 
 def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
@@ -23,7 +23,7 @@ def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
       seed: int or str.
 
     Returns:
-      Rows, in document order, cut to max_seq_length at group borders.
+      RowRanges, in document order, cut to max_seq_length at group borders.
     """
     rng = random.Random(seed)
     room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
@@ -64,9 +64,9 @@ def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
       seed: int or str.
 
     Returns:
-      Rows, in document order, cut to max_seq_length at group borders: at either end of a segment,
-      so that where a segment is cut does not tell the label. A sentence of a single group is left
-      out: it makes no pair.
+      RowRanges, in document order, cut to max_seq_length at group borders: at either end of a
+      segment, so that where a segment is cut does not tell the label. A sentence of a single group
+      is skipped: it makes no pair.
     """
     rng = random.Random(seed)
     room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
@@ -144,7 +144,7 @@ def full_pairs(unit, max_seq_length, seed):
       seed: int or str.
 
     Returns:
-      Rows in text order. A last row of a single group is left out: it makes no pair.
+      RowRanges in text order. A last row of a single group is skipped: it makes no pair.
     """
     rng = random.Random(seed)
     room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
@@ -167,7 +167,7 @@ def full_pairs(unit, max_seq_length, seed):
 
 
 def _as_rows(rows):
-    return Rows(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
+    return RowRanges(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
 
 
 def group_start_at_or_before(group_starts):
@@ -209,4 +209,4 @@ def _cut_to_length(unit, rows, room, rng):
 
     a_start, a_end = cut(rows.a_start, rows.a_end, cut_a)
     b_start, b_end = cut(rows.b_start, rows.b_end, cut_b)
-    return Rows(a_start, a_end, b_start, b_end, rows.labels)
+    return RowRanges(a_start, a_end, b_start, b_end, rows.labels)

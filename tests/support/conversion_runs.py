@@ -23,14 +23,14 @@ tf.disable_v2_behavior()
 
 transformers = pytest.importorskip("transformers")
 
-# Part of a network -> what it is called in the report of parity, and by huggingface_models.
+# Component of a network -> what it is called in the report of parity, and by huggingface_models.
 NETWORK_OUTPUTS = {
     "pooler": ("pooled output", "pooled"),
     "masked_lm": ("masked-LM logits", "mlm"),
     "sentence_pair": ("sentence-pair logits", "nsp"),
     "classifier": ("classifier logits", "classes"),
 }
-GOLDEN_PARTS = ["pooler", "masked_lm", "sentence_pair"]
+GOLDEN_COMPONENTS = ["pooler", "masked_lm", "sentence_pair"]
 
 
 def convert(**values):
@@ -67,15 +67,15 @@ def refused(*words, **values):
     return err
 
 
-def make_checkpoint(folder, parts, labels=3, seed=0, extra=None, **changes):
-    """Random variables of a network with these parts, and its config; flags to convert it."""
+def make_checkpoint(folder, components, labels=3, seed=0, extra=None, **changes):
+    """Random variables of a network with these components, and its config; flags to convert it."""
     sizes = dict(dict(models.SIZES, num_hidden_layers=1), **changes)
-    shapes = network.shapes(BertConfig(sizes), parts, labels)
+    shapes = network.shapes(BertConfig(sizes), components, labels)
     rng = np.random.RandomState(seed)
     variables = {
         name: (rng.standard_normal(shape) * 0.3).astype(np.float32)
         for name, shape in shapes.items()
-        if "pooler" in parts or "/pooler/" not in name
+        if "pooler" in components or "/pooler/" not in name
     }
     variables.update(extra or {})
     os.makedirs(str(folder), exist_ok=True)
@@ -127,8 +127,10 @@ def read_json(*path):
         return json.load(reader)
 
 
-def assert_parity(printed, parts):
-    """All parts were compared, and differ by no more than 1e-5."""
+def assert_parity(printed, components):
+    """All components were compared, and differ by no more than 1e-5."""
     figures = dict(re.findall(r"largest difference, (.*): (\S+)\n", printed))
-    assert set(figures) == {"hidden states"} | {NETWORK_OUTPUTS[part][0] for part in parts}
+    assert set(figures) == {"hidden states"} | {
+        NETWORK_OUTPUTS[component][0] for component in components
+    }
     assert all(float(figure) < 1e-5 for figure in figures.values()), figures

@@ -33,5 +33,5 @@ def make_unit(rng, documents=6, longest_sentence=30, longest_word=4):
     return instances.UnitPieces(ids, starts, sentences, borders)
 
 
-def lay_out(unit, rows, length):
-    return instances.lay_out(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
+def assemble(unit, rows, length):
+    return instances.assemble(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)

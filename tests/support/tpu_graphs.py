@@ -16,10 +16,11 @@ from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_records
 from tensorflow.python.framework import kernels
 from tensorflow_estimator.python.estimator.tpu import tpu_context
 
-from data.input.dynamic_masking import DynamicMasking
+from data.input.drawing import Drawing
 from data.input.pipeline import stored_features
 from data.records.schema import FEATURES, feature_length
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec
+from data.rows.corruption import Tokens
+from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
@@ -31,6 +32,7 @@ from training.run_config import RunConfig
 
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
 RECORDS = 64
+TOKENS = Tokens(4, list(range(5, VOCAB)), (2, 3, 4))
 DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 # Network, or objective that has one of its own -> (class of its configs, further values).
 CONFIGS = {
@@ -88,7 +90,7 @@ def training_graph(
       optimizer: name of an optimizer.
       num_micro_batches: gradient_accumulation_steps.
       hosts: machines of the TPU, with 8 cores each.
-      masking: DynamicMasking or None.
+      masking: Drawing or None.
       cores: cores of each host.
       changes: see model_config.
     """
@@ -166,19 +168,19 @@ def random_records(names, count=RECORDS):
 
 
 def dynamic_masking():
-    """DynamicMasking for random_records."""
-    return DynamicMasking(MaskingSpec(max_predictions=PREDICTIONS), 4, list(range(5, VOCAB)), 7)
+    """Drawing for random_records."""
+    return Drawing(Masks(MaskingSpec(max_predictions=PREDICTIONS)), TOKENS, 7)
 
 
 def electra_masking():
-    """DynamicMasking for random_records of unmasked rows, as ELECTRA draws."""
+    """Drawing for random_records of unmasked rows, as ELECTRA draws."""
     spec = MaskingSpec(
         max_predictions=PREDICTIONS,
         unit="wordpiece",
         replacement=ELECTRA_REPLACEMENT,
         with_replacement=True,
     )
-    return DynamicMasking(spec, 4, list(range(5, VOCAB)), 7, (2, 3, 4), apart=True)
+    return Drawing(Masks(spec), TOKENS, 7, apart=True)
 
 
 def write_checkpoint(folder, objective):

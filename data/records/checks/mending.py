@@ -39,7 +39,7 @@ def mend(source, target):
             mended = _copy_sound(Reader(f, 0, files.size(source)), out)
         if not mended.records:
             raise UserError(
-                "{} holds no sound record; write it anew, or leave it out of --input_file".format(
+                "{} holds no sound record; write it anew, or remove it from --input_file".format(
                     source
                 )
             )

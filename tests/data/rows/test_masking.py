@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_units import RANDOM_IDS, Ids, lay_out, make_unit
+from mask_draws import mask_once
+from random_units import RANDOM_IDS, Ids, assemble, make_unit
 
 from common.errors import UserError
-from data.rows import instances, masking, pairs
+from data.rows import instances, masking, pairs, sampling
 
 
 def rows_of(kind, unit, length, seed):
@@ -43,7 +44,7 @@ def test_layout_is_cls_a_sep_b_sep(kind, seed, length):
     unit = make_unit(np.random.default_rng(seed))
     rows = rows_of(kind, unit, length, seed)
     assume(len(rows.labels))
-    batch = lay_out(unit, rows, length)
+    batch = assemble(unit, rows, length)
     for i in range(len(rows.labels)):
         a = unit.ids[rows.a_start[i] : rows.a_end[i]].tolist()
         b = unit.ids[rows.b_start[i] : rows.b_end[i]].tolist()
@@ -92,7 +93,7 @@ def test_truncation_takes_from_the_longer_segment_at_both_ends():
         np.arange(100, dtype=np.int32), np.ones(100, bool), np.array([0, 100]), np.array([0, 1])
     )
     full = np.ones(count, dtype=np.int64)
-    rows = instances.Rows(full * 0, full * 60, full * 60, full * 80, full * 0)
+    rows = instances.RowRanges(full * 0, full * 60, full * 60, full * 80, full * 0)
     cut = pairs._cut_to_length(unit, rows, 50, rng)
     assert (cut.a_end - cut.a_start == 30).all() and (cut.b_end - cut.b_start == 20).all()
     # 30 pieces leave the first segment, each from either end with probability 1/2
@@ -116,9 +117,9 @@ def test_masks_take_whole_groups_and_can_be_undone(kind, spec, seed, length):
     unit = make_unit(np.random.default_rng(seed))
     rows = rows_of(kind, unit, length, seed)
     assume(len(rows.labels))
-    batch = lay_out(unit, rows, length)
-    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed))
-    limit = masking.predictions_per_row(batch.lengths, spec)
+    batch = assemble(unit, rows, length)
+    masked = mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
+    limit = sampling.predictions_per_row(batch.lengths, spec)
     for i in range(len(rows.labels)):
         count = int(masked.weights[i].sum())
         assert 0 <= count <= limit[i]
@@ -143,15 +144,13 @@ def test_predictions_per_row_are_googles():
     spec = masking.MaskingSpec(0.15, max_predictions=20)
     lengths = np.array([5, 10, 30, 50, 128, 512])
     # round() of Python 3 is half to even: 1.5 -> 2, 4.5 -> 4, 7.5 -> 8
-    assert masking.predictions_per_row(lengths, spec).tolist() == [1, 2, 4, 8, 19, 20]
+    assert sampling.predictions_per_row(lengths, spec).tolist() == [1, 2, 4, 8, 19, 20]
 
 
 def long_run(spec, length=128, seed=3):
     unit = make_unit(np.random.default_rng(seed), documents=1500)
-    batch = lay_out(unit, pairs.full_pairs(unit, length, seed), length)
-    return batch, masking.sample_static(
-        batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed)
-    )
+    batch = assemble(unit, pairs.full_pairs(unit, length, seed), length)
+    return batch, mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
 
 
 @pytest.mark.parametrize("unit", masking.UNITS)
@@ -182,18 +181,13 @@ def test_ngram_runs_follow_their_probabilities():
 
 def test_ngram_runs_are_neighbouring_words_of_one_segment():
     unit = make_unit(np.random.default_rng(5), documents=40)
-    batch = lay_out(unit, pairs.full_pairs(unit, 64, 5), 64)
+    batch = assemble(unit, pairs.full_pairs(unit, 64, 5), 64)
     spec = masking.MaskingSpec(0.15, "ngram", (0.0, 0.0, 0.0, 1.0), max_predictions=30)
-    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(1))
+    masked = mask_once(batch, spec, Ids.mask, RANDOM_IDS, 1)
     assert masked.ngrams[3] > 10 * masked.ngrams[:3].max() or masked.ngrams[3] > 0
     # four words at a time: far fewer, longer stretches than words drawn alone
-    words = masking.sample_static(
-        batch,
-        masking.MaskingSpec(0.15, "word", max_predictions=30),
-        Ids.mask,
-        RANDOM_IDS,
-        np.random.default_rng(1),
-    )
+    spec = masking.MaskingSpec(0.15, "word", max_predictions=30)
+    words = mask_once(batch, spec, Ids.mask, RANDOM_IDS, 1)
 
     def stretches(result):
         mask = np.zeros(batch.ids.shape, bool)

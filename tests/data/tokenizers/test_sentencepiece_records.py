@@ -9,7 +9,7 @@ from common.tags import KINDS, TAGS
 from data.creation import CreationSettings, RecordWork
 from data.jobs.statistics import new_statistics
 from data.records.checks import record_contents
-from data.rows.inspection import Row, show_row
+from data.rows.inspection import ShownRow, show_row
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
 from data.tokenizers.vocabularies import read_vocabulary
@@ -113,7 +113,7 @@ def test_rows_for_people(tiny):
     original = np.array([vocabulary.ids[token] for token in tokens])
     ids = original.copy()
     ids[2] = vocabulary.mask
-    row = Row(ids, original, np.array([2]), len(ids), 0, None)
+    row = ShownRow(ids, original, np.array([2]), len(ids), 0, None)
     expected = "[CLS] ▁今天 [MASK]<-天气 (▁ 图书馆) (▁book s) [SEP]"
     assert show_row(row, vocabulary, None) == expected
     of_words = expected.replace("▁今天 [MASK]<-天气", "(▁今天 [MASK]<-天气)")

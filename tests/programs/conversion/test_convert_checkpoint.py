@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conversion_runs import (
-    GOLDEN_PARTS,
+    GOLDEN_COMPONENTS,
     NETWORK_OUTPUTS,
     assert_equal_bits,
     assert_parity,
@@ -66,7 +66,7 @@ def test_golden_files(golden):
     assert sorted(os.listdir(str(folder))) == ["new", "tf"]
     assert os.listdir(str(folder / "new")) == ["hf"]
     for printed in (out, back):
-        assert_parity(printed, GOLDEN_PARTS)
+        assert_parity(printed, GOLDEN_COMPONENTS)
     assert "activation: gelu_tanh" in out and "20 of 20 strings are tokenised alike" in out
     config = read_json(folder / "new" / "hf" / "config.json")
     assert config["model_type"] == "bert" and config["architectures"] == ["BertForPreTraining"]
@@ -224,7 +224,7 @@ def assert_tag_logits(folder, model, features):
             np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-5)
 
 
-# The parts of a checkpoint -> the class that they make.
+# The components of a checkpoint -> the class that they make.
 KINDS = {
     ("pooler", "masked_lm", "sentence_pair"): "BertForPreTraining",
     ("pooler", "masked_lm"): "BertForMaskedLM",
@@ -239,7 +239,7 @@ KINDS = {
 # What is printed of a part, and what tests call it.
 @settings(max_examples=6, deadline=None)
 @given(
-    parts=st.sampled_from(sorted(KINDS)),
+    components=st.sampled_from(sorted(KINDS)),
     heads=st.integers(1, 3),
     head_size=st.integers(2, 6),
     layers=st.integers(1, 3),
@@ -251,7 +251,7 @@ KINDS = {
     binary=st.booleans(),
 )
 def test_random_configs_there_and_back(
-    parts, heads, head_size, layers, types, vocabulary, positions, activation, labels, binary
+    components, heads, head_size, layers, types, vocabulary, positions, activation, labels, binary
 ):
     sizes = dict(
         models.SIZES,
@@ -264,42 +264,42 @@ def test_random_configs_there_and_back(
         hidden_act=activation,
     )
     with tempfile.TemporaryDirectory() as folder:
-        source = make_checkpoint(folder, parts, labels, seed=vocabulary, **sizes)
+        source = make_checkpoint(folder, components, labels, seed=vocabulary, **sizes)
         hf = os.path.join(folder, "hf")
         target = os.path.join(hf, "pytorch_model.bin") if binary else hf
         there = converted(pytorch_dump_path=target, **source)
         config = read_json(hf, "config.json")
-        assert config["architectures"] == [KINDS[parts]] and config["hidden_act"] == activation
+        assert config["architectures"] == [KINDS[components]] and config["hidden_act"] == activation
         back = converted(from_pytorch=hf, tf_dump_path=os.path.join(folder, "back", "x"))
         for printed in (there, back):
-            assert_parity(printed, parts)
+            assert_parity(printed, components)
         original = checkpoint.resolve(folder)
         assert_equal_bits(variables_of(original), variables_of(os.path.join(folder, "back", "x")))
         assert read_json(folder, "back", "bert_config.json") == BertConfig(sizes).to_dict()
 
 
-@pytest.mark.parametrize("parts", [("masked_lm",), ("pooler", "classifier")])
-def test_same_numbers_as_in_training(parts, tmp_path):
+@pytest.mark.parametrize("components", [("masked_lm",), ("pooler", "classifier")])
+def test_same_numbers_as_in_training(components, tmp_path):
     """Against the variables and the graph of training, not those of the conversion."""
-    source = make_checkpoint(tmp_path, parts)
+    source = make_checkpoint(tmp_path, components)
     converted(pytorch_dump_path=tmp_path / "hf", **source)
     sizes = read_json(source["config_file"])
     inputs = models.random_inputs(sizes)
     ours, _ = models.our_outputs(sizes, checkpoint.resolve(str(tmp_path)), inputs, labels=3)
-    bare, _ = load("BertModel", tmp_path / "hf", add_pooling_layer="pooler" in parts)
-    whole, _ = load(KINDS[parts], tmp_path / "hf")
+    bare, _ = load("BertModel", tmp_path / "hf", add_pooling_layer="pooler" in components)
+    whole, _ = load(KINDS[components], tmp_path / "hf")
     outputs = dict(models.their_outputs(bare, inputs), **models.their_outputs(whole, inputs))
-    wanted = {NETWORK_OUTPUTS[part][1] for part in parts}
+    wanted = {NETWORK_OUTPUTS[component][1] for component in components}
     assert set(outputs) == {"embeddings", "hidden_states"} | wanted
     models.assert_same(ours, outputs)
 
 
 def test_every_family_table_is_sound():
     for family in families.FAMILIES:
-        names = [part.name for part in family.parts]
+        names = [component.name for component in family.components]
         assert set(names) <= set(network.OUTPUTS)
-        assert family.model_type is None or family.architectures[-1].parts == []
+        assert family.model_type is None or family.architectures[-1].components == []
         for architecture in family.architectures:
-            assert set(architecture.parts) <= set(names)
-            assert set(architecture.logits) <= set(architecture.parts)
-        assert {p for parts in family.heads.values() for p in parts} <= set(names)
+            assert set(architecture.components) <= set(names)
+            assert set(architecture.logits) <= set(architecture.components)
+        assert {p for components in family.heads.values() for p in components} <= set(names)

@@ -128,7 +128,7 @@ def test_golden_electra_comes_back_from_both(electra, tmp_path):
     refused("one must hold", from_pytorch=same, tf_dump_path=tmp_path / "no" / "x")
     refused("names 3 directories", from_pytorch="a,b,c", tf_dump_path=tmp_path / "no" / "x")
     refused(
-        "does not go with two directories",
+        "cannot be combined with two directories",
         from_pytorch=pair,
         tf_dump_path=tmp_path / "no" / "x",
         discriminator_or_generator="generator",
