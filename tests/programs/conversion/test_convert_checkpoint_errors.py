@@ -130,7 +130,7 @@ def test_heads(places, tmp_path):
     message = refused_and_clean(places, **forth(places, head="classification"))
     assert "has no such head; use --head=pretraining or --head=none" in message
     bare = make_checkpoint(tmp_path / "a", ["classifier"])
-    words = "has a classification head, but not the pooler on which it stands; use --head=none"
+    words = "has a classification head, but not the pooler that it needs; use --head=none"
     refused(words, pytorch_dump_path=tmp_path / "hf", **bare)
     converted(pytorch_dump_path=tmp_path / "hf", head="none", **bare)
     none = make_checkpoint(tmp_path / "b", ["pooler"])
