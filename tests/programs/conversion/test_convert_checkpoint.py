@@ -348,7 +348,7 @@ OUTPUTS = {
     labels=st.integers(1, 4),
     binary=st.booleans(),
 )
-def test_random_configs_there_and_back(
+def test_round_trip_of_random_configs(
     components, heads, head_size, layers, types, vocabulary, positions, activation, labels, binary
 ):
     sizes = dict(

@@ -109,7 +109,7 @@ def test_missing_files(places):
 @pytest.mark.parametrize(
     "changes", [{"problem_type": "x"}, {"architectures": 3}, {"pad_token_id": 999}]
 )
-def test_what_transformers_does_not_take_is_said(places, tmp_path, changes):
+def test_configs_that_transformers_refuses_are_reported(places, tmp_path, changes):
     folder = shutil.copytree(str(places / "hf"), str(tmp_path / "hf"))
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         values = json.load(f)

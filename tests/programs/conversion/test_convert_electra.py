@@ -252,7 +252,7 @@ def test_a_release_has_the_configs_of_both_networks(tmp_path):
     assert_equal_bits(variables, variables_of(release / "electra_model.ckpt"))
 
 
-def test_the_choice_of_a_network_goes_with_electra_alone(tmp_path):
+def test_the_choice_of_a_network_is_for_electra_alone(tmp_path):
     config = AlbertConfig(SIZES)
     source = write(tmp_path / "a", random_variables(config, families.ALBERT), SIZES)
     words = "--discriminator_or_generator=generator goes with an ELECTRA"

@@ -170,7 +170,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("class_name", sorted(MODELS))
-def test_hugging_faces_own_models_there_and_back(class_name, tmp_path):
+def test_round_trip_of_hugging_faces_own_models(class_name, tmp_path):
     model = models.make_model(class_name, **MODELS[class_name])
     model.save_pretrained(str(tmp_path / "hf"))
     converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")

@@ -92,7 +92,7 @@ def add(folder, variables, **further):
     task=st.sampled_from([None, "cluener", "my-task.2"]),
     has_pooler=st.booleans(),
 )
-def test_there_and_back(model, head, labels, task, has_pooler):
+def test_round_trip(model, head, labels, task, has_pooler):
     task = task or ("drcd" if model == "electra" else None)
     with tempfile.TemporaryDirectory() as folder:
         hf, back = os.path.join(folder, "hf"), os.path.join(folder, "back", "x")
@@ -128,18 +128,18 @@ def test_hugging_faces_own_models(model, tmp_path):
             flags["task_name"] = "a"
         out = converted(**flags)
         assert_parity(out, OUTPUTS[head])
-        found = variables_of(flags["tf_dump_path"])
+        variables = variables_of(flags["tf_dump_path"])
         state = {name: value.numpy() for name, value in theirs.state_dict().items()}
         weights = state["classifier.weight" if head == "tagging" else "qa_outputs.weight"]
         if model != "electra":
             name = "output_weights" if head == "tagging" else "cls/squad/output_weights"
-            np.testing.assert_array_equal(found[name], weights)
+            np.testing.assert_array_equal(variables[name], weights)
             refused("has none; remove it", task_name="a", **flags)
         elif head == "tagging":
-            np.testing.assert_array_equal(found["task_specific/a/dense/kernel"], weights.T)
+            np.testing.assert_array_equal(variables["task_specific/a/dense/kernel"], weights.T)
         else:
             for i, layer in enumerate(("dense", "dense_1")):
-                kernel = found["task_specific/a/{}/kernel".format(layer)]
+                kernel = variables["task_specific/a/{}/kernel".format(layer)]
                 np.testing.assert_array_equal(kernel, weights[i : i + 1].T)
 
 
@@ -281,8 +281,8 @@ def test_entities_are_those_of_transformers(model, is_directory, asked):
         logits = logits_of(PREFIXES[model] + CLASSES["tagging"], hf, tokens).logits[0, 1:-1]
         shares, tags = torch.softmax(logits, -1).max(-1)
         spans = spans_of_tags([LABELS[i] for i in tags])[0]
-        found = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
-        assert found == [(span.start, span.end, span.type) for span in spans]
+        entities = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
+        assert entities == [(span.start, span.end, span.type) for span in spans]
         for span, entity in zip(spans, result["entities"]):
             share = float(shares[span.start : span.end].mean())
             assert abs(entity["probability"] - share) < 1e-5
@@ -306,5 +306,5 @@ def test_answers_are_those_of_transformers(model, is_directory, asked):
     }
     assert (result["start"], result["end"]) == max(expected, key=expected.get)
     assert len(result["n_best"]) == 5
-    for found in result["n_best"]:
-        assert abs(found["score"] - expected[found["start"], found["end"]]) < 1e-5
+    for span in result["n_best"]:
+        assert abs(span["score"] - expected[span["start"], span["end"]]) < 1e-5
