@@ -18,7 +18,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
-from test_convert_checkpoint import (
+from conversion_runs import (
     GOLDEN_COMPONENTS,
     converted,
     make_checkpoint,

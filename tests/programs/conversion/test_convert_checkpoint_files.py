@@ -13,11 +13,10 @@ pytest.importorskip("safetensors")
 
 import torch
 import transformers
-from task_files import save_labels
-from test_convert_checkpoint import (
+from conversion_runs import (
     GOLDEN_COMPONENTS,
+    assert_compared,
     assert_equal_bits,
-    assert_parity,
     converted,
     load,
     make_checkpoint,
@@ -25,6 +24,7 @@ from test_convert_checkpoint import (
     read_json,
     variables_of,
 )
+from task_files import save_labels
 
 from data.tokenizers import huggingface_files
 from finetuning import task_file
@@ -192,7 +192,7 @@ def test_parts_of_half_precision(tmp_path):
     model.save_pretrained(str(tmp_path / "hf"), max_shard_size="15KB")
     assert (tmp_path / "hf" / "model.safetensors.index.json").exists()
     out = converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
-    assert_parity(out, GOLDEN_COMPONENTS)
+    assert_compared(out, GOLDEN_COMPONENTS)
 
 
 def test_directories_of_before_2019(tmp_path):

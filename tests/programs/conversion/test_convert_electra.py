@@ -26,8 +26,7 @@ from conversion_cases import (
     random_variables,
     write,
 )
-from record_files import write_json
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     convert,
     converted,
@@ -36,6 +35,7 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from record_files import write_json
 
 from modeling import checkpoint
 from modeling.config_families import AlbertConfig, ElectraConfig

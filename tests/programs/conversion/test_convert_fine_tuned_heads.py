@@ -17,10 +17,7 @@ pytest.importorskip("safetensors")
 import huggingface_models as models
 import torch
 from conversion_cases import SIZES, assert_parity, write
-from prediction_runs import TOKENS, results_of, write_text
-from record_files import write_json
-from script_driver import run_many
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     converted,
     load,
@@ -29,6 +26,9 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from prediction_runs import TOKENS, results_of, write_text
+from record_files import write_json
+from script_driver import run_many
 
 from finetuning.kinds.spans import spans_of_tags
 from modeling.config_families import read_config
