@@ -20,7 +20,7 @@ from prediction import fill_mask
 from prediction.lines import Line, ResultFile, read_lines
 from prediction.prediction_task import LineNotes, TaskSetup, predict_lines
 from prediction.predictor import Predictor
-from prediction.registry import get_task
+from prediction.registry import get_prediction_task
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -62,7 +62,7 @@ def golden_task(name, max_seq_length=64, saved=None, **options):
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu="tanh")
     vocabulary = Vocabulary(golden_cases.path("bert", "vocab.txt"))
     setup = TaskSetup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
-    return get_task(name)(setup, **options)
+    return get_prediction_task(name)(setup, **options)
 
 
 def golden_rows():
