@@ -1,7 +1,8 @@
 """Which heads a task's network has, by the network that they stand on."""
 
 from common.errors import UserError
-from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
+from modeling.question_options import QuestionOptions
+from modeling.task_heads import ElectraHeads, GoogleHeads
 
 
 def _google(task_name, is_one_of_several, options):
@@ -16,7 +17,7 @@ def _electra(task_name, is_one_of_several, options):
 _GOOGLE = _google, ("beam_size",)
 # Network of a model config -> function that makes heads, and the options that they have; others
 # have Google's.
-_STYLES = {"electra": (_electra, QuestionOptions._fields)}
+_STYLES = {"electra": (_electra, [option.name for option in QuestionOptions.declared()])}
 
 
 def heads_for(config, task_name, is_one_of_several=False, options=None):
@@ -27,7 +28,7 @@ def heads_for(config, task_name, is_one_of_several=False, options=None):
       config: model config.
       task_name: what ELECTRA's variables are called by, and with several tasks all.
       is_one_of_several: whether other tasks have heads on the same encoder.
-      options: dict of fields of task_heads.QuestionOptions -> value, or None.
+      options: dict of fields of QuestionOptions -> value, or None.
 
     Raises:
       UserError: an option is given that the heads do not have.

@@ -7,7 +7,6 @@ from finetuning import task_file
 from finetuning.features import fingerprint
 from finetuning.task import SPLITS
 from modeling.conversion import huggingface
-from modeling.task_heads import QuestionOptions
 
 
 def read_saved(tasks, path):
@@ -35,9 +34,7 @@ def read_saved(tasks, path):
     name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
     entries = [task_file.read(found, task.kind, name=name_of(task)) for task in tasks]
     for task, entry in zip(tasks, entries):
-        heads = QuestionOptions()._asdict() if task.has_head_options else {}
-        task_file.check_options(found, "row_options", entry["row_options"], task.row_options)
-        task_file.check_options(found, "head_options", entry["head_options"], heads)
+        task_file.check_options(found, entry, task)
     return os.path.dirname(found), entries
 
 

@@ -195,6 +195,13 @@ _TASKS = {
 TASK_NAMES = tuple(sorted(_TASKS))
 
 
+def option_classes():
+    """The FamilyOptions classes of all kinds of tasks."""
+    kinds = dict.fromkeys(kind for kind, _ in _TASKS.values())
+    classes = [c for kind in kinds for c in (kind.option_class, kind.head_option_class)]
+    return [options for options in dict.fromkeys(classes) if options.declared()]
+
+
 def get_task(name):
     """A new task object.
 

@@ -1,11 +1,13 @@
 """What every kind of task has, and what it says of itself: see Task."""
 
+import dataclasses
 import itertools
 import os
 from typing import Any, Dict, List, NamedTuple
 
 from common import files
 from common.errors import UserError
+from common.options import FamilyOptions
 from finetuning.task_defaults import TaskDefaults
 
 SPLITS = ("train", "dev", "test")
@@ -40,38 +42,53 @@ class Task:
       feature_names: record features of a row; data.records.schema.FEATURES.
       labels: list of str, what the numbers of the outputs mean; None until they are known.
       headline: parts of the names of the figures that papers report, in their order.
-      options: names of attributes that flags of the same names may set.
-      has_head_options: whether the heads have the options of task_heads.QuestionOptions.
-      head_options: dict of those that were chosen.
+      option_class: FamilyOptions of the task's rows and predictions.
+      options: an object of that class.
+      head_option_class: FamilyOptions of the heads.
+      head_options: dict of those that are given, option -> value.
       answer_name: what messages call that which examples are labelled with.
       answer_folder: where google-research/electra writes prediction_file, below its results; None
         where it has nothing of the kind.
     """
 
     kind = metric = None
-    feature_names = headline = options = ()
-    has_head_options = False
+    feature_names = headline = ()
+    option_class = head_option_class = FamilyOptions
     answer_name = "label"
     answer_folder = None
 
-    def __init__(self, name, defaults=None, labels=None, file_names=None):
+    def __init__(self, name, defaults=None, labels=None, file_names=None, options=None):
         """`file_names`: dict split -> names in the folder; the first that is there is read."""
         self.name, self.labels = name, labels
         self.defaults = defaults or TaskDefaults()
-        self.head_options = {}
+        self.options, self.head_options = options or self.option_class(), {}
         self._file_names = file_names
 
     @property
     def row_options(self):
         """What rows depend on beside the labels and the arguments of `rows`; dict for JSON."""
-        return {}
+        return {name: getattr(self.options, name) for name in self.row_option_names()}
+
+    @classmethod
+    def row_option_names(cls):
+        """Names of the options that rows depend on."""
+        return [option.name for option in cls.option_class.declared() if option.from_training]
 
     def configure(self, values):
-        """Sets those of a dict option -> value that the task has; returns their names."""
-        known = [name for name in self.options if name in values]
-        for name in known:
-            setattr(self, name, values[name])
-        return known
+        """Sets `options` and `head_options`.
+
+        Args:
+          values: dict option -> value, which may hold options of other kinds of tasks.
+
+        Returns:
+          Set of the names that the task has.
+        """
+        own, of_heads = (
+            {option.name: values[option.name] for option in declared if option.name in values}
+            for declared in (self.option_class.declared(), self.head_option_class.declared())
+        )
+        self.options, self.head_options = dataclasses.replace(self.options, **own), of_heads
+        return {*own, *of_heads}
 
     def read(self, data_dir, split):
         """The examples of a split: Examples, or None where there is no such file.

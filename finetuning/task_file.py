@@ -7,6 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import UserError, quoted, some
 from common.files import write_atomically
+from common.options import SWITCH, WHOLE
+from common.validation import is_number, is_whole
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"
@@ -121,27 +123,35 @@ def read(path, kind, num_labels=None, name=None):
     return values
 
 
-def check_options(path, key, values, known):
-    """Refuses what are no options of a task's rows or heads, or not of the kind of theirs.
+def check_options(path, entry, task):
+    """Refuses what are no options of a task's rows or heads, and values out of range.
 
     Args:
       path: of the task.json.
-      key: row_options or head_options.
-      values: what it holds.
-      known: dict option -> a value that it may have.
+      entry: dict, see `read`.
+      task: task object or its class.
 
     Raises:
       UserError: naming the option.
     """
-    if set(values) - set(known):
-        allowed = some(list(known)) if known else "nothing for this task"
-        raise UserError("{}: {} may have {}".format(path, key, allowed))
-    for name, value in values.items():
-        kind = type(known[name])
-        is_right = isinstance(value, bool) == (kind is bool) and isinstance(value, (kind, int))
-        lowest = 0 if kind is float else 1
-        if not is_right or (kind is not bool and not lowest <= value <= LONGEST_ROW):
-            raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
+    of_rows = [o for o in task.option_class.declared() if o.name in task.row_option_names()]
+    of_heads = task.head_option_class.declared()
+    for key, declared in (("row_options", of_rows), ("head_options", of_heads)):
+        known = {option.name: option for option in declared}
+        if set(entry[key]) - set(known):
+            allowed = some(list(known)) if known else "nothing for this task"
+            raise UserError("{}: {} may have {}".format(path, key, allowed))
+        for name, value in entry[key].items():
+            if not _is_value_of(known[name], value):
+                raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
+
+
+def _is_value_of(option, value):
+    """Whether a value from JSON is one of an option (common.options.Option)."""
+    if option.kind == SWITCH:
+        return isinstance(value, bool)
+    is_right = is_whole(value) if option.kind == WHOLE else is_number(value)
+    return is_right and (1 if option.kind == WHOLE else 0) <= value <= LONGEST_ROW
 
 
 def _one_of(path, entries, kind, name):

@@ -10,11 +10,13 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_atomically
 from finetuning.kinds import windows
+from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
 from finetuning.layouts.tables import checked
 from finetuning.scoring import answers
 from finetuning.task import Task, TaskRow
 from modeling.objectives.questions import Questions
+from modeling.question_options import QuestionOptions
 
 
 class Place(NamedTuple):
@@ -72,18 +74,13 @@ class QuestionTask(Task):
 
     Attributes (beside Task's):
       kinds: kinds of answers that are told apart, a tuple; empty: all are spans.
-      max_query_length: pieces of a question; what is longer is cut.
-      doc_stride: pieces from one window to the next.
-      max_answer_length: pieces of an answer that is predicted.
-      n_best_size: how many candidates a prediction holds.
-    The numbers are those of google-research/electra and of CMRC's baseline.
+      options: QuestionRowOptions.
     """
 
     kind = "questions"
     metric, headline = "eval_average", ("em", "f1")
     feature_names = Questions.feature_names
-    options = ("max_query_length", "doc_stride", "max_answer_length", "n_best_size")
-    has_head_options = True
+    option_class, head_option_class = QuestionRowOptions, QuestionOptions
     answer_name = "answer"
 
     def __init__(
@@ -92,10 +89,7 @@ class QuestionTask(Task):
         defaults=None,
         file_names=None,
         kinds=(),
-        max_query_length=64,
-        doc_stride=128,
-        max_answer_length=30,
-        n_best_size=20,
+        options=None,
         rule=answers.score_answers,
         has_answer_list=False,
     ):
@@ -103,22 +97,16 @@ class QuestionTask(Task):
 
         Args:
           name, defaults, file_names: see Task.
-          kinds, max_query_length, doc_stride, max_answer_length, n_best_size: see the class.
+          kinds: see the class.
+          options: QuestionRowOptions, None for the defaults.
           rule: the scorer's, see question_scores.score_answers.
           has_answer_list: whether the scorer wants a list of objects, as CJRC's does.
         """
-        super().__init__(name, defaults, None, file_names)
+        super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
-        self.max_query_length, self.doc_stride = max_query_length, doc_stride
-        self.max_answer_length, self.n_best_size = max_answer_length, n_best_size
         self.answer_folder = name + "_qa"
         self._rule, self._has_answer_list = rule, has_answer_list
         self._tokenized = None, None, None, None
-
-    @property
-    def row_options(self):
-        """See Task."""
-        return {name: getattr(self, name) for name in self.options if name != "n_best_size"}
 
     def read_file(self, path, split):
         """See Task; training has no use for questions whose answer is not in the passage."""
@@ -174,8 +162,9 @@ class QuestionTask(Task):
                 for kind in self.kinds
             )
             lines.append((False, "{}: {}".format(split, shown)))
+        limit = self.options.max_answer_length
         long = sum(
-            all(len(answer.text) > self.max_answer_length for answer in example.answers)
+            all(len(answer.text) > limit for answer in example.answers)
             for example in examples
             if example.answers
         )
@@ -184,8 +173,7 @@ class QuestionTask(Task):
                 "{}: the answers to {:,} questions ({:.1%}) have more than {} characters; none of "
                 "more than --max_answer_length={} pieces is predicted"
             )
-            share, limit = long / len(examples), self.max_answer_length
-            lines.append((False, text.format(split, long, share, limit, limit)))
+            lines.append((False, text.format(split, long, long / len(examples), limit, limit)))
         return lines
 
     def rows(self, example, tokenizer, max_seq_length):
@@ -197,10 +185,12 @@ class QuestionTask(Task):
         """
         ids, offsets = self._passage(example.context, tokenizer)
         question = tokenizer.tokenize(example.question).ids.tolist()
-        asked = question[: self.max_query_length]
+        asked = question[: self.options.max_query_length]
         room = max_seq_length - len(asked) - 3
         try:
-            found = windows.make_windows(len(ids), room, self.doc_stride, self.max_answer_length)
+            found = windows.make_windows(
+                len(ids), room, self.options.doc_stride, self.options.max_answer_length
+            )
         except UserError as error:
             raise UserError("{}: {}".format(example.where, error)) from None
         best, answer = windows.most_context(found, len(ids)), _pieces_of_answer(example, offsets)
@@ -277,7 +267,7 @@ class QuestionTask(Task):
             if text and text not in seen:
                 seen.add(text)
                 n_best.append(Candidate(text, float(scores[i]), start, start + len(text)))
-            if len(n_best) == self.n_best_size:
+            if len(n_best) == self.options.n_best_size:
                 break
         return n_best
 
@@ -291,7 +281,7 @@ class QuestionTask(Task):
         starts, ends = (output[name] - row.place.first for name in ("span_starts", "span_ends"))
         length = len(row.place.is_best)
         can_be = (starts >= 0) & (starts <= ends) & (ends < length)
-        can_be &= ends - starts < self.max_answer_length
+        can_be &= ends - starts < self.options.max_answer_length
         begin = row.place.window.start
         within = starts[can_be], ends[can_be] + begin
         can_be[can_be] = row.place.is_best[within[0]] | (within[1] >= row.place.best_end[within[0]])

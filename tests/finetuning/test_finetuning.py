@@ -14,6 +14,7 @@ from finetuning import audit, task_file
 from finetuning.examples import Example, Examples
 from finetuning.features import FeatureFile, fingerprint, write_features
 from finetuning.kinds.classification import ClassificationTask
+from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.tables import read_table
 
 CHARACTERS = "天地人你我他好坏大小"
@@ -350,16 +351,23 @@ def test_task_files_of_several_tasks(tmp_path):
 
 
 def test_options_in_task_files():
-    known = {"answerable_weight": 0.5, "beam_size": 20}
-    task_file.check_options("f", "head_options", {"answerable_weight": 0}, known)
-    task_file.check_options("f", "head_options", {"answerable_weight": 1.5, "beam_size": 1}, known)
-    for values, allowed, message in (
-        ({"answerable_weight": -1}, known, "f: answerable_weight cannot be -1"),
-        ({"beam_size": 0}, known, "f: beam_size cannot be 0"),
-        ({"beam_size": 2}, {}, "f: head_options may have nothing for this task"),
+    def check(kind, rows=None, heads=None):
+        entry = {"row_options": rows or {}, "head_options": heads or {}}
+        task_file.check_options("f", entry, kind)
+
+    check(QuestionTask, heads={"answerable_weight": 0})
+    check(QuestionTask, heads={"answerable_weight": 1.5, "beam_size": 1})
+    check(QuestionTask, {"doc_stride": 1}, {"joint_prediction": False})
+    for kind, options, message in (
+        (QuestionTask, {"heads": {"answerable_weight": -1}}, "f: answerable_weight cannot be -1"),
+        (QuestionTask, {"heads": {"answerable_weight": True}}, "answerable_weight cannot be True"),
+        (QuestionTask, {"heads": {"beam_size": 0}}, "f: beam_size cannot be 0"),
+        (QuestionTask, {"heads": {"doc_stride": 1}}, "f: head_options may have joint_prediction"),
+        (QuestionTask, {"rows": {"n_best_size": 1}}, "f: row_options may have max_query_length"),
+        (ClassificationTask, {"heads": {"beam_size": 2}}, "head_options may have nothing for this"),
     ):
         with pytest.raises(UserError, match=message):
-            task_file.check_options("f", "head_options", values, allowed)
+            check(kind, **options)
 
 
 def test_rows_are_kept_while_they_are_good(tmp_path, vocabulary):
