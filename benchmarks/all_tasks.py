@@ -3,8 +3,8 @@
 python benchmarks/all_tasks.py --datasets=datasets --vocab_file=vocab.txt --work_dir=/tmp/tasks
 
 The model is tiny and trained for a few updates: this shows that each chain runs over whole files
-and loses no example in silence, not how good a model is. `datasets` holds what FILES names; where a
-task has no training file its development file stands in.
+and drops no example silently, not how good a model is. `datasets` holds the files of FILES; where a
+task has no training file its development file is used.
 """
 
 import json
@@ -26,7 +26,7 @@ flags.DEFINE_string("vocab_file", None, "Vocabulary.", required=True)
 flags.DEFINE_string("work_dir", None, "For links, models and predictions.", required=True)
 flags.DEFINE_list("tasks", None, "Only these.")
 
-# Task -> split -> file below `datasets`, and what it is called where that is not its own name.
+# Task -> split -> file below `datasets`, and its name for the task where that differs.
 _NEWS = "peopledaily_ner/ymcui_peopledaily_zip/"
 _CMRC = "cmrc2018/squad-style-data/"
 FILES = {

@@ -1,10 +1,10 @@
-"""How often `run_prediction.py --task=tags` tells a word's tags as a CoNLL-U file has them.
+"""How often `run_prediction.py --task=tags` predicts the tags of a CoNLL-U file.
 
 python -m benchmarks.tag_accuracy --conllu=dev.conllu --text=dev.txt       writes the sentences
 python run_prediction.py --task=tags --input_file=dev.txt --output_file=tags.jsonl ...
 python -m benchmarks.tag_accuracy --conllu=dev.conllu --tags=tags.jsonl    compares
 
-Words are compared that the file and the segmenter cut alike.
+Only words on which file and segmenter agree are compared.
 """
 
 import collections

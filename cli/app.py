@@ -13,8 +13,8 @@ from absl import flags as absl_flags
 from common.errors import Stopped, UserError, quoted
 
 _LONGEST = 4000  # characters of a message; names of files may be long
-_NOTHING_LOST = "what is finished is kept; the same command goes on from there"
-# What absl says of a flag's value -> what it means.
+_NOTHING_LOST = "what is finished is kept; the same command resumes"
+# Words of absl about a flag's value -> plain ones.
 _PLAIN_WORDS = (
     (r"^flag --", "--"),
     (r"invalid literal for int\(\) with base \d+: .*", "must be a whole number"),

@@ -1,6 +1,6 @@
-"""Flags, and what is made of them, that the scripts which read a corpus have in common.
+"""Flags of the programs that read a corpus, and the checks of them.
 
-Imports no TensorFlow: worker processes import the script they belong to, and this with it.
+Imports no TensorFlow: worker processes import their program, and this module with it.
 """
 
 import os
@@ -57,7 +57,7 @@ def define_corpus_flags(formats, input_format):
 
 
 def refuse_idle_flags(*more):
-    """Refuses a flag that was given but has no effect beside the others.
+    """Refuses a given flag that has no effect beside the others.
 
     Args:
       more: (flag, whether it is idle, why), besides those of `define_corpus_flags`.
@@ -73,11 +73,11 @@ def refuse_idle_flags(*more):
     )
     for name, is_idle, why in idle:
         if FLAGS[name].present and is_idle:
-            raise UserError("--{} {}: remove it".format(name, why))
+            raise UserError("--{} {}; remove it".format(name, why))
 
 
 def files_and_workers():
-    """What to read, to write and to do it with.
+    """Input files, output files and the number of workers.
 
     Returns:
       input files, shard names, number of worker processes.

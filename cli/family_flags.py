@@ -38,6 +38,15 @@ def define(option_classes, flag_values=flags.FLAGS):
             _DEFINITIONS[declared.kind](name, None, text, **more)
 
 
+def declared(option_classes):
+    """The options of several families: list of Option, one for each name.
+
+    Args:
+      option_classes: those of `define`.
+    """
+    return [option for option, _ in _declarations(option_classes)]
+
+
 def given(flag_values, option_classes):
     """What the flags of families hold.
 

@@ -1,7 +1,9 @@
-"""The flags of run_finetuning.py, and what is checked of them before any file is opened."""
+"""The flags of run_finetuning.py, their checks before any file is opened, and the request that they
+make."""
 
-import collections
+import dataclasses
 import os
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from absl import flags
 
@@ -123,19 +125,108 @@ def define_electra_flags():
     flags.DEFINE_alias("model-name", "model_name")
 
 
-# What ELECTRA's flags say. values, where: of hparams.read; results_dir: where its results go, None
-# without --data-dir.
-Hparams = collections.namedtuple("Hparams", ["values", "where", "results_dir"])
+class Hparams(NamedTuple):
+    """ELECTRA's hyperparameters.
+
+    Attributes:
+      values, where: of hparams.read.
+      results_dir: folder of results; None without --data-dir.
+    """
+
+    values: Dict[str, Any]
+    where: str
+    results_dir: Optional[str]
 
 
-def apply_hparams():
-    """Makes hyperparameters the flags' own, and logs them.
+@dataclasses.dataclass(frozen=True)
+class FinetuningRequest:
+    """The run that the user asked for. A field that is called like a flag has its value; None: the
+    trained model, the task or the program decides.
+
+    Attributes:
+      task_names: names in the registry.
+      task_options: values of those of QUESTION_FLAGS and HEAD_FLAGS that are given, by name.
+      typed_options: which of them are on the command line itself.
+      hparams: None without ELECTRA's flags.
+    """
+
+    task_names: Tuple[str, ...]
+    data_dir: str
+    labels: Optional[Tuple[str, ...]]
+    bert_config_file: Optional[str]
+    gelu: str
+    output_dir: str
+    do_train: bool
+    do_eval: bool
+    do_predict: bool
+    max_seq_length: Optional[int]
+    do_lower_case: Optional[bool]
+    train_batch_size: Optional[int]
+    eval_batch_size: int
+    learning_rate: Optional[float]
+    layerwise_lr_decay: Optional[float]
+    num_train_epochs: Optional[float]
+    warmup: Optional[str]
+    warmup_proportion: float
+    num_trials: int
+    seed: int
+    keep_checkpoint_max: int
+    iterations_per_loop: int
+    use_tpu: bool
+    num_tpu_cores: int
+    distribution: str
+    task_options: Dict[str, Any]
+    typed_options: Tuple[str, ...]
+    hparams: Optional[Hparams]
+
+    @property
+    def has_several_tasks(self):
+        """Whether several tasks are trained at once."""
+        return len(self.task_names) > 1
+
+    def task_dir(self, task_name):
+        """Folder of a task's files: --data_dir, with several tasks a folder in it."""
+        return os.path.join(self.data_dir, task_name) if self.has_several_tasks else self.data_dir
+
+    def trial_dirs(self):
+        """Output directory of each trial: --output_dir, with several trials folders in it."""
+        if self.num_trials == 1:
+            return [self.output_dir]
+        names = ("trial_{}".format(number) for number in range(self.num_trials))
+        return [os.path.join(self.output_dir, name) for name in names]
+
+
+def request():
+    """FinetuningRequest of the parsed flags; logs what hyperparameters change.
+
+    Raises:
+      UserError: a flag is missing or out of range, or flags contradict each other.
+    """
+    hparams = _apply_hparams()
+    _check(has_model=hparams is not None)
+    options = QUESTION_FLAGS + HEAD_FLAGS
+    names = {field.name for field in dataclasses.fields(FinetuningRequest)} - {"hparams"}
+    return FinetuningRequest(
+        **{name: _frozen(FLAGS[name].value) for name in names if name in FLAGS},
+        task_names=tuple(FLAGS.task_name),
+        task_options={n: FLAGS[n].value for n in options if FLAGS[n].value is not None},
+        typed_options=tuple(name for name in options if FLAGS[name].present),
+        hparams=hparams,
+    )
+
+
+def _frozen(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _apply_hparams():
+    """Makes hyperparameters the defaults of flags, and logs them.
 
     Returns:
       Hparams, or None without ELECTRA's flags.
 
     Raises:
-      UserError: the flags do not fit together, or a hyperparameter is wrong.
+      UserError: the flags contradict each other, or a hyperparameter is wrong.
     """
     root = FLAGS["data-dir"].value
     if root is not None and FLAGS.data_dir is not None:
@@ -153,27 +244,11 @@ def apply_hparams():
     return Hparams(values, where, results)
 
 
-def model_config(hparams):
-    """The model that --bert_config_file or ELECTRA's hyperparameters say.
-
-    Args:
-      hparams: what apply_hparams returned.
-
-    Raises:
-      UserError: see run_flags.read_model_config.
-    """
-    if hparams is None or FLAGS.bert_config_file:
-        return run_flags.read_model_config(FLAGS.max_seq_length or SHORTEST_ROW)
-    found = pretraining_hparams.model_config(hparams.values, hparams.where, FLAGS.gelu)
-    run_flags.check_length(found, FLAGS.max_seq_length or SHORTEST_ROW)
-    return found
-
-
-def check(has_model):
+def _check(has_model):
     """Refuses flags that cannot work.
 
     Args:
-      has_model: bool, the model's sizes are known without --bert_config_file.
+      has_model: whether hyperparameters give the model's sizes, without --bert_config_file.
 
     Raises:
       UserError: naming the flag.
@@ -183,7 +258,8 @@ def check(has_model):
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
     if len(set(FLAGS.task_name)) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
-    run_flags.check_numbers(POSITIVE, given(NOT_NEGATIVE))
+    given = [name for name in NOT_NEGATIVE if FLAGS[name].value is not None]
+    run_flags.check_numbers(POSITIVE, given)
     run_flags.check_devices()
     if FLAGS.warmup_proportion >= 1:
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
@@ -194,26 +270,19 @@ def check(has_model):
         raise UserError("--labels is for one task; write labels.txt into the tasks' folders")
 
 
-def given(names):
-    """dict flag -> value of those flags that have one."""
-    return {name: getattr(FLAGS, name) for name in names if getattr(FLAGS, name) is not None}
-
-
-def configure(tasks):
-    """Gives tasks the flags of reading comprehension.
+def read_model_config(request):
+    """The model config of --bert_config_file, else of ELECTRA's hyperparameters.
 
     Args:
-      tasks: list of task objects.
+      request: FinetuningRequest.
 
     Raises:
-      UserError: a flag was given on the command line that none of them has a use for.
+      UserError: see run_flags.read_model_config.
     """
-    used = {name for task in tasks for name in task.configure(given(QUESTION_FLAGS))}
-    if any(task.has_head_options for task in tasks):
-        used.update(HEAD_FLAGS)
-    for name in QUESTION_FLAGS + HEAD_FLAGS:
-        if FLAGS[name].present and name not in used:
-            raise UserError(
-                "--{} is for reading comprehension and has no meaning for --task_name={}; leave "
-                "it out".format(name, ",".join(FLAGS.task_name))
-            )
+    length = request.max_seq_length or SHORTEST_ROW
+    if request.hparams is None or request.bert_config_file:
+        return run_flags.read_model_config(length)
+    hparams = request.hparams
+    model_config = pretraining_hparams.model_config(hparams.values, hparams.where, request.gelu)
+    run_flags.check_length(model_config, length)
+    return model_config

@@ -1,19 +1,17 @@
-"""Presets: the flags of a known recipe, in a JSON file that says where its numbers come from."""
+"""Presets: the flags of a known recipe in a JSON file, with the source of its numbers."""
 
 import collections
-import difflib
 import os
+from typing import Any, Dict, NamedTuple
 
-from absl import flags as absl_flags
-
-from common.errors import UserError, quoted
+from cli import flag_defaults
+from common.errors import UserError
 from modeling.config import read_json_object
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "configs", "pretraining")
 
-# A preset is a recipe for any corpus on any machine; it must not decide what is read, written or
-# run, or where.
+# A preset is a recipe for any corpus on any machine: it must not name files, devices or actions.
 NOT_IN_PRESETS = {
     "preset": "a preset cannot name another",
     "dry_run": "what is done is said on the command line",
@@ -38,22 +36,35 @@ _SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
 PROJECT_FILES = ("bert_config_file", "generator_config_file")
 
-# name: as given; path: its file; source, note: texts, "" where there is none; flags: ordered dict
-# flag name -> number, text or bool.
-Preset = collections.namedtuple("Preset", ["name", "path", "source", "note", "flags"])
+
+class Preset(NamedTuple):
+    """A preset.
+
+    Attributes:
+      name: as given.
+      path: its file.
+      source, note: texts, "" where there is none.
+      flags: ordered dict name of a flag -> number, text or bool.
+    """
+
+    name: str
+    path: str
+    source: str
+    note: str
+    flags: Dict[str, Any]
 
 
 def apply(flags, name_or_path, folder=FOLDER, in_full=False):
-    """Makes a preset's values the defaults of `flags`; what the command line gave stays.
+    """Makes a preset's values the defaults of `flags`; values from the command line stay.
 
     Args:
       flags: absl FlagValues, parsed.
       name_or_path: a preset of `folder` by its bare name, or the path of a JSON file.
       folder: where the named presets lie, at ROOT/configs/KIND.
-      in_full: bool, tell the whole source, and the note.
+      in_full: bool, whether to log the whole source, and the note.
 
     Returns:
-      Lines for the log: which preset, its source, what it sets, what the command line overrides.
+      Lines for the log: name, source, values in effect, values overridden by the command line.
 
     Raises:
       UserError: see `load`; a flag of the preset is unknown, may not be in one, or refuses its
@@ -64,18 +75,12 @@ def apply(flags, name_or_path, folder=FOLDER, in_full=False):
     known = _script_flags(flags)
     for name in preset.flags:
         _check_name(preset, name, known)
-    in_effect, overridden = [], []
-    for name, value in preset.flags.items():
-        if name in PROJECT_FILES:
-            value = _project_file(value, root)
-        _set_default(preset, flags, name, value)
-        shown = _shown(name, flags[name].value)
-        # Not `present`: a flag that a program has set is no default either.
-        if flags[name].using_default_value:
-            in_effect.append(shown)
-        else:
-            overridden.append("{} (preset: {})".format(shown, value))
-    return _lines(preset, in_effect, overridden, in_full)
+    values = collections.OrderedDict(
+        (name, _project_file(value, root) if name in PROJECT_FILES else value)
+        for name, value in preset.flags.items()
+    )
+    applied = flag_defaults.apply(flags, values, "preset " + preset.path, "preset")
+    return _lines(preset, applied, in_full)
 
 
 def load(name_or_path, folder=FOLDER):
@@ -118,7 +123,7 @@ def names(folder=FOLDER):
 
 
 def _find(name_or_path, folder):
-    # A separator or the ending tells a path from a name, whatever lies in the current folder.
+    # A separator or the ending makes it a path, whatever the current folder contains.
     if os.path.basename(name_or_path) != name_or_path or name_or_path.endswith(".json"):
         return name_or_path
     known = names(folder)
@@ -133,17 +138,14 @@ def _find(name_or_path, folder):
 def _check_name(preset, name, known):
     if name in NOT_IN_PRESETS:
         raise UserError(
-            "preset {}: {} must not be in a preset ({}); take it out".format(
+            "preset {}: {} must not be in a preset ({}); remove it".format(
                 preset.path, name, NOT_IN_PRESETS[name]
             )
         )
     if name not in known:
-        close = difflib.get_close_matches(name, sorted(known - set(NOT_IN_PRESETS)))
         raise UserError(
             "preset {}: there is no flag {!r}; {}".format(
-                preset.path,
-                name,
-                "did you mean {}?".format(" or ".join(close)) if close else "take it out",
+                preset.path, name, flag_defaults.advice(name, known - set(NOT_IN_PRESETS))
             )
         )
 
@@ -154,27 +156,6 @@ def _script_flags(flags):
     return {name for name, module in modules.items() if module.split(".")[0] != "absl"}
 
 
-def _set_default(preset, flags, name, value):
-    """Gives flag `name` another default, which is its value unless the command line gave one."""
-    reason = None
-    if isinstance(value, bool) and flags[name].flag_type() != "bool":
-        # absl of older versions takes true for 1.
-        reason = "the flag is of type {}".format(flags[name].flag_type())
-    elif not isinstance(value, (bool, int, float, str)):
-        reason = "a value must be a number, a text, true or false"
-    else:
-        try:
-            flags.set_default(name, value)
-        except absl_flags.IllegalFlagValueError as error:
-            reason = str(error).split("flag --{}={}: ".format(name, value))[-1]
-    if reason:
-        raise UserError(
-            "preset {}: {} cannot be {}: {}".format(
-                preset.path, name, quoted(value), " ".join(reason.split())[:200]
-            )
-        )
-
-
 def _project_file(value, root):
     """`value`, or the file of that name below `root` where the current folder has none."""
     if not isinstance(value, str) or "://" in value or os.path.exists(value):
@@ -183,20 +164,14 @@ def _project_file(value, root):
     return path if os.path.exists(path) else value
 
 
-def _shown(name, value):
-    if isinstance(value, list):
-        value = ",".join(value)
-    return "--{}={}".format(name, value)
-
-
-def _lines(preset, in_effect, overridden, in_full):
+def _lines(preset, applied, in_full):
     where = "" if preset.path == preset.name else " ({})".format(preset.path)
     lines = ["preset: {}{}".format(preset.name, where)]
     for what, text in (
         ("source", (preset.source if in_full else _beginning(preset.source)) or "not said"),
         ("note", preset.note if in_full else ""),
-        ("sets", " ".join(in_effect)),
-        ("overridden by the command line", " ".join(overridden)),
+        ("sets", " ".join(applied.in_effect)),
+        ("overridden by the command line", " ".join(applied.overridden)),
     ):
         if text:
             lines.append("preset {}: {}".format(what, text))
@@ -204,7 +179,7 @@ def _lines(preset, in_effect, overridden, in_full):
 
 
 def _beginning(text):
-    """The first words of a text; the whole one is a page of the log, and stands in the file."""
+    """The first words of a text, which may fill a page of the log."""
     if len(text) <= _SHOWN_SOURCE:
         return text
     return text[:_SHOWN_SOURCE].rsplit(" ", 1)[0] + " ..."

@@ -1,13 +1,16 @@
-"""The flags of run_pretraining.py, and what is checked of them before any file is opened."""
+"""The flags of run_pretraining.py, their checks, and the request made of them."""
 
 from absl import flags
 
-from cli import presets, pretraining_hparams, run_flags
+from cli import family_flags, presets, pretraining_hparams, run_flags
 from cli.app import require
+from common import options
 from common.errors import UserError
 from common.log import log
+from modeling.config_families import read_config
 from modeling.objectives import OBJECTIVES, get_objective
-from modeling.objectives.electra_options import NUMBERS, SWITCHES
+from training.pretraining_run import PretrainingRequest
+from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
 PREDICTIONS_FILE = "predictions.jsonl"
@@ -27,21 +30,28 @@ POSITIVE = (
     "num_tpu_cores",
 )
 NOT_NEGATIVE = ("num_warmup_steps", "shuffle_buffer_size", "weight_decay_rate", "lr_decay_power")
-# What the flags of ELECTRA's options do.
-ELECTRA_HELP = {
-    "gen_weight": "ELECTRA: weight of the generator's loss; 1.",
-    "disc_weight": "ELECTRA: weight of the discriminator's loss; 50.",
-    "temperature": "ELECTRA: of the generator's samples; 1.",
-    "generator_layers": "ELECTRA: the generator's layers, as a share of the discriminator's; 1.",
-    "generator_hidden_size": "ELECTRA: the generator's width, as such a share; 0.25.",
-    "disallow_correct": "ELECTRA: never sample the true token.",
-    "electra_objective": "ELECTRA: false trains a masked LM alone, as large as the discriminator.",
-    "electric_objective": "ELECTRA: train Electric; needs --two_tower_generator.",
-    "untied_generator": "ELECTRA: false makes the discriminator's encoder the generator's, too.",
-    "untied_generator_embeddings": "ELECTRA: the generator has embeddings of its own.",
-    "uniform_generator": "ELECTRA: replace by any token alike; there is no generator.",
-    "two_tower_generator": "ELECTRA: Electric's generator, two networks that look one way each.",
-}
+# Flags that RunConfig holds under the same names.
+RUN_FLAGS = (
+    "objective",
+    "output_dir",
+    "do_train",
+    "do_eval",
+    "max_seq_length",
+    "max_predictions_per_seq",
+    "train_batch_size",
+    "eval_batch_size",
+    "max_eval_steps",
+    "save_checkpoints_steps",
+    "iterations_per_loop",
+    "keep_checkpoint_max",
+    "shuffle_buffer_size",
+    "seed",
+    "stop_step",
+    "init_slots",
+    "use_tpu",
+    "num_tpu_cores",
+    "distribution",
+)
 
 
 def define():
@@ -96,13 +106,6 @@ def define():
         "Write the tags of the records' masked places, by LERT's heads, to output_dir/{}: of "
         "--eval_file, else --input_file.".format(PREDICTIONS_FILE),
     )
-    flags.DEFINE_list(
-        "lip_steps",
-        None,
-        "LERT: steps after which the POS, entity and dependency tasks count in full, as "
-        "300,600,1000; 0: from the start, for continuing. Default: 0.1665, 0.333 and 0.5 of "
-        "--num_train_steps.",
-    )
     flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
     flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
     flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
@@ -121,11 +124,18 @@ def define():
     )
     flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
     flags.DEFINE_bool("do_lower_case", True, "Accepted for Google's command lines; records decide.")
+    flags.DEFINE_float("mask_prob", None, "ELECTRA: share of the tokens that are masked; 0.15.")
+    family_flags.define(option_classes())
     define_electra_flags()
 
 
+def option_classes():
+    """The options of all objectives: list of FamilyOptions subclasses."""
+    return [type(objective.options) for objective in OBJECTIVES.values()]
+
+
 def define_electra_flags():
-    """ELECTRA's options, under the names of its hyperparameters, and its own way of giving them."""
+    """ELECTRA's own way of saying what a run is."""
     flags.DEFINE_string(
         "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
     )
@@ -137,21 +147,10 @@ def define_electra_flags():
     flags.DEFINE_alias("data-dir", "data_dir")
     flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
     flags.DEFINE_alias("model-name", "model_name")
-    flags.DEFINE_string(
-        "generator_config_file",
-        None,
-        "ELECTRA's generator; --bert_config_file is the discriminator's. Default: a quarter of its "
-        "width.",
-    )
-    flags.DEFINE_float("mask_prob", None, "ELECTRA: share of the tokens that are masked; 0.15.")
-    for name in NUMBERS:
-        flags.DEFINE_float(name, None, ELECTRA_HELP[name])
-    for name in SWITCHES:
-        flags.DEFINE_bool(name, None, ELECTRA_HELP[name])
 
 
 def apply_preset():
-    """Makes the values of --preset or --hparams the flags' own, and logs them.
+    """Makes the values of --preset or --hparams defaults of the flags, and logs them.
 
     Returns:
       What electra_hparams.read returns, or None without ELECTRA's flags.
@@ -163,7 +162,7 @@ def apply_preset():
         for name in ("hparams", "data_dir"):
             if getattr(FLAGS, name) is not None:
                 raise UserError(
-                    "--preset and --{} both say what the run is; give one, and single flags "
+                    "--preset and --{} both define the run; give one, and single flags "
                     "beside it".format(name)
                 )
         for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
@@ -178,7 +177,7 @@ def apply_preset():
 
 
 def check(has_model):
-    """Refuses flags that cannot work.
+    """Refuses flags that cannot work, before any file is opened.
 
     Args:
       has_model: bool, the model's sizes are known without --bert_config_file.
@@ -202,7 +201,7 @@ def check(has_model):
 
 
 def log_notes():
-    """Says what flags do that is allowed, but not always meant."""
+    """Logs effects of flags that are allowed, but not always intended."""
     total = FLAGS.num_train_steps
     if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
         log(
@@ -220,3 +219,122 @@ def log_notes():
             "note: without --eval_file the training records are evaluated, at most "
             "--max_eval_steps={} batches".format(FLAGS.max_eval_steps)
         )
+
+
+def request():
+    """What the command line asks for, presets and hyperparameters included.
+
+    Returns:
+      pretraining_run.PretrainingRequest.
+
+    Raises:
+      UserError: a flag is missing or wrong, flags contradict each other, or a config cannot be
+        read.
+    """
+    hparams = apply_preset()
+    check(has_model=hparams is not None)
+    log_notes()
+    config = model_config(hparams)
+    return PretrainingRequest(
+        config=RunConfig(
+            train_files=[],
+            eval_files=[],
+            init_checkpoint=run_flags.initial_checkpoint(),
+            init_layers=parse_layers(config),
+            eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
+            **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
+        ),
+        model_config=config,
+        optimizer_config=run_flags.make_optimizer_config(
+            FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
+        ),
+        input_file=FLAGS.input_file or "",
+        eval_file=FLAGS.eval_file,
+        options=given_options(),
+        vocab_file=FLAGS.vocab_file,
+        mask_prob=FLAGS.mask_prob,
+        do_predict=FLAGS.do_predict,
+        verify_records=FLAGS.verify_records,
+        skip_damaged_records=FLAGS.skip_damaged_records,
+        dry_run=FLAGS.dry_run,
+    )
+
+
+def model_config(hparams):
+    """Model config from --bert_config_file, or else from ELECTRA's hyperparameters.
+
+    Args:
+      hparams: what apply_preset returned.
+
+    Raises:
+      UserError: it makes no model, or the table of positions is too short.
+    """
+    if hparams is None or FLAGS.bert_config_file:
+        overridden = pretraining_hparams.model_keys(hparams[0]) if hparams else ()
+        if overridden:
+            log(
+                "{} overridden by the command line: {} (by --bert_config_file={})".format(
+                    hparams[1], ", ".join(overridden), FLAGS.bert_config_file
+                )
+            )
+        return run_flags.read_model_config(FLAGS.max_seq_length)
+    config = pretraining_hparams.model_config(*hparams, gelu=FLAGS.gelu)
+    run_flags.check_length(config, FLAGS.max_seq_length)
+    return config
+
+
+def given_options():
+    """The families' options that flags give: dict option -> value, None where there is none.
+
+    Raises:
+      UserError: a value is refused, or a model config cannot be read.
+    """
+    given = family_flags.given(FLAGS, option_classes())
+    configs = [
+        option
+        for option in family_flags.declared(option_classes())
+        if option.kind == options.MODEL_CONFIG
+    ]
+    for option in configs:
+        path = given[option.name]
+        # An empty name takes back what a preset gives.
+        given[option.name] = read_config(path, FLAGS.gelu) if path else None
+        superseded = [name for name in option.supersedes if given[name] is not None and path]
+        for name in superseded:
+            if FLAGS[name].using_default_value:
+                log(
+                    "{}={} of --hparams overridden by the command line: --{}={}".format(
+                        name, given[name], option.name, path
+                    )
+                )
+                given[name] = None
+    return given
+
+
+def parse_layers(model_config):
+    """--init_layers as a list of ints, or None.
+
+    Raises:
+      UserError: it is no list of numbers, one for each layer of the model.
+    """
+    if not FLAGS.init_layers:
+        return None
+    if not all(layer.strip().isdigit() for layer in FLAGS.init_layers):
+        raise UserError(
+            "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
+                ",".join(FLAGS.init_layers)
+            )
+        )
+    if model_config.shares_layers:
+        raise UserError(
+            "--init_layers cannot be combined with config {}: its layers share their weights, "
+            "whatever their number; remove it".format(model_config.source)
+        )
+    layers = [int(layer) for layer in FLAGS.init_layers]
+    if len(layers) != model_config.num_hidden_layers:
+        raise UserError(
+            "--init_layers names {} layers, but num_hidden_layers in {} is {}".format(
+                len(layers), model_config.source, model_config.num_hidden_layers
+            )
+        )
+    return layers

@@ -1,12 +1,24 @@
 """What readers of task files return: examples, and an account of what was mended or left out."""
 
 import collections
+from typing import Any, NamedTuple, Optional
 
-# label: str, or None where the file has none; where: "FILE, line N", for messages; id: what the
-# file calls it, a text or a whole number, None where it has no names.
-Example = collections.namedtuple(
-    "Example", ["text_a", "text_b", "label", "where", "id"], defaults=[None]
-)
+
+class Example(NamedTuple):
+    """A text, or a pair of texts, with a label.
+
+    Attributes:
+      text_a, text_b: the texts; text_b is None for a single text.
+      label: None where the file has none.
+      where: "FILE, line N", for messages.
+      id: in the file, a text or a whole number; None where the file has no ids.
+    """
+
+    text_a: str
+    text_b: Optional[str]
+    label: Optional[str]
+    where: str
+    id: Any = None
 
 
 class Skipped(Exception):

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,13 +16,27 @@ from data.records.schema import FEATURES
 from data.records.tfrecord import frame
 from modeling.config import read_json_object
 
+# Names of the record files, by split; Google's.
+RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
 CHUNK = 2000
 # Raised where the same examples give other records than before.
 _VERSION = 1
 
-# path: record file; rows: its rows, padding not counted; truncated: how many examples are not
-# wholly in their rows; is_kept: whether it was there before.
-FeatureFile = collections.namedtuple("FeatureFile", ["path", "rows", "truncated", "is_kept"])
+
+class FeatureFile(NamedTuple):
+    """A record file of the rows of a split.
+
+    Attributes:
+      path: of the file.
+      rows: how many it holds, padding not counted.
+      truncated: how many examples are not wholly in their rows.
+      is_kept: whether it was written by an earlier run.
+    """
+
+    path: str
+    rows: int
+    truncated: int
+    is_kept: bool
 
 
 def fingerprint(examples):
@@ -37,6 +52,36 @@ def union_of_features(tasks):
     """The features of rows of several tasks that are trained at once: list of names."""
     names = [name for task in tasks for name in task.feature_names]
     return [*collections.OrderedDict.fromkeys(names), "task_numbers"]
+
+
+def write_splits(folder, tasks, number, splits, tokenizer, max_seq_length, multiple_of=1):
+    """Writes the rows of a task's splits into a folder.
+
+    Args:
+      folder: which exists.
+      tasks: all tasks of the run; rows of several are trained on in one batch, so each row names
+        its task and has the features of all.
+      number: index of the task to write.
+      splits: dict split -> Examples of that task.
+      tokenizer, max_seq_length: see write_features.
+      multiple_of: of dev and test records, see write_features.
+
+    Returns:
+      dict split -> FeatureFile.
+    """
+    features = {}
+    for split, examples in splits.items():
+        options = {}
+        if split != "train":
+            options["multiple_of"] = multiple_of
+        elif len(tasks) > 1:
+            options["names"] = union_of_features(tasks)
+            options["constants"] = {"task_numbers": number}
+        path = os.path.join(folder, RECORD_FILES[split])
+        features[split] = write_features(
+            path, tasks[number], examples, tokenizer, max_seq_length, **options
+        )
+    return features
 
 
 def write_features(
@@ -115,7 +160,7 @@ def _kept(path, made_from):
 
 
 def _chunks(task, examples, tokenizer, max_seq_length):
-    """Yields (list of Row, how many examples of them are truncated)."""
+    """Yields (list of TaskRow, how many examples of them are truncated)."""
     examples = iter(examples)
     while True:
         chunk = list(itertools.islice(examples, CHUNK))

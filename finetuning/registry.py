@@ -5,7 +5,7 @@ import functools
 import os
 
 from common.errors import UserError
-from finetuning import settings
+from finetuning import task_defaults
 from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
 from finetuning.kinds.questions import QuestionTask
 from finetuning.kinds.tagging import TaggingTask
@@ -206,4 +206,4 @@ def get_task(name):
             "task {!r} is not known (--task_name); known are {}".format(name, ", ".join(TASK_NAMES))
         )
     kind, arguments = _TASKS[name]
-    return kind(name, settings.read(name), **arguments)
+    return kind(name, task_defaults.read(name), **arguments)

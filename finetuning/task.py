@@ -1,21 +1,30 @@
 """What every kind of task has, and what it says of itself: see Task."""
 
-import collections
 import itertools
 import os
+from typing import Any, Dict, List, NamedTuple
 
 from common import files
 from common.errors import UserError
-from finetuning.settings import Settings
+from finetuning.task_defaults import TaskDefaults
 
 SPLITS = ("train", "dev", "test")
 # Of the names that a file may have, in messages.
 _NAMES_SHOWN = 4
 
-# One row of the network. features: dict feature name -> list of ints, without padding and without
-# input_mask; is_truncated: bool, whether something of the example is in no row; place: what
-# `decode` needs to know of the row, None where nothing.
-Row = collections.namedtuple("Row", ["features", "is_truncated", "place"], defaults=[None])
+
+class TaskRow(NamedTuple):
+    """One input row of the network, without padding.
+
+    Attributes:
+      features: feature name -> ints, without input_mask.
+      is_truncated: whether something of the example is in no row.
+      place: where the row lies in the example, for Task.decode; None where the row is all of it.
+    """
+
+    features: Dict[str, List[int]]
+    is_truncated: bool
+    place: Any = None
 
 
 class Task:
@@ -26,7 +35,7 @@ class Task:
     Attributes:
       name: registry name.
       kind: for task.json.
-      settings: Settings, what it is usually trained with.
+      defaults: TaskDefaults, what it is usually trained with.
       metric: the figure by which checkpoints are compared; larger is better.
       feature_names: record features of a row; data.records.schema.FEATURES.
       labels: list of str, what the numbers of the outputs mean; None until they are known.
@@ -45,10 +54,10 @@ class Task:
     answer_name = "label"
     answer_folder = None
 
-    def __init__(self, name, settings=None, labels=None, file_names=None):
+    def __init__(self, name, defaults=None, labels=None, file_names=None):
         """`file_names`: dict split -> names in the folder; the first that is there is read."""
         self.name, self.labels = name, labels
-        self.settings = settings or Settings()
+        self.defaults = defaults or TaskDefaults()
         self.head_options = {}
         self._file_names = file_names
 
@@ -153,7 +162,7 @@ class Task:
           max_seq_length: longest row.
 
         Returns:
-          List of Row, at least one.
+          List of TaskRow, at least one.
 
         Raises:
           UserError: the rows are too short for the task.

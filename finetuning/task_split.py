@@ -1,24 +1,40 @@
 """One split of a task with its rows: what a run trains on, evaluates or predicts."""
 
+import dataclasses
+import os
+from typing import Any, Tuple
 
-class Part:
+from finetuning.examples import Examples
+from finetuning.features import FeatureFile
+from finetuning.task import Task
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TaskSplit:
     """The examples of a split, and the record file of their rows.
 
     Attributes:
-      task: task object.
+      task: with its labels settled.
       split: "train", "dev" or "test".
-      examples: Examples.
-      features: features.FeatureFile.
+      examples: of the split.
+      features: record file of their rows.
       objective: of modeling.objectives, which reads the rows.
-      is_labelled: whether every example says what is right.
+      encoding: (tokenizer, max_seq_length) of the rows.
+      is_one_of_several: whether the run has other tasks.
     """
 
-    def __init__(self, task, split, examples, features, objective, encoding, is_one_of_several):
-        """`encoding`: (tokenizer, max_seq_length) that the rows were made with."""
-        self.task, self.split, self.examples = task, split, examples
-        self.features, self.objective = features, objective
-        self._encoding, self._is_one_of_several = encoding, is_one_of_several
-        self.is_labelled = all(task.is_labelled(example) for example in examples)
+    task: Task
+    split: str
+    examples: Examples
+    features: FeatureFile
+    objective: Any
+    encoding: Tuple[Any, int]
+    is_one_of_several: bool
+
+    @property
+    def is_labelled(self):
+        """Whether every example has an answer."""
+        return all(self.task.is_labelled(example) for example in self.examples)
 
     @property
     def path(self):
@@ -27,24 +43,28 @@ class Part:
 
     @property
     def rows(self):
-        """How many rows it holds, padding not counted."""
+        """Number of rows in it, padding not counted."""
         return self.features.rows
 
     @property
     def metric(self):
-        """What `score` calls the task's main figure on dev examples."""
+        """Name of the task's main figure on dev examples in what `score` returns."""
         return self.named(self.task.metric)
 
     def named(self, figure):
         """The name of a figure among those of all tasks of a run."""
-        return "{}_{}".format(self.task.name, figure) if self._is_one_of_several else figure
+        return "{}_{}".format(self.task.name, figure) if self.is_one_of_several else figure
+
+    def folder_in(self, output_dir):
+        """Folder of predictions: the trial's output directory, with several tasks one in it."""
+        return os.path.join(output_dir, self.task.name) if self.is_one_of_several else output_dir
 
     def decode(self, outputs):
         """List of predictions for the examples; `outputs`: see Task.decode_all."""
-        return list(self.task.decode_all(self.examples, outputs, *self._encoding))
+        return list(self.task.decode_all(self.examples, outputs, *self.encoding))
 
     def score(self, predictions):
         """dict name -> figure of predictions; names begin with eval_ or test_."""
         prefix = "test" if self.split == "test" else "eval"
-        found = self.task.score(self.examples, predictions, prefix)
-        return {self.named(name): value for name, value in found.items()}
+        figures = self.task.score(self.examples, predictions, prefix)
+        return {self.named(name): value for name, value in figures.items()}

@@ -3,16 +3,31 @@
 XPOS holds the part of speech, HEAD and DEPREL the dependencies, MISC the entity (`NER=B-Ni`).
 """
 
-import collections
+from typing import List, NamedTuple, Optional
 
 from common import files
 from common.errors import UserError
 from data.text import conllu_text
 
-# words, pos, ner, labels: lists of str, an entry per word; heads: of int, 0 for the root, the
-# first word is 1. text: the words with the blanks that part them. What a file does not give (_,
-# no NER=) is None for the whole sentence. where: file and line, for messages.
-Sentence = collections.namedtuple("Sentence", "where text words pos ner heads labels")
+
+class Sentence(NamedTuple):
+    """An annotated sentence; annotations that the file lacks (_, no NER=) are None.
+
+    Attributes:
+      where: file and line, for messages.
+      text: the words with the blanks between them.
+      words, pos, ner, labels: an entry per word; labels are those of dependencies.
+      heads: an entry per word: 0 for the root, the first word is 1.
+    """
+
+    where: str
+    text: str
+    words: List[str]
+    pos: Optional[List[str]]
+    ner: Optional[List[str]]
+    heads: Optional[List[int]]
+    labels: Optional[List[str]]
+
 
 _COLUMNS = {"pos": "pos", "ner": "ner", "dep": "heads"}
 
@@ -22,7 +37,7 @@ def read(paths, flag="--annotations"):
 
     Args:
       paths: names of files.
-      flag: what the user has named them with, for messages.
+      flag: the flag that names them, for messages.
 
     Returns:
       list of Sentence.

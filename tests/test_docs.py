@@ -123,31 +123,3 @@ def test_no_network_is_said_in_a_line(bare):
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: pip could not install requirements/") and "network" in last
-
-
-def test_the_layers_do_not_import_each_other():
-    above = ("training", "finetuning", "prediction", "cli")
-    forbidden = {
-        "data": ("modeling", "optimization", *above),
-        "modeling": ("data", "optimization", *above),
-        "optimization": ("data", "modeling", *above),
-        "training": ("finetuning", "prediction", "cli"),
-        "finetuning": ("training", "prediction", "cli"),
-        "prediction": ("cli"),
-    }
-    for package in forbidden:
-        for folder, _, names in os.walk(os.path.join(ROOT, package)):
-            for name in (n for n in names if n.endswith(".py")):
-                with open(os.path.join(folder, name), encoding="utf-8") as f:
-                    found = re.findall(r"^\s*(?:from|import) (\w+)", f.read(), re.M)
-                assert not set(found) & set(forbidden[package]), (package, name)
-
-
-def test_workers_do_not_import_tensorflow():
-    code = (
-        "import sys; import create_pretraining_data, data.creation; "
-        "from data.creation import *; "
-        "RecordWork(CreationSettings('sample/vocab.txt')).make_processor(); "
-        "sys.exit('tensorflow' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

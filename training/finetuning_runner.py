@@ -1,7 +1,7 @@
 """Runs fine-tuning: training with an evaluation after each epoch, and predictions."""
 
-import collections
 import os
+from typing import Any, List, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -16,12 +16,22 @@ from training.runner import Runner
 # With several tasks: the mean of their figures, by which checkpoints are compared.
 MEAN_METRIC = "eval_mean"
 
-# The best evaluation of this process. step: of its checkpoint; value: of the figure that counts;
-# predictions: a list for each dev.
-_Kept = collections.namedtuple("_Kept", ["step", "value", "predictions"])
+
+class _BestEvaluation(NamedTuple):
+    """The best evaluation of this process.
+
+    Attributes:
+      step: of its checkpoint.
+      value: of the figure by which checkpoints are compared.
+      predictions: a list for each dev split.
+    """
+
+    step: int
+    value: float
+    predictions: List[List[Any]]
 
 
-class Finetuning(Runner):
+class FinetuningRunner(Runner):
     """A run on the examples of one or more tasks; the best checkpoint has the highest figure on
     the dev examples.
 
@@ -30,25 +40,26 @@ class Finetuning(Runner):
 
     LARGER_IS_BETTER = True
 
-    def __init__(self, run_config, model_config, optimizer_config, objective, devs=(), **options):
+    def __init__(self, run, dev_splits=()):
         """Checks all against each other, as Runner does.
 
         Args:
-          run_config: RunConfig.
-          model_config: model config.
-          optimizer_config: OptimizerConfig.
-          objective: what is trained.
-          devs: list of what is evaluated; each has path (record file), rows (in it), objective,
-            decode(outputs) -> list of predictions, score(predictions) -> dict of figures, and
-            metric, the name of the one that counts.
-          **options: of Runner.
+          run: training.run.Run.
+          dev_splits: finetuning.task_split.TaskSplits to evaluate, or objects like them: with
+            path (record file), rows (in it), examples, objective, decode(outputs) -> list of
+            predictions, score(predictions) -> dict of figures, named(figure) -> its name in the
+            results, and metric, the name of the figure by which checkpoints are compared.
+
+        Raises:
+          UserError: they do not fit together, or the run would evaluate random weights.
         """
-        self._devs, self._kept = list(devs), None
+        self._devs, self._best_evaluation = list(dev_splits), None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
-        super().__init__(run_config, model_config, objective, optimizer_config, **options)
+        super().__init__(run)
         if not self._resume:
-            check_start(self._init_plan, objective, run_config.do_train, run_config.output_dir)
+            config = run.config
+            check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
             self._warn_of_start()
 
     def evaluate(self):
@@ -62,7 +73,7 @@ class Finetuning(Runner):
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
         the latest; None, which means --init_checkpoint, where nothing was trained."""
-        run, best = self._run, os.path.join(self._run.output_dir, FOLDER)
+        run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
         is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
@@ -74,80 +85,82 @@ class Finetuning(Runner):
         Returns:
           dict of its figures, empty where nothing was evaluated.
         """
-        results = read_results(os.path.join(self._run.output_dir, FOLDER, RESULTS_FILE))
+        results = read_results(os.path.join(self._config.output_dir, FOLDER, RESULTS_FILE))
         if "global_step" in results:
             results["global_step"] = int(results["global_step"])
             log("the best checkpoint, of step {}:".format(results["global_step"]))
             self._write_results(results)
         return results
 
-    def predictions_of(self, part, or_none=False):
+    def predictions_of(self, split, or_none=False):
         """Predictions of the chosen checkpoint.
 
         Args:
-          part: one of the devs, or of their form.
-          or_none: for one of the devs: None where the checkpoint was not evaluated just now.
+          split: one of the dev splits, or a test split.
+          or_none: for a dev split: None where this process has not evaluated the checkpoint.
 
         Returns:
-          List of what part.decode gives.
+          List of what split.decode gives.
         """
-        prefix = self.chosen()
-        if part in self._devs:
-            if self._kept and self._kept.step == self._step_of(prefix):
-                return self._kept.predictions[self._devs.index(part)]
+        prefix, best = self.chosen(), self._best_evaluation
+        if split in self._devs:
+            if best and best.step == self._step_of(prefix):
+                return best.predictions[self._devs.index(split)]
             if or_none:
                 return None
-        return self._predict(prefix, part)[0]
+        return self._predict(prefix, split)[0]
 
     def _step_of(self, prefix):
         return checkpoint.saved_step(prefix or self._init_plan.prefix)
 
-    def _predict(self, prefix, part):
+    def _predict(self, prefix, split):
         """(predictions, mean loss of the rows); holds no more than a window of outputs."""
-        shown = prefix or self._run.init_checkpoint
-        log("predicting {} examples of {} with {}".format(len(part.examples), part.path, shown))
-        by_length = not self._run.use_tpu
-        with session_errors([part.path]):
-            batches = self._make_estimator(part.objective).predict(
+        shown = prefix or self._config.init_checkpoint
+        log("predicting {} examples of {} with {}".format(len(split.examples), split.path, shown))
+        by_length = not self._config.use_tpu
+        with session_errors([split.path]):
+            batches = self._make_estimator(split.objective).predict(
                 self._input_fn(
-                    [part.path],
-                    part.objective.feature_names,
-                    full_batches=self._run.use_tpu,
+                    [split.path],
+                    split.objective.feature_names,
+                    full_batches=self._config.use_tpu,
                     by_length=by_length,
                 ),
                 hooks=self._evaluation_hooks(),
                 checkpoint_path=prefix,
                 yield_single_examples=False,
             )
-            rows = _Counted(in_order(batches) if by_length else _rows_of(batches), part.rows)
-            predictions = part.decode(rows)
+            rows = _Counted(in_order(batches) if by_length else _rows_of(batches), split.rows)
+            predictions = split.decode(rows)
             for _ in batches:  # padding; and the session ends with the last batch
                 pass
-        return predictions, rows.loss / max(1, part.rows)
+        return predictions, rows.loss / max(1, split.rows)
 
     def _evaluate(self, estimator, prefix):
         del estimator  # each task is evaluated in a graph with its own head
-        results, found = {"global_step": self._step_of(prefix)}, []
+        results, all_predictions = {"global_step": self._step_of(prefix)}, []
         for dev in self._devs:
             predictions, loss = self._predict(prefix, dev)
-            found.append(predictions)
+            all_predictions.append(predictions)
             results[dev.named("eval_loss")] = float(loss)
             results.update(dev.score(predictions))
         if len(self._devs) > 1:
             results[MEAN_METRIC] = sum(results[d.metric] for d in self._devs) / len(self._devs)
-        if self._kept is None or results[self.BEST_BY] > self._kept.value:
-            self._kept = _Kept(results["global_step"], results[self.BEST_BY], found)
+        best, value = self._best_evaluation, results[self.BEST_BY]
+        if best is None or value > best.value:
+            step = results["global_step"]
+            self._best_evaluation = _BestEvaluation(step, value, all_predictions)
         self._write_results(results)
         return results
 
     def _record_files(self):
-        run = self._run
+        run = self._config
         trained = (run.train_files if run.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of what is seldom meant in training."""
-        run, plan = self._run, self._init_plan
+        run, plan = self._config, self._init_plan
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):

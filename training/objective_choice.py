@@ -1,16 +1,15 @@
-"""Which objective a run trains: as asked for, or as its records say."""
+"""The objective of a run: the requested one, or that of its records."""
 
 from common.errors import UserError
+from common.features import MASKED_LM
 from common.log import log
 from data.records.checks import record_contents
-from modeling.objectives import get_objective
-
-# Record feature -> the objective that it tells; the first that is there counts.
-OBJECTIVE_BY_FEATURE = {"pos_labels": "lert", "next_sentence_labels": "bert"}
+from modeling.objectives import OBJECTIVES, get_objective
+from training.run_config import saved_options
 
 
 def choose_objective(requested, train_files, manifests):
-    """The objective that was asked for, or that of the manifests or of the first record.
+    """The requested objective, or that of the manifests or of the first record.
 
     Args:
       requested: name of an objective, or "auto".
@@ -18,7 +17,7 @@ def choose_objective(requested, train_files, manifests):
       manifests: {path: manifest} of them.
 
     Raises:
-      UserError: none of them says it, or manifests disagree.
+      UserError: none of them tells it, or manifests disagree.
     """
     named = {m["objective"]: path for path, m in manifests.items() if m.get("objective")}
     if requested != "auto":
@@ -34,14 +33,42 @@ def choose_objective(requested, train_files, manifests):
         reason = "manifest {} says so".format(path)
     else:
         features = record_contents.first_records(train_files[0], 1)[0]
-        told = [n for n in OBJECTIVE_BY_FEATURE if n in features and "masked_lm_ids" in features]
-        if not told:
+        recognised = _recognised(features)
+        if not recognised:
             raise UserError(
                 "cannot tell the objective: no manifest beside {} and its records have {}; give "
                 "--objective".format(train_files[0], ", ".join(features))
             )
-        name = OBJECTIVE_BY_FEATURE[told[0]]
-        reason = "no manifest, and {} has {}".format(train_files[0], told[0])
+        name = recognised.name
+        reason = "no manifest, and {} has {}".format(train_files[0], recognised.recognised_by)
     objective = get_objective(name)
     log("objective: {} ({})".format(name, reason))
     return objective
+
+
+def _recognised(features):
+    """The objective that the features of a masked record tell, of several the one that reads most
+    of them; None where they tell none."""
+    if MASKED_LM[0] not in features:
+        return None
+    candidates = [o for o in OBJECTIVES.values() if o.recognised_by in features]
+    return max(candidates, key=lambda objective: len(objective.feature_names), default=None)
+
+
+def with_options_of_training(given, objective, output_dir):
+    """The options of an evaluation: what is not given is as the training in output_dir had it.
+
+    Args:
+      given: dict option -> value, None where the user gave none.
+      objective: an object of modeling.objectives.
+      output_dir: of the run.
+
+    Returns:
+      dict like `given`.
+    """
+    asked = [
+        option
+        for option in objective.options.declared()
+        if option.from_training and given.get(option.name) is None
+    ]
+    return {**given, **saved_options(output_dir, asked)}

@@ -1,4 +1,4 @@
-"""What a run will take: the plan that --dry_run prints."""
+"""What a run costs: the plan that --dry_run prints."""
 
 import time
 
@@ -8,7 +8,7 @@ from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
 # for each token, matrices of attention scores for each head, rows of vocabulary scores for each
-# prediction; and what a process takes before it has a model. Fitted to the peak memory of runs
+# prediction; and the memory of a process without a model. Fitted to the peak memory of runs
 # with 4 x 256 and 12 x 768 models in rows of 128 and 512, within 10 %.
 KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 12, 5, 3.5, 1.6
 PROCESS_BYTES = 0.7e9
@@ -18,20 +18,20 @@ _BENCHMARK_SIZE, _BENCHMARK_SECONDS = 1024, 0.5
 _FLOAT = 4
 
 
-def describe(run, networks, optimizer, parameters):
+def describe(run, parameters):
     """The plan.
 
     Args:
-      run: RunConfig.
-      networks: dict of the encoders that run in a step, name -> model config.
-      optimizer: OptimizerConfig.
+      run: training.run.Run.
       parameters: ParameterStore of the model.
 
     Returns:
       list of lines.
     """
-    steps = min(optimizer.num_train_steps, run.stop_step or optimizer.num_train_steps)
-    tokens = run.train_batch_size * run.max_seq_length
+    networks, optimizer = run.objective.networks(run.model_config), run.optimizer_config
+    config = run.config
+    steps = min(optimizer.num_train_steps, config.stop_step or optimizer.num_train_steps)
+    tokens = config.train_batch_size * config.max_seq_length
     lines = [
         "plan: {:,} parameters, {} with rate {:g}, {:,} steps ({:,} of them warm-up)".format(
             parameters.count(),
@@ -41,19 +41,19 @@ def describe(run, networks, optimizer, parameters):
             optimizer.num_warmup_steps,
         ),
         "plan: {:,} rows or {:,} tokens a step, {:,} tokens in all".format(
-            run.train_batch_size, tokens, tokens * steps
+            config.train_batch_size, tokens, tokens * steps
         ),
-        _epochs(run, steps),
+        _epochs(config, steps),
         "plan: about {:.1f} GB of memory{}".format(
-            memory_bytes(run, networks, optimizer, parameters.count()) / 1e9,
-            " on each TPU core" if run.use_tpu else "",
+            memory_bytes(config, networks, optimizer, parameters.count()) / 1e9,
+            " on each TPU core" if config.use_tpu else "",
         ),
     ]
-    if run.use_tpu:
+    if config.use_tpu:
         lines.append("plan: no estimate of the time for a TPU")
     else:
         rate = EFFICIENCY * matmul_flops_per_second()
-        seconds = step_flops(run, networks) / rate
+        seconds = step_flops(config, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
                 seconds, tokens / seconds, duration(seconds * steps), _device()
@@ -63,37 +63,39 @@ def describe(run, networks, optimizer, parameters):
     return lines
 
 
-def memory_bytes(run, networks, optimizer, parameter_count):
-    """Bytes that training takes on one device: weights, moments, gradients, activations; on this
-    machine the process itself, too."""
-    parts = optimizer.gradient_accumulation_steps
-    rows = run.train_batch_size // (parts * (run.num_tpu_cores if run.use_tpu else 1))
-    tokens = rows * run.max_seq_length
-    # Weight, two moments, gradient and its clipped copy; parts add up in a fifth.
-    copies = 5 + (1 if parts > 1 else 0)
+def memory_bytes(config, networks, optimizer, parameter_count):
+    """Memory of training on one device in bytes: weights, moments, gradients, activations; on this
+    machine also the process itself."""
+    num_micro_batches = optimizer.gradient_accumulation_steps
+    rows = config.train_batch_size // (
+        num_micro_batches * (config.num_tpu_cores if config.use_tpu else 1)
+    )
+    tokens = rows * config.max_seq_length
+    # Weight, two moments, gradient and its clipped copy; micro-batches add up in a sixth.
+    copies = 5 + (1 if num_micro_batches > 1 else 0)
     kept, last = 0, list(networks.values())[-1]
     for model in networks.values():
         layer = KEPT_HIDDEN * model.hidden_size + KEPT_INNER * model.intermediate_size
-        layer += KEPT_SCORES * model.num_attention_heads * run.max_seq_length
+        layer += KEPT_SCORES * model.num_attention_heads * config.max_seq_length
         kept += tokens * layer * model.num_blocks
-    vocabulary = KEPT_VOCABULARY * rows * run.max_predictions_per_seq * last.vocab_size
+    vocabulary = KEPT_VOCABULARY * rows * config.max_predictions_per_seq * last.vocab_size
     floats = copies * parameter_count + kept + vocabulary
-    return _FLOAT * floats + (0 if run.use_tpu else PROCESS_BYTES)
+    return _FLOAT * floats + (0 if config.use_tpu else PROCESS_BYTES)
 
 
-def step_flops(run, networks):
+def step_flops(config, networks):
     """Floating-point operations of one update.
 
     A multiplication and an addition for each weight and token forward, twice that backward
     (Kaplan et al. 2020, section 2.1); the attention products and the vocabulary likewise.
     """
-    tokens = run.train_batch_size * run.max_seq_length
-    predictions = run.train_batch_size * run.max_predictions_per_seq
+    tokens = config.train_batch_size * config.max_seq_length
+    predictions = config.train_batch_size * config.max_predictions_per_seq
     encoders = 0
     for model in networks.values():
         hidden, narrow = model.hidden_size, model.embedding_size
         weights = 4 * hidden * hidden + 2 * hidden * model.intermediate_size
-        attention = 2 * hidden * run.max_seq_length
+        attention = 2 * hidden * config.max_seq_length
         projection = narrow * hidden if narrow != hidden else 0
         encoders += tokens * (projection + model.num_blocks * (weights + attention))
     # The masked-LM head is on the last of them.
@@ -118,12 +120,12 @@ def matmul_flops_per_second():
         return 2.0 * size**3 * count / (time.time() - start)
 
 
-def _epochs(run, steps):
-    rows = run.train_batch_size * steps
-    if not run.train_records:
+def _epochs(config, steps):
+    rows = config.train_batch_size * steps
+    if not config.train_records:
         return "plan: no manifest beside the records, so their number is not known"
     return "plan: {:,} records, so {:.2f} epochs".format(
-        run.train_records, rows / run.train_records
+        config.train_records, rows / config.train_records
     )
 
 

@@ -1,32 +1,39 @@
-"""What a script decides about a run, and the record of it."""
+"""The configuration of a run, and its record in run_config.json."""
 
 import dataclasses
 import json
 import os
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
 from common import bounded_json
 from common.errors import UserError, quoted
 from common.files import write_atomically
+from common.options import STEPS
+from common.validation import is_number, is_object, is_text, list_of
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
-# What a resumed run may change, with a warning.
+# Settings that a resumed run may change, with a warning.
 NOTED = (
     "learning_rate",
     "num_train_steps",
     "num_warmup_steps",
     "train_batch_size",
     "seed",
-    "lip_steps",
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Files, sizes and intervals of a run; lengths in tokens, intervals in steps."""
+    """Files, sizes and intervals of a run; lengths in tokens, intervals in steps.
+
+    Attributes:
+      train_records: rows in train_files, None where nothing says how many.
+      objective_settings: see Objective.settings.
+      The others: flags of the same names.
+    """
 
     output_dir: str
     objective: str
@@ -50,7 +57,6 @@ class RunConfig:
     stop_step: Optional[int] = None
     eval_while_training: bool = False
     train_records: Optional[int] = None
-    lip_steps: Optional[Sequence[float]] = None
     objective_settings: Optional[Dict[str, Any]] = None
     use_tpu: bool = False
     num_tpu_cores: int = 8
@@ -76,27 +82,49 @@ def save(run_config, model_config, optimizer_config):
     write_atomically(os.path.join(run_config.output_dir, FILE_NAME), text)
 
 
-def saved_lip_steps(output_dir):
-    """lip_steps of the training in output_dir, None where it has none.
+def saved_options(output_dir, options):
+    """Options of the objective that the training in output_dir had.
+
+    Args:
+      output_dir: directory, which may be empty or not there.
+      options: list of options.Option.
+
+    Returns:
+      dict name -> value, without those that run_config.json does not hold; lists as tuples.
 
     Raises:
-      UserError: its run_config.json is damaged.
+      UserError: run_config.json is damaged.
     """
     path = os.path.join(output_dir, FILE_NAME)
-    if not tf.io.gfile.exists(path):
-        return None
+    if not options or not tf.io.gfile.exists(path):
+        return {}
     saved = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
-    steps = saved.get("lip_steps") if isinstance(saved, dict) else None
-    is_number = [isinstance(step, (int, float)) for step in steps or ()]
-    return steps if isinstance(steps, list) and is_number == [True] * 3 else None
+    saved = _with_settings(saved) if is_object(saved) else {}
+    values = {option.name: saved.get(option.name) for option in options}
+    return {
+        option.name: tuple(values[option.name])
+        for option in options
+        if option.kind == STEPS and _are_steps(values[option.name], option.length)
+    }
+
+
+def _are_steps(value, length):
+    return list_of(is_number)(value) and len(value) == length
+
+
+def _with_settings(run):
+    """The "run" of a run_config.json with the objective's settings among its own: earlier versions
+    wrote some of them there."""
+    settings = run.get("objective_settings")
+    return dict(run, **(settings if is_object(settings) else {}))
 
 
 def check_same_run(run_config, optimizer_config):
-    """Refuses to go on in an output_dir with another objective or optimizer: the optimizer state
+    """Refuses to resume in an output_dir with another objective or optimizer: the optimizer state
     there would not fit.
 
     Returns:
-      List of sentences on what else has changed since.
+      List of sentences, one for each other setting that differs.
 
     Raises:
       UserError: output_dir/run_config.json names others.
@@ -108,7 +136,7 @@ def check_same_run(run_config, optimizer_config):
         saved = read_json_object(path, "run config", bounded_json.LIST_BYTES)
         before = [saved["run"]["objective"], saved["optimizer"]["optimizer"]]
         merged = dict(saved["run"], **saved["optimizer"])
-        if not all(isinstance(name, str) for name in before):
+        if not all(map(is_text, before)):
             raise TypeError("no names")
     except (UserError, KeyError, TypeError):
         # The checkpoint itself is checked against the model all the same.
@@ -122,16 +150,16 @@ def check_same_run(run_config, optimizer_config):
                     run_config.output_dir, what, old, new
                 )
             )
-    values = dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
-    # Of these a generator's sizes are no flag; the weights' shapes tell them.
-    settings, before = run_config.objective_settings or {}, merged.get("objective_settings")
-    settings = {name: value for name, value in settings.items() if name != "generator"}
-    merged.update(before if isinstance(before, dict) else {})
-    values.update(settings)
+    merged = _with_settings(merged)
+    values = _with_settings(
+        dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
+    )
+    # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
+    settings = [n for n, v in (run_config.objective_settings or {}).items() if not is_object(v)]
     return [
         "the steps before had --{}={}, from here on it is {}".format(
             n, quoted(merged[n]), values[n]
         )
-        for n in NOTED + tuple(settings)
+        for n in (*NOTED, *settings)
         if n in merged and merged[n] != values[n]
     ]

@@ -1,4 +1,4 @@
-"""Data creation: texts of every format, vocabularies, dictionaries, what a restart finds."""
+"""Data creation: texts of every format, vocabularies, dictionaries, files of an interrupted run."""
 
 import glob
 import json

@@ -80,7 +80,7 @@ def training_flags(seeds, folder, **changes):
 
 
 def framed(record):
-    """A record with right checksums, so that its content and not its frame is looked at."""
+    """A record with right checksums, so that its content is read and not its frame refused."""
     from data.records.tfrecord import masked_crc
 
     length = struct.pack("<Q", len(record))
@@ -176,7 +176,7 @@ def _trained_records(rng, seeds, folder):
         manifest = get_json(os.path.join(seeds, kind, name))
         manifest["shards"]["t.tfrecord"]["bytes"] = os.path.getsize(changed)
         put(os.path.join(folder, name), json.dumps(manifest).encode("utf-8"))
-    # Behind the checks the records themselves are read.
+    # After the checks the records themselves are read.
     is_read = rng.random() < 0.4
     return training_flags(
         seeds,

@@ -1,6 +1,6 @@
 """Which pieces of rows are chosen for prediction, by a masking.MaskingSpec.
 
-data/input/dynamic_masking.py chooses by the same procedure in operations of a graph.
+graph_sampling.py chooses by the same procedure in operations of a graph.
 """
 
 import collections

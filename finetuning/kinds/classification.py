@@ -10,7 +10,7 @@ from common.errors import UserError, quoted, some
 from data.rows import sequences
 from finetuning.layouts.tables import checked, read_table, text_lines
 from finetuning.scoring import reports, submissions
-from finetuning.task import SPLITS, Row, Task
+from finetuning.task import SPLITS, Task, TaskRow
 from modeling.objectives.classification import Classification
 
 # split -> names of files in the folder, of which the first that is there is read.
@@ -35,7 +35,7 @@ class ClassificationTask(Task):
     def __init__(
         self,
         name,
-        settings=None,
+        defaults=None,
         labels=None,
         is_pair=None,
         file_names=TABLE_FILES,
@@ -48,7 +48,7 @@ class ClassificationTask(Task):
         """Says where the examples of a task are and how they are read.
 
         Args:
-          name, settings, labels, file_names: see Task.
+          name, defaults, labels, file_names: see Task.
           is_pair: whether examples have two texts, None: as the files look. For tables only.
           layout: function of a path that returns Examples; None: read_table.
           label_files: names of files that list the labels, a line each; the first that is there
@@ -57,7 +57,7 @@ class ClassificationTask(Task):
           no_labels: labels that say there is none; such examples are left out.
           has_numbers: whether examples may have labels by their number in that file, from 0.
         """
-        super().__init__(name, settings, labels, file_names)
+        super().__init__(name, defaults, labels, file_names)
         self._is_pair, self._layout = is_pair, layout
         self._label_files, self._aliases = label_files, aliases or {}
         self._no_labels, self._has_numbers = no_labels, has_numbers
@@ -191,7 +191,7 @@ class ClassificationTask(Task):
             "segment_ids": row.segment_ids[:length],
             "label_ids": self.label_numbers([example]),
         }
-        return [Row(features, row.is_truncated)]
+        return [TaskRow(features, row.is_truncated)]
 
     def objective(self, heads):
         """See Task."""

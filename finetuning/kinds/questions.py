@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 
@@ -12,25 +13,55 @@ from finetuning.kinds import windows
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
 from finetuning.layouts.tables import checked
 from finetuning.scoring import answers
-from finetuning.task import Row, Task
+from finetuning.task import Task, TaskRow
 from modeling.objectives.questions import Questions
 
-# What `decode` knows of a row. window: windows.Window; first: place of the window's first piece in
-# the row; offsets: int32 [pieces, 2] of the whole passage; is_best: bool [pieces of the window],
-# which of them have most context in this window; best_end: int32 [pieces of the window], where the
-# window ends in which they have it.
-Place = collections.namedtuple("Place", ["window", "first", "offsets", "is_best", "best_end"])
 
-# A part of the passage: its text, its score and its characters, `end` not included.
-Candidate = collections.namedtuple("Candidate", ["text", "score", "start", "end"])
+class Place(NamedTuple):
+    """Where the window of a row lies in the passage.
 
-# text: the answer, YES, NO or ""; kind: one of KINDS; score: of the span, else the log probability
-# of the kind; start, end: characters of the passage, None where it is no span; n_best: list of
-# Candidate with different texts, best first, whatever the kind. A passage without a piece has text
-# "" and score None.
-Prediction = collections.namedtuple(
-    "Prediction", ["text", "kind", "score", "start", "end", "n_best"]
-)
+    Attributes:
+      window: pieces of the passage.
+      first: position in the row of the window's first piece.
+      offsets: int32 [pieces, 2] of the whole passage.
+      is_best: bool [pieces of the window], whether a piece has most context in this window.
+      best_end: int32 [pieces of the window], end of the window in which a piece has most context.
+    """
+
+    window: windows.Window
+    first: int
+    offsets: np.ndarray
+    is_best: np.ndarray
+    best_end: np.ndarray
+
+
+class Candidate(NamedTuple):
+    """A span of the passage that may be the answer; characters, `end` not included."""
+
+    text: str
+    score: float
+    start: int
+    end: int
+
+
+class Prediction(NamedTuple):
+    """The answer to a question.
+
+    Attributes:
+      text: the answer, YES, NO or ""; "" for a passage without a piece.
+      kind: one of KINDS.
+      score: of the span, else the log probability of the kind; None for a passage without a piece.
+      start, end: characters of the passage, `end` not included; None where it is no span.
+      n_best: candidates with different texts, best first, whatever the kind.
+    """
+
+    text: str
+    kind: str
+    score: Optional[float]
+    start: Optional[int]
+    end: Optional[int]
+    n_best: List[Candidate]
+
 
 # How files write answers that are no part of a passage.
 _TEXTS = {YES: "YES", NO: "NO", UNANSWERABLE: ""}
@@ -58,7 +89,7 @@ class QuestionTask(Task):
     def __init__(
         self,
         name,
-        settings=None,
+        defaults=None,
         file_names=None,
         kinds=(),
         max_query_length=64,
@@ -71,12 +102,12 @@ class QuestionTask(Task):
         """Says where the questions of a task are and how answers are looked for.
 
         Args:
-          name, settings, file_names: see Task.
+          name, defaults, file_names: see Task.
           kinds, max_query_length, doc_stride, max_answer_length, n_best_size: see the class.
           rule: the scorer's, see question_scores.score_answers.
           has_answer_list: whether the scorer wants a list of objects, as CJRC's does.
         """
-        super().__init__(name, settings, None, file_names)
+        super().__init__(name, defaults, None, file_names)
         self.kinds = tuple(kinds)
         self.max_query_length, self.doc_stride = max_query_length, doc_stride
         self.max_answer_length, self.n_best_size = max_answer_length, n_best_size
@@ -189,7 +220,7 @@ class QuestionTask(Task):
             }
             pieces = slice(window.start, window.end)
             place = Place(window, len(before), offsets, best[pieces] == number, best_ends[pieces])
-            rows.append(Row(features, len(asked) < len(question), place))
+            rows.append(TaskRow(features, len(asked) < len(question), place))
         return rows
 
     def _passage(self, context, tokenizer):

@@ -1,11 +1,18 @@
 """Entities as spans of a sentence's tokens, and as tags: BIO, BIOES and their variants."""
 
 import collections
+from typing import NamedTuple
 
 from common.errors import UserError, quoted
 
-# The tokens from `start` up to, not including, `end`.
-Span = collections.namedtuple("Span", ["start", "end", "type"])
+
+class Span(NamedTuple):
+    """An entity: the tokens from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+    type: str
+
 
 OUTSIDE = "O"
 # First letters of tags: begins; goes on; ends; stands alone. M and L, U and W are other authors'

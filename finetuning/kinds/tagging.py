@@ -2,29 +2,57 @@
 
 import collections
 import os
+from typing import List, NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
 from common.files import write_atomically
 from finetuning.kinds import windows
-from finetuning.kinds.spans import OUTSIDE, spans_of_tags, tag_names, tags_of_spans, types_of_tags
+from finetuning.kinds.spans import (
+    OUTSIDE,
+    Span,
+    spans_of_tags,
+    tag_names,
+    tags_of_spans,
+    types_of_tags,
+)
 from finetuning.layouts.tagging import check_types, read_tagged, types_of
 from finetuning.scoring import submissions
 from finetuning.scoring.entities import score_entities
-from finetuning.task import SPLITS, Row, Task
+from finetuning.task import SPLITS, Task, TaskRow
 from modeling.objectives.tagging import Tagging
 
 TAGGED_FILES = {split: (split + ".txt", split + ".tsv", split + ".json") for split in SPLITS}
 # [CLS] and [SEP].
 _SPECIAL = 2
 
-# Which tokens are read from which places of a row: int32 [n] each.
-Place = collections.namedtuple("Place", ["tokens", "positions"])
 
-# tags: list of str, one a token; spans: list of Span that they mean; probabilities: list of float,
-# one a span: the mean of its tags' probabilities, as Hugging Face's pipelines have it.
-Tagged = collections.namedtuple("Tagged", ["tags", "spans", "probabilities"])
+class Place(NamedTuple):
+    """The tokens that are read from a row.
+
+    Attributes:
+      tokens: int32 [n], indices of tokens of the example.
+      positions: int32 [n], the position in the row of each one's first piece.
+    """
+
+    tokens: np.ndarray
+    positions: np.ndarray
+
+
+class Tagged(NamedTuple):
+    """A prediction for a sentence.
+
+    Attributes:
+      tags: one per token.
+      spans: the entities that the tags mean.
+      probabilities: one per span: the mean of its tags' probabilities, as Hugging Face's pipelines
+        compute it.
+    """
+
+    tags: List[str]
+    spans: List[Span]
+    probabilities: List[float]
 
 
 class TaggingTask(Task):
@@ -43,7 +71,7 @@ class TaggingTask(Task):
     def __init__(
         self,
         name,
-        settings=None,
+        defaults=None,
         types=None,
         file_names=TAGGED_FILES,
         scheme="BIO",
@@ -53,7 +81,7 @@ class TaggingTask(Task):
         """Says where the examples of a task are and how they are read.
 
         Args:
-          name, settings, file_names: see Task.
+          name, defaults, file_names: see Task.
           types: types of entities, None: --labels, or those that the examples have.
           scheme: one of spans.SCHEMES, of the tags that are predicted; files may have another.
           has_places: see layouts.tagging.read_columns.
@@ -61,7 +89,7 @@ class TaggingTask(Task):
             there is no such file.
         """
         labels = None if types is None else tag_names(types, scheme)
-        super().__init__(name, settings, labels, file_names)
+        super().__init__(name, defaults, labels, file_names)
         self._scheme = scheme
         self._has_places, self._submission = has_places, submission
         self._pieces = None, {}
@@ -152,7 +180,7 @@ class TaggingTask(Task):
                 "segment_ids": [0] * length,
                 "tag_ids": tags.tolist(),
             }
-            rows.append(Row(features, False, place))
+            rows.append(TaskRow(features, False, place))
         return rows
 
     def objective(self, heads):

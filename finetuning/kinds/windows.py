@@ -4,15 +4,19 @@ Pieces are counted from the passage's first. Offsets, int [pieces, 2], are a pie
 in the passage and the one behind its last.
 """
 
-import collections
 import unicodedata
+from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
 
-# The pieces from `start` up to, not including, `end`.
-Window = collections.namedtuple("Window", ["start", "end"])
+
+class Window(NamedTuple):
+    """The pieces of a passage from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
 
 
 def make_windows(num_pieces, room, stride, max_answer_length):

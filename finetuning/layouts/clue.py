@@ -1,5 +1,5 @@
-"""What the JSON objects of classification tasks hold: functions of a json_lines.Row that return
-(text_a, text_b, label)."""
+"""Fields of the JSON objects of CLUE and CAIL 2018, as functions of a json_lines.JsonObject that
+return (text_a, text_b, label)."""
 
 from common.errors import UserError, quoted
 from finetuning.examples import Skipped
@@ -23,7 +23,7 @@ def keywords_and_abstract(row):
 def coreference(row):
     """CLUEWSC2020: in the text, `_` stands around the noun (span1) and brackets around the pronoun
     (span2), as in CLUE's program. Places are in characters of the text as it is."""
-    text, target = row.get("text", str, "a text"), row.row("target")
+    text, target = row.get("text", str, "a text"), row.object("target")
     marks = []
     for name, opening, closing in (("span1", "_", "_"), ("span2", "[", "]")):
         span, start = target.get(name + "_text", str, "a text"), target.number(name + "_index")
@@ -53,7 +53,7 @@ def single_charge(row):
     fact = row.text("fact")
     if "meta" not in row:
         return fact, None, None
-    charges = row.row("meta").texts("accusation")
+    charges = row.object("meta").texts("accusation")
     if len(charges) != 1:
         raise Skipped("cases with {}".format("several charges" if charges else "no charge"))
     charge = charges[0].strip()

@@ -10,7 +10,7 @@ from finetuning.layouts.tables import EMPTY_LINE, checked, line_of, text_lines
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
-class Row:
+class JsonObject:
     """One object, whose fields are asked for by name and kind.
 
     Attributes:
@@ -77,9 +77,9 @@ class Row:
             raise UserError("{}: {} must be a list of texts".format(self.where, quoted(name)))
         return [self._whole(value) for value in values]
 
-    def row(self, name):
+    def object(self, name):
         """An object in this one."""
-        return Row(self.get(name, dict, "an object"), self.where, self.mended)
+        return JsonObject(self.get(name, dict, "an object"), self.where, self.mended)
 
     def label(self, name="label"):
         """A label as text, whether the file has it as text or number; None without one."""
@@ -93,8 +93,8 @@ class Row:
         return str(value).strip() or None
 
 
-def rows_of(path, examples):
-    """Yields the Rows of a file.
+def objects_of(path, examples):
+    """Yields the JsonObjects of a file.
 
     Args:
       path: the file.
@@ -117,7 +117,7 @@ def rows_of(path, examples):
             raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
         if not isinstance(values, dict):
             raise UserError("{} is JSON, but no object; one is expected a line".format(where))
-        yield Row(values, where, examples.mended, objects)
+        yield JsonObject(values, where, examples.mended, objects)
         objects += 1
 
 
@@ -126,17 +126,17 @@ def read_json_lines(path, make):
 
     Args:
       path: UTF-8 text.
-      make: function of a Row that returns (text_a, text_b or None, label or None), or raises
+      make: function of a JsonObject that returns (text_a, text_b or None, label or None), or raises
         Skipped.
 
     Returns:
       Examples.
 
     Raises:
-      UserError: see `rows_of`; a field is missing or of another kind; there is no example.
+      UserError: see `objects_of`; a field is missing or of another kind; there is no example.
     """
     examples = Examples(path=path)
-    for row in rows_of(path, examples):
+    for row in objects_of(path, examples):
         try:
             examples.append(Example(*make(row), where=row.where, id=row.id))
         except Skipped as reason:

@@ -1,23 +1,48 @@
 """Questions on passages: SQuAD's layout as CMRC 2018, DRCD and CJRC have it, and CMRC's own."""
 
-import collections
+from typing import Any, NamedTuple, Optional, Tuple
 
 from common import bounded_json, files
 from common.errors import UserError, quoted
 from finetuning.examples import Examples, Skipped
-from finetuning.layouts.json_lines import Row
+from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.tables import BYTE_ORDER_MARK, checked, line_of
 
-# start: index of the text in the passage, None where it does not stand there (YES, NO, "", and
-# references that annotators wrote in their own words).
-Answer = collections.namedtuple("Answer", ["text", "start"])
 
-# id: str; kind: one of KINDS by the first answer, None where the file has no answers; answers:
-# tuple of Answer, all of them references; group: CJRC's domain ("civil", "criminal") or None;
-# where: "FILE, question ID".
-QuestionExample = collections.namedtuple(
-    "QuestionExample", ["id", "question", "context", "answers", "kind", "group", "where"]
-)
+class Answer(NamedTuple):
+    """An answer to a question.
+
+    Attributes:
+      text: as the file has it.
+      start: index of the text in the passage; None where it does not occur there (YES, NO, "", and
+        references that annotators wrote in their own words).
+    """
+
+    text: str
+    start: Optional[int]
+
+
+class QuestionExample(NamedTuple):
+    """A question on a passage.
+
+    Attributes:
+      id: of the question.
+      question, context: its text, and the passage.
+      answers: all of them are references.
+      kind: one of KINDS, by the first answer; None where the file has no answers.
+      group: CJRC's domain ("civil", "criminal") or None.
+      where: "FILE, question ID", for messages.
+    """
+
+    id: Any
+    question: str
+    context: str
+    answers: Tuple[Answer, ...]
+    kind: Optional[str]
+    group: Optional[str]
+    where: str
+
+
 SPAN, YES, NO, UNANSWERABLE = KINDS = ("span", "yes", "no", "unanswerable")
 _KIND_OF_TEXT = {"YES": YES, "NO": NO, "": UNANSWERABLE}
 
@@ -126,40 +151,40 @@ def _load(path, examples):
 
 def _squad(articles, path, examples):
     """Yields (function that makes an example of a question, question) of SQuAD's layout."""
-    for i, article in enumerate(_rows(articles, path, "data", examples)):
+    for i, article in enumerate(_objects(articles, path, "data", examples)):
         group = article.text("domain") if "domain" in article else None
         at = "data[{}].paragraphs".format(i)
         paragraphs = article.get("paragraphs", list, "a list")
-        for j, paragraph in enumerate(_rows(paragraphs, path, at, examples)):
+        for j, paragraph in enumerate(_objects(paragraphs, path, at, examples)):
             context = paragraph.get("context", str, "a text")
             questions = paragraph.get("qas", list, "a list")
 
             def make(row, context=context, group=group):
                 return _squad_question(row, context, group, path, examples)
 
-            for row in _rows(questions, path, "{}[{}].qas".format(at, j), examples):
+            for row in _objects(questions, path, "{}[{}].qas".format(at, j), examples):
                 yield make, row
 
 
 def _cmrc(passages, path, examples):
     """The same of CMRC's own layout."""
-    for i, passage in enumerate(_rows(passages, path, "", examples)):
+    for i, passage in enumerate(_objects(passages, path, "", examples)):
         context = passage.get("context_text", str, "a text")
 
         def make(row, context=context):
             return _cmrc_question(row, context, path, examples)
 
         questions = passage.get("qas", list, "a list")
-        for row in _rows(questions, path, "[{}].qas".format(i), examples):
+        for row in _objects(questions, path, "[{}].qas".format(i), examples):
             yield make, row
 
 
-def _rows(values, path, at, examples):
+def _objects(values, path, at, examples):
     for i, value in enumerate(values):
         where = "{}, {}[{}]".format(path, at, i)
         if not isinstance(value, dict):
             raise UserError("{} is no object".format(where))
-        yield Row(value, where, examples.mended)
+        yield JsonObject(value, where, examples.mended)
 
 
 def _squad_question(row, context, group, path, examples):
@@ -173,7 +198,7 @@ def _squad_question(row, context, group, path, examples):
             raise Skipped(SEVERAL_PARTS)
         if not isinstance(value, dict):
             raise UserError("{}: an answer is {}, no object".format(where, quoted(value, 40)))
-        answer = Row(value, where, examples.mended)
+        answer = JsonObject(value, where, examples.mended)
         text = _answer_text(answer.get("text", (str, int, float), "a text"), examples)
         start = answer.number("answer_start")
         if text in _KIND_OF_TEXT and start < 0:

@@ -1,8 +1,8 @@
 """Sentences with entities, in the layouts in which they are handed around."""
 
-import collections
 import re
 import sys
+from typing import Any, NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted, some
 from finetuning.examples import Examples
@@ -18,13 +18,24 @@ from finetuning.layouts.tables import (
     text_lines,
 )
 
-# tokens: tuple of str, mostly single characters; spans: tuple of Span over tokens in their order,
-# None where the file says nothing of entities; where: "FILE, line N" of its first line; id: what
-# objects call it, see json_lines.Row; first_line: number of the first token's line where each has a
-# line of its own, else None.
-TaggedExample = collections.namedtuple(
-    "TaggedExample", ["tokens", "spans", "where", "id", "first_line"], defaults=[None, None]
-)
+
+class TaggedExample(NamedTuple):
+    """A sentence with its entities.
+
+    Attributes:
+      tokens: mostly single characters.
+      spans: entities over tokens, in their order; None where the file has no entities at all.
+      where: "FILE, line N" of its first line, for messages.
+      id: of a JSON object, see json_lines.JsonObject.
+      first_line: number of the first token's line where each token has a line of its own.
+    """
+
+    tokens: Tuple[str, ...]
+    spans: Optional[Tuple[Span, ...]]
+    where: str
+    id: Any = None
+    first_line: Optional[int] = None
+
 
 BLANK = "blank characters"
 ODD_BEGINNING = "entities that begin with I or E"
@@ -186,7 +197,7 @@ def read_span_objects(path):
       UserError: a span lies outside the text, an object is of another form, there is none.
     """
     examples = Examples(path=path)
-    for row in json_lines.rows_of(path, examples):
+    for row in json_lines.objects_of(path, examples):
         text = row.get("text", str, "a text")
         spans = None
         if "label" in row:

@@ -5,8 +5,8 @@ lower case and without the marks of MARKS; F1 over the longest run of units that
 being a Chinese character or an English word; the best of all references counts.
 """
 
-import collections
 import re
+from typing import List, NamedTuple
 
 # Left out before texts are compared. The authors' list also holds "……" as one entry, which no
 # single character equals; so dots of an ellipsis count, as do ‘ and —.
@@ -28,9 +28,20 @@ _TWO_WORDS = re.compile(
     r"|(?<= )('t)(is|was)\b"
 )
 
-# f1, exact: means over all questions from 0 to 1, a question without a prediction counts 0;
-# total: questions; missing: list of ids without a prediction.
-QuestionScores = collections.namedtuple("QuestionScores", ["f1", "exact", "total", "missing"])
+
+class QuestionScores(NamedTuple):
+    """Scores of a file of answers.
+
+    Attributes:
+      f1, exact: means over all questions, from 0 to 1; a question without a prediction counts 0.
+      total: number of questions.
+      missing: ids of questions without a prediction.
+    """
+
+    f1: float
+    exact: float
+    total: int
+    missing: List[str]
 
 
 def score_answers(references, predictions, score=None):

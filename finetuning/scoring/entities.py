@@ -1,9 +1,17 @@
 """Precision, recall and F1 of entities, as seqeval and conlleval count them."""
 
 import collections
+from typing import NamedTuple
 
-# Of one type, or of all: precision, recall, f1 from 0 to 1; entities: how many there are.
-Score = collections.namedtuple("Score", ["precision", "recall", "f1", "entities"])
+
+class Score(NamedTuple):
+    """Precision, recall and F1 of one type of entities, or of all, from 0 to 1; `entities`: how
+    many the reference has."""
+
+    precision: float
+    recall: float
+    f1: float
+    entities: int
 
 
 class EntityScores:

@@ -38,7 +38,7 @@ def headlines(parts, trials):
     (87.9)`.
 
     Args:
-      parts: list of Part, of dev and test examples.
+      parts: list of TaskSplit, of dev and test examples.
       trials: as for trial_lines.
 
     Returns:
@@ -87,7 +87,7 @@ def results_text(parts, trials):
     84.12`, a line for each task and trial.
 
     Args:
-      parts: list of Part, of dev examples.
+      parts: list of TaskSplit, of dev examples.
       trials: as for trial_lines.
     """
     lines = []
@@ -119,7 +119,7 @@ def publish_answers(part, folder, results_dir, trial=None):
     RESULTS_DIR/TASK_qa/TASK_dev_preds.json, with several trials also TASK_dev_1_preds.json.
 
     Args:
-      part: Part; other kinds of tasks have nothing to copy.
+      part: TaskSplit; other kinds of tasks have nothing to copy.
       folder: where save_predictions wrote them.
       results_dir: see above.
       trial: its number from 1, None for the only one.

@@ -1,12 +1,13 @@
 """Pre-training objectives by name."""
 
 from common.errors import UserError
+from common.features import SENTENCE_LABEL
 from modeling.objectives.electra import Electra
 from modeling.objectives.lert import Lert
 from modeling.objectives.masked_lm import MaskedLm
 
 OBJECTIVES = {
-    "bert": MaskedLm("bert", sentence_pair="next_sentence"),
+    "bert": MaskedLm("bert", sentence_pair="next_sentence", recognised_by=SENTENCE_LABEL),
     "roberta": MaskedLm("roberta", sentence_pair=None),
     "lert": Lert("lert"),
     "albert": MaskedLm("albert", sentence_pair="sentence_order"),

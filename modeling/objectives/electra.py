@@ -1,18 +1,20 @@
-"""ELECTRA: a generator fills masks in, a discriminator tells what it filled in."""
+"""ELECTRA: a generator fills masks, a discriminator detects the replaced tokens."""
 
 import collections
 import copy
-import dataclasses
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.features import MASKED_IDS, MASKED_LM, ROW
 from modeling import heads, losses
 from modeling.encoder import encode
 from modeling.objectives import electra_two_tower
 from modeling.objectives.electra_options import ElectraOptions
 from modeling.objectives.objective import Objective, new_output
 
+# Share of the tokens that are masked (google-research/electra, configure_pretraining.py).
+DEFAULT_MASK_PROB = 0.15
 # Of both losses' denominators.
 EPSILON = 1e-6
 # Added inside both logarithms of the Gumbel noise.
@@ -27,51 +29,22 @@ BINS, LARGEST_LOGIT = 1000, 20.0
 class Electra(Objective):
     """Clark et al. 2020 (arXiv 2003.10555), section 2: L_mlm + 50 L_disc.
 
-    The generator reads `masked_input_ids` and predicts the masked places; a sample of each is
-    written into `input_ids`, which are unmasked, and the discriminator tells of every token whether
-    it is another one than before. No gradient passes the samples.
-
-    Attributes:
-      options: ElectraOptions.
+    The generator reads `masked_input_ids` and predicts the masked positions; a sample of each is
+    written into the unmasked `input_ids`, and the discriminator predicts for every token whether it
+    was replaced. No gradient passes through the samples.
     """
 
-    def __init__(self, name, options=None):
+    options = ElectraOptions()
+
+    def __init__(self, name):
         self.name = name
-        self.options = options or ElectraOptions()
-        self.feature_names = [
-            "input_ids",
-            "masked_input_ids",
-            "input_mask",
-            "segment_ids",
-            "masked_lm_positions",
-            "masked_lm_ids",
-            "masked_lm_weights",
-        ]
-
-    def for_run(self, num_train_steps, **options):
-        """See Objective; the options are those of ElectraOptions, but generator_config_file for
-        `generator`, an ElectraConfig.
-
-        Raises:
-          UserError: see ElectraOptions.check; or an option is not of ELECTRA.
-        """
-        generator = options.pop("generator_config_file", None)
-        known = {field.name for field in dataclasses.fields(ElectraOptions)}
-        super().for_run(num_train_steps, **{k: v for k, v in options.items() if k not in known})
-        given = {k: v for k, v in options.items() if k in known and v is not None}
-        if generator is not None:
-            given["generator"] = generator
-        chosen = copy.copy(self)
-        chosen.options = dataclasses.replace(self.options, **given)
-        chosen.options.check()
-        return chosen
+        self.feature_names = [*ROW[:1], MASKED_IDS, *ROW[1:], *MASKED_LM]
+        self._mask_prob, self._special_ids = DEFAULT_MASK_PROB, ()
 
     def for_masks(self, probability, special_ids):
         """See Objective."""
         chosen = copy.copy(self)
-        chosen.options = dataclasses.replace(
-            self.options, mask_prob=probability, special_ids=tuple(special_ids)
-        )
+        chosen._mask_prob, chosen._special_ids = probability, tuple(special_ids)
         return chosen
 
     def networks(self, config):
@@ -88,21 +61,20 @@ class Electra(Objective):
 
     def settings(self, config):
         """See Objective."""
-        found = {
-            field.name: getattr(self.options, field.name)
-            for field in dataclasses.fields(ElectraOptions)
-            if field.name not in ("generator", "special_ids")
-        }
+        values = dict(super().settings(config), mask_prob=self._mask_prob)
+        del values[
+            "generator_config_file"
+        ]  # its sizes are the generator's, however they were given
         if self.options.has_small_generator:
-            found["generator"] = self.options.generator_of(config).to_dict()
-        return found
+            values["generator"] = self.options.generator_of(config).to_dict()
+        return values
 
     def build(self, config, store, kernels, features, is_training):
         """See Objective.
 
         features: input_ids (unmasked), masked_input_ids, input_mask, segment_ids int32
         [batch, seq]; masked_lm_positions, masked_lm_ids int32 [batch, P]; masked_lm_weights
-        float32 [batch, P]. A place may be predicted twice; position 0 is none.
+        float32 [batch, P]. A position may occur twice; position 0 is padding.
 
         Tensors: masked_lm_logits [batch * P, vocab]; sampled_ids int32 [batch, P]; fake_ids,
         is_fake int32 [batch, seq]; disc_logits [batch, seq]; generator and encoder, which is the
@@ -123,14 +95,14 @@ class Electra(Objective):
         return output
 
     def figures(self, counts):
-        """disc_auc: the probability that a replaced token looks more so than one that is not."""
+        """disc_auc: the probability that a replaced token scores higher than an original one."""
         if "disc_replaced_scores" not in counts:
             return {}
         area = area_under_curve(counts["disc_replaced_scores"], counts["disc_original_scores"])
         return {} if area is None else {"disc_auc": area}
 
     def _generator(self, config, store, kernels, features, is_training, output):
-        """Scores of the masked places, [batch * P, vocab]."""
+        """Scores at the masked positions, [batch * P, vocab]."""
         generator = self.options.generator_of(config)
         positions = features["masked_lm_positions"]
         if self.options.uniform_generator:
@@ -142,14 +114,14 @@ class Electra(Objective):
         return heads.masked_lm_logits(generator, store, kernels, vectors, encoded.embedding_tables)
 
     def _cloze(self, config, store, kernels, features, is_training, output):
-        """Scores of all places by two towers, [batch, seq, vocab]; adds their loss."""
+        """Scores at all positions by two towers, [batch, seq, vocab]; adds their loss."""
         towers = [
             self.options.generator_of(config, scope) for scope in electra_two_tower.DIRECTIONS
         ]
         logits = electra_two_tower.cloze_logits(towers, store, kernels, features, is_training)
         ids = features["input_ids"]
         counted = features["input_mask"] > 0
-        for special in self.options.special_ids:
+        for special in self._special_ids:
             counted = tf.logical_and(counted, tf.not_equal(ids, special))
         nll = losses.cross_entropy(
             tf.reshape(logits, [-1, config.vocab_size]), tf.reshape(ids, [-1])
@@ -164,7 +136,7 @@ class Electra(Objective):
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
         nll = losses.cross_entropy(logits, labels)
-        # What trains two towers is the loss of all places.
+        # Two towers are trained by the loss at all positions.
         trained = output.metrics if self.options.two_tower_generator else output.losses
         trained["masked_lm_loss"] = losses.weighted_ratio(
             nll, weights, EPSILON, self.options.gen_weight
@@ -173,7 +145,7 @@ class Electra(Objective):
         output.tensors.update(masked_lm_logits=logits, masked_lm_example_loss=nll)
 
     def _sample(self, logits, features, kernels):
-        """A token for each masked place by the generator's scores: int32 [batch, P].
+        """A token for each masked position, sampled from the generator's scores: int32 [batch, P].
 
         argmax(score / temperature + Gumbel noise) draws by softmax(score / temperature).
         """
@@ -190,14 +162,14 @@ class Electra(Objective):
     def _discriminator(self, config, store, kernels, features, sampled, is_training, output, cloze):
         ids = features["input_ids"]
         fake_ids, written = write_samples(ids, features["masked_lm_positions"], sampled)
-        is_fake = written  # Electric takes a sample for one even where it is the true token
+        is_fake = written  # for Electric a sample is a replacement even if it is the true token
         if not self.options.electric_objective:
             is_fake = tf.logical_and(written, tf.not_equal(fake_ids, ids))
         read = dict(features, input_ids=fake_ids)
         encoded = encode(config, store, kernels, read, is_training)
         logits = heads.discriminator_logits(config, store, kernels, encoded.sequence_output)
         if self.options.electric_objective:
-            logits += electra_two_tower.noise_log_odds(cloze, fake_ids, self.options.mask_prob)
+            logits += electra_two_tower.noise_log_odds(cloze, fake_ids, self._mask_prob)
         labels, weights = tf.cast(is_fake, tf.float32), tf.cast(features["input_mask"], tf.float32)
         loss = tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels)
         output.losses["disc_loss"] = losses.weighted_ratio(
@@ -222,15 +194,15 @@ class Electra(Objective):
 def write_samples(ids, positions, sampled):
     """Puts samples into a text (google-research/electra, pretrain_helpers.py: scatter_update).
 
-    Where a place was drawn more than once, the integer average of its samples is written, an
-    oddity of the original. Position 0 is never written.
+    If a position was drawn more than once, the integer average of its samples is written, as in the
+    original. Position 0 is never written.
 
     Args:
       ids: int32 [batch, seq].
       positions, sampled: int32 [batch, P].
 
     Returns:
-      new ids int32 [batch, seq], which places were written bool [batch, seq].
+      new ids int32 [batch, seq], written positions bool [batch, seq].
     """
     shape = tf.shape(ids)
     rows = tf.zeros_like(positions) + tf.range(shape[0])[:, tf.newaxis]
@@ -254,7 +226,7 @@ def area_under_curve(replaced, original):
 
 
 def _add_metrics(logits, labels, weights, output):
-    """Adds what an evaluation tells of the discriminator; all arguments float32 [batch, seq]."""
+    """Adds the discriminator's metrics; all arguments float32 [batch, seq]."""
     predicted = tf.cast(logits > 0, tf.float32)
     correct = tf.cast(tf.equal(predicted, labels), tf.float32)
     output.metrics["disc_accuracy"] = losses.weighted_ratio(correct, weights)

@@ -1,42 +1,59 @@
-"""What can be chosen about ELECTRA's training, under the names of google-research/electra,
+"""Options of ELECTRA's training, under the names of google-research/electra,
 configure_pretraining.py."""
 
 import dataclasses
-from typing import Optional, Sequence
+from typing import Optional
 
+from common import options
 from common.errors import UserError
+from common.options import FamilyOptions, option
 from modeling.config_families import ElectraConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class ElectraOptions:
-    """Options; the defaults are the original's.
+class ElectraOptions(FamilyOptions):
+    """The options; the defaults are the original's.
 
-    gen_weight, disc_weight: of the two losses. temperature: of the generator's samples.
-    disallow_correct: it never samples the true token. electra_objective: False trains the masked LM
-    alone; electric_objective: Electric (Clark et al. 2020b). untied_generator: False: the
-    discriminator's encoder is the generator's, too. untied_generator_embeddings: the generator has
-    its own. uniform_generator: every token alike. two_tower_generator: Electric's generator.
-    generator_layers, generator_hidden_size: shares of the discriminator's; None: 1.0 and 0.25.
-    generator: ElectraConfig of the generator in their place. special_ids: tokens that a two-tower
-    generator does not predict. mask_prob: share of what is masked, for Electric.
+    Attributes:
+      generator_layers, generator_hidden_size: None: 1.0 and 0.25.
+      generator_config_file: ElectraConfig of the generator in their place, or None.
+      The others: see their help texts.
     """
 
-    gen_weight: float = 1.0
-    disc_weight: float = 50.0
-    temperature: float = 1.0
-    disallow_correct: bool = False
-    electra_objective: bool = True
-    electric_objective: bool = False
-    untied_generator: bool = True
-    untied_generator_embeddings: bool = False
-    uniform_generator: bool = False
-    two_tower_generator: bool = False
-    generator_layers: Optional[float] = None
-    generator_hidden_size: Optional[float] = None
-    generator: Optional[ElectraConfig] = None
-    special_ids: Sequence[int] = ()
-    mask_prob: float = 0.15
+    title = "ELECTRA"
+
+    gen_weight: float = option(1.0, "weight of the generator's loss; 1.", low=0)
+    disc_weight: float = option(50.0, "weight of the discriminator's loss; 50.", low=0)
+    temperature: float = option(1.0, "of the generator's samples; 1.", above=0)
+    disallow_correct: bool = option(False, "never sample the true token.")
+    electra_objective: bool = option(
+        True, "false trains a masked LM alone, as large as the discriminator."
+    )
+    electric_objective: bool = option(False, "train Electric; needs --two_tower_generator.")
+    untied_generator: bool = option(
+        True, "false makes the discriminator's encoder the generator's, too."
+    )
+    untied_generator_embeddings: bool = option(False, "the generator has embeddings of its own.")
+    uniform_generator: bool = option(False, "replace by any token alike; there is no generator.")
+    two_tower_generator: bool = option(
+        False, "Electric's generator, two networks that look one way each."
+    )
+    generator_layers: Optional[float] = option(
+        None,
+        "the generator's layers, as a share of the discriminator's; 1.",
+        options.NUMBER,
+        above=0,
+    )
+    generator_hidden_size: Optional[float] = option(
+        None, "the generator's width, as such a share; 0.25.", options.NUMBER, above=0
+    )
+    generator_config_file: Optional[ElectraConfig] = option(
+        None,
+        "config of the generator; --bert_config_file is the discriminator's. Default: a quarter "
+        "of its width.",
+        options.MODEL_CONFIG,
+        supersedes=("generator_layers", "generator_hidden_size"),
+    )
 
     @property
     def has_discriminator(self):
@@ -49,18 +66,11 @@ class ElectraOptions:
         return self.has_discriminator and self.untied_generator and not self.uniform_generator
 
     def check(self):
-        """Refuses what means nothing, or what the original program fails on.
+        """Refuses combinations without a meaning, or on which the original program fails.
 
         Raises:
           UserError: naming the flags.
         """
-        for name in ("gen_weight", "disc_weight"):
-            if getattr(self, name) < 0:
-                raise UserError("--{}={} must not be negative".format(name, getattr(self, name)))
-        for name in ("temperature", "generator_layers", "generator_hidden_size"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise UserError("--{}={} must be positive".format(name, value))
         needs = (
             ("uniform_generator", self.has_discriminator, "electra_objective"),
             ("uniform_generator", self.untied_generator, "untied_generator"),
@@ -73,17 +83,17 @@ class ElectraOptions:
             if getattr(self, name) and not is_met:
                 raise UserError("--{} works with --{} only".format(name, needed))
         sizes = {
-            "generator_config_file": self.generator,
+            "generator_config_file": self.generator_config_file,
             "generator_layers": self.generator_layers,
             "generator_hidden_size": self.generator_hidden_size,
         }
         given = [name for name, value in sizes.items() if value is not None]
         if given and not self.has_small_generator:
             raise UserError(
-                "--{} has no use: by the other flags there is no generator of its own sizes; leave "
-                "it out, or empty where a preset has it".format(given[0])
+                "--{} cannot be used: by the other flags there is no generator of its own sizes; "
+                "remove it, or make it empty where a preset has it".format(given[0])
             )
-        if self.generator and len(given) > 1:
+        if self.generator_config_file and len(given) > 1:
             raise UserError(
                 "--generator_config_file and --{} both say how large the generator is; give "
                 "one".format(given[1])
@@ -93,7 +103,7 @@ class ElectraOptions:
         """Config of the generator for the discriminator `config`; `scope` of its variables.
 
         Raises:
-          UserError: it does not fit to the discriminator.
+          UserError: it does not fit the discriminator.
         """
         if not isinstance(config, ElectraConfig):
             raise UserError(
@@ -102,7 +112,7 @@ class ElectraOptions:
             )
         if not self.has_small_generator:
             return config
-        generator = self.generator
+        generator = self.generator_config_file
         if generator is None:
             layers, hidden_size = self.generator_layers, self.generator_hidden_size
             generator = config.derived_generator(
@@ -128,14 +138,3 @@ class ElectraOptions:
                         config.source,
                     )
                 )
-
-
-# Options that are flags, and which of them are yes or no.
-SWITCHES = tuple(f.name for f in dataclasses.fields(ElectraOptions) if f.type is bool)
-NUMBERS = (
-    "gen_weight",
-    "disc_weight",
-    "temperature",
-    "generator_layers",
-    "generator_hidden_size",
-)

@@ -1,17 +1,43 @@
 """LERT: masked language modelling and three kinds of tags of the masked words."""
 
 import collections
-import copy
+import dataclasses
+from typing import Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
+from common import options
+from common.options import FamilyOptions, option
 from common.tags import KINDS, TAGS
 from modeling import heads, losses
+from modeling.objectives import tag_tables
 from modeling.objectives.masked_lm import MASKED_LM_EPSILON, MaskedLm
 
-# Steps after which a task counts in full, as shares of all steps: 333,000, 666,000 and 1,000,000
+# Steps after which a task has full weight, as shares of all steps: 333,000, 666,000 and 1,000,000
 # of the paper's 2,000,000 (Cui et al. 2022, section 3.3).
 LIP_SHARES = (0.1665, 0.333, 0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class LertOptions(FamilyOptions):
+    """Options of LERT's training.
+
+    Attributes:
+      lip_steps: T of pos, ner and dep in steps, see Lert; 0: full weight from the start; None:
+        LIP_SHARES of all steps.
+    """
+
+    title = "LERT"
+
+    lip_steps: Optional[Tuple[float, ...]] = option(
+        None,
+        "steps after which the POS, entity and dependency tasks count in full, as "
+        "300,600,1000; 0: from the start, for continuing. Default: 0.1665, 0.333 and 0.5 of "
+        "--num_train_steps.",
+        options.STEPS,
+        length=len(KINDS),
+        from_training=True,
+    )
 
 
 class Lert(MaskedLm):
@@ -19,33 +45,39 @@ class Lert(MaskedLm):
     w_t = min(step / T_t, 1), all at the masked positions; no sentence pairs.
 
     Attributes:
-      lip_steps: T of pos, ner and dep; 0: full weight from the start.
+      lip_steps: T of pos, ner and dep.
     """
 
-    # The sum of the losses grows with the weights; a later checkpoint is not worse for that.
+    options = LertOptions()
+
+    # The sum of the losses grows with the weights, which does not make a later checkpoint worse.
     best_by = "masked_lm_loss"
+    recognised_by = "pos_labels"
 
     def __init__(self, name, lip_steps=(0, 0, 0)):
         super().__init__(name, sentence_pair=None)
         self.lip_steps = tuple(lip_steps)
         self.feature_names += [kind + "_labels" for kind in KINDS]
 
-    def for_run(self, num_train_steps, lip_steps=None, **options):
-        """The objective with the weights of a run.
-
-        Args:
-          num_train_steps: updates in all.
-          lip_steps: T of pos, ner and dep; None: LIP_SHARES of num_train_steps.
-          **options: none is known.
-        """
-        chosen = copy.copy(super().for_run(num_train_steps, **options))
+    def for_run(self, num_train_steps, **given):
+        """See Objective."""
+        chosen = super().for_run(num_train_steps, **given)
+        lip_steps = chosen.options.lip_steps
         if lip_steps is None:
             lip_steps = [share * num_train_steps for share in LIP_SHARES]
         chosen.lip_steps = tuple(lip_steps)
         return chosen
 
+    def settings(self, config):
+        """See Objective."""
+        return dict(super().settings(config), lip_steps=list(self.lip_steps))
+
+    def tables(self, counts):
+        """See Objective: how well each tag is predicted, a table for each kind."""
+        return tag_tables.tables(counts)
+
     def _add_heads(self, config, store, kernels, features, output):
-        """Adds pos_loss, pos_accuracy and the like; a label of -1 counts nowhere."""
+        """Adds pos_loss, pos_accuracy and the like; labels of -1 are ignored."""
         step = tf.train.get_global_step()
         step = tf.zeros([]) if step is None else tf.cast(step, tf.float32)
         masked = tf.reshape(features["masked_lm_weights"], [-1])
@@ -73,7 +105,7 @@ def all_tag_logits(config, store, kernels, transformed):
 
 
 def _counts(kind, logits, labels, weights):
-    """How often each tag is the label, is predicted, and is both: dict of float32 [tags]."""
+    """Counts of each tag as label, as prediction, and as both: dict of float32 [tags]."""
     size = logits.shape.as_list()[-1]
     wanted = tf.one_hot(labels, size) * weights[:, tf.newaxis]
     chosen = tf.one_hot(tf.argmax(logits, axis=-1, output_type=tf.int32), size)

@@ -2,6 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
+from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from modeling import heads, losses
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective, new_output
@@ -13,20 +14,16 @@ MASKED_LM_EPSILON = 1e-5
 class MaskedLm(Objective):
     """BERT's objective, and RoBERTa's: the same without the sentence-pair loss."""
 
-    def __init__(self, name, sentence_pair):
-        """`sentence_pair`: stem of the reported names ("next_sentence"), None = no such loss."""
+    def __init__(self, name, sentence_pair, recognised_by=None):
+        """`sentence_pair`: stem of the reported names ("next_sentence"), None = no such loss;
+        `recognised_by`: see Objective."""
         self.name = name
+        if recognised_by:
+            self.recognised_by = recognised_by
         self._sentence_pair = sentence_pair
-        self.feature_names = [
-            "input_ids",
-            "input_mask",
-            "segment_ids",
-            "masked_lm_positions",
-            "masked_lm_ids",
-            "masked_lm_weights",
-        ]
+        self.feature_names = [*ROW, *MASKED_LM]
         if sentence_pair:
-            self.feature_names.append("next_sentence_labels")
+            self.feature_names.append(SENTENCE_LABEL)
 
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.
@@ -70,7 +67,7 @@ class MaskedLm(Objective):
         output.tensors["sentence_pair_logits"] = logits
         if not self._sentence_pair:
             return
-        labels = tf.reshape(features["next_sentence_labels"], [-1])
+        labels = tf.reshape(features[SENTENCE_LABEL], [-1])
         nll = losses.cross_entropy(logits, labels)
         ones = tf.ones_like(nll)
         stem = self._sentence_pair

@@ -1,15 +1,26 @@
-"""What all objectives have in common."""
+"""The base class of objectives."""
 
 import collections
+import copy
+from typing import Any, Dict, NamedTuple
 
-from common.errors import UserError
+from common.options import FamilyOptions
 
-# losses: ordered dict name -> Ratio, all of which are trained on, in sum; metrics: ordered dict
-# name -> Ratio, reported by evaluation beside the losses; tensors: dict of what predictions and
-# tests look at; counts: dict name -> float32 vector, which an evaluation adds up.
-ObjectiveOutput = collections.namedtuple(
-    "ObjectiveOutput", ["losses", "metrics", "tensors", "counts"], defaults=[{}]
-)
+
+class ObjectiveOutput(NamedTuple):
+    """What the network of an objective gives for a batch.
+
+    Attributes:
+      losses: ordered dict name -> Ratio; their weighted sum is trained.
+      metrics: ordered dict name -> Ratio, reported by an evaluation beside the losses.
+      tensors: dict name -> tensor, for predictions and tests.
+      counts: dict name -> float32 vector, summed over an evaluation.
+    """
+
+    losses: Dict[str, Any]
+    metrics: Dict[str, Any]
+    tensors: Dict[str, Any]
+    counts: Dict[str, Any] = {}
 
 
 def new_output():
@@ -24,11 +35,13 @@ class Objective:
       name: registry name.
       feature_names: record features that `build` reads.
       best_by: figure of an evaluation by which checkpoints are compared, a loss.
-      lip_steps: see objectives.lert; None where there is no such schedule.
+      recognised_by: record feature that tells the objective of records without a manifest, or None.
+      options: the family's options, a FamilyOptions object.
     """
 
     best_by = "loss"
-    lip_steps = None
+    recognised_by = None
+    options = FamilyOptions()
 
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.
@@ -44,37 +57,36 @@ class Objective:
         """
         raise NotImplementedError
 
-    def for_run(self, num_train_steps, **options):
-        """The objective as a run wants it.
+    def for_run(self, num_train_steps, **given):
+        """The objective with the options of a run.
+
+            get_objective("electra").for_run(1000000, gen_weight=1.0, disc_weight=50.0)
 
         Args:
           num_train_steps: updates in all.
-          **options: values of flags; None where one is not given.
+          **given: option -> value, None where the user gave none.
 
         Raises:
-          UserError: an option is given that the objective does not have, or has no use for.
+          UserError: an option is of another family, or its value is refused.
         """
         del num_train_steps
-        for name, value in options.items():
-            if value is not None:
-                raise UserError(
-                    "--{} has no use with the objective {}: leave it out".format(name, self.name)
-                )
-        return self
+        chosen = copy.copy(self)
+        chosen.options = self.options.of(given, "the objective " + self.name)
+        return chosen
 
     def for_masks(self, probability, special_ids):
-        """The objective for masks that are drawn in training.
+        """The objective for masks drawn in training.
 
         Args:
           probability: share of the pieces that are masked.
-          special_ids: list of ids that never are.
+          special_ids: list of ids that are never masked.
         """
         del probability, special_ids
         return self
 
     def networks(self, config):
-        """The encoders that run in a step, for what is said of a run: ordered dict of what to call
-        them -> model config.
+        """The encoders that run in a step, for the report of a run: ordered dict name -> model
+        config.
 
         Args:
           config: model config.
@@ -85,18 +97,30 @@ class Objective:
         return collections.OrderedDict(model=config)
 
     def settings(self, config):
-        """What the record of a run holds of the objective beside its name: dict for JSON."""
+        """The objective's part of run_config.json beside its name: dict option -> value."""
         del config
-        return {}
+        return self.options.to_dict()
 
     def figures(self, counts):
-        """Figures that follow from the counts of a whole evaluation.
+        """Figures computed from the counts of a whole evaluation.
 
         Args:
           counts: dict name -> vector.
 
         Returns:
           dict name -> float.
+        """
+        del counts
+        return {}
+
+    def tables(self, counts):
+        """Tables made of the counts of a whole evaluation.
+
+        Args:
+          counts: dict name -> vector.
+
+        Returns:
+          dict name -> list of tab-separated lines; each is written to eval_NAME.tsv.
         """
         del counts
         return {}

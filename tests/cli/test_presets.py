@@ -279,7 +279,7 @@ def test_config_file_is_found_here_then_at_the_root(preset_file, tmp_path, monke
     "flags, words",
     [
         ({"train_batchsize": 8}, ["'train_batchsize'", "did you mean train_batch_size?"]),
-        ({"zzz": 8}, ["no flag 'zzz'", "take it out"]),
+        ({"zzz": 8}, ["no flag 'zzz'", "remove it"]),
         ({"flagfile": "x"}, ["no flag 'flagfile'"]),
         ({"input_file": "x"}, ["input_file must not be in a preset", "on the command line"]),
         ({"preset": "x"}, ["preset must not be in a preset"]),

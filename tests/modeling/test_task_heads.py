@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from huggingface_models import torch_weights
 from task_models import CONFIGS, SIZES, head_shapes, log_softmax, rows, run
-from test_encoder import torch_weights
 
 from modeling import losses
 from modeling.objectives.classification import Classification

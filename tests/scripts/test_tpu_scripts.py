@@ -177,4 +177,4 @@ def test_lert_runs_on_this_machine(folder, outputs):
     output = outputs["continued"]
     assert "preset: lert_continue (" in output and "step 4/4" in output
     with open(str(folder / "continued" / "run_config.json"), encoding="utf-8") as reader:
-        assert json.load(reader)["run"]["lip_steps"] == [0, 0, 0]
+        assert json.load(reader)["run"]["objective_settings"]["lip_steps"] == [0, 0, 0]

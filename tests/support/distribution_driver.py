@@ -5,11 +5,11 @@ import of TensorFlow serves all, and virtual devices must be asked for before a 
 session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
-training.pretraining_runner.Pretraining; its keys: output_dir, train_file; optional: replicas,
-parts, optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken too),
-"counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it
-is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable
-name -> largest difference between its copies, with replicas; masks, with dropout: list of
+training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
+replicas, num_micro_batches, optimizer, dropout, stop_step, save_steps, init (a checkpoint with its
+slots), "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id;
+where it is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart:
+variable name -> largest difference between its copies, with replicas; masks, with dropout: list of
 [replica, step, checksum of the pass's first dropout mask].
 """
 
@@ -33,7 +33,8 @@ from optimization.config import OPTIMIZERS, OptimizerConfig
 from optimization.replicas import StrategyReplicas
 from training import hooks, model_fn
 from training.devices.strategies import Devices
-from training.pretraining_runner import Pretraining
+from training.pretraining_runner import PretrainingRunner
+from training.run import Run
 from training.run_config import RunConfig
 
 DEVICES = ["/cpu:0", "/cpu:1"]
@@ -144,18 +145,20 @@ def train(case):
         num_train_steps=STEPS,
         optimizer=case.get("optimizer", "adamw"),
         clip_norm=CLIP_NORM,
-        gradient_accumulation_steps=case.get("parts", 1),
+        gradient_accumulation_steps=case.get("num_micro_batches", 1),
     )
     dropout = case.get("dropout", 0.0)
     config = dict(TINY_CONFIG, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     replicas = case.get("replicas", 1)
     strategy = tf.distribute.MirroredStrategy(DEVICES[:replicas]) if replicas > 1 else None
-    Pretraining(
-        run,
-        BertConfig(config),
-        PoisonedBert(case.get("poison", -1)),
-        optimizer,
-        devices=Devices(strategy=strategy, session_config=session_config()),
+    PretrainingRunner(
+        Run(
+            run,
+            BertConfig(config),
+            PoisonedBert(case.get("poison", -1)),
+            optimizer,
+            devices=Devices(strategy=strategy, session_config=session_config()),
+        )
     ).train()
 
 

@@ -26,7 +26,8 @@ from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
 from training import runner
 from training.devices.strategies import Devices
-from training.pretraining_runner import Pretraining
+from training.pretraining_runner import PretrainingRunner
+from training.run import Run
 from training.run_config import RunConfig
 
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
@@ -72,27 +73,34 @@ class StopWithGraph(tf.train.SessionRunHook):
 
 
 def training_graph(
-    folder, objective, optimizer="adamw", parts=1, hosts=1, masking=None, cores=8, **changes
+    folder,
+    objective,
+    optimizer="adamw",
+    num_micro_batches=1,
+    hosts=1,
+    masking=None,
+    cores=8,
+    **changes,
 ):
-    """The graph in which Pretraining would train on a TPU, dropout on.
+    """The graph in which PretrainingRunner would train on a TPU, dropout on.
 
     Args:
       folder: a new directory.
       objective: an object of modeling.objectives.
       optimizer: name of an optimizer.
-      parts: gradient_accumulation_steps.
+      num_micro_batches: gradient_accumulation_steps.
       hosts: machines of the TPU, with 8 cores each.
       masking: Drawing or None.
       cores: cores of each host.
       changes: see model_config.
     """
     run = run_config(folder, objective, hosts * cores, masking, do_train=True)
-    pretraining = make_pretraining(run, objective, optimizer, parts, masking, **changes)
+    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, masking, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 
 
 def evaluation_graph(folder, objective):
-    """The graph in which Pretraining would evaluate an initial checkpoint on a TPU with 8 cores."""
+    """The graph in which an initial checkpoint would be evaluated on a TPU with 8 cores."""
     prefix = write_checkpoint(folder, objective)
     run = run_config(folder, objective, CORES_PER_HOST, do_eval=True, init_checkpoint=prefix)
     return _graph_of(make_pretraining(run, objective).evaluate, 1, CORES_PER_HOST)
@@ -118,18 +126,20 @@ def run_config(folder, objective, cores, masking=None, **changes):
     return RunConfig(**dict(settings, **changes))
 
 
-def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None, **changes):
+def make_pretraining(
+    run, objective, optimizer="adamw", num_micro_batches=1, masking=None, **changes
+):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
         learning_rate=0.01,
         num_train_steps=20,
         num_warmup_steps=2,
         optimizer=optimizer,
-        gradient_accumulation_steps=parts,
+        gradient_accumulation_steps=num_micro_batches,
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)
-    return Pretraining(run, model, objective, config, masking, devices)
+    return PretrainingRunner(Run(run, model, objective, config, masking, devices))
 
 
 def model_config(changes, objective=None):

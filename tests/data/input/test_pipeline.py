@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from golden_network import run_case
 from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_records
-from test_network_golden import run_case
 
 from common.errors import UserError
 from data.input import pipeline

@@ -5,8 +5,8 @@ import pytest
 from creation_runs import CORPUS, VOCAB, contents, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_units import make_unit
 from record_checks import check_shards, restored
-from test_masking import make_unit
 
 from data.rows import pairs
 from data.rows.inspection import read_rows, summarize

@@ -11,8 +11,8 @@ from golden_cases import arrays, needs_golden, path, settings
 from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
+from random_units import Ids, make_unit
 from record_checks import read_shard
-from test_masking import Ids, make_unit
 
 from data.creation import CreationSettings, RecordWork
 from data.input import pipeline

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import ROOT
+from conllu_lines import lines
 from creation_runs import VOCAB, make
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from record_checks import read_shard, restored
-from test_conllu_text import lines
 
 from common.errors import UserError
 from common.tags import KINDS, TAGS

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from test_convert_checkpoint import no_warnings
-from test_sentencepiece_pieces import AWKWARD
+from conversion_runs import no_warnings
+from sentencepiece_models import AWKWARD
 
 from common.errors import UserError
 from data.tokenizers import huggingface_files

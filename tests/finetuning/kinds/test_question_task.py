@@ -349,7 +349,7 @@ def test_files_and_labels(tmp_path):
     assert len(law.read(str(tmp_path), "train")) == len(law.read(str(tmp_path), "dev")) == 1
     assert {"cmrc2018", "drcd", "cjrc"} <= set(TASK_NAMES)
     for name, rate in (("cmrc2018", 3e-5), ("drcd", 3e-5), ("cjrc", 4e-5)):
-        flags = get_task(name).settings.of("base")
+        flags = get_task(name).defaults.of("base")
         assert (flags["max_seq_length"], flags["num_train_epochs"]) == (512, 2)
         assert flags["learning_rate"] == rate
 

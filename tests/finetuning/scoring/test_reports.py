@@ -7,7 +7,7 @@ import numpy as np
 from finetuning.examples import Example, Examples
 from finetuning.kinds.classification import ClassificationTask
 from finetuning.scoring import reports
-from finetuning.task_split import Part
+from finetuning.task_split import TaskSplit
 
 
 def test_report(tmp_path):
@@ -27,7 +27,9 @@ def test_reports_of_several_trials(tmp_path):
     """Maximum and mean of what papers report, for dev and test; google-research/electra's file."""
     task = ClassificationTask("t", labels=["0", "1"])
     parts = [
-        Part(task, split, Examples([Example("好", None, "1", "f")]), None, None, (None, 8), several)
+        TaskSplit(
+            task, split, Examples([Example("好", None, "1", "f")]), None, None, (None, 8), several
+        )
         for split, several in (("dev", False), ("test", False), ("dev", True))
     ]
     trials = [

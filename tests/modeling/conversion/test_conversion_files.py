@@ -321,12 +321,13 @@ def test_a_full_disk_is_said_in_a_line(tmp_path):
     """A limit on the size of files fails in the same place."""
     prefix = str(tmp_path / "x.ckpt")
     program = (
-        "import resource, sys, numpy, errors\n"
+        "import resource, sys, numpy\n"
+        "from common.errors import UserError\n"
         "from modeling.conversion import huggingface\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))\n"
         "try:\n"
         "    huggingface.write_checkpoint(sys.argv[1], {'c': numpy.ones(9999, numpy.float32)})\n"
-        "except errors.UserError as error:\n"
+        "except UserError as error:\n"
         "    sys.exit(str(error))\n"
     )
     run = subprocess.run(

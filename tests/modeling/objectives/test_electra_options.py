@@ -186,11 +186,11 @@ def test_a_tower_does_not_see_what_it_predicts():
     features = tiny_features(rows=1)
     changed = {name: value.copy() for name, value in features.items()}
     changed["input_ids"][0, 4] = 30
-    options = {"two_tower_generator": True, "electric_objective": True, "mask_prob": 0.2}
+    options = {"two_tower_generator": True, "electric_objective": True}
     results = []
     for each in (features, changed):
         with tf.Graph().as_default():
-            objective = get_objective("electra").for_run(10, **options)
+            objective = get_objective("electra").for_run(10, **options).for_masks(0.2, ())
             store = ParameterStore(3)
             inputs = {n: tf.constant(v) for n, v in each.items()}
             cloze = []
@@ -233,16 +233,16 @@ def test_a_tower_does_not_see_what_it_predicts():
         ({"temperature": 0.0}, "--temperature=0.0 must be positive"),
         ({"generator_layers": 0.0}, "--generator_layers=0.0 must be positive"),
         ({"generator_hidden_size": -0.5}, "--generator_hidden_size=-0.5 must be positive"),
-        ({"generator_layers": 0.5, "untied_generator": False}, "--generator_layers has no use"),
+        ({"generator_layers": 0.5, "untied_generator": False}, "--generator_layers cannot be used"),
         (
             {"generator_config_file": ElectraConfig(TINY), "generator_layers": 0.5},
             "--generator_config_file and --generator_layers both say",
         ),
         (
             {"generator_config_file": ElectraConfig(TINY), "electra_objective": False},
-            "--generator_config_file has no use",
+            "--generator_config_file cannot be used",
         ),
-        ({"lip_steps": [1, 2, 3]}, "--lip_steps has no use with the objective electra"),
+        ({"lip_steps": [1, 2, 3]}, "--lip_steps cannot be combined with the objective electra"),
     ],
 )
 def test_refused_options(options, words):
@@ -252,7 +252,9 @@ def test_refused_options(options, words):
 
 def test_other_objectives_refuse_its_options():
     for name in ("bert", "lert"):
-        with pytest.raises(UserError, match="--temperature has no use with the objective " + name):
+        with pytest.raises(
+            UserError, match="--temperature cannot be combined with the objective " + name
+        ):
             get_objective(name).for_run(10, temperature=2.0, gen_weight=None)
 
 

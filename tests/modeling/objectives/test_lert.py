@@ -143,5 +143,5 @@ def test_weights_of_short_and_continued_runs():
         values = [session.run(lip_weight(tf.constant(s), 666)) for s in steps]
         np.testing.assert_allclose(values, [0.0, 0.5, 1.0])
         assert session.run(lip_weight(tf.constant(0.0), 0)) == 1.0
-    with pytest.raises(UserError, match="--lip_steps has no use with the objective bert"):
+    with pytest.raises(UserError, match="--lip_steps cannot be combined with the objective bert"):
         get_objective("bert").for_run(10, lip_steps=[1, 2, 3])

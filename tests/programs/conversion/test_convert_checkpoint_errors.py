@@ -18,13 +18,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
-from test_convert_checkpoint import (
-    GOLDEN_PARTS,
-    converted,
-    make_checkpoint,
-    refused,
-    variables_of,
-)
+from conversion_runs import GOLDEN_COMPONENTS, converted, make_checkpoint, refused, variables_of
 
 from modeling.conversion import huggingface, network
 
@@ -35,7 +29,7 @@ tf.disable_v2_behavior()
 def places(tmp_path_factory):
     """A folder with a checkpoint (tf), a Hugging Face directory (hf) and a file (file)."""
     folder = tmp_path_factory.mktemp("errors")
-    make_checkpoint(folder / "tf", GOLDEN_PARTS)
+    make_checkpoint(folder / "tf", GOLDEN_COMPONENTS)
     models.make_model(num_hidden_layers=1).save_pretrained(str(folder / "hf"))
     (folder / "file").write_text("a file")
     return folder
@@ -70,7 +64,9 @@ def test_missing_and_surplus_flags(places):
     refused("--tf_dump_path is required", from_pytorch=places / "hf")
     both = forth(places, from_pytorch=places / "hf", tf_dump_path="x")
     refused("--pytorch_dump_path and --from_pytorch exclude each other", **both)
-    refused("--tf_dump_path does not go with --pytorch_dump", **forth(places, tf_dump_path="x"))
+    refused(
+        "--tf_dump_path cannot be combined with --pytorch_dump", **forth(places, tf_dump_path="x")
+    )
     back = {"from_pytorch": places / "hf", "tf_dump_path": places / "out" / "x"}
     for flag, value in (
         ("head", "none"),
@@ -80,8 +76,11 @@ def test_missing_and_surplus_flags(places):
         ("config_file", "c"),
         ("tf_checkpoint_path", "t"),
     ):
-        refused("--{} does not go with --from_pytorch".format(flag), **dict(back, **{flag: value}))
-    refused("--gelu does not go with --strip_optimizer", **dict(strip, gelu="tanh"))
+        refused(
+            "--{} cannot be combined with --from_pytorch".format(flag),
+            **dict(back, **{flag: value}),
+        )
+    refused("--gelu cannot be combined with --strip_optimizer", **dict(strip, gelu="tanh"))
 
 
 def test_missing_files(places):
@@ -193,14 +192,14 @@ def test_config_of_another_model(places, tmp_path):
             )
         )
         refused_and_clean(places, str(config), *words, **forth(places, config_file=config))
-    two = make_checkpoint(tmp_path / "two", GOLDEN_PARTS, num_hidden_layers=2)
+    two = make_checkpoint(tmp_path / "two", GOLDEN_COMPONENTS, num_hidden_layers=2)
     two["config_file"] = places / "tf" / "bert_config.json"
     message = refused(pytorch_dump_path=tmp_path / "hf", **two)
     assert "holds more than config" in message and "(num_hidden_layers 1)" in message
 
 
 def test_half_a_head_and_other_numbers(tmp_path):
-    source = make_checkpoint(tmp_path, GOLDEN_PARTS)
+    source = make_checkpoint(tmp_path, GOLDEN_COMPONENTS)
     variables = variables_of(tmp_path / "model.ckpt")
     bias = variables.pop("cls/predictions/transform/dense/bias")
     huggingface.write_checkpoint(str(tmp_path / "model.ckpt"), variables)

@@ -26,8 +26,7 @@ from conversion_cases import (
     random_variables,
     write,
 )
-from record_files import write_json
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     convert,
     converted,
@@ -36,6 +35,7 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from record_files import write_json
 
 from modeling import checkpoint
 from modeling.config_families import AlbertConfig, ElectraConfig
@@ -128,7 +128,7 @@ def test_golden_electra_comes_back_from_both(electra, tmp_path):
     refused("one must hold", from_pytorch=same, tf_dump_path=tmp_path / "no" / "x")
     refused("names 3 directories", from_pytorch="a,b,c", tf_dump_path=tmp_path / "no" / "x")
     refused(
-        "does not go with two directories",
+        "cannot be combined with two directories",
         from_pytorch=pair,
         tf_dump_path=tmp_path / "no" / "x",
         discriminator_or_generator="generator",

@@ -30,7 +30,7 @@ from conversion_cases import (
     random_variables,
     write,
 )
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     converted,
     load,

@@ -17,10 +17,7 @@ pytest.importorskip("safetensors")
 import huggingface_models as models
 import torch
 from conversion_cases import SIZES, assert_parity, write
-from prediction_runs import TOKENS, results_of, write_text
-from record_files import write_json
-from script_driver import run_many
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     converted,
     load,
@@ -29,6 +26,9 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from prediction_runs import TOKENS, results_of, write_text
+from record_files import write_json
+from script_driver import run_many
 
 from finetuning.kinds.spans import spans_of_tags
 from modeling.config_families import read_config
@@ -52,12 +52,12 @@ def make(folder, model, head, labels=5, task=None, has_pooler=True, **changes):
     write_text(path, json.dumps(sizes))
     config = read_config(path)
     if model == "electra":
-        family, parts = families.electra_task(head, task), []
+        family, components = families.electra_task(head, task), []
     else:
         family = families.google_task(getattr(families, model.upper()), task, head == "tagging")
-        parts = ["pooler"] if has_pooler else []
-    parts.append("tagger" if head == "tagging" else "answers")
-    shapes = network.shapes(config, parts, labels, family.task.network)
+        components = ["pooler"] if has_pooler else []
+    components.append("tagger" if head == "tagging" else "answers")
+    shapes = network.shapes(config, components, labels, family.task.network)
     rng = np.random.RandomState(labels)
     variables = {
         name: (rng.standard_normal(shape) * 0.5).astype(np.float32)
@@ -124,7 +124,7 @@ def test_hugging_faces_own_models(model, tmp_path):
         theirs.save_pretrained(str(tmp_path / head))
         flags = {"from_pytorch": tmp_path / head, "tf_dump_path": tmp_path / (head + "_tf") / "x"}
         if model == "electra":
-            refused("say its name", "with --task_name", **flags)
+            refused("give its name", "as --task_name", **flags)
             flags["task_name"] = "a"
         out = converted(**flags)
         assert_parity(out, OUTPUTS[head])
@@ -134,7 +134,7 @@ def test_hugging_faces_own_models(model, tmp_path):
         if model != "electra":
             name = "output_weights" if head == "tagging" else "cls/squad/output_weights"
             np.testing.assert_array_equal(found[name], weights)
-            refused("has none; leave it out", task_name="a", **flags)
+            refused("has none; remove it", task_name="a", **flags)
         elif head == "tagging":
             np.testing.assert_array_equal(found["task_specific/a/dense/kernel"], weights.T)
         else:
@@ -164,7 +164,7 @@ def test_labels_and_kinds_by_the_task_file(tmp_path):
     add(tmp_path / "qa", variables, shapes={"output_weights": [4, 16], "output_bias": [4]})
     write_task(tmp_path / "qa", "questions", "cjrc", kinds)
     out = converted(pytorch_dump_path=tmp_path / "qa_hf", **source)
-    assert "left out: output_bias, output_weights (they tell kinds of answers apart" in out
+    assert "skipped: output_bias, output_weights (they tell kinds of answers apart" in out
     assert read_json(tmp_path / "qa_hf", "task.json")["labels"] == ["span"]
     assert read_json(tmp_path / "qa_hf", "config.json")["architectures"] == [
         "BertForQuestionAnswering"
@@ -175,7 +175,7 @@ def test_electra_heads_that_hugging_face_lacks(tmp_path):
     first = "task_specific/drcd/"
     source, variables = make(tmp_path / "a", "electra", "tagging", task="drcd")
     out = converted(pytorch_dump_path=tmp_path / "a_hf", **source)
-    left = "left out: {0}dense/bias, {0}dense/kernel (transformers' ElectraForSequenceClassifi"
+    left = "skipped: {0}dense/bias, {0}dense/kernel (transformers' ElectraForSequenceClassifi"
     assert left.format(first) in out and "largest difference, hidden states" in out
     assert read_json(tmp_path / "a_hf", "config.json")["architectures"] == ["ElectraModel"]
     target = {"pytorch_dump_path": tmp_path / "x"}
@@ -219,7 +219,7 @@ def test_one_of_several_tasks(tmp_path):
     refused("say which with --task_name", head="tagging", **source, **target)
     refused("has the heads of tsv, weibo_ner", task_name="a", **source, **target)
     source, _ = make(tmp_path / "one", "bert", "qa")
-    refused("has no head that is called by a task", task_name="a", **source, **target)
+    refused("has no head that is named by a task", task_name="a", **source, **target)
 
 
 TEXTS = ["今天天气好", "好气", "天dog好。"]

@@ -17,9 +17,9 @@ from data.tokenizers.vocabularies import read_vocabulary
 from modeling import checkpoint
 from modeling.config_families import read_config
 from prediction.fill_mask import FillMask
+from prediction.prediction_task import TaskSetup
 from prediction.predictor import Predictor
 from prediction.replaced import Replaced
-from prediction.task import Setup
 
 tf.disable_v2_behavior()
 pytestmark = needs_golden
@@ -34,8 +34,8 @@ def run_task(task_class, role, rows, **options):
     config = read_config(golden_cases.path("electra", role + "_config.json"))
     config = task_class.network(config, checkpoint.read_shapes(PREFIX), PREFIX)
     vocabulary = read_vocabulary(golden_cases.path("electra", "vocab.txt"))
-    task = task_class(Setup(config, vocabulary.make_tokenizer(True), 24, {}), **options)
-    with Predictor(config, task, PREFIX, 24, 4) as predictor:
+    task = task_class(TaskSetup(config, vocabulary.make_tokenizer(True), 24, {}), **options)
+    with Predictor(config, task, PREFIX, 4) as predictor:
         return predictor.run(rows), task
 
 

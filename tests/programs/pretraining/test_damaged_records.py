@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from pretraining_runs import checkpoint_values
 from record_files import PREDICTIONS, SEQ, TINY_CONFIG, learnable_records, write_json, write_records
 from shard_files import change
-from test_run_pretraining import checkpoint_values
 
 from common.errors import UserError
 from data.records.checks import record_contents

@@ -249,8 +249,8 @@ def test_files_of_sizes_win_over_hparams(runs):
         ("unknown key", ["unknown key 'temprature'; did you mean temperature?"]),
         ("share", ["--mask_prob=1.5 must lie between 0 and 1"]),
         ("masked", ["masked.tfrecord holds masked rows", "--objective=electra"]),
-        ("share of masked", ["--mask_prob has no use: the records hold their masks"]),
-        ("no electra", ["--generator_config_file has no use with the objective bert"]),
+        ("share of masked", ["--mask_prob cannot be combined with records that hold their masks"]),
+        ("no electra", ["--generator_config_file cannot be combined with the objective bert"]),
     ],
 )
 def test_errors(runs, name, words):

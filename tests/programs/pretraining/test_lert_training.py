@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import (
     TINY_CONFIG,
     learnable_records,
@@ -15,7 +16,6 @@ from record_files import (
     write_records,
 )
 from script_driver import error_of, out_of
-from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from common.tags import KINDS, TAGS
 from modeling.objectives import lert
@@ -141,7 +141,7 @@ def test_a_stopped_run_is_the_straight_one(folder, done):
 def test_continuing_with_full_weights_from_the_start(folder, done):
     out_of(done, "continued")
     with open(str(folder / "continued" / "run_config.json"), encoding="utf-8") as f:
-        assert json.load(f)["run"]["lip_steps"] == [0, 0, 0]
+        assert json.load(f)["run"]["objective_settings"]["lip_steps"] == [0, 0, 0]
     values = checkpoint_values(folder / "continued" / "model.ckpt-5")
     assert all(np.all(np.isfinite(value)) for value in values.values())
     before = checkpoint_values(folder / "straight" / "model.ckpt-40")
@@ -184,7 +184,7 @@ def test_refusals(done):
     for steps in ("1,2", "a,b,c", "1,2,-3"):
         error = error_of(done, "wrong " + steps)
         assert "--lip_steps={} must be three numbers".format(steps) in error
-    assert "--lip_steps has no use with the objective bert" in error_of(done, "idle")
+    assert "--lip_steps cannot be combined with the objective bert" in error_of(done, "idle")
     assert "feature pos_labels is missing" in error_of(done, "untagged")
     assert "has no tag heads (it lacks cls/predictions/output_" in error_of(done, "headless")
 

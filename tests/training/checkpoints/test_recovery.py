@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from checkpoint_files import WORDS, save
+from pretraining_runs import checkpoint_values, flags_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
-from test_checkpoint import WORDS, save
-from test_run_pretraining import checkpoint_values, flags_of, run_many
 
 from common.errors import UserError
 from modeling import checkpoint

@@ -61,7 +61,7 @@ def cases_in(folder):
     cases = {
         "one": {},
         "two": {"replicas": 2},
-        "parts": {"replicas": 2, "parts": 2},
+        "num_micro_batches": {"replicas": 2, "num_micro_batches": 2},
         "wrong": {"replicas": 2, "counts": "own"},
         "lamb_one": {"optimizer": "lamb"},
         "lamb_two": {"optimizer": "lamb", "replicas": 2},
@@ -148,7 +148,7 @@ def assert_like_one(folder, results, one, names):
 
 
 def test_two_replicas_train_like_one(folder, results):
-    assert_like_one(folder, results, "one", ["two", "parts"])
+    assert_like_one(folder, results, "one", ["two", "num_micro_batches"])
     # The comparison would see a mean over replicas.
     assert largest_difference(variables_of(folder / "one"), variables_of(folder / "wrong")) > 1e-3
 
@@ -253,7 +253,7 @@ def test_no_optimizer_takes_over_what_strategies_need():
             assert getattr(kind, method) is getattr(tf.train.Optimizer, method), (kind, method)
 
 
-def test_batches_divide_over_replicas_and_parts():
+def test_batches_divide_over_replicas_and_micro_batches():
     run = RunConfig("out", "bert", [], [], None, train_batch_size=24)
     check_batch(run, 4, replicas=2)
     message = r"24 is not a multiple of 16 \(--gradient_accumulation_steps x 4 replicas\)"

@@ -30,8 +30,8 @@ from optimization.config import OPTIMIZERS
 tf.disable_v2_behavior()
 
 
-# (objective, optimizer, parts). Every objective, every optimizer, with and without parts; roberta's
-# graphs are below. The further pairs are left to the slow tests.
+# (objective, optimizer, num_micro_batches). Every objective, every optimizer, with and without
+# micro-batches; roberta's graphs are below. The slow tests have the other pairs.
 TRAINED = [
     ("bert", "adamw", 1),
     ("bert", "lamb", 2),
@@ -42,8 +42,12 @@ TRAINED = [
 
 
 def training_cases():
-    """TRAINED and, as slow ones, all others in which two of objective, optimizer, parts meet."""
-    cases = {("bert", optimizer, parts) for optimizer in OPTIMIZERS for parts in (1, 2)}
+    """TRAINED and, as slow ones, all others in which two of the three meet."""
+    cases = {
+        ("bert", optimizer, num_micro_batches)
+        for optimizer in OPTIMIZERS
+        for num_micro_batches in (1, 2)
+    }
     for objective in OBJECTIVES:
         for index, optimizer in enumerate(sorted(OPTIMIZERS)):
             cases.add((objective, optimizer, 1 + index % 2))
@@ -53,12 +57,12 @@ def training_cases():
 
 @pytest.fixture(scope="module")
 def graph_of(tmp_path_factory):
-    """The training graph of (objective, optimizer, parts), built once."""
+    """The training graph of (objective, optimizer, num_micro_batches), built once."""
 
     @functools.lru_cache(maxsize=1)
-    def build(objective, optimizer, parts):
+    def build(objective, optimizer, num_micro_batches):
         folder = tmp_path_factory.mktemp("graph")
-        return training_graph(folder, get_objective(objective), optimizer, parts)
+        return training_graph(folder, get_objective(objective), optimizer, num_micro_batches)
 
     return build
 
@@ -128,9 +132,9 @@ def test_every_core_is_fed_batches_of_its_own(plain):
         assert [(x.dtype.name, x.shape.as_list()) for x in op.inputs] == expected
 
 
-@pytest.mark.parametrize("objective,optimizer,parts", training_cases())
-def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, parts):
-    graph = graph_of(objective, optimizer, parts)
+@pytest.mark.parametrize("objective,optimizer,num_micro_batches", training_cases())
+def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, num_micro_batches):
+    graph = graph_of(objective, optimizer, num_micro_batches)
     assert len(tpu_operations(graph)) > 500
     assert problems(graph) == []
     (metadata,) = tpu_operations(graph, "TPUReplicateMetadata")
@@ -138,8 +142,8 @@ def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, parts):
     assert tpu_operations(graph, "StatelessRandomUniform") or tpu_operations(
         graph, "StatelessRandomUniformV2"
     )
-    # The training loop, and the one over the parts.
-    assert len(tpu_operations(graph, "LoopCond")) >= parts
+    # The training loop, and the one over the micro-batches.
+    assert len(tpu_operations(graph, "LoopCond")) >= num_micro_batches
     assert_sums(graph, CORES_PER_HOST)
 
 
@@ -329,7 +333,9 @@ class Faulty(Objective):
 def faulty(tmp_path_factory):
     """What is found in training with accumulation, where every fault lies in a loop, too."""
     objective = Faulty(get_objective("roberta"))
-    return problems(training_graph(tmp_path_factory.mktemp("faulty"), objective, parts=2))
+    return problems(
+        training_graph(tmp_path_factory.mktemp("faulty"), objective, num_micro_batches=2)
+    )
 
 
 @pytest.mark.tf1

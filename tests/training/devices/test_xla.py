@@ -50,11 +50,13 @@ class Training:
       dropping: bool placeholder: whether dropout drops anything.
     """
 
-    def __init__(self, monkeypatch, optimizer, parts, objective="bert"):
+    def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert"):
         objective = get_objective(objective)
         run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
         run.max_predictions_per_seq = PREDICTIONS
-        self._config = SharedSlots(1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=parts)
+        self._config = SharedSlots(
+            1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=num_micro_batches
+        )
         self._features = features(objective.feature_names)
         self.dropping = tf.placeholder(tf.bool, [])
         _put_a_switch(monkeypatch, self.dropping)
@@ -130,7 +132,7 @@ def distance(some, others):
 
 
 @pytest.mark.parametrize(
-    ("objective", "optimizer", "parts"),
+    ("objective", "optimizer", "num_micro_batches"),
     [
         ("bert", "adamw", 1),
         pytest.param("bert", "lamb", 2, marks=pytest.mark.slow),  # lamb is in a loop below
@@ -138,9 +140,9 @@ def distance(some, others):
         pytest.param("electra", "adamw", 1, marks=pytest.mark.slow),
     ],
 )
-def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, parts):
+def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, num_micro_batches):
     with tf.Graph().as_default():
-        training = Training(monkeypatch, optimizer, parts, objective)
+        training = Training(monkeypatch, optimizer, num_micro_batches, objective)
         plain = training.build()
         numbers = compiled(training.outcome)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
@@ -160,7 +162,7 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
 
 @pytest.mark.tf1
 def test_a_loop_of_steps_compiles_as_on_a_tpu(monkeypatch):
-    """tf.cond and the loop over parts, both inside of the training loop."""
+    """tf.cond and the loop over micro-batches, both inside of the training loop."""
     with tf.Graph().as_default():
         training = Training(monkeypatch, "lamb", 2)
         plain = training.build()

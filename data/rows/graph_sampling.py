@@ -1,6 +1,6 @@
-"""Masks drawn anew for every batch, in the input pipeline: the tf.data samplers of MaskingSpec.
+"""Masks drawn anew for every batch in the input pipeline: the samplers of sampling.py as graphs.
 
-Groups are drawn by the same procedure as in rows/sampling.py, single pieces with replacement as
+Groups are drawn by the same procedure as in sampling.py, single pieces with replacement as
 google-research/electra draws them; in graph operations, so that it also runs on the host of a TPU.
 """
 
@@ -52,7 +52,7 @@ def _draw_groups(features, spec, tokens, uniform):
 
 
 def choose_pieces(features, spec, uniform):
-    """Chooses groups without replacement: bool [batch, seq], as rows/sampling.choose_pieces.
+    """Chooses groups without replacement: bool [batch, seq], as sampling.choose_pieces.
 
     Args:
       features, spec, uniform: see `draw_masks`; with word_groups.
@@ -122,7 +122,7 @@ def _labels(tags, features):
 
 
 def predictions_per_row(input_mask, spec):
-    """As rows/sampling.predictions_per_row; float64 so that halves round alike.
+    """As sampling.predictions_per_row; float64 so that halves round alike.
 
     Args:
       input_mask: int32 [batch, seq].
@@ -153,7 +153,7 @@ def _choose_groups(groups, room, spec, uniform):
     """bool [batch, groups + 1]: one candidate of every row a turn, in random order.
 
     A drawn run length is kept until a place is found for it; a second round over the candidates
-    fills what is left with single groups (see rows/sampling.choose_pieces).
+    fills what is left with single groups (see sampling.choose_pieces).
     """
     longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
     rounds = 1 if longest == 1 else 2
@@ -199,7 +199,7 @@ def _draw_runs(spec, longest, draws):
 def _fitting_run(groups, candidate, wanted, longest, taken, room):
     """Sizes in groups (0: no place here) and lengths in pieces, int32 [batch].
 
-    As rows/sampling._fitting_run: free groups of one segment, shortened to what fits.
+    As sampling._fitting_run: free groups of one segment, shortened to what fits.
     """
     zeros = tf.zeros_like(candidate)
     size, length, pieces = zeros, zeros, zeros

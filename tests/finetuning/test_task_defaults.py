@@ -8,19 +8,19 @@ from conftest import ROOT
 from record_files import write_json
 
 from common.errors import UserError
-from finetuning import settings
+from finetuning import task_defaults
 from finetuning.registry import TASK_NAMES, get_task
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_settings(name):
-    found = get_task(name).settings
+    found = get_task(name).defaults
     assert len(found.source) > 60
     for size in ("", "tiny", "small", "base", "large", "albert_base"):
-        assert set(found.of(size)) == set(settings.FLAGS)
+        assert set(found.of(size)) == set(task_defaults.FLAGS)
     for size, decay in (("electra_small", 0.8), ("electra_base", 0.8), ("electra_large", 0.9)):
         flags = found.of(size)
-        assert set(flags) == {*settings.FLAGS, *settings.OPTIONAL}
+        assert set(flags) == {*task_defaults.FLAGS, *task_defaults.OPTIONAL}
         assert (flags["layerwise_lr_decay"], flags["warmup"]) == (decay, "multiply")
     assert found.of("electra_small")["learning_rate"] > found.of("base")["learning_rate"]
 
@@ -43,10 +43,10 @@ def test_published_settings():
     }
     names = ("max_seq_length", "num_train_epochs", "learning_rate")
     for task, expected in published.items():
-        flags = get_task(task).settings.of("base")
+        flags = get_task(task).defaults.of("base")
         assert tuple(flags[name] for name in names) == expected
-    assert get_task("xnli").settings.of("electra_small")["learning_rate"] == 3e-4
-    assert get_task("cail2018").settings.of("electra_large")["learning_rate"] == 1e-4
+    assert get_task("xnli").defaults.of("electra_small")["learning_rate"] == 3e-4
+    assert get_task("cail2018").defaults.of("electra_large")["learning_rate"] == 1e-4
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_published_settings():
 )
 def test_sizes(network, layers, hidden, size):
     Config = collections.namedtuple("Config", ["network", "num_hidden_layers", "hidden_size"])
-    assert settings.size_of(Config(network, layers, hidden)) == size
+    assert task_defaults.size_of(Config(network, layers, hidden)) == size
 
 
 FULL = {"max_seq_length": 8, "train_batch_size": 8, "num_train_epochs": 1, "learning_rate": 0.1}
@@ -88,7 +88,7 @@ FULL = {"max_seq_length": 8, "train_batch_size": 8, "num_train_epochs": 1, "lear
 def test_wrong_settings(tmp_path, values, message):
     write_json(tmp_path / "t.json", values)
     with pytest.raises(UserError, match=message) as raised:
-        settings.read("t", str(tmp_path))
+        task_defaults.read("t", str(tmp_path))
     assert str(tmp_path / "t.json") in str(raised.value)
 
 

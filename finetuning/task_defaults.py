@@ -19,7 +19,7 @@ OPTIONAL = {"layerwise_lr_decay": float, "warmup": str}
 _SIZES = ("tiny", "small", "base", "large")
 
 
-class Settings:
+class TaskDefaults:
     """Flags and their values for one task.
 
     Attributes:
@@ -51,7 +51,7 @@ def size_of(config):
 
 
 def read(task_name, folder=FOLDER):
-    """Settings of FOLDER/TASK.json: {"source": text, "flags": {...}, "sizes": {size: {...}}}.
+    """TaskDefaults of FOLDER/TASK.json: {"source": text, "flags": {...}, "sizes": {size: {...}}}.
 
     Raises:
       UserError: the file cannot be read or is not of that form.
@@ -68,7 +68,7 @@ def read(task_name, folder=FOLDER):
         _check(path, found)
     if set(FLAGS) - set(flags):
         raise UserError("settings {}: flags must hold {}".format(path, ", ".join(FLAGS)))
-    return Settings(flags, sizes, source)
+    return TaskDefaults(flags, sizes, source)
 
 
 def _check(path, flags):

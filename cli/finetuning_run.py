@@ -1,0 +1,390 @@
+"""What a fine-tuning run consists of, made from the user's request in two steps: `read_inputs`
+reads and checks everything, `compose` writes the rows."""
+
+import dataclasses
+import os
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import tensorflow.compat.v1 as tf
+
+from cli import finetuning_flags, run_flags
+from cli.finetuning_flags import HEAD_FLAGS, SHORTEST_ROW, FinetuningRequest
+from common.errors import UserError
+from common.log import log, warn
+from finetuning import audit, loading, task_defaults
+from finetuning.examples import Examples
+from finetuning.features import write_splits
+from finetuning.head_styles import heads_for
+from finetuning.registry import get_task
+from finetuning.task import SPLITS, Task
+from finetuning.task_split import TaskSplit
+from modeling import checkpoint
+from modeling.layer_depths import layers_below_heads
+from modeling.objectives.several import Several
+from optimization.config import is_layerwise
+from training.checkpoints.initial_weights import InitialWeights
+from training.devices.strategies import Devices
+from training.failures import output_errors
+from training.finetuning_runner import FinetuningRunner, check_start
+from training.model_fn import model_parameters
+from training.run import Run
+from training.run_config import RunConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningSettings(FinetuningRequest):
+    """A request in which the trained model, the task and the model's size have settled what the
+    user left open; layerwise_lr_decay may still be None, which is 1."""
+
+
+class TaskInputs(NamedTuple):
+    """A task of the run.
+
+    Attributes:
+      task: with its labels and options settled.
+      examples: Examples of each split that is needed.
+      objective: of modeling.objectives.
+    """
+
+    task: Task
+    examples: Dict[str, Examples]
+    objective: Any
+
+
+class RunInputs(NamedTuple):
+    """What is read for a run, and checked, before anything is written.
+
+    Attributes:
+      settings: FinetuningSettings.
+      model_config: model config.
+      init_checkpoint: prefix, Hugging Face directory or None.
+      tokenizer: of the model's vocabulary.
+      tasks: one or more.
+      objective: what is trained, for all tasks.
+      layers: of layers_below_heads; None where learning rates are not layer-wise.
+      devices: what is computed on.
+    """
+
+    settings: FinetuningSettings
+    model_config: Any
+    init_checkpoint: Optional[str]
+    tokenizer: Any
+    tasks: List[TaskInputs]
+    objective: Any
+    layers: Optional[Dict[str, int]]
+    devices: Devices
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningRun:
+    """What a fine-tuning run consists of; each trial is a training.run.Run, with its own seed.
+
+    Attributes:
+      settings, model_config, objective, layers, devices: see RunInputs.
+      splits: for train, dev and test the TaskSplits of all tasks.
+      weights: InitialWeights, None for random ones.
+    """
+
+    settings: FinetuningSettings
+    model_config: Any
+    objective: Any
+    splits: Dict[str, List[TaskSplit]]
+    layers: Optional[Dict[str, int]]
+    weights: Optional[InitialWeights]
+    devices: Devices
+
+    def make_runner(self, output_dir, seed):
+        """The FinetuningRunner of one trial.
+
+        Args:
+          output_dir: of the trial.
+          seed: of the trial.
+
+        Raises:
+          UserError: see FinetuningRunner.
+        """
+        count = sum(split.rows for split in self.splits["train"])
+        count = count or self.settings.train_batch_size
+        run = Run(
+            self._run_config(count, output_dir, seed),
+            self.model_config,
+            self.objective,
+            self._optimizer_config(count),
+            devices=self.devices,
+            layers=self.layers,
+            weights=self.weights,
+        )
+        return FinetuningRunner(run, self.splits["dev"])
+
+    def _num_train_steps(self, count):
+        settings = self.settings
+        return max(1, int(count / settings.train_batch_size * settings.num_train_epochs))
+
+    def _run_config(self, count, output_dir, seed):
+        """RunConfig of a trial on `count` training rows."""
+        settings, steps = self.settings, self._num_train_steps(count)
+        epoch = round(count / settings.train_batch_size)
+        return RunConfig(
+            output_dir=output_dir,
+            objective=self.objective.name,
+            train_files=[split.path for split in self.splits["train"]],
+            eval_files=[split.path for split in self.splits["dev"] + self.splits["test"]],
+            init_checkpoint=self.weights.path if self.weights else None,
+            max_seq_length=settings.max_seq_length,
+            do_train=settings.do_train,
+            do_eval=settings.do_eval,
+            train_batch_size=settings.train_batch_size,
+            eval_batch_size=settings.eval_batch_size,
+            save_checkpoints_steps=max(1, min(steps, epoch)),
+            iterations_per_loop=settings.iterations_per_loop,
+            keep_checkpoint_max=settings.keep_checkpoint_max,
+            shuffle_buffer_size=count,
+            seed=seed,
+            eval_while_training=settings.do_train and settings.do_eval,
+            train_records=count,
+            use_tpu=settings.use_tpu,
+            num_tpu_cores=settings.num_tpu_cores,
+            distribution=settings.distribution,
+        )
+
+    def _optimizer_config(self, count):
+        settings, steps = self.settings, self._num_train_steps(count)
+        config = run_flags.make_optimizer_config(
+            steps,
+            int(steps * settings.warmup_proportion),
+            settings.learning_rate,
+            settings.layerwise_lr_decay,
+        )
+        return dataclasses.replace(config, warmup=settings.warmup)
+
+
+def read_inputs(request):
+    """Reads the trained model's settings, the model config, the vocabulary and the examples, and
+    checks them against each other.
+
+    Args:
+      request: FinetuningRequest.
+
+    Returns:
+      RunInputs.
+
+    Raises:
+      UserError: a file is missing or wrong, or does not fit the others or the flags.
+    """
+    tasks = [get_task(name) for name in request.task_names]
+    init_checkpoint = run_flags.initial_checkpoint()
+    model_dir, saved = _read_saved(request, tasks, init_checkpoint)
+    model_config = finetuning_flags.read_model_config(request)
+    settings = settle(request, tasks[0], saved, model_config)
+    _configure(tasks, settings)
+    layers = None
+    if settings.do_train and is_layerwise(settings.layerwise_lr_decay):
+        layers = layers_below_heads(model_config)
+    tokenizer = run_flags.read_vocabulary(model_config).make_tokenizer(settings.do_lower_case)
+    examples = [
+        _read_examples(task, entry, model_dir, model_config, settings)
+        for task, entry in zip(tasks, saved)
+    ]
+    objectives = [_make_objective(task, model_config, settings) for task in tasks]
+    return RunInputs(
+        settings,
+        model_config,
+        init_checkpoint,
+        tokenizer,
+        [TaskInputs(*parts) for parts in zip(tasks, examples, objectives)],
+        Several(objectives) if settings.has_several_tasks else objectives[0],
+        layers,
+        run_flags.find_devices([settings.output_dir]),
+    )
+
+
+def compose(inputs):
+    """Plans the initial weights and writes the rows of all examples to output_dir.
+
+    Args:
+      inputs: RunInputs.
+
+    Returns:
+      FinetuningRun.
+
+    Raises:
+      UserError: the initial weights do not fit, output_dir cannot be written to, or a batch has
+        more rows than there are in all.
+    """
+    weights = _initial_weights(inputs)
+    splits = _write_splits(inputs)
+    _check_batch_size(splits["train"], inputs.settings)
+    return FinetuningRun(
+        inputs.settings,
+        inputs.model_config,
+        inputs.objective,
+        splits,
+        inputs.layers,
+        weights,
+        inputs.devices,
+    )
+
+
+def settle(request, task, saved, model_config):
+    """Settles what the user left open: by the trained model, else by what is usual for the task and
+    the model's size; logs it.
+
+    Args:
+      request: FinetuningRequest.
+      task: task object, of several the first.
+      saved: list of dicts, see loading.read_saved.
+      model_config: model config.
+
+    Returns:
+      FinetuningSettings.
+
+    Raises:
+      UserError: rows would be too short, or longer than the model's table of positions.
+    """
+    size = task_defaults.size_of(model_config)
+    defaults = dict(task.defaults.of(size), do_lower_case=True)
+    for name in ("max_seq_length", "do_lower_case"):
+        defaults[name] = saved[0].get(name, defaults[name])
+    defaults = {n: value for n, value in defaults.items() if getattr(request, n) is None}
+    options = {}
+    for entry in saved:
+        options.update(entry.get("row_options", {}), **entry.get("head_options", {}))
+    options = {n: value for n, value in options.items() if n not in request.task_options}
+    if defaults or options:
+        taken = sorted(dict(defaults, **options).items())
+        shown = " ".join("--{}={}".format(*item) for item in taken)
+        log("defaults of {} for {} models: {}".format(task.name, size, shown))
+    values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
+    values.update(defaults, task_options=dict(options, **request.task_options))
+    values["warmup"] = values["warmup"] or "replace"
+    settings = FinetuningSettings(**values)
+    if settings.max_seq_length < SHORTEST_ROW:
+        raise UserError(
+            "--max_seq_length={} is below {}".format(settings.max_seq_length, SHORTEST_ROW)
+        )
+    run_flags.check_length(model_config, settings.max_seq_length)
+    return settings
+
+
+def _read_saved(request, tasks, init_checkpoint):
+    """loading.read_saved of the model that is resumed, evaluated or predicted with."""
+    trained = checkpoint.latest(request.trial_dirs()[0])
+    return loading.read_saved(tasks, trained or (None if request.do_train else init_checkpoint))
+
+
+def _configure(tasks, settings):
+    """Gives the tasks their options.
+
+    Raises:
+      UserError: an option is on the command line that none of the tasks has.
+    """
+    used = {name for task in tasks for name in task.configure(settings.task_options)}
+    if any(task.has_head_options for task in tasks):
+        used.update(HEAD_FLAGS)
+    for name in settings.typed_options:
+        if name not in used:
+            raise UserError(
+                "--{} is for reading comprehension and has no meaning for --task_name={}; remove "
+                "it".format(name, ",".join(settings.task_names))
+            )
+
+
+def _read_examples(task, saved, model_dir, model_config, settings):
+    """dict split -> Examples of a task, checked against the model and its training data; settles
+    the task's labels."""
+    data_dir = settings.task_dir(task.name)
+    asked = {"train": settings.do_train, "dev": settings.do_eval, "test": settings.do_predict}
+    wanted = [split for split, is_wanted in asked.items() if is_wanted]
+    splits, absent = loading.read_splits(task, data_dir, wanted)
+    if absent:
+        log(absent)
+    source = loading.choose_labels(
+        task, splits, data_dir, settings.labels, saved, settings.do_train, model_dir
+    )
+    for examples in splits.values():
+        task.check(examples, model_config)
+    if settings.do_train:
+        loading.check_same_data(splits, saved, data_dir, settings.output_dir)
+        encoding = {n: getattr(settings, n) for n in ("max_seq_length", "do_lower_case")}
+        loading.check_same_settings(dict(encoding, **task.row_options), saved, settings.output_dir)
+    log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
+    return splits
+
+
+def _make_objective(task, model_config, settings):
+    """The objective of a task, with heads in the style of the model's network."""
+    options = {n: settings.task_options[n] for n in HEAD_FLAGS if n in settings.task_options}
+    task.head_options = options if task.has_head_options else {}
+    return task.objective(
+        heads_for(model_config, task.name, settings.has_several_tasks, task.head_options)
+    )
+
+
+def _initial_weights(inputs):
+    """InitialWeights of --init_checkpoint, None without; what does not fit is refused here, before
+    rows are written for it."""
+    settings, path = inputs.settings, inputs.init_checkpoint
+    folder = settings.output_dir if settings.use_tpu else None
+    # ELECTRA's heads carry their task's name; training starts without the checkpoint's head.
+    takes_head = not settings.do_train and not settings.has_several_tasks
+    task_name = settings.task_names[0] if takes_head else None
+    weights = InitialWeights(path, folder, task_name) if path else None
+    if not checkpoint.latest(settings.trial_dirs()[0]):
+        config, objective = inputs.model_config, inputs.objective
+        shapes = model_parameters(config, objective, settings.max_seq_length).shapes()
+        plan = weights.plan(shapes, config.source) if weights else None
+        check_start(plan, objective, settings.do_train, settings.output_dir)
+    return weights
+
+
+def _write_splits(inputs):
+    """dict split -> list of TaskSplit, whose rows are written to output_dir; logs what they are."""
+    settings = inputs.settings
+    encoding = inputs.tokenizer, settings.max_seq_length
+    splits = {split: [] for split in SPLITS}
+    for number, (task, examples, objective) in enumerate(inputs.tasks):
+        features = _write_rows(inputs, number)
+        for is_warning, line in audit.describe(task, examples, features, settings.max_seq_length):
+            (warn if is_warning else log)(line)
+        for split in examples:
+            splits[split].append(
+                TaskSplit(
+                    task,
+                    split,
+                    examples[split],
+                    features[split],
+                    objective,
+                    encoding,
+                    settings.has_several_tasks,
+                )
+            )
+    return splits
+
+
+def _write_rows(inputs, number):
+    """dict split -> FeatureFile of the task with that number."""
+    settings, folder = inputs.settings, inputs.settings.output_dir
+    if settings.has_several_tasks:
+        folder = os.path.join(folder, inputs.tasks[number].task.name)
+    with output_errors(folder):
+        tf.io.gfile.makedirs(folder)
+        return write_splits(
+            folder,
+            [entry.task for entry in inputs.tasks],
+            number,
+            inputs.tasks[number].examples,
+            inputs.tokenizer,
+            settings.max_seq_length,
+            settings.eval_batch_size if settings.use_tpu else 1,
+        )
+
+
+def _check_batch_size(trained, settings):
+    """Raises UserError where a batch has more rows than there are in all."""
+    count = sum(split.rows for split in trained)
+    if settings.do_train and count < settings.train_batch_size:
+        raise UserError(
+            "--train_batch_size={} is more than the {} training examples".format(
+                settings.train_batch_size, count
+            )
+        )

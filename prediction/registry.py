@@ -1,0 +1,31 @@
+"""What run_prediction.py can be asked for: a module each, and a line here."""
+
+from common.errors import UserError
+from prediction.answer import Answer
+from prediction.classify import Classify
+from prediction.features import Features
+from prediction.fill_mask import FillMask
+from prediction.ner import Ner
+from prediction.replaced import Replaced
+from prediction.tags import Tags
+
+TASKS = {
+    "answer": Answer,
+    "classify": Classify,
+    "features": Features,
+    "fill_mask": FillMask,
+    "ner": Ner,
+    "replaced": Replaced,
+    "tags": Tags,
+}
+
+
+def get_task(name):
+    """The class of the prediction task called `name`.
+
+    Raises:
+      UserError: there is no such prediction task.
+    """
+    if name not in TASKS:
+        raise UserError("--task={} is not known; known are {}".format(name, ", ".join(TASKS)))
+    return TASKS[name]

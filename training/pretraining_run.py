@@ -1,0 +1,163 @@
+"""From what a user asks of a pre-training run to what the run consists of.
+
+records = find_records(request)
+run = build(request, records, devices)
+PretrainingRunner(run).train()
+"""
+
+import dataclasses
+from typing import Any, Dict, List, Optional
+
+from common import files
+from common.errors import UserError
+from data.records.manifest import find_manifests
+from training import masking_choice, objective_choice, record_files
+from training.devices.strategies import check_batch
+from training.manifest_agreement import check_manifests
+from training.run import Run
+from training.run_config import RunConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingRequest:
+    """What the flags of a pre-training run say; nothing but configs was read for it.
+
+    Attributes:
+      config: RunConfig as far as flags decide it: without files, the objective may be "auto".
+      model_config: model config.
+      optimizer_config: OptimizerConfig.
+      input_file, eval_file: names or globs of record files; no eval_file: those of input_file.
+      options: dict option -> value, None where the user gave none; of all families.
+      vocab_file: path or None.
+      mask_prob: share of the pieces that are masked, None: as the records say.
+      do_predict: whether the evaluation files are read for predictions.
+      verify_records, skip_damaged_records: see record_files.
+      dry_run: nothing may be written to output_dir.
+    """
+
+    config: RunConfig
+    model_config: Any
+    optimizer_config: Any
+    input_file: str
+    eval_file: Optional[str]
+    options: Dict[str, Any]
+    vocab_file: Optional[str]
+    mask_prob: Optional[float]
+    do_predict: bool
+    verify_records: bool
+    skip_damaged_records: bool
+    dry_run: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """The record files of a run, of which only names and manifests were looked at.
+
+    Attributes:
+      train_files, eval_files: paths.
+      train_manifests: {path: manifest} of train_files.
+      manifests: {path: manifest} of all files.
+      stated_masking: masking_choice.StatedMasking or None.
+    """
+
+    train_files: List[str]
+    eval_files: List[str]
+    train_manifests: Dict[str, Any]
+    manifests: Dict[str, Any]
+    stated_masking: Any
+
+
+def find_records(request):
+    """The record files that a request names; checks what takes no time.
+
+    Args:
+      request: PretrainingRequest.
+
+    Returns:
+      Records.
+
+    Raises:
+      UserError: a pattern matches no file; manifests contradict each other, the model or the flags;
+        a batch does not divide over devices.
+    """
+    config = request.config
+    train_files = files.matching(request.input_file, "--input_file")
+    eval_files = []
+    if config.do_eval or request.do_predict:
+        eval_files = train_files
+        if request.eval_file:
+            eval_files = files.matching(request.eval_file, "--eval_file")
+    train_manifests = find_manifests(train_files)
+    manifests = {**train_manifests, **find_manifests(eval_files)}
+    lengths = config.max_seq_length, config.max_predictions_per_seq
+    check_manifests(manifests, request.model_config, *lengths)
+    check_batch(config, request.optimizer_config.gradient_accumulation_steps)
+    stated_masking = masking_choice.stated_masking(manifests, request.vocab_file)
+    return Records(train_files, eval_files, train_manifests, manifests, stated_masking)
+
+
+def build(request, records, devices):
+    """What a run consists of; reads record files as far as the request wants them verified.
+
+    Args:
+      request: PretrainingRequest.
+      records: Records.
+      devices: Devices.
+
+    Returns:
+      Run.
+
+    Raises:
+      UserError: a file is damaged; records, manifests and flags do not say what is trained, or do
+        not agree.
+    """
+    config, model_config = request.config, request.model_config
+    readable = _readable_files(request, records)
+    objective = objective_choice.choose_objective(
+        config.objective, readable.train_files, records.train_manifests
+    )
+    given = request.options
+    if not config.do_train:
+        given = objective_choice.with_options_of_training(given, objective, config.output_dir)
+    objective = objective.for_run(request.optimizer_config.num_train_steps, **given)
+    masking = masking_choice.choose_masking(
+        records.stated_masking,
+        objective,
+        readable.train_files,
+        request.vocab_file,
+        model_config,
+        config,
+        request.mask_prob,
+    )
+    predictions = config.max_predictions_per_seq
+    if masking:
+        predictions = masking.spec.max_predictions
+        objective = objective.for_masks(masking.spec.probability, masking.special_ids)
+    elif request.mask_prob is not None:
+        raise UserError(
+            "--mask_prob cannot be combined with records that hold their masks; remove it"
+        )
+    config = dataclasses.replace(
+        config,
+        objective=objective.name,
+        objective_settings=objective.settings(model_config),
+        max_predictions_per_seq=predictions,
+        **readable.settings(),
+    )
+    return Run(
+        config,
+        model_config,
+        objective,
+        request.optimizer_config,
+        masking,
+        devices,
+        request.dry_run,
+    )
+
+
+def _readable_files(request, records):
+    """record_files.RecordFiles, checked as far as the request asks for it."""
+    paths = records.train_files, records.eval_files, records.manifests
+    if request.skip_damaged_records:
+        return record_files.mend(*paths, request.config.output_dir, request.dry_run)
+    return record_files.check(*paths, request.verify_records)

@@ -1,0 +1,35 @@
+"""What a run consists of."""
+
+import dataclasses
+from typing import Any, Dict, Optional
+
+from training.devices.strategies import Devices
+from training.run_config import RunConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Everything that a runner needs; made once, before anything is written.
+
+    Attributes:
+      config: RunConfig.
+      model_config: model config.
+      objective: an object of modeling.objectives, with the options of this run.
+      optimizer_config: OptimizerConfig.
+      masking: how masks are drawn for records without masks, see masking_choice; else None.
+      devices: Devices; the default is the local machine as TensorFlow sees it.
+      dry_run: nothing may be written to output_dir.
+      layers: distances of variables from the heads, for layer-wise rates; see
+        OptimizerConfig.rate_factor.
+      weights: InitialWeights of config.init_checkpoint, where several runs share them.
+    """
+
+    config: RunConfig
+    model_config: Any
+    objective: Any
+    optimizer_config: Any
+    masking: Any = None
+    devices: Devices = dataclasses.field(default_factory=Devices)
+    dry_run: bool = False
+    layers: Optional[Dict[str, int]] = None
+    weights: Any = None
