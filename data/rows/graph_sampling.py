@@ -55,7 +55,9 @@ def choose_pieces(features, spec, uniform):
     """Chooses groups without replacement: bool [batch, seq], as sampling.choose_pieces.
 
     Args:
-      features, spec, uniform: see `draw_masks`; with word_groups.
+      features, uniform: see `draw_masks`; with word_groups.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
     """
     word_groups = features["word_groups"]
     seq = word_groups.shape.as_list()[1]
@@ -155,12 +157,13 @@ def _choose_groups(groups, room, spec, uniform):
     A drawn run length is kept until a place is found for it; a second round over the candidates
     fills what is left with single groups (see sampling.choose_pieces).
     """
-    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    shares = spec.ngram_probs if spec.unit == "ngram" else (1.0,)
+    longest = len(shares)
     rounds = 1 if longest == 1 else 2
     shape = tf.shape(groups.sizes)
     keys = tf.where(groups.sizes > 0, uniform(shape, _ORDER), tf.fill(shape, 2.0))
     order = tf.argsort(keys, axis=1)  # groups first, in random order
-    runs = _draw_runs(spec, longest, uniform(shape, _RUNS))
+    runs = _draw_runs(shares, uniform(shape, _RUNS))
 
     def body(turn, left, taken, used):
         second = turn >= groups.count
@@ -186,11 +189,11 @@ def _choose_groups(groups, room, spec, uniform):
     return tf.while_loop(unfinished, body, start, back_prop=False)[2]
 
 
-def _draw_runs(spec, longest, draws):
+def _draw_runs(shares, draws):
     """int32 [batch, n]: lengths of runs in groups from uniform draws."""
     runs = tf.ones_like(draws, dtype=tf.int32)
     reached = 0.0
-    for probability in spec.ngram_probs[: longest - 1]:
+    for probability in shares[:-1]:
         reached += probability
         runs += tf.cast(draws >= reached, tf.int32)
     return runs

@@ -60,7 +60,8 @@ def choose_pieces(instances, spec, rng):
 
     Args:
       instances: instances.Instances.
-      spec: masking.MaskingSpec.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
       rng: numpy Generator.
 
     Returns:
