@@ -77,7 +77,11 @@ ROOMS = (
 )
 READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")
 # What worker processes of data creation never import, of data/.
-USERS_OF_TENSORFLOW = ("data.input", "data.records.checks.record_contents")
+USERS_OF_TENSORFLOW = (
+    "data.input",
+    "data.records.checks.record_contents",
+    "data.rows.graph_sampling",
+)
 
 
 def module_of(path):
