@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from common import bounded_json
 from common.errors import UserError, quoted, some
+from common.validation import is_object
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.json_lines import JsonObject
@@ -108,7 +109,7 @@ def read_question(line):
             '{} is not JSON ({}); one object a line is expected: {{"question": ..., '
             '"context": ...}}'.format(line.where, error.reason)
         ) from None
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
     row = JsonObject(values, line.where, collections.Counter())
     question, context = (row.get(name, str, "a text") for name in ("question", "context"))
