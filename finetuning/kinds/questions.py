@@ -1,4 +1,4 @@
-"""Extractive reading comprehension: answers are cut out of the passage by their place."""
+"""Extractive reading comprehension: answers are spans of a passage."""
 
 import collections
 import json
@@ -65,7 +65,7 @@ class Prediction(NamedTuple):
     n_best: List[Candidate]
 
 
-# How files write answers that are no part of a passage.
+# Answers in files that are no part of a passage.
 _TEXTS = {YES: "YES", NO: "NO", UNANSWERABLE: ""}
 
 
@@ -73,7 +73,7 @@ class QuestionTask(Task):
     """Questions on passages; predictions are Prediction.
 
     Attributes (beside Task's):
-      kinds: kinds of answers that are told apart, a tuple; empty: all are spans.
+      kinds: kinds of answers that are predicted, a tuple; empty: all answers are spans.
       options: QuestionRowOptions.
     """
 
@@ -93,14 +93,14 @@ class QuestionTask(Task):
         rule=answers.score_answers,
         has_answer_list=False,
     ):
-        """Says where the questions of a task are and how answers are looked for.
+        """Configures a task: its files, and how answers are searched and scored.
 
         Args:
           name, defaults, file_names: see Task.
           kinds: see the class.
           options: QuestionRowOptions, None for the defaults.
-          rule: the scorer's, see question_scores.score_answers.
-          has_answer_list: whether the scorer wants a list of objects, as CJRC's does.
+          rule: scorer with the arguments of scoring.answers.score_answers.
+          has_answer_list: whether the official scorer takes a list of objects, as CJRC's does.
         """
         super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
@@ -109,7 +109,7 @@ class QuestionTask(Task):
         self._tokenized = None, None, None, None
 
     def read_file(self, path, split):
-        """See Task; training has no use for questions whose answer is not in the passage."""
+        """See Task; training skips questions whose answer is not in the passage."""
         examples = read_questions(path)
         if split != "train":
             return examples
@@ -125,14 +125,14 @@ class QuestionTask(Task):
         """See Task; they are the kinds of answers."""
         if given:
             raise UserError(
-                "--labels={}, but the answers of task {} are parts of the passage; leave it "
-                "out".format(",".join(given), self.name)
+                "--labels={}, but the answers of task {} are parts of the passage; remove "
+                "it".format(",".join(given), self.name)
             )
         self.labels = list(self.kinds) or [SPAN]
         return "of the task"
 
     def is_labelled(self, example):
-        """See Task; without kinds an empty answer says nothing."""
+        """See Task; without kinds an empty answer is no label."""
         return any(answer.text or self.kinds for answer in example.answers)
 
     def check(self, examples, config):
@@ -148,7 +148,7 @@ class QuestionTask(Task):
         return example.question, example.context
 
     def notes(self, split, examples):
-        """See Task: empty texts, how often each kind occurs, answers that are too long."""
+        """See Task: empty texts, frequencies of the kinds, answers that are too long."""
         lines = []
         for what, name in (("question", "question"), ("passage", "context")):
             empty = sum(not getattr(example, name).strip() for example in examples)
@@ -188,15 +188,15 @@ class QuestionTask(Task):
         asked = question[: self.options.max_query_length]
         room = max_seq_length - len(asked) - 3
         try:
-            found = windows.make_windows(
+            cut = windows.make_windows(
                 len(ids), room, self.options.doc_stride, self.options.max_answer_length
             )
         except UserError as error:
             raise UserError("{}: {}".format(example.where, error)) from None
-        best, answer = windows.most_context(found, len(ids)), _pieces_of_answer(example, offsets)
-        best_ends = np.array([window.end for window in found], np.int32)[best]
+        best, answer = windows.most_context(cut, len(ids)), _pieces_of_answer(example, offsets)
+        best_ends = np.array([window.end for window in cut], np.int32)[best]
         vocabulary, rows = tokenizer.vocabulary, []
-        for number, window in enumerate(found):
+        for number, window in enumerate(cut):
             before = [vocabulary.cls, *asked, vocabulary.sep]
             within = [*ids[window.start : window.end], vocabulary.sep]
             place = answer and windows.place_in(window, *answer)
@@ -227,8 +227,7 @@ class QuestionTask(Task):
         return Questions(self.name, heads, self.kinds)
 
     def decode(self, example, rows, outputs):
-        """See Task: the best span of all windows or, where kinds are told apart and another one is
-        likelier, that.
+        """See Task: the best span of all windows, or a likelier kind of answer.
 
         A kind counts with its largest score in any window; that there is no answer, with its
         smallest: one window that holds an answer is enough (google-research/electra).
@@ -246,19 +245,18 @@ class QuestionTask(Task):
                 return Prediction(_TEXTS[likeliest], likeliest, score, None, None, n_best)
         if not n_best:
             return Prediction("", SPAN, None, None, None, n_best)
-        found = n_best[0]
-        return Prediction(found.text, SPAN, found.score, found.start, found.end, n_best)
+        best = n_best[0]
+        return Prediction(best.text, SPAN, best.score, best.start, best.end, n_best)
 
     def _n_best(self, context, rows, outputs):
         """List of Candidate.
 
-        Where no span is as it should be, the starts within the passage stand for themselves, as
-        answers of one piece.
+        Where no span is valid, the starts within the passage are taken as answers of one piece.
         """
-        found = [self._spans(*pair) for pair in zip(rows, outputs)]
-        if not any(len(starts) for starts, _, _ in found):
-            found = [_starts(*pair) for pair in zip(rows, outputs)]
-        starts, ends, scores = (np.concatenate(parts) for parts in zip(*found))
+        spans = [self._spans(*pair) for pair in zip(rows, outputs)]
+        if not any(len(starts) for starts, _, _ in spans):
+            spans = [_starts(*pair) for pair in zip(rows, outputs)]
+        starts, ends, scores = (np.concatenate(parts) for parts in zip(*spans))
         n_best, seen = [], set()
         for i in np.argsort(-scores, kind="stable"):
             text = windows.text_of(context, rows[0].place.offsets, starts[i], ends[i])
@@ -272,11 +270,10 @@ class QuestionTask(Task):
         return n_best
 
     def _spans(self, row, output):
-        """(starts, ends, scores) of those spans of a row that can be answers; pieces are counted
-        from the passage's first.
+        """(starts, ends, scores) of the valid spans of a row, in pieces of the passage.
 
-        A span is taken from the window in which its start has most context (run_squad.py) or, where
-        that one does not reach to its end, from any.
+        A span is taken from the window in which its start has most context (run_squad.py); where
+        that window does not reach its end, from any.
         """
         starts, ends = (output[name] - row.place.first for name in ("span_starts", "span_ends"))
         length = len(row.place.is_best)
@@ -289,13 +286,13 @@ class QuestionTask(Task):
 
     def score(self, examples, predictions, prefix="eval"):
         """See Task: exact match (em), F1 and the mean of both (average) by the rule of the task's
-        scorer, and the first two for each group, which CJRC has."""
+        official scorer; em and f1 also for each group of questions (CJRC)."""
         names = sorted({example.group for example in examples if example.group})
         figures = collections.OrderedDict()
         for group in [None, *names]:
             chosen = [e for e in examples if group in (None, e.group)]
             references = {e.id: [answer.text for answer in e.answers] for e in chosen}
-            texts = {e.id: found.text for e, found in zip(examples, predictions)}
+            texts = {e.id: prediction.text for e, prediction in zip(examples, predictions)}
             scores = self._rule(references, texts)
             first = "{}_{}".format(prefix, group) if group else prefix
             figures[first + "_em"], figures[first + "_f1"] = scores.exact, scores.f1
@@ -312,22 +309,26 @@ class QuestionTask(Task):
 
     def save_predictions(self, folder, split, examples, predictions):
         """See Task: TASK_SPLIT_preds.json, {id: text}, which cmrc2018_drcd_evaluate.py reads;
-        TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among those that
-        are listed; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
+        TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among the
+        listed ones; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
         pairs = list(zip(examples, predictions))
         contents = {
-            "preds": {example.id: found.text for example, found in pairs},
-            "nbest": {example.id: _with_probabilities(found.n_best) for example, found in pairs},
+            "preds": {example.id: prediction.text for example, prediction in pairs},
+            "nbest": {
+                example.id: _with_probabilities(prediction.n_best) for example, prediction in pairs
+            },
         }
         if self._has_answer_list:
-            contents["result"] = [{"id": e.id, "answer": found.text} for e, found in pairs]
+            contents["result"] = [
+                {"id": e.id, "answer": prediction.text} for e, prediction in pairs
+            ]
         for what, content in contents.items():
             path = os.path.join(folder, self._file(split, what))
             write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def _pieces_of_answer(example, offsets):
-    """(first, last) piece of the answer that is trained on; None where it is no span."""
+    """(first, last) piece of the answer to train on; None where it is no span."""
     if example.kind != SPAN:
         return None
     placed = next((answer for answer in example.answers if answer.start is not None), None)
@@ -335,7 +336,7 @@ def _pieces_of_answer(example, offsets):
 
 
 def _starts(row, output):
-    """(starts, ends, scores) of a row where each start within the passage is an answer."""
+    """(starts, ends, scores) of a row, each start within the passage being an answer."""
     starts = output["span_starts"] - row.place.first
     can_be = (starts >= 0) & (starts < len(row.place.is_best))
     starts = starts[can_be] + row.place.window.start

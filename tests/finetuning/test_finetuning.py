@@ -100,7 +100,7 @@ def test_comma_tables(tmp_path):
         ('好,"妙"', "坏\n差", "1", "{}, line 2".format(path)),
         ("优", "劣", "0", "{}, line 4".format(path)),
     ]
-    with pytest.raises(UserError, match=r"line 3: 2 columns, where 3 .* parted by a comma"):
+    with pytest.raises(UserError, match=r"line 3: 2 columns, where 3 .* separated by a comma"):
         read_table(write(path, "label,text_a,text_b\n1,a,b\n1,a\n"))
     with pytest.raises(UserError, match=r"line 2: not valid CSV"):
         read_table(write(path, '好,1\n"好"坏,1\n'))
@@ -221,7 +221,7 @@ def test_labels_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("own", "given", "message"),
     [
-        (["0", "1"], ["a", "b"], "--labels=a,b, but task t has the labels 0,1; leave it out"),
+        (["0", "1"], ["a", "b"], "--labels=a,b, but task t has the labels 0,1; remove it"),
         (None, ["a"], "labels a .--labels.: two different ones at least"),
         (None, ["a", "a"], "labels a,a .--labels.: two different ones"),
         (None, None, "the labels are not known; give --labels or "),
@@ -296,9 +296,9 @@ def test_audit():
         ),
         (
             True,
-            "dev: 1,000 (1,000 empty lines) passed over; they count in no score and no prediction",
+            "dev: 1,000 (1,000 empty lines) skipped; they count in no score and no prediction",
         ),
-        (False, "dev: 7 (7 odd things) left as they are"),
+        (False, "dev: 7 (7 odd things) kept as they are"),
         (True, "dev: 1 examples have an empty text"),
         (True, "dev: 1 examples hold U+FFFD, which stands for characters that were lost"),
         (False, "dev: a 3 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
