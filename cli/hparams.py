@@ -8,11 +8,10 @@ import collections
 import re
 from typing import Any, Dict, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import flag_defaults
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 
 # The flags belong to the module of flags that calls `define_hparams_flags`.
@@ -146,19 +145,21 @@ def read(text, table):
 
 def _content(path):
     try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        if not files.exists(path) or files.is_directory(path):
             raise UserError(
                 "--hparams={} is no file, and no JSON object either, which begins with {{".format(
                     path
                 )
             )
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = bounded_json.read(reader, "hparams " + path, bounded_json.CONFIG_BYTES)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError("hparams {} is not UTF-8 text".format(path)) from None
-    except tf.errors.OpError as error:
-        raise UserError("hparams {} cannot be read: {}".format(path, error.message)) from error
+    except files.failures() as error:
+        raise UserError(
+            "hparams {} cannot be read: {}".format(path, files.reason(error))
+        ) from error
 
 
 def _check(key, value, where, table):
