@@ -79,8 +79,8 @@ def on_host(variable, task=0):
 
 def variables_below(graph, prefix):
     """Local variables whose names begin with prefix/."""
-    found = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
-    return [v for v in found if v.op.name.startswith(prefix + "/")]
+    variables = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
+    return [v for v in variables if v.op.name.startswith(prefix + "/")]
 
 
 def assert_sums(graph, cores):
@@ -189,8 +189,8 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     graph = evaluation_graph(tmp_path, get_objective(objective))
     assert len(tpu_operations(graph)) > 100
     assert problems(graph) == []
-    found = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
-    sums = [v for v in found if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
+    variables = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
+    sums = [v for v in variables if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
     # Beside the sums a weight for each loss that is trained on.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
@@ -331,7 +331,7 @@ class Faulty(Objective):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """What is found in training with accumulation, where every fault lies in a loop, too."""
+    """The problems of training with accumulation, where every fault lies in a loop, too."""
     objective = Faulty(get_objective("roberta"))
     return problems(
         training_graph(tmp_path_factory.mktemp("faulty"), objective, num_micro_batches=2)
