@@ -24,14 +24,14 @@ from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
 from prediction.prediction_task import TaskSetup, predict_lines
 from prediction.predictor import Predictor
-from prediction.registry import TASKS, get_task
+from prediction.registry import PREDICTION_TASKS, get_prediction_task
 from prediction.tags import WORDS_BY
 
 FLAGS = flags.FLAGS
 
 run_flags.define_model_flags()
 flags.adopt_module_key_flags(run_flags)
-flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(TASKS)))
+flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
 flags.DEFINE_string(
     "input_file",
     None,
@@ -98,7 +98,7 @@ def check_flags():
       UserError: naming the flag.
     """
     require(FLAGS, "task")
-    task_class = get_task(FLAGS.task)
+    task_class = get_prediction_task(FLAGS.task)
     require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
     run_flags.check_numbers(positive=("batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
@@ -106,7 +106,9 @@ def check_flags():
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
         )
-    options = {name: {*other.options, *other.saved_options} for name, other in TASKS.items()}
+    options = {
+        name: {*other.options, *other.saved_options} for name, other in PREDICTION_TASKS.items()
+    }
     for option in sorted(set().union(*options.values()) - options[FLAGS.task]):
         if FLAGS[option].present:
             owners = [name for name, of_task in options.items() if option in of_task]

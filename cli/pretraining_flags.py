@@ -4,6 +4,7 @@ from absl import flags
 
 from cli import family_flags, presets, pretraining_hparams, run_flags
 from cli.app import given_values, require
+from cli.hparams import define_hparams_flags
 from common import options
 from common.errors import UserError
 from common.log import log
@@ -146,17 +147,13 @@ def option_classes():
 
 def define_electra_flags():
     """ELECTRA's own way of saying what a run is."""
-    flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
-    )
+    define_hparams_flags()
     flags.DEFINE_string(
         "data_dir",
         None,
         "ELECTRA's directory: pretrain_tfrecords/pretrain_data.tfrecord*, vocab.txt and models/.",
     )
     flags.DEFINE_alias("data-dir", "data_dir")
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
 
 
 def apply_preset():

@@ -61,14 +61,13 @@ LAYERS = (
     Layer("common", _groups("common")),
 )
 # The rooms of data/. The modules of data/ itself put the rooms together, so they are above them.
-# Every room may count what it reads and writes: statistics are below them all. Masks have a sampler
-# in numpy and one in graph operations, of which the second lies with the graphs.
+# Every room may count what it reads and writes: statistics are below them all.
 ROOMS = (
     Layer("modules of data/ itself", _groups("data")),
     Layer("recipes and input", _groups("data.recipes", "data.input"), "the rooms below"),
     Layer(
         "rows and jobs",
-        {"rows": ("data.rows", "data.input.dynamic_masking"), "jobs": ("data.jobs",)},
+        _groups("data.rows", "data.jobs"),
         "the rooms below",
     ),
     Layer("tokenizers and records", _groups("data.tokenizers", "data.records"), "data/text"),
@@ -77,7 +76,11 @@ ROOMS = (
 )
 READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")
 # What worker processes of data creation never import, of data/.
-USERS_OF_TENSORFLOW = ("data.input", "data.records.checks.record_contents")
+USERS_OF_TENSORFLOW = (
+    "data.input",
+    "data.records.checks.record_contents",
+    "data.rows.graph_sampling",
+)
 
 
 def module_of(path):

@@ -139,9 +139,9 @@ class Masks(Corruption):
         return ids
 
     def draw(self, features, tokens, uniform):
-        from data.input import dynamic_masking
+        from data.rows import graph_sampling
 
-        return dynamic_masking.draw_masks(features, self.spec, tokens, uniform)
+        return graph_sampling.draw_masks(features, self.spec, tokens, uniform)
 
 
 def _are_masks(value):

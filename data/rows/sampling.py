@@ -1,6 +1,6 @@
 """Which pieces of rows are chosen for prediction, by a masking.MaskingSpec.
 
-data/input/dynamic_masking.py chooses by the same procedure in operations of a graph.
+graph_sampling.py chooses by the same procedure in operations of a graph.
 """
 
 import collections
@@ -60,7 +60,8 @@ def choose_pieces(instances, spec, rng):
 
     Args:
       instances: instances.Instances.
-      spec: masking.MaskingSpec.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
       rng: numpy Generator.
 
     Returns:

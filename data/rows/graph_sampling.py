@@ -1,6 +1,6 @@
-"""Masks drawn anew for every batch, in the input pipeline: the tf.data samplers of MaskingSpec.
+"""Masks drawn anew for every batch in the input pipeline: the samplers of sampling.py as graphs.
 
-Groups are drawn by the same procedure as in rows/sampling.py, single pieces with replacement as
+Groups are drawn by the same procedure as in sampling.py, single pieces with replacement as
 google-research/electra draws them; in graph operations, so that it also runs on the host of a TPU.
 """
 
@@ -52,10 +52,12 @@ def _draw_groups(features, spec, tokens, uniform):
 
 
 def choose_pieces(features, spec, uniform):
-    """Chooses groups without replacement: bool [batch, seq], as rows/sampling.choose_pieces.
+    """Chooses groups without replacement: bool [batch, seq], as sampling.choose_pieces.
 
     Args:
-      features, spec, uniform: see `draw_masks`; with word_groups.
+      features, uniform: see `draw_masks`; with word_groups.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
     """
     word_groups = features["word_groups"]
     seq = word_groups.shape.as_list()[1]
@@ -122,7 +124,7 @@ def _labels(tags, features):
 
 
 def predictions_per_row(input_mask, spec):
-    """As rows/sampling.predictions_per_row; float64 so that halves round alike.
+    """As sampling.predictions_per_row; float64 so that halves round alike.
 
     Args:
       input_mask: int32 [batch, seq].
@@ -153,14 +155,15 @@ def _choose_groups(groups, room, spec, uniform):
     """bool [batch, groups + 1]: one candidate of every row a turn, in random order.
 
     A drawn run length is kept until a place is found for it; a second round over the candidates
-    fills what is left with single groups (see rows/sampling.choose_pieces).
+    fills what is left with single groups (see sampling.choose_pieces).
     """
-    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    shares = spec.ngram_probs if spec.unit == "ngram" else (1.0,)
+    longest = len(shares)
     rounds = 1 if longest == 1 else 2
     shape = tf.shape(groups.sizes)
     keys = tf.where(groups.sizes > 0, uniform(shape, _ORDER), tf.fill(shape, 2.0))
     order = tf.argsort(keys, axis=1)  # groups first, in random order
-    runs = _draw_runs(spec, longest, uniform(shape, _RUNS))
+    runs = _draw_runs(shares, uniform(shape, _RUNS))
 
     def body(turn, left, taken, used):
         second = turn >= groups.count
@@ -186,11 +189,11 @@ def _choose_groups(groups, room, spec, uniform):
     return tf.while_loop(unfinished, body, start, back_prop=False)[2]
 
 
-def _draw_runs(spec, longest, draws):
+def _draw_runs(shares, draws):
     """int32 [batch, n]: lengths of runs in groups from uniform draws."""
     runs = tf.ones_like(draws, dtype=tf.int32)
     reached = 0.0
-    for probability in spec.ngram_probs[: longest - 1]:
+    for probability in shares[:-1]:
         reached += probability
         runs += tf.cast(draws >= reached, tf.int32)
     return runs
@@ -199,7 +202,7 @@ def _draw_runs(spec, longest, draws):
 def _fitting_run(groups, candidate, wanted, longest, taken, room):
     """Sizes in groups (0: no place here) and lengths in pieces, int32 [batch].
 
-    As rows/sampling._fitting_run: free groups of one segment, shortened to what fits.
+    As sampling._fitting_run: free groups of one segment, shortened to what fits.
     """
     zeros = tf.zeros_like(candidate)
     size, length, pieces = zeros, zeros, zeros

@@ -12,9 +12,9 @@ from random_units import RANDOM_IDS, Ids, assemble, make_unit
 from common.errors import UserError
 from data.input import drawing
 from data.input.drawing import Drawing
-from data.input.dynamic_masking import mask_drawn, predictions_per_row
 from data.rows import masking, pairs, sampling
 from data.rows.corruption import Tokens
+from data.rows.graph_sampling import mask_drawn, predictions_per_row
 from data.rows.masking import Masks
 from data.rows.row_features import numbered_in_row
 
