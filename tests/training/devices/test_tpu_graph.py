@@ -1,5 +1,6 @@
 """The graphs of a TPU run hold nothing that a TPU cannot do; built without one."""
 
+import dataclasses
 import functools
 import re
 
@@ -255,7 +256,7 @@ def test_a_tpu_is_asked_for_no_more_batches_than_there_are(tmp_path):
     run = tpu_graphs.run_config(tmp_path, objective, CORES_PER_HOST, do_eval=True)
     batches = tpu_graphs.RECORDS // run.eval_batch_size
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == batches == 4
-    run.max_eval_steps = 3
+    run = dataclasses.replace(run, max_eval_steps=3)
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == 3
     records = tpu_graphs.random_records(objective.feature_names, run.eval_batch_size - 1)
     write_records(run.eval_files[0], records)

@@ -1,6 +1,7 @@
 """The training step compiled by XLA, as a TPU compiles it, computes what it computes uncompiled."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ class Training:
     def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert"):
         objective = get_objective(objective)
         run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
-        run.max_predictions_per_seq = PREDICTIONS
+        run = dataclasses.replace(run, max_predictions_per_seq=PREDICTIONS)
         self._config = SharedSlots(
             1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=num_micro_batches
         )
