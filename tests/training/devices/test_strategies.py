@@ -50,7 +50,7 @@ def poisoned_records():
 
 
 def cases_in(folder):
-    """name -> case of distribution_driver.py; some go on from what others have left."""
+    """name -> case of distribution_driver.py; some resume the runs of others."""
     poisoned = {
         "train_file": write_records(folder / "poisoned", poisoned_records()),
         "poison": POISON,
@@ -113,11 +113,11 @@ def variables_of(folder, step=STEPS):
 
 def scalars_of(folder, tag):
     """The values that TensorBoard shows, by step."""
-    found = {}
+    values = {}
     for path in folder.glob("events.out.*"):
         for event in tf.train.summary_iterator(str(path)):
-            found.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
-    return found
+            values.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
+    return values
 
 
 def largest_difference(one, other):
@@ -193,7 +193,7 @@ def test_the_loss_shown_is_the_joint_one(folder, results, tmp_path):
 
 
 def test_a_gradient_not_finite_on_one_replica_and_a_restart(folder, results):
-    """The third update is left out on both; the run goes on from its checkpoint after it."""
+    """The third update is skipped on both; the run resumes from its checkpoint after it."""
     first, rest = results["poisoned_two"]["log"], results["poisoned_again"]["log"]
     told = [line for line in first + rest if "WARNING" in line]
     assert len(told) == 1
