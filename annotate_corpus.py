@@ -40,13 +40,7 @@ def settings_from_flags():
     require(FLAGS, "input_file", "output_file", "ltp_model")
     corpus_flags.refuse_idle_flags()
     return annotation.AnnotationSettings(
-        ltp_model=FLAGS.ltp_model,
-        input_format=FLAGS.input_format,
-        text_fields=tuple(FLAGS.text_fields),
-        normalize_quotes=FLAGS.normalize_quotes,
-        max_sentence_chars=FLAGS.max_sentence_chars,
-        user_dict=FLAGS.user_dict,
-        batch_size=FLAGS.batch_size,
+        batch_size=FLAGS.batch_size, **corpus_flags.text_settings()
     )
 
 

@@ -2,8 +2,8 @@
 
 python cmrc2018_drcd_evaluate.py cmrc2018_dev.json cmrc2018_dev_preds.json
 
-The first file holds the questions (CMRC 2018 in both layouts, DRCD, CJRC), the second an object
-with a text for each question's id. A question without an answer counts 0 and is named on standard
+The first file contains the questions (CMRC 2018 in both layouts, DRCD, CJRC), the second an object
+with a text for each question's id. A question without an answer counts 0 and is printed to standard
 error.
 """
 
@@ -14,15 +14,16 @@ import sys
 from cli.app import one_line
 from common import bounded_json, files
 from common.errors import UserError, quoted
+from common.validation import is_number, is_object, is_text
 from finetuning.layouts.squad import MOST_BYTES, read_questions
 from finetuning.scoring.answers import score_answers
 
 
 def main(argv):
-    """Scores the files that `argv` names, [questions, predictions].
+    """Scores the files in `argv`, [questions, predictions].
 
     Raises:
-      UserError: not two files are named, or one is not what it should be.
+      UserError: `argv` does not name two files, or one cannot be read or is in another format.
     """
     if len(argv) != 2 or argv[0].startswith("-"):
         raise UserError(
@@ -59,10 +60,10 @@ def read_predictions(path):
             values = bounded_json.load(reader, path, MOST_BYTES, nul=True)
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise UserError("{} is no object of question ids and answers".format(path))
     for identity, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        if not is_text(value) and not is_number(value):
             raise UserError(
                 "{}: the answer to {} is {}, but must be a text".format(
                     path, quoted(identity, 60), quoted(value, 40)
@@ -72,7 +73,7 @@ def read_predictions(path):
 
 
 def official_result(scores, predictions_path):
-    """What the authors' scorer prints, in its order: figures as texts, in percent."""
+    """The result of the authors' scorer, in its order: figures as texts, in percent."""
     f1, exact = 100.0 * scores.f1, 100.0 * scores.exact
     return collections.OrderedDict(
         [

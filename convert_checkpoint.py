@@ -19,7 +19,7 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import conversion
-from cli.app import require, run_script
+from cli.app import prepare_tensorflow, require, run_script
 from common.errors import UserError
 from modeling.config import GELU_CHOICES
 from modeling.conversion import families, sources
@@ -76,9 +76,7 @@ flags.DEFINE_string(
 def main(argv):
     """Runs the conversion of the flags."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     check_flags().run()
 
 

@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 from cli import corpus_flags, family_flags
-from cli.app import require, run_script
+from cli.app import given_values, require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
 from data import recipes
@@ -32,6 +32,19 @@ from data.text.tags import names_of
 from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS
+# Flags that CreationSettings holds under the same names, beside those of text_settings.
+SETTINGS_FLAGS = (
+    "vocab_file",
+    "tokenizer",
+    "objective",
+    "do_lower_case",
+    "segmenter",
+    "tag_set",
+    "masked_lm_prob",
+    "max_seq_length",
+    "max_predictions_per_seq",
+    "random_seed",
+)
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
@@ -114,30 +127,16 @@ def settings_from_flags():
     if dupe_factor is None:
         dupe_factor = 10 if kind == "static" else 1
     return CreationSettings(
-        vocab_file=FLAGS.vocab_file,
-        tokenizer=FLAGS.tokenizer,
-        objective=FLAGS.objective,
-        input_format=FLAGS.input_format,
-        text_fields=tuple(FLAGS.text_fields),
-        normalize_quotes=FLAGS.normalize_quotes,
-        max_sentence_chars=FLAGS.max_sentence_chars,
-        do_lower_case=FLAGS.do_lower_case,
-        segmenter=FLAGS.segmenter,
-        ltp_model=FLAGS.ltp_model,
-        user_dict=FLAGS.user_dict,
-        tag_set=FLAGS.tag_set,
         masking_unit=_masking_unit(),
-        masked_lm_prob=FLAGS.masked_lm_prob,
         ngram_probs=_ngram_probs(),
-        max_seq_length=FLAGS.max_seq_length,
-        max_predictions_per_seq=FLAGS.max_predictions_per_seq,
         short_seq_prob=short_seq_prob,
         options=recipe.options.of(
             family_flags.given(FLAGS, FAMILY_OPTIONS), "--objective=" + FLAGS.objective
         ),
         masking=kind,
         dupe_factor=dupe_factor,
-        random_seed=FLAGS.random_seed,
+        **corpus_flags.text_settings(),
+        **given_values(FLAGS, SETTINGS_FLAGS),
     )
 
 

@@ -12,11 +12,10 @@ import sys
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import run_flags
-from cli.app import require, run_script
+from cli.app import prepare_tensorflow, require, run_script
 from common.errors import UserError
 from common.log import log
 from modeling import checkpoint
@@ -25,14 +24,14 @@ from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
 from prediction.prediction_task import TaskSetup, predict_lines
 from prediction.predictor import Predictor
-from prediction.registry import TASKS, get_task
+from prediction.registry import PREDICTION_TASKS, get_prediction_task
 from prediction.tags import WORDS_BY
 
 FLAGS = flags.FLAGS
 
 run_flags.define_model_flags()
 flags.adopt_module_key_flags(run_flags)
-flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(TASKS)))
+flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
 flags.DEFINE_string(
     "input_file",
     None,
@@ -75,9 +74,7 @@ MIN_SEQ_LENGTH = 3
 def main(argv):
     """Runs the prediction task of the flags."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     task_class = check_flags()
     results = ResultFile(FLAGS.output_file)
     # Standard output holds nothing but results where they go there.
@@ -101,7 +98,7 @@ def check_flags():
       UserError: naming the flag.
     """
     require(FLAGS, "task")
-    task_class = get_task(FLAGS.task)
+    task_class = get_prediction_task(FLAGS.task)
     require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
     run_flags.check_numbers(positive=("batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
@@ -109,7 +106,9 @@ def check_flags():
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
         )
-    options = {name: {*other.options, *other.saved_options} for name, other in TASKS.items()}
+    options = {
+        name: {*other.options, *other.saved_options} for name, other in PREDICTION_TASKS.items()
+    }
     for option in sorted(set().union(*options.values()) - options[FLAGS.task]):
         if FLAGS[option].present:
             owners = [name for name, of_task in options.items() if option in of_task]

@@ -41,6 +41,22 @@ def run_script(main):
     app.run(one_line(main), flags_parser=parse_flags)
 
 
+def prepare_tensorflow():
+    """Sets TensorFlow to graphs and sessions, and silences its warnings about its own deprecations.
+
+    Imports TensorFlow: not for the programs whose worker processes do without it.
+    """
+    import tensorflow.compat.v1 as tf
+
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.disable_v2_behavior()
+
+
+def given_values(flags, names):
+    """dict name -> value of flags, None where one is not given."""
+    return {name: getattr(flags, name) for name in names}
+
+
 def parse_flags(argv):
     """Sets the flags; returns the words that belong to none, the script's name before them.
 

@@ -7,7 +7,7 @@ import os
 
 from absl import flags
 
-from cli.app import require
+from cli.app import given_values, require
 from common import files
 from common.errors import UserError
 from common.processes import available_cores
@@ -54,6 +54,12 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_string("user_dict", None, "Words that must be known: word [frequency] [tag].")
     flags.DEFINE_integer("num_shards", 1, "Number of output files.")
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
+
+
+def text_settings():
+    """How text is read, for the settings of data creation and of annotation: dict."""
+    names = ("input_format", "normalize_quotes", "max_sentence_chars", "ltp_model", "user_dict")
+    return dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
 
 
 def refuse_idle_flags(*more):

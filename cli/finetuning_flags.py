@@ -7,11 +7,12 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from absl import flags
 
-from cli import finetuning_hparams, pretraining_hparams, run_flags
+from cli import family_flags, finetuning_hparams, pretraining_hparams, run_flags
 from cli.app import require
+from cli.hparams import define_hparams_flags
 from common.errors import UserError
 from common.log import log
-from finetuning.registry import TASK_NAMES
+from finetuning.registry import TASK_NAMES, option_classes
 
 FLAGS = flags.FLAGS
 
@@ -26,22 +27,8 @@ POSITIVE = (
     "gradient_accumulation_steps",
     "num_tpu_cores",
     "iterations_per_loop",
-    "max_query_length",
-    "doc_stride",
-    "max_answer_length",
-    "n_best_size",
-    "beam_size",
 )
-NOT_NEGATIVE = ("warmup_proportion", "weight_decay_rate", "lr_decay_power", "answerable_weight")
-# Flags of reading comprehension that say how rows and answers are cut, and what the heads are.
-QUESTION_FLAGS = ("max_query_length", "doc_stride", "max_answer_length", "n_best_size")
-HEAD_FLAGS = (
-    "beam_size",
-    "joint_prediction",
-    "answerable_classifier",
-    "answerable_uses_start_logits",
-    "answerable_weight",
-)
+NOT_NEGATIVE = ("warmup_proportion", "weight_decay_rate", "lr_decay_power")
 SHORTEST_ROW = 8
 
 
@@ -86,43 +73,18 @@ def define():
     flags.DEFINE_integer("num_trials", 1, "Runs with the seeds --seed, --seed + 1, ...")
     flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
     flags.DEFINE_integer("keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one.")
-    define_question_flags()
+    family_flags.define(option_classes())
     define_electra_flags()
-
-
-def define_question_flags():
-    """Reading comprehension; a default of None is the task's."""
-    flags.DEFINE_integer("max_query_length", None, "Reading: most pieces of a question; 64.")
-    flags.DEFINE_integer("doc_stride", None, "Reading: pieces from window to window; 128.")
-    flags.DEFINE_integer("max_answer_length", None, "Reading: most pieces of an answer; 30.")
-    flags.DEFINE_integer("n_best_size", None, "Reading: answers in the n-best file; 20.")
-    flags.DEFINE_integer("beam_size", None, "Reading: starts, and ends of each, to look at; 20.")
-    flags.DEFINE_bool(
-        "joint_prediction", None, "Reading, ELECTRA: predict the end given the start; true."
-    )
-    flags.DEFINE_bool(
-        "answerable_classifier", None, "Reading, ELECTRA: predict whether there is an answer; true."
-    )
-    flags.DEFINE_bool(
-        "answerable_uses_start_logits",
-        None,
-        "Reading, ELECTRA: from where the answer may start, too; true.",
-    )
-    flags.DEFINE_float("answerable_weight", None, "Reading, ELECTRA: weight of that loss; 0.5.")
 
 
 def define_electra_flags():
     """ELECTRA's own way of giving all of it."""
-    flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
-    )
+    define_hparams_flags()
     flags.DEFINE_string(
         "data-dir",
         None,
         "ELECTRA's directory: vocab.txt, finetuning_data/TASK and models/MODEL_NAME.",
     )
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
 
 
 class Hparams(NamedTuple):
@@ -145,8 +107,8 @@ class FinetuningRequest:
 
     Attributes:
       task_names: names in the registry.
-      task_options: values of those of QUESTION_FLAGS and HEAD_FLAGS that are given, by name.
-      typed_options: which of them are on the command line itself.
+      task_options: options of kinds of tasks (registry.option_classes) that are given, by name.
+      typed_options: names of those on the command line itself.
       hparams: None without ELECTRA's flags.
     """
 
@@ -204,15 +166,26 @@ def request():
     """
     hparams = _apply_hparams()
     _check(has_model=hparams is not None)
-    options = QUESTION_FLAGS + HEAD_FLAGS
+    options = {n: v for n, v in _given_options().items() if v is not None}
     names = {field.name for field in dataclasses.fields(FinetuningRequest)} - {"hparams"}
     return FinetuningRequest(
         **{name: _frozen(FLAGS[name].value) for name in names if name in FLAGS},
         task_names=tuple(FLAGS.task_name),
-        task_options={n: FLAGS[n].value for n in options if FLAGS[n].value is not None},
+        task_options=options,
         typed_options=tuple(name for name in options if FLAGS[name].present),
         hparams=hparams,
     )
+
+
+def _given_options():
+    """dict option of a kind of tasks -> value, None without one.
+
+    Raises:
+      UserError: a value is out of range.
+    """
+    for option_class in option_classes():
+        option_class.of(family_flags.given(FLAGS, [option_class]), option_class.title)
+    return family_flags.given(FLAGS, option_classes())
 
 
 def _frozen(value):
@@ -258,8 +231,7 @@ def _check(has_model):
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
     if len(set(FLAGS.task_name)) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
-    given = [name for name in NOT_NEGATIVE if FLAGS[name].value is not None]
-    run_flags.check_numbers(POSITIVE, given)
+    run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     run_flags.check_devices()
     if FLAGS.warmup_proportion >= 1:
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))

@@ -70,20 +70,8 @@ def read(text):
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """hparams.apply for fine-tuning.
-
-    Args:
-      flags: absl FlagValues, parsed.
-      values, where: see `read`.
-      data_dir: directory with vocab.txt, finetuning_data/ and models/, or None.
-      model_name: directory in its models/, or None.
-
-    Returns:
-      Lines for the log.
-
-    Raises:
-      UserError: a flag refuses its value.
-    """
+    """hparams.apply for fine-tuning; a `data_dir` holds vocab.txt, finetuning_data/ and
+    models/`model_name`."""
     values = dict(OF_SIZE.get(values.get("model_size"), {}), **values)
     names = values.get("task_names") or flags["task_name"].value or []
     chosen = collections.OrderedDict(warmup="multiply")

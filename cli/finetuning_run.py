@@ -8,14 +8,14 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import tensorflow.compat.v1 as tf
 
 from cli import finetuning_flags, run_flags
-from cli.finetuning_flags import HEAD_FLAGS, SHORTEST_ROW, FinetuningRequest
+from cli.finetuning_flags import SHORTEST_ROW, FinetuningRequest
 from common.errors import UserError
 from common.log import log, warn
 from finetuning import audit, loading, task_defaults
 from finetuning.examples import Examples
 from finetuning.features import write_splits
 from finetuning.head_styles import heads_for
-from finetuning.registry import get_task
+from finetuning.registry import get_task, option_classes
 from finetuning.task import SPLITS, Task
 from finetuning.task_split import TaskSplit
 from modeling import checkpoint
@@ -279,14 +279,14 @@ def _configure(tasks, settings):
       UserError: an option is on the command line that none of the tasks has.
     """
     used = {name for task in tasks for name in task.configure(settings.task_options)}
-    if any(task.has_head_options for task in tasks):
-        used.update(HEAD_FLAGS)
-    for name in settings.typed_options:
-        if name not in used:
-            raise UserError(
-                "--{} is for reading comprehension and has no meaning for --task_name={}; remove "
-                "it".format(name, ",".join(settings.task_names))
-            )
+    for option_class in option_classes():
+        for option in option_class.declared():
+            if option.name in settings.typed_options and option.name not in used:
+                raise UserError(
+                    "--{} is for {} and has no meaning for --task_name={}; remove it".format(
+                        option.name, option_class.title.lower(), ",".join(settings.task_names)
+                    )
+                )
 
 
 def _read_examples(task, saved, model_dir, model_config, settings):
@@ -313,8 +313,6 @@ def _read_examples(task, saved, model_dir, model_config, settings):
 
 def _make_objective(task, model_config, settings):
     """The objective of a task, with heads in the style of the model's network."""
-    options = {n: settings.task_options[n] for n in HEAD_FLAGS if n in settings.task_options}
-    task.head_options = options if task.has_head_options else {}
     return task.objective(
         heads_for(model_config, task.name, settings.has_several_tasks, task.head_options)
     )

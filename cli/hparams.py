@@ -9,10 +9,14 @@ import re
 from typing import Any, Dict, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
+from absl import flags
 
 from cli import flag_defaults
 from common import bounded_json
 from common.errors import UserError, quoted
+
+# The flags belong to the module of flags that calls `define_hparams_flags`.
+flags.disclaim_key_flags()
 
 
 class Key(NamedTuple):
@@ -85,6 +89,15 @@ _KINDS = {
 _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
+def define_hparams_flags():
+    """--hparams and --model_name; what --data-dir holds is the program's to say."""
+    flags.DEFINE_string(
+        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
+    )
+    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
+    flags.DEFINE_alias("model-name", "model_name")
+
+
 def make_keys(own, renamed):
     """The keys of a program.
 
@@ -95,12 +108,12 @@ def make_keys(own, renamed):
     Returns:
       Ordered dict of Key.
     """
-    flags = dict(_FLAGS, **renamed)
+    names = dict(_FLAGS, **renamed)
     keys = collections.OrderedDict()
     for name, value in dict(own, **_SHARED).items():
         is_type = isinstance(value, type)
         kind, default = (value, None) if is_type else (type(value), value)
-        keys[name] = Key(kind, default, flags.get(name, name))
+        keys[name] = Key(kind, default, names.get(name, name))
     return keys
 
 

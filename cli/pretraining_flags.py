@@ -3,7 +3,8 @@
 from absl import flags
 
 from cli import family_flags, presets, pretraining_hparams, run_flags
-from cli.app import require
+from cli.app import given_values, require
+from cli.hparams import define_hparams_flags
 from common import options
 from common.errors import UserError
 from common.log import log
@@ -51,6 +52,16 @@ RUN_FLAGS = (
     "use_tpu",
     "num_tpu_cores",
     "distribution",
+)
+# Flags that PretrainingRequest holds under the same names.
+REQUEST_FLAGS = (
+    "eval_file",
+    "vocab_file",
+    "mask_prob",
+    "do_predict",
+    "verify_records",
+    "skip_damaged_records",
+    "dry_run",
 )
 
 
@@ -136,17 +147,13 @@ def option_classes():
 
 def define_electra_flags():
     """ELECTRA's own way of saying what a run is."""
-    flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
-    )
+    define_hparams_flags()
     flags.DEFINE_string(
         "data_dir",
         None,
         "ELECTRA's directory: pretrain_tfrecords/pretrain_data.tfrecord*, vocab.txt and models/.",
     )
     flags.DEFINE_alias("data-dir", "data_dir")
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
 
 
 def apply_preset():
@@ -242,21 +249,15 @@ def request():
             init_checkpoint=run_flags.initial_checkpoint(),
             init_layers=parse_layers(config),
             eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
-            **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
+            **given_values(FLAGS, RUN_FLAGS),
         ),
         model_config=config,
         optimizer_config=run_flags.make_optimizer_config(
             FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
         ),
         input_file=FLAGS.input_file or "",
-        eval_file=FLAGS.eval_file,
         options=given_options(),
-        vocab_file=FLAGS.vocab_file,
-        mask_prob=FLAGS.mask_prob,
-        do_predict=FLAGS.do_predict,
-        verify_records=FLAGS.verify_records,
-        skip_damaged_records=FLAGS.skip_damaged_records,
-        dry_run=FLAGS.dry_run,
+        **given_values(FLAGS, REQUEST_FLAGS),
     )
 
 

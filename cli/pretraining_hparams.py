@@ -50,20 +50,8 @@ def read(text):
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """hparams.apply for pre-training.
-
-    Args:
-      flags: absl FlagValues, parsed.
-      values, where: see `read`.
-      data_dir: directory with pretrain_tfrecords/, vocab.txt and models/, or None.
-      model_name: directory in its models/, or None.
-
-    Returns:
-      Lines for the log.
-
-    Raises:
-      UserError: a flag refuses its value.
-    """
+    """hparams.apply for pre-training; a `data_dir` holds pretrain_tfrecords/, vocab.txt and
+    models/`model_name`."""
     chosen = collections.OrderedDict(objective="electra", warmup="multiply")
     if data_dir:
         pattern = os.path.join("pretrain_tfrecords", "pretrain_data.tfrecord*")

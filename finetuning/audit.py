@@ -1,4 +1,4 @@
-"""What is worth knowing of the data before a model is trained on it."""
+"""A report on the data before a model is trained on it."""
 
 from finetuning.examples import counted
 
@@ -19,41 +19,41 @@ def describe(task, splits, features, max_seq_length):
     for split, examples in splits.items():
         lines.append((False, _size(split, examples, features[split], max_seq_length)))
         if examples.skipped:
-            text = "{}: {} passed over; they count in no score and no prediction"
+            text = "{}: {} skipped; they count in no score and no prediction"
             lines.append((True, text.format(split, counted(examples.skipped))))
         if examples.noted:
-            lines.append((False, "{}: {} left as they are".format(split, counted(examples.noted))))
+            lines.append((False, "{}: {} kept as they are".format(split, counted(examples.noted))))
         lines += task.notes(split, examples)
     return lines + [line for other in ("dev", "test") for line in _overlap(task, splits, other)]
 
 
 def table(files):
-    """Lines of a table: examples of each file, what was mended and what left out.
+    """Lines of a table: examples of each file, corrections and skipped rows.
 
     Args:
       files: iterable of Examples.
     """
     rows = [("file", "examples", "mended", "skipped")]
-    for found in files:
-        sums = counted(found.mended), counted(found.skipped)
-        rows.append((found.path or "-", "{:,}".format(len(found)), *sums))
+    for examples in files:
+        sums = counted(examples.mended), counted(examples.skipped)
+        rows.append((examples.path or "-", "{:,}".format(len(examples)), *sums))
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
     ]
 
 
-def _size(split, examples, found, max_seq_length):
+def _size(split, examples, written, max_seq_length):
     text = "{}: {:,} examples, {} ({:.1%}) cut at --max_seq_length={}".format(
-        split, len(examples), found.truncated, found.truncated / len(examples), max_seq_length
+        split, len(examples), written.truncated, written.truncated / len(examples), max_seq_length
     )
-    if found.rows != len(examples):
-        text += ", {:,} rows".format(found.rows)
-    return text + (" (rows of {} are still good)".format(found.path) if found.is_kept else "")
+    if written.rows != len(examples):
+        text += ", {:,} rows".format(written.rows)
+    return text + (" (rows of {} are kept)".format(written.path) if written.is_kept else "")
 
 
 def _overlap(task, splits, other):
-    """A warning where texts of the training examples come up in `other`, which flatters it."""
+    """A warning where training examples occur in `other`, which raises its score."""
     if "train" not in splits or other not in splits:
         return
     trained = {task.texts(example) for example in splits["train"]}

@@ -1,4 +1,4 @@
-"""What readers of task files return: examples, and an account of what was mended or left out."""
+"""What readers of task files return: examples, and counts of corrections and skipped rows."""
 
 import collections
 from typing import Any, NamedTuple, Optional
@@ -22,9 +22,9 @@ class Example(NamedTuple):
 
 
 class Skipped(Exception):
-    """A reader's word for a row that is left out; the text is the reason, a few words.
+    """Raised by a reader to skip a row; the text is the reason, in a few words.
 
-    The row is counted under it in `Examples.skipped`.
+    The row is counted under the reason in `Examples.skipped`.
     """
 
 
@@ -33,10 +33,10 @@ class Examples(list):
 
     Attributes:
       path: the file, None where it is not known.
-      mended: Counter of what was set right, by kind; an example may count in several.
-      skipped: Counter of rows that became no example, by reason.
-      noted: Counter of oddities that were left as they are.
-      label_column: which column the labels are from, the first is 1, None without one.
+      mended: Counter of corrections, by kind; an example may count in several.
+      skipped: Counter of rows without an example, by reason.
+      noted: Counter of oddities that were kept.
+      label_column: number of the labels' column, from 1; None without one.
     """
 
     label_column = None
@@ -49,7 +49,7 @@ class Examples(list):
 
 
 def counted(counter):
-    """`57 (50 labels -, 7 empty lines)`: the total of a Counter and its parts; `0` for none."""
+    """`57 (50 labels -, 7 empty lines)`: the total of a Counter and its entries; `0` for none."""
     total = sum(counter.values())
     if not total:
         return "0"

@@ -1,4 +1,4 @@
-"""Examples as record files, which training and prediction read like those of pre-training."""
+"""Rows of examples as record files, in the format of pre-training records."""
 
 import collections
 import hashlib
@@ -11,6 +11,7 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from common.validation import is_count
 from data.records.encoding import RecordLayout
 from data.records.schema import FEATURES
 from data.records.tfrecord import frame
@@ -19,7 +20,7 @@ from modeling.config import read_json_object
 # Names of the record files, by split; Google's.
 RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
 CHUNK = 2000
-# Raised where the same examples give other records than before.
+# To be raised with every change of the records of the same examples.
 _VERSION = 1
 
 
@@ -40,7 +41,7 @@ class FeatureFile(NamedTuple):
 
 
 def fingerprint(examples):
-    """A name for the content of a list of examples, in their order."""
+    """SHA-256 of the content of a list of examples, in their order."""
     digest = hashlib.sha256()
     for example in examples:
         content = list(example._replace(where=None))
@@ -49,7 +50,7 @@ def fingerprint(examples):
 
 
 def union_of_features(tasks):
-    """The features of rows of several tasks that are trained at once: list of names."""
+    """List of the features of rows where several tasks are trained at once."""
     names = [name for task in tasks for name in task.feature_names]
     return [*collections.OrderedDict.fromkeys(names), "task_numbers"]
 
@@ -87,18 +88,24 @@ def write_splits(folder, tasks, number, splits, tokenizer, max_seq_length, multi
 def write_features(
     path, task, examples, tokenizer, max_seq_length, names=None, constants=None, multiple_of=1
 ):
-    """Writes the rows of examples in order, under a temporary name first; where the file is there
-    already, of the same examples, vocabulary and length, it stays.
+    """Writes the rows of examples in order, under a temporary name first; a file of the same
+    examples, vocabulary and length is kept:
+
+        task = get_task("chnsenticorp")
+        dev = task.read("data/chnsenticorp", "dev")
+        task.choose_labels(None, "data/chnsenticorp", {"dev": dev})
+        tokenizer = read_vocabulary("vocab.txt").make_tokenizer(do_lower_case=True)
+        print(write_features("dev.tf_record", task, dev, tokenizer, max_seq_length=128).rows)
 
     Args:
-      path: record file; what it was made from is laid down beside it.
+      path: record file; a description of its sources is written beside it.
       task: task object, whose labels are known.
       examples: Examples.
       tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
       max_seq_length: length of rows.
-      names: features of a record; None: the task's. Those that a row lacks are padding.
-      constants: dict feature -> number that all rows hold, or None.
-      multiple_of: the last row is repeated up to a multiple of this many records, for a TPU takes
+      names: features of a record; None: the task's. Missing features of a row are padding.
+      constants: dict feature -> number for all rows, or None.
+      multiple_of: the last row is repeated up to a multiple of this many records: a TPU takes
         full batches only.
 
     Returns:
@@ -136,25 +143,25 @@ def write_features(
 
 
 def _beside(path):
-    """Name of the file that says what the records of `path` were made from."""
+    """Name of the file that describes the sources of the records of `path`."""
     folder, name = os.path.split(path)
     return os.path.join(folder, "_{}.json".format(name))
 
 
 def _kept(path, made_from):
-    """FeatureFile of records that were made before from the same; None without."""
+    """FeatureFile of earlier records from the same sources; None without."""
     beside = _beside(path)
     if files.is_remote(path) or not files.exists(path) or not files.exists(beside):
         return None
     try:
         content = read_json_object(beside, "record of features")
-    except UserError:  # then the rows are written anew
+    except UserError:  # the rows are written again
         return None
-    are_whole = all(type(content.get(key)) is int for key in ("rows", "truncated"))
+    are_counts = all(is_count(content.get(key)) for key in ("rows", "truncated"))
     is_same = (
         content.get("made_from") == made_from and content.get("bytes") == os.stat(path).st_size
     )
-    if not are_whole or not is_same:
+    if not are_counts or not is_same:
         return None
     return FeatureFile(path, content["rows"], content["truncated"], True)
 
@@ -166,9 +173,9 @@ def _chunks(task, examples, tokenizer, max_seq_length):
         chunk = list(itertools.islice(examples, CHUNK))
         if not chunk:
             return
-        found = [task.rows(example, tokenizer, max_seq_length) for example in chunk]
-        cut = sum(any(row.is_truncated for row in rows) for rows in found)
-        yield [row for rows in found for row in rows], cut
+        of_examples = [task.rows(example, tokenizer, max_seq_length) for example in chunk]
+        cut = sum(any(row.is_truncated for row in rows) for rows in of_examples)
+        yield [row for rows in of_examples for row in rows], cut
 
 
 def _values(name, rows, max_seq_length, constants):
@@ -180,6 +187,6 @@ def _values(name, rows, max_seq_length, constants):
         if name == "input_mask":
             values[i, : len(row.features["input_ids"])] = 1
         elif name in row.features:
-            found = row.features[name]
-            values[i, : len(found)] = found
+            numbers = row.features[name]
+            values[i, : len(numbers)] = numbers
     return values

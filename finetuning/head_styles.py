@@ -1,7 +1,8 @@
-"""Which heads a task's network has, by the network that they stand on."""
+"""The heads of a task by the network of its encoder."""
 
 from common.errors import UserError
-from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
+from modeling.question_options import QuestionOptions
+from modeling.task_heads import ElectraHeads, GoogleHeads
 
 
 def _google(task_name, is_one_of_several, options):
@@ -9,14 +10,14 @@ def _google(task_name, is_one_of_several, options):
 
 
 def _electra(task_name, is_one_of_several, options):
-    del is_one_of_several  # its variables are called by the task in any case
+    del is_one_of_several  # variables carry the task's name in any case
     return ElectraHeads(task_name, QuestionOptions(**options))
 
 
 _GOOGLE = _google, ("beam_size",)
-# Network of a model config -> function that makes heads, and the options that they have; others
+# Network of a model config -> (function that makes heads, names of their options); other networks
 # have Google's.
-_STYLES = {"electra": (_electra, QuestionOptions._fields)}
+_STYLES = {"electra": (_electra, [option.name for option in QuestionOptions.declared()])}
 
 
 def heads_for(config, task_name, is_one_of_several=False, options=None):
@@ -25,9 +26,9 @@ def heads_for(config, task_name, is_one_of_several=False, options=None):
 
     Args:
       config: model config.
-      task_name: what ELECTRA's variables are called by, and with several tasks all.
+      task_name: in the names of ELECTRA's variables and, with several tasks, of all.
       is_one_of_several: whether other tasks have heads on the same encoder.
-      options: dict of fields of task_heads.QuestionOptions -> value, or None.
+      options: dict of fields of QuestionOptions -> value, or None.
 
     Raises:
       UserError: an option is given that the heads do not have.
@@ -36,7 +37,7 @@ def heads_for(config, task_name, is_one_of_several=False, options=None):
     for name in options or ():
         if name not in known:
             raise UserError(
-                "--{} is for ELECTRA models, and {} is another; leave it out".format(
+                "--{} is for ELECTRA models, and {} is another; remove it".format(
                     name, config.source
                 )
             )

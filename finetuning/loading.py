@@ -1,4 +1,4 @@
-"""The examples of a task's splits, read and compared with what a model was trained on."""
+"""Examples of a task's splits, and their comparison with the data of the trained model."""
 
 import os
 
@@ -7,11 +7,10 @@ from finetuning import task_file
 from finetuning.features import fingerprint
 from finetuning.task import SPLITS
 from modeling.conversion import huggingface
-from modeling.task_heads import QuestionOptions
 
 
 def read_saved(tasks, path):
-    """What is known of a trained model: task.json, of a Hugging Face directory its labels.
+    """The record of a trained model: its task.json, or the labels of a Hugging Face directory.
 
     Args:
       tasks: list of task objects.
@@ -21,24 +20,22 @@ def read_saved(tasks, path):
       (the model's folder or None, list of a dict for each task, {} where nothing is known).
 
     Raises:
-      UserError: it is damaged, or the model is one for another kind of task.
+      UserError: it is damaged, or the model is for another kind of task.
     """
     if path is None:
         return None, [{} for _ in tasks]
     is_directory = huggingface.is_directory(path)
     folder = path if is_directory else os.path.dirname(path)
-    found = task_file.path_beside(os.path.join(path, "") if is_directory else path)
-    if not found:
+    task_path = task_file.path_beside(os.path.join(path, "") if is_directory else path)
+    if not task_path:
         # No such directory holds the heads of several tasks.
         names = huggingface.class_names(path) if is_directory and len(tasks) == 1 else None
         return folder, [{"labels": names} if names else {} for _ in tasks]
     name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
-    entries = [task_file.read(found, task.kind, name=name_of(task)) for task in tasks]
+    entries = [task_file.read(task_path, task.kind, name=name_of(task)) for task in tasks]
     for task, entry in zip(tasks, entries):
-        heads = QuestionOptions()._asdict() if task.has_head_options else {}
-        task_file.check_options(found, "row_options", entry["row_options"], task.row_options)
-        task_file.check_options(found, "head_options", entry["head_options"], heads)
-    return os.path.dirname(found), entries
+        task_file.check_options(task_path, entry, task)
+    return os.path.dirname(task_path), entries
 
 
 def read_splits(task, data_dir, wanted):
@@ -47,11 +44,11 @@ def read_splits(task, data_dir, wanted):
     Args:
       task: task object.
       data_dir: the folder.
-      wanted: collection of splits. Test examples are wanted only if they are there, unless they
-        are all that is wanted.
+      wanted: collection of splits. Test examples may be missing, unless they are the only ones
+        wanted.
 
     Returns:
-      (dict split -> Examples, what to say of test examples that are not there or None).
+      (dict split -> Examples, a line for the log on missing test examples or None).
 
     Raises:
       UserError: a file that is needed is missing or wrong.
@@ -77,14 +74,14 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
     Args:
       task: task object.
       splits: dict split -> Examples.
-      data_dir: the folder that they are from.
+      data_dir: their folder.
       given: list of str or None, --labels.
-      saved: what task.json of the trained model says, {} without one.
+      saved: entry of the trained model's task.json, {} without one.
       is_trained: whether this run trains.
       model_dir: folder of the trained model, for messages.
 
     Returns:
-      Where they are from, a few words.
+      Their source, in a few words.
 
     Raises:
       UserError: they are not known, or not those of the trained model.
@@ -94,7 +91,7 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
         return task.choose_labels(given, data_dir, splits)
     if is_trained or given or task.labels is not None:
         task.choose_labels(given, data_dir, splits)
-        # Only who gives labels says in which order they are.
+        # Only --labels determines an order.
         if task.labels != known if given else set(task.labels) != set(known):
             raise UserError(
                 "the labels are {}, but the model in {} was trained with {}; {}".format(
@@ -109,7 +106,7 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
 
 
 def check_same_data(splits, saved, data_dir, output_dir):
-    """Raises UserError where training would go on with other examples than it began with."""
+    """Raises UserError where training would resume with other examples than before."""
     before = saved.get("fingerprints", {})
     for split in ("train", "dev"):
         is_known = split in splits and split in before
@@ -121,12 +118,12 @@ def check_same_data(splits, saved, data_dir, output_dir):
 
 
 def check_same_settings(settings, saved, output_dir):
-    """Raises UserError where training would go on with other rows than it began with, and task.json
-    would say of the model what is not so.
+    """Raises UserError where training would resume with other rows than before, and task.json would
+    describe the model wrongly.
 
     Args:
-      settings: dict name of a flag -> value, what rows depend on.
-      saved: what task.json of the trained model says, {} without one.
+      settings: dict name of a flag -> value, of those that rows depend on.
+      saved: entry of the trained model's task.json, {} without one.
       output_dir: for messages.
     """
     before = dict(saved, **saved.get("row_options", {}))
@@ -134,7 +131,5 @@ def check_same_settings(settings, saved, output_dir):
         if before.get(name, value) != value:
             raise UserError(
                 "the model in --output_dir {} is trained with --{}={}, not {}; use another "
-                "--output_dir, or leave out --do_train".format(
-                    output_dir, name, before[name], value
-                )
+                "--output_dir, or remove --do_train".format(output_dir, name, before[name], value)
             )

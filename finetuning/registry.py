@@ -1,5 +1,5 @@
 """Fine-tuning tasks by name. A new one of a known kind is an entry here and its settings in
-configs/finetuning; files are called as they are downloaded."""
+configs/finetuning; files keep the names of their downloads."""
 
 import functools
 import os
@@ -45,7 +45,7 @@ _CAIL_FILES = {
     "dev": ("data_valid.json", "valid.json", "dev.json"),
     "test": ("data_test.json", "test.json"),
 }
-# Of several packagings, of which CLUE's has no development part.
+# Of several packagings; CLUE's has no development examples.
 _MSRA_FILES = {
     "train": ("msra_train_bio.txt", "dh_msra.txt", "train1.txt", "train.tsv", "train.txt"),
     "dev": ("dev.tsv", "dev.txt"),
@@ -77,7 +77,7 @@ _CJRC_FILES = {
 
 
 def _cnews_or_titles(path):
-    """THUCNews: of its documents the class stands first, of its titles last."""
+    """THUCNews: the class is the first column of its documents, the last one of its titles."""
     return read_table(path, is_pair=False, label_first=os.path.basename(path).startswith("cnews."))
 
 
@@ -143,7 +143,7 @@ _CLASSIFICATION = {
         "no_labels": ("-",),
     },
 }
-# Entities of newspapers.
+# Types of entities in newspapers.
 _NEWS_TYPES = ["LOC", "ORG", "PER"]
 # name -> arguments of TaggingTask, of QuestionTask.
 _TAGGING = {
@@ -195,11 +195,29 @@ _TASKS = {
 TASK_NAMES = tuple(sorted(_TASKS))
 
 
+def option_classes():
+    """The FamilyOptions classes of all kinds of tasks."""
+    kinds = dict.fromkeys(kind for kind, _ in _TASKS.values())
+    classes = [c for kind in kinds for c in (kind.option_class, kind.head_option_class)]
+    return [options for options in dict.fromkeys(classes) if options.declared()]
+
+
 def get_task(name):
     """A new task object.
 
+    From files to a score, with a made-up classifier:
+
+        task = get_task("chnsenticorp")
+        dev = task.read("data/chnsenticorp", "dev")
+        task.choose_labels(None, "data/chnsenticorp", {"dev": dev})
+        probabilities = [np.array([0.9, 0.1]) for _ in dev]
+        print(task.score(dev, probabilities)["eval_accuracy"])
+
+    Args:
+      name: one of TASK_NAMES.
+
     Raises:
-      UserError: no task is called so.
+      UserError: there is no task of that name.
     """
     if name not in _TASKS:
         raise UserError(

@@ -1,15 +1,17 @@
-"""What every kind of task has, and what it says of itself: see Task."""
+"""The interface of fine-tuning tasks, and what all kinds of them share: see Task."""
 
+import dataclasses
 import itertools
 import os
 from typing import Any, Dict, List, NamedTuple
 
 from common import files
 from common.errors import UserError
+from common.options import FamilyOptions
 from finetuning.task_defaults import TaskDefaults
 
 SPLITS = ("train", "dev", "test")
-# Of the names that a file may have, in messages.
+# At most so many of the possible names of a file are listed in messages.
 _NAMES_SHOWN = 4
 
 
@@ -30,68 +32,88 @@ class TaskRow(NamedTuple):
 class Task:
     """From a folder of files to predictions and scores.
 
-    A kind of task is a subclass; a task is an instance, made in finetuning/registry.py.
+    A kind of task is a subclass; a task is an instance, made in finetuning/registry.py:
+
+        task = get_task("cmrc2018")
+        train = task.read("data/cmrc2018", "train")
+        task.choose_labels(None, "data/cmrc2018", {"train": train})
+        rows = task.rows(train[0], tokenizer, max_seq_length=384)
 
     Attributes:
       name: registry name.
       kind: for task.json.
-      defaults: TaskDefaults, what it is usually trained with.
-      metric: the figure by which checkpoints are compared; larger is better.
+      defaults: TaskDefaults, the usual settings of its training.
+      metric: name of the figure by which checkpoints are compared; larger is better.
       feature_names: record features of a row; data.records.schema.FEATURES.
-      labels: list of str, what the numbers of the outputs mean; None until they are known.
-      headline: parts of the names of the figures that papers report, in their order.
-      options: names of attributes that flags of the same names may set.
-      has_head_options: whether the heads have the options of task_heads.QuestionOptions.
-      head_options: dict of those that were chosen.
-      answer_name: what messages call that which examples are labelled with.
-      answer_folder: where google-research/electra writes prediction_file, below its results; None
-        where it has nothing of the kind.
+      labels: list of str, names of the outputs by number; None until they are known.
+      headline: names, without prefix, of the figures that papers report, in their order.
+      option_class: FamilyOptions of the task's rows and predictions.
+      options: an object of that class.
+      head_option_class: FamilyOptions of the heads.
+      head_options: dict of those that are given, option -> value.
+      answer_name: word for the label of an example, for messages.
+      answer_folder: folder of prediction_file in google-research/electra's results; None where it
+        has none.
     """
 
     kind = metric = None
-    feature_names = headline = options = ()
-    has_head_options = False
+    feature_names = headline = ()
+    option_class = head_option_class = FamilyOptions
     answer_name = "label"
     answer_folder = None
 
-    def __init__(self, name, defaults=None, labels=None, file_names=None):
+    def __init__(self, name, defaults=None, labels=None, file_names=None, options=None):
         """`file_names`: dict split -> names in the folder; the first that is there is read."""
         self.name, self.labels = name, labels
         self.defaults = defaults or TaskDefaults()
-        self.head_options = {}
+        self.options, self.head_options = options or self.option_class(), {}
         self._file_names = file_names
 
     @property
     def row_options(self):
-        """What rows depend on beside the labels and the arguments of `rows`; dict for JSON."""
-        return {}
+        """dict of the options that rows depend on, beside labels and the arguments of `rows`."""
+        return {name: getattr(self.options, name) for name in self.row_option_names()}
+
+    @classmethod
+    def row_option_names(cls):
+        """Names of the options that rows depend on."""
+        return [option.name for option in cls.option_class.declared() if option.from_training]
 
     def configure(self, values):
-        """Sets those of a dict option -> value that the task has; returns their names."""
-        known = [name for name in self.options if name in values]
-        for name in known:
-            setattr(self, name, values[name])
-        return known
+        """Sets `options` and `head_options`.
+
+        Args:
+          values: dict option -> value, which may hold options of other kinds of tasks.
+
+        Returns:
+          Set of the names that the task has.
+        """
+        own, of_heads = (
+            {option.name: values[option.name] for option in declared if option.name in values}
+            for declared in (self.option_class.declared(), self.head_option_class.declared())
+        )
+        self.options, self.head_options = dataclasses.replace(self.options, **own), of_heads
+        return {*own, *of_heads}
 
     def read(self, data_dir, split):
-        """The examples of a split: Examples, or None where there is no such file.
+        """The Examples of a split, None where there is no such file.
 
         Raises:
-          UserError: the file is not what it should be.
+          UserError: the file cannot be read, or is not in the layout of the task.
         """
         paths = (os.path.join(data_dir, name) for name in self._file_names[split])
         path = next((path for path in paths if files.exists(path)), None)
         return None if path is None else self.read_file(path, split)
 
     def file_names(self, split):
-        """What `read` looks for, for messages."""
+        """The names of a split's file, for messages."""
         names = self._file_names[split]
         shown = " or ".join(names[:_NAMES_SHOWN])
         more = len(names) - _NAMES_SHOWN
         return shown if more <= 0 else "{} (or {} other names)".format(shown, more)
 
     def lacks(self, data_dir, split):
-        """UserError for a split that `read` did not find."""
+        """UserError for a split without a file."""
         names = self.file_names(split)
         if not files.exists(data_dir):
             return UserError(
@@ -109,7 +131,7 @@ class Task:
         """The Examples of one file; at least one.
 
         Raises:
-          UserError: the file is not what it should be.
+          UserError: the file cannot be read, or is not in the layout of the task.
         """
         raise NotImplementedError
 
@@ -122,7 +144,7 @@ class Task:
           splits: dict split -> Examples.
 
         Returns:
-          Where they are from, a few words.
+          Their source, in a few words.
 
         Raises:
           UserError: they are not known, or given for a task that has its own.
@@ -130,11 +152,11 @@ class Task:
         raise NotImplementedError
 
     def is_labelled(self, example):
-        """Whether the file says what is right for an example."""
+        """Whether an example has a label."""
         raise NotImplementedError
 
     def check(self, examples, config):
-        """Refuses examples that a model, or this task, has no use for.
+        """Refuses examples that the model or the task cannot take.
 
         Args:
           examples: Examples.
@@ -145,11 +167,11 @@ class Task:
         """
 
     def texts(self, example):
-        """The texts of an example, by which it is found again in another split; hashable."""
+        """The texts of an example, for the search for duplicates in other splits; hashable."""
         raise NotImplementedError
 
     def notes(self, split, examples):
-        """What is worth knowing of the examples: list of (is_warning, text)."""
+        """Remarks on the examples for the log: list of (is_warning, text)."""
         del split, examples
         return []
 
@@ -157,7 +179,7 @@ class Task:
         """The rows of an example.
 
         Args:
-          example: one of Examples, or what prediction makes of a line of input.
+          example: one of Examples, or of a line of input in prediction.
           tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
           max_seq_length: longest row.
 
@@ -170,7 +192,7 @@ class Task:
         raise NotImplementedError
 
     def objective(self, heads):
-        """What is trained: an object of modeling.objectives; `heads`: of modeling.task_heads."""
+        """An object of modeling.objectives; `heads`: of modeling.task_heads."""
         raise NotImplementedError
 
     def decode(self, example, rows, outputs):
@@ -178,8 +200,8 @@ class Task:
 
         Args:
           example, rows: see `rows`.
-          outputs: for each row a dict of the objective's `predicted` tensors, one row each; what
-            lies behind a row's own pieces is padding.
+          outputs: for each row a dict of the objective's `predicted` tensors without the batch
+            dimension; positions after the row's own pieces are padding.
         """
         raise NotImplementedError
 
@@ -188,8 +210,8 @@ class Task:
 
         Args:
           examples: Examples, all of them labelled.
-          predictions: list of what `decode` gave for them.
-          prefix: first part of the names, and an underscore.
+          predictions: list of what `decode` returned for them.
+          prefix: of the names, followed by an underscore.
 
         Returns:
           Ordered dict name -> float; shares lie between 0 and 1.
@@ -201,12 +223,12 @@ class Task:
         raise NotImplementedError
 
     def save_predictions(self, folder, split, examples, predictions):
-        """Writes predictions in the forms that scorers want.
+        """Writes predictions in the formats of the official scorers.
 
         Args:
           folder: where to.
           split: "dev" or "test".
-          examples, predictions: see `score`; examples may be without labels.
+          examples, predictions: see `score`; examples may be unlabelled.
         """
         raise NotImplementedError
 
@@ -216,7 +238,7 @@ class Task:
         Args:
           examples: iterable.
           outputs: iterable of dicts, one for each row of all examples, in order.
-          tokenizer, max_seq_length: those that the rows were made with.
+          tokenizer, max_seq_length: of the rows, see `rows`.
         """
         outputs = iter(outputs)
         for example in examples:

@@ -1,21 +1,22 @@
-"""configs/finetuning: the settings that a task is usually trained with, by size of the model."""
+"""configs/finetuning: the usual settings of a task's training, by size of the model."""
 
 import os
 
 from common.errors import UserError
+from common.validation import is_number, is_object, is_text, is_whole
 from modeling.config import read_json_object
 
 FOLDER = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs", "finetuning"
 )
-# Flags that a file must set, and those that it may set: key -> type.
+# Flags that a file must set, and those that it may set: key -> check of its value.
 FLAGS = {
-    "max_seq_length": int,
-    "train_batch_size": int,
-    "num_train_epochs": (int, float),
-    "learning_rate": float,
+    "max_seq_length": is_whole,
+    "train_batch_size": is_whole,
+    "num_train_epochs": is_number,
+    "learning_rate": is_number,
 }
-OPTIONAL = {"layerwise_lr_decay": float, "warmup": str}
+OPTIONAL = {"layerwise_lr_decay": is_number, "warmup": is_text}
 _SIZES = ("tiny", "small", "base", "large")
 
 
@@ -23,9 +24,9 @@ class TaskDefaults:
     """Flags and their values for one task.
 
     Attributes:
-      source: where the values are from, a text.
+      source: of the values, a text.
       flags: dict of flag -> value.
-      sizes: dict of size -> dict of the flags that differ for it.
+      sizes: dict of size -> dict of the flags with other values for it.
     """
 
     def __init__(self, flags=(), sizes=(), source=""):
@@ -37,10 +38,10 @@ class TaskDefaults:
 
 
 def size_of(config):
-    """What settings call models like `config`: tiny, small, base or large, with the family before
-    it where that is not BERT's: `electra_small`.
+    """The size of a model: tiny, small, base or large, with the network before it where that is not
+    BERT's: `electra_small`.
 
-    The borders lie between the released models: RoBERTa-tiny-clue (4 layers of 312), LERT-small
+    The limits lie between the released models: RoBERTa-tiny-clue (4 layers of 312), LERT-small
     and ELECTRA-small (12 of 256), base (768), RBTL3 and large (1024).
     """
     if config.hidden_size <= 384:
@@ -59,20 +60,20 @@ def read(task_name, folder=FOLDER):
     path = os.path.join(folder, task_name + ".json")
     values = read_json_object(path, "settings")
     source, flags, sizes = (values.get(key) for key in ("source", "flags", "sizes"))
-    if set(values) - {"source", "flags", "sizes"} or not isinstance(source, str):
+    if set(values) - {"source", "flags", "sizes"} or not is_text(source):
         raise UserError("settings {}: source (a text), flags and sizes are expected".format(path))
     sizes = {} if sizes is None else sizes
-    if not isinstance(sizes, dict):
+    if not is_object(sizes):
         raise UserError("settings {}: sizes must be an object".format(path))
-    for found in [flags, *sizes.values()]:
-        _check(path, found)
+    for of_size in [flags, *sizes.values()]:
+        _check(path, of_size)
     if set(FLAGS) - set(flags):
         raise UserError("settings {}: flags must hold {}".format(path, ", ".join(FLAGS)))
     return TaskDefaults(flags, sizes, source)
 
 
 def _check(path, flags):
-    if not isinstance(flags, dict):
+    if not is_object(flags):
         raise UserError("settings {}: flags must be an object".format(path))
     known = dict(FLAGS, **OPTIONAL)
     for name, value in flags.items():
@@ -80,6 +81,5 @@ def _check(path, flags):
             raise UserError(
                 "settings {}: unknown flag {!r}; known are {}".format(path, name, ", ".join(known))
             )
-        is_wrong = not isinstance(value, known[name]) or isinstance(value, bool)
-        if is_wrong or (known[name] is not str and value <= 0):
+        if not known[name](value) or (is_number(value) and value <= 0):
             raise UserError("settings {}: {} cannot be {!r}".format(path, name, value))

@@ -1,4 +1,4 @@
-"""task.json beside a fine-tuned checkpoint: what its outputs mean, for prediction."""
+"""task.json beside a fine-tuned checkpoint: the meaning of its outputs, for prediction."""
 
 import json
 import os
@@ -7,6 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import UserError, quoted, some
 from common.files import write_atomically
+from common.options import SWITCH, WHOLE
+from common.validation import is_number, is_object, is_text, is_whole, list_of
 from modeling.config import read_json_object
 
 FILE_NAME = "task.json"
@@ -25,7 +27,7 @@ def save(folder, entries, max_seq_length, do_lower_case):
       max_seq_length: length of rows in training.
       do_lower_case: bool, of the tokenizer.
     """
-    found = [
+    values = [
         {
             "task": task.name,
             "kind": task.kind,
@@ -39,7 +41,7 @@ def save(folder, entries, max_seq_length, do_lower_case):
         }
         for task, fingerprints in entries
     ]
-    content = found[0] if len(found) == 1 else {"tasks": found}
+    content = values[0] if len(values) == 1 else {"tasks": values}
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     write_atomically(os.path.join(folder, FILE_NAME), text)
 
@@ -77,7 +79,7 @@ def find(prefix, kind, num_labels=None, name=None):
 
 
 def read(path, kind, num_labels=None, name=None):
-    """What a task.json says of a task.
+    """The entry of a task in a task.json.
 
     Args:
       path: its name.
@@ -107,7 +109,7 @@ def read(path, kind, num_labels=None, name=None):
             )
         )
     labels = values.get("labels")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+    if not list_of(is_text)(labels):
         raise UserError("{}: labels must be a list of names".format(path))
     if not labels or len(set(labels)) < len(labels):
         raise UserError("{} names no label, or one twice".format(path))
@@ -121,40 +123,48 @@ def read(path, kind, num_labels=None, name=None):
     return values
 
 
-def check_options(path, key, values, known):
-    """Refuses what are no options of a task's rows or heads, or not of the kind of theirs.
+def check_options(path, entry, task):
+    """Refuses what are no options of a task's rows or heads, and values out of range.
 
     Args:
       path: of the task.json.
-      key: row_options or head_options.
-      values: what it holds.
-      known: dict option -> a value that it may have.
+      entry: dict, see `read`.
+      task: task object or its class.
 
     Raises:
       UserError: naming the option.
     """
-    if set(values) - set(known):
-        allowed = some(list(known)) if known else "nothing for this task"
-        raise UserError("{}: {} may have {}".format(path, key, allowed))
-    for name, value in values.items():
-        kind = type(known[name])
-        is_right = isinstance(value, bool) == (kind is bool) and isinstance(value, (kind, int))
-        lowest = 0 if kind is float else 1
-        if not is_right or (kind is not bool and not lowest <= value <= LONGEST_ROW):
-            raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
+    of_rows = [o for o in task.option_class.declared() if o.name in task.row_option_names()]
+    of_heads = task.head_option_class.declared()
+    for key, declared in (("row_options", of_rows), ("head_options", of_heads)):
+        known = {option.name: option for option in declared}
+        if set(entry[key]) - set(known):
+            allowed = some(list(known)) if known else "nothing for this task"
+            raise UserError("{}: {} may have {}".format(path, key, allowed))
+        for name, value in entry[key].items():
+            if not _is_value_of(known[name], value):
+                raise UserError("{}: {} cannot be {}".format(path, name, quoted(value, 40)))
+
+
+def _is_value_of(option, value):
+    """Whether a value from JSON is one of an option (common.options.Option)."""
+    if option.kind == SWITCH:
+        return isinstance(value, bool)
+    is_right = is_whole(value) if option.kind == WHOLE else is_number(value)
+    return is_right and (1 if option.kind == WHOLE else 0) <= value <= LONGEST_ROW
 
 
 def _one_of(path, entries, kind, name):
     """The entry of a task among those that were trained at once."""
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+    if not list_of(is_object)(entries):
         raise UserError("{}: tasks must be a list of objects".format(path))
-    found = [e for e in entries if e.get("kind") == kind and name in (None, e.get("task"))]
-    if len(found) == 1:
-        return found[0]
+    fitting = [e for e in entries if e.get("kind") == kind and name in (None, e.get("task"))]
+    if len(fitting) == 1:
+        return fitting[0]
     raise UserError(
         "{} holds {} tasks that fit ({}), among {}; say which one with --task_name".format(
             path,
-            len(found),
+            len(fitting),
             kind if name is None else name,
             ", ".join(str(e.get("task")) for e in entries),
         )
@@ -162,30 +172,27 @@ def _one_of(path, entries, kind, name):
 
 
 def _check_heads(path, values):
-    """Checks what says which heads the network has; files of older versions lack it."""
-    if not isinstance(values.get("task"), str):
+    """Checks the keys that determine the heads; files of older versions lack them."""
+    if not is_text(values.get("task")):
         raise UserError("{}: task must be a name".format(path))
     if not isinstance(values.setdefault("is_one_of_several", False), bool):
         raise UserError("{}: is_one_of_several must be true or false".format(path))
     for key in ("row_options", "head_options"):
-        if not isinstance(values.setdefault(key, {}), dict):
+        if not is_object(values.setdefault(key, {})):
             raise UserError("{}: {} must be an object".format(path, key))
 
 
 def _check_settings(path, values):
-    for key, what in (("max_seq_length", int), ("do_lower_case", bool)):
-        if type(values.get(key)) is not what:
-            raise UserError(
-                "{}: {} is {}, but must be {}".format(
-                    path,
-                    key,
-                    quoted(values.get(key)),
-                    "true or false" if what is bool else "a whole number",
-                )
-            )
-    if not SHORTEST_ROW <= values["max_seq_length"] <= LONGEST_ROW:
+    length, is_lower = values.get("max_seq_length"), values.get("do_lower_case")
+    for key, value, is_right, what in (
+        ("max_seq_length", length, is_whole(length), "a whole number"),
+        ("do_lower_case", is_lower, isinstance(is_lower, bool), "true or false"),
+    ):
+        if not is_right:
+            raise UserError("{}: {} is {}, but must be {}".format(path, key, quoted(value), what))
+    if not SHORTEST_ROW <= length <= LONGEST_ROW:
         raise UserError(
             "{}: max_seq_length is {}, but must be from {} to {}".format(
-                path, values["max_seq_length"], SHORTEST_ROW, LONGEST_ROW
+                path, length, SHORTEST_ROW, LONGEST_ROW
             )
         )

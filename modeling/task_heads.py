@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from modeling import answer_spans, heads, layers, losses
 from modeling.kernels import gelu_erf
+from modeling.question_options import QuestionOptions
 
 
 class Trunk(typing.NamedTuple):
@@ -57,26 +58,6 @@ DROPOUT = 0.1
 QA_WIDTH = 512
 # The kinds of answers that the answerable classifier predicts.
 ANSWERABLE = ("span", "unanswerable")
-
-
-class QuestionOptions(typing.NamedTuple):
-    """Options of google-research/electra's reading comprehension, with its defaults
-    (configure_finetuning.py).
-
-    Attributes:
-      joint_prediction: predict the end given the start.
-      answerable_classifier: predict whether there is an answer.
-      answerable_uses_start_logits: from the tokens that are likely starts, too, not from the first
-        token alone.
-      answerable_weight: weight of that classifier's loss.
-      beam_size: number of starts, and of ends of each, that are kept.
-    """
-
-    joint_prediction: bool = True
-    answerable_classifier: bool = True
-    answerable_uses_start_logits: bool = True
-    answerable_weight: float = 0.5
-    beam_size: int = 20
 
 
 class GoogleHeads:

@@ -6,11 +6,12 @@ import tensorflow.compat.v1 as tf
 
 from common import bounded_json
 from common.errors import UserError, quoted, some
+from common.validation import is_object
+from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.task_file import check_options
-from modeling.task_heads import QuestionOptions
 from prediction.fine_tuned_models import make_heads, read_settings, settings_path
 from prediction.prediction_task import LineNotes, PredictionTask, rounded_probability
 
@@ -37,13 +38,15 @@ class Answer(PredictionTask):
         saved = setup.saved
         kinds = () if saved["labels"] == [SPAN] else saved["labels"]
         self._questions = QuestionTask(
-            saved["task"], kinds=kinds, n_best_size=top_k, **saved["row_options"]
+            saved["task"],
+            kinds=kinds,
+            options=QuestionRowOptions(n_best_size=top_k, **saved["row_options"]),
         )
         prefixes = "cls/squad/", "output_"
         heads, self.head = make_heads(setup, "head for answers", prefixes)
         self._objective = self._questions.objective(heads)
         self.optional = self._objective.optional
-        limit = self._questions.max_query_length
+        limit = self._questions.options.max_query_length
         self.notes = LineNotes(
             limit, "have a question of more than {} pieces; the rest was cut off"
         )
@@ -60,9 +63,7 @@ class Answer(PredictionTask):
                     beside, some(KINDS, len(KINDS)), some(saved["labels"], 5)
                 )
             )
-        heads = QuestionOptions()._asdict()
-        for key, known in (("row_options", QuestionTask("").row_options), ("head_options", heads)):
-            check_options(beside, key, saved[key], known)
+        check_options(beside, saved, QuestionTask)
         return saved
 
     def build(self, config, store, kernels, features):
@@ -108,7 +109,7 @@ def read_question(line):
             '{} is not JSON ({}); one object a line is expected: {{"question": ..., '
             '"context": ...}}'.format(line.where, error.reason)
         ) from None
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
     row = JsonObject(values, line.where, collections.Counter())
     question, context = (row.get(name, str, "a text") for name in ("question", "context"))

@@ -9,7 +9,7 @@ from prediction.ner import Ner
 from prediction.replaced import Replaced
 from prediction.tags import Tags
 
-TASKS = {
+PREDICTION_TASKS = {
     "answer": Answer,
     "classify": Classify,
     "features": Features,
@@ -20,12 +20,14 @@ TASKS = {
 }
 
 
-def get_task(name):
+def get_prediction_task(name):
     """The class of the prediction task called `name`.
 
     Raises:
       UserError: there is no such prediction task.
     """
-    if name not in TASKS:
-        raise UserError("--task={} is not known; known are {}".format(name, ", ".join(TASKS)))
-    return TASKS[name]
+    if name not in PREDICTION_TASKS:
+        raise UserError(
+            "--task={} is not known; known are {}".format(name, ", ".join(PREDICTION_TASKS))
+        )
+    return PREDICTION_TASKS[name]

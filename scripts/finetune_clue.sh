@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fine-tunes a model on every task of CLUE that there are files of, and collects what CLUE's site
-# takes in OUTPUT_DIR/submission.
+# Fine-tunes a model on every task of CLUE whose files are in DATA_DIR, and collects the submissions
+# to CLUE's site in OUTPUT_DIR/submission.
 #
 #   MODEL_DIR=chinese_roberta_wwm_ext DATA_DIR=clue OUTPUT_DIR=clue_output \
 #       bash scripts/finetune_clue.sh
 #
 # MODEL_DIR holds bert_model.ckpt.*, bert_config.json and vocab.txt; INIT_CHECKPOINT names another
 # checkpoint (empty: random weights). DATA_DIR holds a folder for each task, TASK or TASK_public as
-# downloaded. TASKS takes some of them: TASKS="tnews afqmc". Flags behind the script's name go to
-# run_finetuning.py: --num_trials=10. Start it again to go on with a run that was cut short. On a
+# downloaded. TASKS selects some of them: TASKS="tnews afqmc". Flags after the script's name go to
+# run_finetuning.py: --num_trials=10. Start it again to resume an interrupted run. On a
 # Cloud TPU: USE_TPU=true TPU_NAME=my-tpu with gs:// folders.
 set -euo pipefail
 
@@ -23,15 +23,15 @@ USE_TPU=${USE_TPU:-false}
 source "$(dirname "${BASH_SOURCE[0]}")/tpu/machine.sh"
 script=$(dirname "${BASH_SOURCE[0]}")/../run_finetuning.py
 
-found=0
+tasks_done=0
 for task in $TASKS; do
     data=$DATA_DIR/$task
     if [ -d "${data}_public" ]; then data=${data}_public; fi
     if [[ $DATA_DIR != gs://* && ! -d $data ]]; then
-        echo "no $data: $task is left out"
+        echo "no $data: $task is skipped"
         continue
     fi
-    found=$((found + 1))
+    tasks_done=$((tasks_done + 1))
     "$PYTHON" "$script" \
         --task_name="$task" \
         --data_dir="$data" \
@@ -42,13 +42,13 @@ for task in $TASKS; do
         --do_train=True --do_eval=True --do_predict=True \
         "${machine[@]}" "$@"
 done
-if [ "$found" = 0 ]; then
+if [ "$tasks_done" = 0 ]; then
     echo "error: DATA_DIR=$DATA_DIR holds a folder for none of: $TASKS" >&2
     exit 1
 fi
 
 if [[ $OUTPUT_DIR != gs://* ]]; then
-    # Of several trials the first.
+    # The first of several trials.
     mkdir -p "$OUTPUT_DIR/submission"
     for task in $TASKS; do
         for folder in "$OUTPUT_DIR/$task" "$OUTPUT_DIR/$task/trial_0"; do

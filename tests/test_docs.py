@@ -42,6 +42,17 @@ def test_both_readmes_give_the_same_commands():
     assert all(any(c.endswith(s) for c in commands(READMES[0])) for s in IN_TESTS_OF_THEIR_OWN)
 
 
+def test_the_modules_that_pages_name_exist():
+    """Paths begin in the project's folder or, where the room is clear, in the room."""
+    there = glob.glob(os.path.join(ROOT, "**", "*.py"), recursive=True)
+    there = {"/" + os.path.relpath(path, ROOT).replace(os.sep, "/") for path in there}
+    for page in (*READMES, *PAGES, "configs/README.md", "benchmarks/README.md"):
+        with open(os.path.join(ROOT, page), encoding="utf-8") as f:
+            named = set(re.findall(r"`([a-z0-9_/]+\.py)`", f.read()))
+        missing = [n for n in named if not any(path.endswith("/" + n) for path in there)]
+        assert not missing, (page, missing)
+
+
 def test_every_command_runs(workplace):
     listed = [c for c in commands(READMES[0]) if not c.endswith(IN_TESTS_OF_THEIR_OWN)]
     listed += [command for page in PAGES for command in commands(page)]

@@ -65,12 +65,13 @@ LAYERS = (
 ROOMS = (
     Layer("modules of data/ itself", _groups("data")),
     Layer("recipes and input", _groups("data.recipes", "data.input"), "the rooms below"),
-    Layer("rows and jobs", _groups("data.rows", "data.jobs"), "the rooms below"),
     Layer(
-        "text with tokenizers, and records",
-        {"text": ("data.text", "data.tokenizers"), "records": ("data.records",)},
-        "common/",
+        "rows and jobs",
+        _groups("data.rows", "data.jobs"),
+        "the rooms below",
     ),
+    Layer("tokenizers and records", _groups("data.tokenizers", "data.records"), "data/text"),
+    Layer("text", _groups("data.text")),
     Layer("statistics", _groups("data.jobs.statistics")),
 )
 READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")
@@ -310,9 +311,9 @@ FLAGS = "only programs and cli/ know flags; the layers below take arguments"
             "data/text/x.py",
             "from data import recipes",
             [
-                "line 1 imports data.recipes: text is below data.recipes, and imports go down: "
-                "modules of data/ itself -> recipes and input -> rows and jobs -> text with "
-                "tokenizers, and records -> statistics"
+                "line 1 imports data.recipes: data.text is below data.recipes, and imports go "
+                "down: modules of data/ itself -> recipes and input -> rows and jobs -> "
+                "tokenizers and records -> text -> statistics"
             ],
         ),
         (

@@ -13,7 +13,7 @@ from training.checkpoints.best import FOLDER, RESULTS_FILE, read_results
 from training.failures import session_errors
 from training.runner import Runner
 
-# With several tasks: the mean of their figures, by which checkpoints are compared.
+# Mean of the tasks' main figures, by which checkpoints are compared with several tasks.
 MEAN_METRIC = "eval_mean"
 
 
@@ -66,13 +66,13 @@ class FinetuningRunner(Runner):
         """Evaluates the chosen checkpoint (see `chosen`) on the dev examples.
 
         Returns:
-          dict of what eval_results.txt holds.
+          dict of the figures in eval_results.txt.
         """
         return self._evaluate(None, self.chosen())
 
     def chosen(self):
-        """Prefix of the best checkpoint of output_dir, without evaluations in this training that of
-        the latest; None, which means --init_checkpoint, where nothing was trained."""
+        """Prefix of the best checkpoint of output_dir, or of the latest where training does not
+        evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir."""
         run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
         is_current = run.eval_while_training or not run.do_train
         if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
@@ -80,7 +80,7 @@ class FinetuningRunner(Runner):
         return checkpoint.latest(run.output_dir) if run.do_train else self._resume
 
     def finish(self):
-        """Makes eval_results.txt speak of the best checkpoint.
+        """Writes the figures of the best checkpoint to eval_results.txt.
 
         Returns:
           dict of its figures, empty where nothing was evaluated.
@@ -100,7 +100,7 @@ class FinetuningRunner(Runner):
           or_none: for a dev split: None where this process has not evaluated the checkpoint.
 
         Returns:
-          List of what split.decode gives.
+          List of what split.decode returns.
         """
         prefix, best = self.chosen(), self._best_evaluation
         if split in self._devs:
@@ -159,12 +159,12 @@ class FinetuningRunner(Runner):
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
-        """Warns of what is seldom meant in training."""
+        """Warns of starts that are seldom intended."""
         run, plan = self._config, self._init_plan
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
-            warn("the task's head of {} is taken over, too".format(run.init_checkpoint))
+            warn("the head of {} is loaded, too".format(run.init_checkpoint))
 
 
 def check_start(plan, objective, is_trained, output_dir):
@@ -174,10 +174,10 @@ def check_start(plan, objective, is_trained, output_dir):
       plan: LoadPlan of --init_checkpoint, None without one.
       objective: what is trained.
       is_trained: whether this run trains.
-      output_dir: which holds no checkpoint, for messages.
+      output_dir: without a checkpoint, for messages.
 
     Raises:
-      UserError: it does not train, and weights are new.
+      UserError: the run does not train, and weights are missing.
     """
     if is_trained:
         return
@@ -196,7 +196,7 @@ def check_start(plan, objective, is_trained, output_dir):
 
 
 class _Counted:
-    """Iterates over the first `count` rows of outputs and adds up their losses."""
+    """Iterates over the first `count` rows of outputs and sums their losses."""
 
     def __init__(self, rows, count):
         self._rows, self._left, self.loss = rows, count, 0.0

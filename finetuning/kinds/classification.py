@@ -13,19 +13,20 @@ from finetuning.scoring import reports, submissions
 from finetuning.task import SPLITS, Task, TaskRow
 from modeling.objectives.classification import Classification
 
-# split -> names of files in the folder, of which the first that is there is read.
+# split -> names of files in the folder; the first that exists is read.
 TABLE_FILES = {split: (split + ".tsv", split + ".txt", split + ".csv") for split in SPLITS}
-# More labels than this, each in one or two examples, are no labels.
+# More different values than this, each in one or two examples, are not labels.
 _FEW_LABELS = 20
-# A label in one example only is a surprise where there are so many examples for each.
+# With so many examples per label, a label that occurs once is suspicious.
 _EXAMPLES_PER_LABEL = 5
-# What stands where a character was lost before.
+# U+FFFD, the replacement of a character that an earlier conversion lost.
 _LOST_CHARACTER = "\ufffd"
 
 
 class ClassificationTask(Task):
-    """A task whose examples are texts or pairs of texts with a label; predictions are float32
-    [labels], probabilities."""
+    """A task whose examples are texts or pairs of texts with a label (examples.Example);
+    predictions are probabilities, float32 [labels].
+    """
 
     kind = "classification"
     metric = "eval_accuracy"
@@ -45,16 +46,16 @@ class ClassificationTask(Task):
         no_labels=(),
         has_numbers=False,
     ):
-        """Says where the examples of a task are and how they are read.
+        """Configures a task: its files, their layout and its labels.
 
         Args:
           name, defaults, labels, file_names: see Task.
           is_pair: whether examples have two texts, None: as the files look. For tables only.
           layout: function of a path that returns Examples; None: read_table.
-          label_files: names of files that list the labels, a line each; the first that is there
+          label_files: names of files that list the labels, one per line; the first that exists
             counts.
           aliases: dict of other spellings of labels -> labels.
-          no_labels: labels that say there is none; such examples are left out.
+          no_labels: values that mean an example has no label; such examples are skipped.
           has_numbers: whether examples may have labels by their number in that file, from 0.
         """
         super().__init__(name, defaults, labels, file_names)
@@ -67,13 +68,13 @@ class ClassificationTask(Task):
         del split
         examples = self._layout(path) if self._layout else read_table(path, self._is_pair)
         if self._layout is None and self._is_pair is None:
-            # All splits look alike, labels aside.
+            # All splits have the same columns, labels aside.
             self._is_pair = examples[0].text_b is not None
         self._mend_labels(examples, self._numbered(os.path.dirname(path)))
         return checked(examples)
 
     def _mend_labels(self, examples, names):
-        """Gives labels their usual names, and leaves out examples that have none."""
+        """Gives labels their canonical names, and skips examples without a label."""
         kept = []
         for example in examples:
             if example.label in self._no_labels:
@@ -101,11 +102,11 @@ class ClassificationTask(Task):
         return next((path for path in paths if files.exists(path)), None)
 
     def choose_labels(self, given, data_dir, splits):
-        """See Task: those of the task, else given ones, else a label file in data_dir, else what
-        the training (or development) examples hold, in the order of their names."""
+        """See Task: those of the task, else given ones, else a label file in data_dir, else
+        those of the training (or development) examples, sorted."""
         if self.labels is not None and given and list(given) != self.labels:
             raise UserError(
-                "--labels={}, but task {} has the labels {}; leave it out".format(
+                "--labels={}, but task {} has the labels {}; remove it".format(
                     ",".join(given), self.name, ",".join(self.labels)
                 )
             )
@@ -129,9 +130,9 @@ class ClassificationTask(Task):
         path = os.path.join(data_dir, self._label_files[0])
         for split in SPLITS[:2]:
             if splits.get(split):
-                found = {e.label for e in splits[split] if e.label is not None}
-                _check_found(found, splits[split], path)
-                return sorted(found), "found in {}".format(split)
+                labels = {e.label for e in splits[split] if e.label is not None}
+                _check_found(labels, splits[split], path)
+                return sorted(labels), "found in {}".format(split)
         raise UserError("the labels are not known; give --labels or {}".format(path))
 
     def label_numbers(self, examples):
@@ -163,8 +164,7 @@ class ClassificationTask(Task):
         return example.text_a, example.text_b
 
     def check(self, examples, config):
-        """See Task: labels must be known, and a model without a second token type has no use for
-        pairs."""
+        """See Task: labels must be known, and a model with a single token type takes no pairs."""
         self.label_numbers(examples)
         for example in examples:
             if example.text_b is not None and config.type_vocab_size < 2:
@@ -174,7 +174,7 @@ class ClassificationTask(Task):
                 )
 
     def notes(self, split, examples):
-        """See Task: empty and damaged texts, how often each class occurs."""
+        """See Task: empty and damaged texts, frequencies of classes."""
         lines = _text_notes(split, examples)
         classes = collections.Counter(e.label for e in examples if e.label is not None)
         if classes:
@@ -214,7 +214,7 @@ class ClassificationTask(Task):
         """See Task: the files of report.save_classes, and of test examples CLUE's submission."""
         reports.save_classes(folder, split, self.labels, predictions)
         if split == "test":
-            labels = [self.labels[int(np.argmax(found))] for found in predictions]
+            labels = [self.labels[int(np.argmax(probabilities))] for probabilities in predictions]
             submissions.save_classes(folder, self.name, examples, labels)
 
 
@@ -232,12 +232,12 @@ def class_scores(numbers, probabilities, prefix):
     """
     from sklearn import metrics
 
-    found = np.argmax(probabilities, axis=-1)
+    predicted = np.argmax(probabilities, axis=-1)
     return {
-        prefix + "_accuracy": float(metrics.accuracy_score(numbers, found)),
-        prefix + "_macro_f1": float(metrics.f1_score(numbers, found, average="macro")),
-        prefix + "_micro_f1": float(metrics.f1_score(numbers, found, average="micro")),
-        prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, found)),
+        prefix + "_accuracy": float(metrics.accuracy_score(numbers, predicted)),
+        prefix + "_macro_f1": float(metrics.f1_score(numbers, predicted, average="macro")),
+        prefix + "_micro_f1": float(metrics.f1_score(numbers, predicted, average="micro")),
+        prefix + "_mcc": float(metrics.matthews_corrcoef(numbers, predicted)),
     }
 
 
@@ -250,7 +250,7 @@ def _text_notes(split, examples):
     if empty:
         lines.append((True, "{}: {:,} examples have an empty text".format(split, empty)))
     if damaged:
-        text = "{}: {:,} examples hold U+FFFD, which stands for characters that were lost"
+        text = "{}: {:,} examples hold U+FFFD, the replacement of characters that were lost"
         lines.append((True, text.format(split, damaged)))
     return lines
 
@@ -267,7 +267,7 @@ def _class_shares(classes, labels, limit=20):
 
 
 def _header_note(examples, classes):
-    """A warning where the first line of a file may name the columns in words that are not known."""
+    """A warning where the first line of a file may be a header with unknown names."""
     first = examples[0]
     is_rare = classes.get(first.label) == 1
     if not is_rare or len(classes) < 3 or len(examples) < _EXAMPLES_PER_LABEL * len(classes):
@@ -283,16 +283,16 @@ def _read_labels(path):
 
 
 def _check_found(labels, examples, labels_file):
-    """Refuses what are texts rather than labels: the columns stand in another order.
+    """Refuses texts in place of labels: the columns are in another order.
 
     Args:
       labels: set of str.
-      examples: the Examples that they are from.
-      labels_file: where the user may list them if they are labels all the same.
+      examples: Examples with these labels.
+      labels_file: where the user can list them if they are labels after all.
 
     Raises:
-      UserError: there are nearly as many as examples, and either more than a few or much longer
-        than the texts.
+      UserError: there are nearly as many values as examples, and either more than a few or much
+        longer than the texts.
     """
     if len(labels) <= len(examples) / 2:
         return

@@ -1,4 +1,4 @@
-"""Extractive reading comprehension: answers are cut out of the passage by their place."""
+"""Extractive reading comprehension: answers are spans of a passage."""
 
 import collections
 import json
@@ -10,11 +10,13 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_atomically
 from finetuning.kinds import windows
+from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
 from finetuning.layouts.tables import checked
 from finetuning.scoring import answers
 from finetuning.task import Task, TaskRow
 from modeling.objectives.questions import Questions
+from modeling.question_options import QuestionOptions
 
 
 class Place(NamedTuple):
@@ -63,7 +65,7 @@ class Prediction(NamedTuple):
     n_best: List[Candidate]
 
 
-# How files write answers that are no part of a passage.
+# Answers in files that are no part of a passage.
 _TEXTS = {YES: "YES", NO: "NO", UNANSWERABLE: ""}
 
 
@@ -71,19 +73,14 @@ class QuestionTask(Task):
     """Questions on passages; predictions are Prediction.
 
     Attributes (beside Task's):
-      kinds: kinds of answers that are told apart, a tuple; empty: all are spans.
-      max_query_length: pieces of a question; what is longer is cut.
-      doc_stride: pieces from one window to the next.
-      max_answer_length: pieces of an answer that is predicted.
-      n_best_size: how many candidates a prediction holds.
-    The numbers are those of google-research/electra and of CMRC's baseline.
+      kinds: kinds of answers that are predicted, a tuple; empty: all answers are spans.
+      options: QuestionRowOptions.
     """
 
     kind = "questions"
     metric, headline = "eval_average", ("em", "f1")
     feature_names = Questions.feature_names
-    options = ("max_query_length", "doc_stride", "max_answer_length", "n_best_size")
-    has_head_options = True
+    option_class, head_option_class = QuestionRowOptions, QuestionOptions
     answer_name = "answer"
 
     def __init__(
@@ -92,36 +89,27 @@ class QuestionTask(Task):
         defaults=None,
         file_names=None,
         kinds=(),
-        max_query_length=64,
-        doc_stride=128,
-        max_answer_length=30,
-        n_best_size=20,
+        options=None,
         rule=answers.score_answers,
         has_answer_list=False,
     ):
-        """Says where the questions of a task are and how answers are looked for.
+        """Configures a task: its files, and how answers are searched and scored.
 
         Args:
           name, defaults, file_names: see Task.
-          kinds, max_query_length, doc_stride, max_answer_length, n_best_size: see the class.
-          rule: the scorer's, see question_scores.score_answers.
-          has_answer_list: whether the scorer wants a list of objects, as CJRC's does.
+          kinds: see the class.
+          options: QuestionRowOptions, None for the defaults.
+          rule: scorer with the arguments of scoring.answers.score_answers.
+          has_answer_list: whether the official scorer takes a list of objects, as CJRC's does.
         """
-        super().__init__(name, defaults, None, file_names)
+        super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
-        self.max_query_length, self.doc_stride = max_query_length, doc_stride
-        self.max_answer_length, self.n_best_size = max_answer_length, n_best_size
         self.answer_folder = name + "_qa"
         self._rule, self._has_answer_list = rule, has_answer_list
         self._tokenized = None, None, None, None
 
-    @property
-    def row_options(self):
-        """See Task."""
-        return {name: getattr(self, name) for name in self.options if name != "n_best_size"}
-
     def read_file(self, path, split):
-        """See Task; training has no use for questions whose answer is not in the passage."""
+        """See Task; training skips questions whose answer is not in the passage."""
         examples = read_questions(path)
         if split != "train":
             return examples
@@ -137,14 +125,14 @@ class QuestionTask(Task):
         """See Task; they are the kinds of answers."""
         if given:
             raise UserError(
-                "--labels={}, but the answers of task {} are parts of the passage; leave it "
-                "out".format(",".join(given), self.name)
+                "--labels={}, but the answers of task {} are parts of the passage; remove "
+                "it".format(",".join(given), self.name)
             )
         self.labels = list(self.kinds) or [SPAN]
         return "of the task"
 
     def is_labelled(self, example):
-        """See Task; without kinds an empty answer says nothing."""
+        """See Task; without kinds an empty answer is no label."""
         return any(answer.text or self.kinds for answer in example.answers)
 
     def check(self, examples, config):
@@ -160,7 +148,7 @@ class QuestionTask(Task):
         return example.question, example.context
 
     def notes(self, split, examples):
-        """See Task: empty texts, how often each kind occurs, answers that are too long."""
+        """See Task: empty texts, frequencies of the kinds, answers that are too long."""
         lines = []
         for what, name in (("question", "question"), ("passage", "context")):
             empty = sum(not getattr(example, name).strip() for example in examples)
@@ -174,8 +162,9 @@ class QuestionTask(Task):
                 for kind in self.kinds
             )
             lines.append((False, "{}: {}".format(split, shown)))
+        limit = self.options.max_answer_length
         long = sum(
-            all(len(answer.text) > self.max_answer_length for answer in example.answers)
+            all(len(answer.text) > limit for answer in example.answers)
             for example in examples
             if example.answers
         )
@@ -184,8 +173,7 @@ class QuestionTask(Task):
                 "{}: the answers to {:,} questions ({:.1%}) have more than {} characters; none of "
                 "more than --max_answer_length={} pieces is predicted"
             )
-            share, limit = long / len(examples), self.max_answer_length
-            lines.append((False, text.format(split, long, share, limit, limit)))
+            lines.append((False, text.format(split, long, long / len(examples), limit, limit)))
         return lines
 
     def rows(self, example, tokenizer, max_seq_length):
@@ -197,16 +185,18 @@ class QuestionTask(Task):
         """
         ids, offsets = self._passage(example.context, tokenizer)
         question = tokenizer.tokenize(example.question).ids.tolist()
-        asked = question[: self.max_query_length]
+        asked = question[: self.options.max_query_length]
         room = max_seq_length - len(asked) - 3
         try:
-            found = windows.make_windows(len(ids), room, self.doc_stride, self.max_answer_length)
+            cut = windows.make_windows(
+                len(ids), room, self.options.doc_stride, self.options.max_answer_length
+            )
         except UserError as error:
             raise UserError("{}: {}".format(example.where, error)) from None
-        best, answer = windows.most_context(found, len(ids)), _pieces_of_answer(example, offsets)
-        best_ends = np.array([window.end for window in found], np.int32)[best]
+        best, answer = windows.most_context(cut, len(ids)), _pieces_of_answer(example, offsets)
+        best_ends = np.array([window.end for window in cut], np.int32)[best]
         vocabulary, rows = tokenizer.vocabulary, []
-        for number, window in enumerate(found):
+        for number, window in enumerate(cut):
             before = [vocabulary.cls, *asked, vocabulary.sep]
             within = [*ids[window.start : window.end], vocabulary.sep]
             place = answer and windows.place_in(window, *answer)
@@ -237,8 +227,7 @@ class QuestionTask(Task):
         return Questions(self.name, heads, self.kinds)
 
     def decode(self, example, rows, outputs):
-        """See Task: the best span of all windows or, where kinds are told apart and another one is
-        likelier, that.
+        """See Task: the best span of all windows, or a likelier kind of answer.
 
         A kind counts with its largest score in any window; that there is no answer, with its
         smallest: one window that holds an answer is enough (google-research/electra).
@@ -256,19 +245,18 @@ class QuestionTask(Task):
                 return Prediction(_TEXTS[likeliest], likeliest, score, None, None, n_best)
         if not n_best:
             return Prediction("", SPAN, None, None, None, n_best)
-        found = n_best[0]
-        return Prediction(found.text, SPAN, found.score, found.start, found.end, n_best)
+        best = n_best[0]
+        return Prediction(best.text, SPAN, best.score, best.start, best.end, n_best)
 
     def _n_best(self, context, rows, outputs):
         """List of Candidate.
 
-        Where no span is as it should be, the starts within the passage stand for themselves, as
-        answers of one piece.
+        Where no span is valid, the starts within the passage are taken as answers of one piece.
         """
-        found = [self._spans(*pair) for pair in zip(rows, outputs)]
-        if not any(len(starts) for starts, _, _ in found):
-            found = [_starts(*pair) for pair in zip(rows, outputs)]
-        starts, ends, scores = (np.concatenate(parts) for parts in zip(*found))
+        spans = [self._spans(*pair) for pair in zip(rows, outputs)]
+        if not any(len(starts) for starts, _, _ in spans):
+            spans = [_starts(*pair) for pair in zip(rows, outputs)]
+        starts, ends, scores = (np.concatenate(parts) for parts in zip(*spans))
         n_best, seen = [], set()
         for i in np.argsort(-scores, kind="stable"):
             text = windows.text_of(context, rows[0].place.offsets, starts[i], ends[i])
@@ -277,21 +265,20 @@ class QuestionTask(Task):
             if text and text not in seen:
                 seen.add(text)
                 n_best.append(Candidate(text, float(scores[i]), start, start + len(text)))
-            if len(n_best) == self.n_best_size:
+            if len(n_best) == self.options.n_best_size:
                 break
         return n_best
 
     def _spans(self, row, output):
-        """(starts, ends, scores) of those spans of a row that can be answers; pieces are counted
-        from the passage's first.
+        """(starts, ends, scores) of the valid spans of a row, in pieces of the passage.
 
-        A span is taken from the window in which its start has most context (run_squad.py) or, where
-        that one does not reach to its end, from any.
+        A span is taken from the window in which its start has most context (run_squad.py); where
+        that window does not reach its end, from any.
         """
         starts, ends = (output[name] - row.place.first for name in ("span_starts", "span_ends"))
         length = len(row.place.is_best)
         can_be = (starts >= 0) & (starts <= ends) & (ends < length)
-        can_be &= ends - starts < self.max_answer_length
+        can_be &= ends - starts < self.options.max_answer_length
         begin = row.place.window.start
         within = starts[can_be], ends[can_be] + begin
         can_be[can_be] = row.place.is_best[within[0]] | (within[1] >= row.place.best_end[within[0]])
@@ -299,13 +286,13 @@ class QuestionTask(Task):
 
     def score(self, examples, predictions, prefix="eval"):
         """See Task: exact match (em), F1 and the mean of both (average) by the rule of the task's
-        scorer, and the first two for each group, which CJRC has."""
+        official scorer; em and f1 also for each group of questions (CJRC)."""
         names = sorted({example.group for example in examples if example.group})
         figures = collections.OrderedDict()
         for group in [None, *names]:
             chosen = [e for e in examples if group in (None, e.group)]
             references = {e.id: [answer.text for answer in e.answers] for e in chosen}
-            texts = {e.id: found.text for e, found in zip(examples, predictions)}
+            texts = {e.id: prediction.text for e, prediction in zip(examples, predictions)}
             scores = self._rule(references, texts)
             first = "{}_{}".format(prefix, group) if group else prefix
             figures[first + "_em"], figures[first + "_f1"] = scores.exact, scores.f1
@@ -322,22 +309,26 @@ class QuestionTask(Task):
 
     def save_predictions(self, folder, split, examples, predictions):
         """See Task: TASK_SPLIT_preds.json, {id: text}, which cmrc2018_drcd_evaluate.py reads;
-        TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among those that
-        are listed; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
+        TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among the
+        listed ones; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
         pairs = list(zip(examples, predictions))
         contents = {
-            "preds": {example.id: found.text for example, found in pairs},
-            "nbest": {example.id: _with_probabilities(found.n_best) for example, found in pairs},
+            "preds": {example.id: prediction.text for example, prediction in pairs},
+            "nbest": {
+                example.id: _with_probabilities(prediction.n_best) for example, prediction in pairs
+            },
         }
         if self._has_answer_list:
-            contents["result"] = [{"id": e.id, "answer": found.text} for e, found in pairs]
+            contents["result"] = [
+                {"id": e.id, "answer": prediction.text} for e, prediction in pairs
+            ]
         for what, content in contents.items():
             path = os.path.join(folder, self._file(split, what))
             write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def _pieces_of_answer(example, offsets):
-    """(first, last) piece of the answer that is trained on; None where it is no span."""
+    """(first, last) piece of the answer to train on; None where it is no span."""
     if example.kind != SPAN:
         return None
     placed = next((answer for answer in example.answers if answer.start is not None), None)
@@ -345,7 +336,7 @@ def _pieces_of_answer(example, offsets):
 
 
 def _starts(row, output):
-    """(starts, ends, scores) of a row where each start within the passage is an answer."""
+    """(starts, ends, scores) of a row, each start within the passage being an answer."""
     starts = output["span_starts"] - row.place.first
     can_be = (starts >= 0) & (starts < len(row.place.is_best))
     starts = starts[can_be] + row.place.window.start

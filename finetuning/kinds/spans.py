@@ -15,8 +15,8 @@ class Span(NamedTuple):
 
 
 OUTSIDE = "O"
-# First letters of tags: begins; goes on; ends; stands alone. M and L, U and W are other authors'
-# words for I and E, S.
+# First letters of tags: begin, inside, end, single. M and L, U and W are other authors' letters for
+# I and E, S.
 _BEGIN, _INSIDE, _END, _SINGLE = "B", "I", "E", "S"
 _LETTERS = {
     _BEGIN: _BEGIN,
@@ -54,20 +54,20 @@ def split_tag(tag, where):
 
 
 def spans_of_tags(tags, where="tags"):
-    """The entities that tags mean, whichever scheme they are of.
+    """The entities of a sentence's tags, in any of the schemes.
 
-    As conlleval and seqeval (not strict) read them: a tag that goes on or ends where no entity of
-    its type is open begins one, and an entity ends where the next tag is of no part of it.
+    As conlleval and seqeval (not strict) read them: an inside or end tag without an open entity of
+    its type begins one, and an entity ends where the next tag does not continue it.
 
     Args:
       tags: list of str.
       where: place for messages.
 
     Returns:
-      (list of Span in their order, how many begin with a tag that should go on or end one).
+      (list of Span in their order, number of spans that begin with an inside or end tag).
 
     Raises:
-      UserError: there is something else than tags.
+      UserError: one of them is no tag.
     """
     spans, begin, kind, odd = [], None, None, 0
 
@@ -76,11 +76,11 @@ def spans_of_tags(tags, where="tags"):
             spans.append(Span(begin, end, kind))
 
     for i, tag in enumerate(tags):
-        letter, found = split_tag(tag, where)
-        is_part = begin is not None and found == kind and letter in (_INSIDE, _END)
+        letter, tag_type = split_tag(tag, where)
+        is_part = begin is not None and tag_type == kind and letter in (_INSIDE, _END)
         if not is_part:
             close(i)
-            begin, kind = (None, None) if letter == OUTSIDE else (i, found)
+            begin, kind = (None, None) if letter == OUTSIDE else (i, tag_type)
             odd += letter in (_INSIDE, _END)
         if letter in (_END, _SINGLE):
             close(i + 1)
@@ -125,24 +125,24 @@ def tag_names(types, scheme="BIO"):
 
 
 def types_of_tags(tags, where):
-    """The types that tags name, in the order of their first tags.
+    """The entity types of tags, in the order of their first tags.
 
     Args:
       tags: iterable of str.
       where: place for messages.
 
     Raises:
-      UserError: there is something else than tags.
+      UserError: one of them is no tag.
     """
     types = (split_tag(tag, where)[1] for tag in tags)
     return list(collections.OrderedDict.fromkeys(kind for kind in types if kind is not None))
 
 
 def without_overlaps(spans):
-    """Spans of which no two overlap: the longer one stays, of equally long ones the first.
+    """Drops overlapping spans: of two the longer one is kept, of equally long ones the first.
 
     Returns:
-      (list of Span in their order, how many were left out).
+      (list of Span in their order, number of dropped spans).
     """
     spans, kept = list(spans), []
     for span in sorted(spans, key=lambda s: (s.start - s.end, s.start, s.type)):

@@ -1,4 +1,4 @@
-"""Tagging of tokens, as named entities are: from a folder of files to entities and scores."""
+"""Tagging of tokens for named entities: from a folder of files to entities and scores."""
 
 import collections
 import os
@@ -58,10 +58,10 @@ class Tagged(NamedTuple):
 class TaggingTask(Task):
     """A task whose examples are layouts.tagging.TaggedExample; predictions are Tagged.
 
-    `labels` are tags, O first. A token is tokenised by itself, whatever stands beside it; its tag
-    stands on its first piece, and what has no piece is [UNK], so that every token has a tag. What
-    is longer than a row becomes several that overlap by half; a token is trained on, and read, in
-    the one where it has most context.
+    `labels` are tags, O first. Each token is tokenised by itself; its first piece carries the tag,
+    and a token without a piece is [UNK], so that every token has a tag. A sentence that is longer
+    than a row becomes several rows that overlap by half; a token is trained on, and read, in the
+    row where it has most context.
     """
 
     kind = "tagging"
@@ -78,15 +78,15 @@ class TaggingTask(Task):
         has_places=False,
         submission=None,
     ):
-        """Says where the examples of a task are and how they are read.
+        """Configures a task: its files, entity types and tags.
 
         Args:
           name, defaults, file_names: see Task.
-          types: types of entities, None: --labels, or those that the examples have.
-          scheme: one of spans.SCHEMES, of the tags that are predicted; files may have another.
+          types: types of entities; None: --labels, or those of the examples.
+          scheme: one of spans.SCHEMES, of predicted tags; files may have another.
           has_places: see layouts.tagging.read_columns.
           submission: name of a file for the entities of test examples, see submissions; None:
-            there is no such file.
+            no file.
         """
         labels = None if types is None else tag_names(types, scheme)
         super().__init__(name, defaults, labels, file_names)
@@ -100,8 +100,8 @@ class TaggingTask(Task):
         return read_tagged(path, self._has_places)
 
     def choose_labels(self, given, data_dir, splits):
-        """See Task; --labels are types. The tags of the task's own types, else of given ones, else
-        of those that the training (or development) examples have, in the order of their names."""
+        """See Task; --labels are types. The types of the task, else --labels, else those of the
+        training (or development) examples, sorted."""
         del data_dir
         if self.labels is None:
             types, source = _find_types(given, splits)
@@ -109,7 +109,7 @@ class TaggingTask(Task):
             return source
         if given and sorted(given) != sorted(self._types):
             raise UserError(
-                "--labels={}, but task {} has the types {}; leave it out".format(
+                "--labels={}, but task {} has the types {}; remove it".format(
                     ",".join(given), self.name, ",".join(self._types)
                 )
             )
@@ -134,7 +134,7 @@ class TaggingTask(Task):
         return example.tokens
 
     def notes(self, split, examples):
-        """See Task: how many entities there are of each type."""
+        """See Task: number of entities of each type."""
         if not any(self.is_labelled(example) for example in examples):
             return []
         counts = collections.Counter(s.type for e in examples for s in e.spans or ())
@@ -152,7 +152,7 @@ class TaggingTask(Task):
         return lines
 
     def rows(self, example, tokenizer, max_seq_length):
-        """See Task: [CLS] pieces [SEP], a window each; `place` is a Place."""
+        """See Task: [CLS] pieces [SEP] for each window; `place` is a Place."""
         room = max_seq_length - _SPECIAL
         if room < 1:
             raise UserError(
@@ -160,8 +160,8 @@ class TaggingTask(Task):
                 "be at least {}".format(max_seq_length, _SPECIAL + 1)
             )
         pieces = [self._pieces_of(token, tokenizer) for token in example.tokens]
-        ids = [i for found in pieces for i in found]
-        counts = np.array([len(found) for found in pieces], np.int32)
+        ids = [i for token_ids in pieces for i in token_ids]
+        counts = np.array([len(token_ids) for token_ids in pieces], np.int32)
         firsts = np.cumsum(counts, dtype=np.int32) - counts
         cut = windows.make_windows(len(ids), room, max(1, room // 2), 1)
         best = windows.most_context(cut, len(ids))[firsts]
@@ -200,18 +200,18 @@ class TaggingTask(Task):
         return Tagged(tags, spans, means)
 
     def score(self, examples, predictions, prefix="eval"):
-        """See Task: F1, precision and recall over all entities as seqeval has them, and the mean of
-        the types' F1 (macro)."""
-        found = score_entities(
+        """See Task: F1, precision and recall over all entities as in seqeval, and the mean F1 of
+        the types (macro)."""
+        scores = score_entities(
             [example.spans for example in examples],
             [prediction.spans for prediction in predictions],
         )
         return collections.OrderedDict(
             [
-                (prefix + "_f1", found.micro.f1),
-                (prefix + "_precision", found.micro.precision),
-                (prefix + "_recall", found.micro.recall),
-                (prefix + "_macro_f1", found.macro.f1),
+                (prefix + "_f1", scores.micro.f1),
+                (prefix + "_precision", scores.micro.precision),
+                (prefix + "_recall", scores.micro.recall),
+                (prefix + "_macro_f1", scores.macro.f1),
             ]
         )
 
@@ -220,8 +220,9 @@ class TaggingTask(Task):
         return split + "_predictions.txt"
 
     def save_predictions(self, folder, split, examples, predictions):
-        """See Task: SPLIT_predictions.txt, a token and its tag a line and an empty line between
-        sentences, which layouts.tagging.read_columns reads; and the test set's submission."""
+        """See Task: SPLIT_predictions.txt, a token and its tag per line and an empty line
+        between sentences, as layouts.tagging.read_columns reads them; and the test set's
+        submission."""
         sentences = [
             "".join(
                 "{}\t{}\n".format(_in_column(token), tag)
@@ -236,18 +237,18 @@ class TaggingTask(Task):
             submissions.save_entities(path, examples, [p.spans for p in predictions])
 
     def _pieces_of(self, token, tokenizer):
-        """Ids of a token's pieces, at least one, as it would be in the middle of a text."""
-        known_to, found = self._pieces
+        """Ids of a token's pieces, at least one, tokenised as in the middle of a text."""
+        known_to, known = self._pieces
         if known_to is not tokenizer:
-            found = {}
-            self._pieces = tokenizer, found
-        if token not in found:
+            known = {}
+            self._pieces = tokenizer, known
+        if token not in known:
             ids = tokenizer.tokenize(token, is_inner=True).ids.tolist()
-            found[token] = ids or [tokenizer.vocabulary.unk]
-        return found[token]
+            known[token] = ids or [tokenizer.vocabulary.unk]
+        return known[token]
 
     def _tag_numbers(self, example):
-        """int32 [tokens], -1 where the example says nothing."""
+        """int32 [tokens], -1 for an example without labels."""
         if example.spans is None:
             return np.full(len(example.tokens), -1, np.int32)
         numbers = {tag: number for number, tag in enumerate(self.labels)}
@@ -256,7 +257,7 @@ class TaggingTask(Task):
 
 
 def _find_types(given, splits):
-    """(types, where they are from, a few words)."""
+    """(types, their source in a few words)."""
     if given:
         tags = [kind for kind in given if kind == OUTSIDE or kind[1:2] == "-"]
         if tags:
@@ -282,5 +283,5 @@ def _find_types(given, splits):
 
 
 def _in_column(token):
-    """A token as read_columns takes it: without blanks, or as one blank."""
+    """A token without blanks, or one blank, as read_columns takes it."""
     return "".join(token.split()) or " "

@@ -1,7 +1,7 @@
-"""A passage that is longer than a row as windows that overlap, and answers in them by character.
+"""Overlapping windows over a passage that is longer than a row, and the places of answers in them.
 
 Pieces are counted from the passage's first. Offsets, int [pieces, 2], are a piece's first character
-in the passage and the one behind its last.
+in the passage and the one after its last.
 """
 
 import unicodedata
@@ -28,12 +28,12 @@ def make_windows(num_pieces, room, stride, max_answer_length):
 
     Args:
       num_pieces: pieces of the passage, at least 0.
-      room: pieces of it that a row has room for beside the question.
+      room: pieces of the passage that fit into a row beside the question.
       stride: at least 1.
-      max_answer_length: pieces of the longest answer looked for, at least 1.
+      max_answer_length: pieces of the longest answer searched for, at least 1.
 
     Returns:
-      List of Window, at least one; without a piece an empty one.
+      List of Window, at least one; an empty one for a passage without a piece.
 
     Raises:
       UserError: the room is less than an answer.
@@ -65,26 +65,26 @@ def most_context(windows, num_pieces):
       int32 [num_pieces], indices of windows.
     """
     best = np.full(num_pieces, -1.0)
-    found = np.zeros(num_pieces, np.int32)
+    best_window = np.zeros(num_pieces, np.int32)
     for number, window in enumerate(windows):
         pieces = np.arange(window.start, window.end)
         context = np.minimum(pieces - window.start, window.end - 1 - pieces)
         score = context + 0.01 * (window.end - window.start)
         is_better = score > best[pieces]
         best[pieces[is_better]] = score[is_better]
-        found[pieces[is_better]] = number
-    return found
+        best_window[pieces[is_better]] = number
+    return best_window
 
 
 def pieces_of(offsets, start, end):
-    """The pieces that hold any of some characters.
+    """The pieces that contain any character of a range.
 
     Args:
       offsets: int [pieces, 2], rising.
       start, end: characters of the passage, `end` not included.
 
     Returns:
-      (first, last) piece, the last one included; None where no piece holds one of them (blanks
+      (first, last) piece, the last one included; None where no piece contains one of them (blanks
       have none).
     """
     held = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
@@ -92,8 +92,8 @@ def pieces_of(offsets, start, end):
 
 
 def text_of(passage, offsets, first, last):
-    """The passage's own text from piece `first` to piece `last`, both included, with the accents
-    behind it, which tokenizers drop."""
+    """The passage's own text from piece `first` to piece `last`, both included, with the
+    accents after it, which tokenizers drop."""
     end = offsets[last, 1]
     while end < len(passage) and unicodedata.category(passage[end]) == "Mn":
         end += 1
@@ -101,7 +101,7 @@ def text_of(passage, offsets, first, last):
 
 
 def place_in(window, first, last):
-    """(first, last) counted from the window's first piece; None where they are not all in it."""
+    """(first, last) counted from the window's first piece; None where they are not wholly in it."""
     if window.start <= first <= last < window.end:
         return first - window.start, last - window.start
     return None

@@ -21,14 +21,14 @@ def keywords_and_abstract(row):
 
 
 def coreference(row):
-    """CLUEWSC2020: in the text, `_` stands around the noun (span1) and brackets around the pronoun
-    (span2), as in CLUE's program. Places are in characters of the text as it is."""
+    """CLUEWSC2020: the noun (span1) is put between `_`, the pronoun (span2) in brackets, as in
+    CLUE's program. Places are characters of the original text."""
     text, target = row.get("text", str, "a text"), row.object("target")
     marks = []
     for name, opening, closing in (("span1", "_", "_"), ("span2", "[", "]")):
         span, start = target.get(name + "_text", str, "a text"), target.number(name + "_index")
         start = _place(text, span, start, row)
-        # Where two marks meet, the one that closes stands first.
+        # Where two marks meet, the closing one comes first.
         marks += [(start, 1, opening), (start + len(span), 0, closing)]
     for place, _, mark in sorted(marks, reverse=True):
         text = text[:place] + mark + text[place:]
@@ -36,7 +36,7 @@ def coreference(row):
 
 
 def _place(text, span, start, row):
-    """Where a span stands: at `start`, or at the only place where it does."""
+    """The place of a span: `start`, or its only occurrence."""
     if not span.strip():
         raise UserError("{}: a span is empty".format(row.where))
     if start >= 0 and text.startswith(span, start):
@@ -48,8 +48,8 @@ def _place(text, span, start, row):
 
 
 def single_charge(row):
-    """CAIL2018: the facts and the charge; cases with several charges are left out. Some
-    packagings put brackets into names of charges, where the list of charges has none."""
+    """CAIL2018: the facts and the charge; cases with several charges are skipped. Some
+    packagings put brackets into names of charges; the list of charges has none."""
     fact = row.text("fact")
     if "meta" not in row:
         return fact, None, None

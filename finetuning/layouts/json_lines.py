@@ -1,9 +1,10 @@
-"""Files with a JSON object a line, as CLUE and CAIL have them."""
+"""Files with one JSON object per line, as CLUE's and CAIL's."""
 
 import re
 
 from common import bounded_json
 from common.errors import UserError, quoted, some
+from common.validation import is_object, is_text, is_whole, list_of
 from finetuning.examples import Example, Examples, Skipped
 from finetuning.layouts.tables import EMPTY_LINE, checked, line_of, text_lines
 
@@ -11,20 +12,19 @@ HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class JsonObject:
-    """One object, whose fields are asked for by name and kind.
+    """A JSON object with checked access to its fields.
 
     Attributes:
       where: "FILE, line N".
-      mended: Counter of what was set right.
-      id: what the object calls itself in "id", a text or a whole number; without that its number
-        among the objects of its file, from 0.
+      mended: Counter of corrections.
+      id: its "id", a text or a whole number; without one, its number among the objects of its
+        file, from 0.
     """
 
     def __init__(self, values, where, mended, number=None):
         self._values, self.where, self.mended = values, where, mended
-        found = values.get("id")
-        is_name = isinstance(found, (int, str)) and not isinstance(found, bool)
-        self.id = found if is_name else number
+        identity = values.get("id")
+        self.id = identity if is_text(identity) or is_whole(identity) else number
 
     def __contains__(self, name):
         return name in self._values
@@ -34,7 +34,7 @@ class JsonObject:
 
         Args:
           name: its key.
-          kind: type, or tuple of types, that it must have.
+          kind: type, or tuple of types, of valid values.
           what: the kind in words ("a text").
 
         Raises:
@@ -53,17 +53,17 @@ class JsonObject:
                     self.where, quoted(name), quoted(value, 40), what
                 )
             )
-        return self._whole(value) if isinstance(value, str) else value
+        return self._whole(value) if is_text(value) else value
 
     def _whole(self, text):
-        """JSON can spell halves of a surrogate pair, which no text holds."""
+        """Replaces halves of surrogate pairs, which JSON can spell but UTF-8 cannot."""
         if not HALF_PAIR.search(text):
             return text
         self.mended["texts with half a surrogate pair, now U+FFFD"] += 1
         return HALF_PAIR.sub("\ufffd", text)
 
     def text(self, name):
-        """A text, blanks around it taken off."""
+        """A text without the blanks around it."""
         return self.get(name, str, "a text").strip()
 
     def number(self, name):
@@ -73,7 +73,7 @@ class JsonObject:
     def texts(self, name):
         """A list of texts."""
         values = self.get(name, list, "a list of texts")
-        if not all(isinstance(value, str) for value in values):
+        if not list_of(is_text)(values):
             raise UserError("{}: {} must be a list of texts".format(self.where, quoted(name)))
         return [self._whole(value) for value in values]
 
@@ -82,7 +82,7 @@ class JsonObject:
         return JsonObject(self.get(name, dict, "an object"), self.where, self.mended)
 
     def label(self, name="label"):
-        """A label as text, whether the file has it as text or number; None without one."""
+        """A label as text, also where the file has a number; None without one."""
         if name not in self:
             return None
         value = self.get(name, (str, int), "a text or a whole number")
@@ -108,15 +108,15 @@ def objects_of(path, examples):
         if not line.strip():
             empty += 1
             continue
-        if empty:  # those behind the last example are no matter
+        if empty:  # empty lines after the last example are not counted
             examples.skipped[EMPTY_LINE] = empty
         where = line_of(path, number)
         try:
             values = bounded_json.decode(line, strict=False)
         except bounded_json.Malformed as error:
             raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
-        if not isinstance(values, dict):
-            raise UserError("{} is JSON, but no object; one is expected a line".format(where))
+        if not is_object(values):
+            raise UserError("{} is JSON, but no object; one per line is expected".format(where))
         yield JsonObject(values, where, examples.mended, objects)
         objects += 1
 

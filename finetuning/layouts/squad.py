@@ -1,9 +1,10 @@
-"""Questions on passages: SQuAD's layout as CMRC 2018, DRCD and CJRC have it, and CMRC's own."""
+"""Questions on passages: the SQuAD layout of CMRC 2018, DRCD and CJRC, and CMRC's own."""
 
 from typing import Any, NamedTuple, Optional, Tuple
 
 from common import bounded_json, files
 from common.errors import UserError, quoted
+from common.validation import is_number, is_object, is_text
 from finetuning.examples import Examples, Skipped
 from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.tables import BYTE_ORDER_MARK, checked, line_of
@@ -59,9 +60,9 @@ NO_PLACE = "questions whose first answer is not in the passage"
 def read_questions(path):
     """The questions of a file, whichever of the two layouts it has.
 
-    Every answer stays as a reference for the scorer. One that does not stand at `answer_start`
-    gets the place where it does, the nearest of several; in CMRC's own layout, which has no
-    places, the first. Questions whose answer consists of several spans are left out.
+    Every answer is kept as a reference for the scorer. One that does not occur at `answer_start`
+    gets the nearest place where it does; in CMRC's own layout, which has no places, the first.
+    Questions whose answer consists of several spans are skipped.
 
     Args:
       path: one JSON text, an object with "data" (SQuAD's) or a list (CMRC's).
@@ -70,21 +71,21 @@ def read_questions(path):
       Examples of QuestionExample.
 
     Raises:
-      UserError: the file cannot be read or is of another form, an id comes twice, or there is
+      UserError: the file cannot be read or is of another form, an id occurs twice, or there is
         no question.
     """
     examples = Examples(path=path)
     values = _load(path, examples)
-    if isinstance(values, dict) and isinstance(values.get("data"), list):
-        found = _squad(values["data"], path, examples)
+    if is_object(values) and isinstance(values.get("data"), list):
+        records = _squad(values["data"], path, examples)
     elif isinstance(values, list):
-        found = _cmrc(values, path, examples)
+        records = _cmrc(values, path, examples)
     else:
         raise UserError(
             '{} is neither an object with a list "data" nor a list of passages'.format(path)
         )
     seen = set()
-    for make, row in found:
+    for make, row in records:
         try:
             example = make(row)
         except Skipped as reason:
@@ -92,7 +93,7 @@ def read_questions(path):
             continue
         if example.id in seen:
             raise UserError(
-                "{}: question {} comes twice; predictions are told apart by ids".format(
+                "{}: question {} occurs twice; predictions are stored by id".format(
                     path, quoted(example.id, 60)
                 )
             )
@@ -103,7 +104,7 @@ def read_questions(path):
 
 def with_places(examples):
     """The questions that can be trained on: unanswerable, yes, no, or with their first answer in
-    the passage. What is left out is counted.
+    the passage. The others are counted as skipped.
 
     Returns:
       Examples; the counts of `examples` and this one.
@@ -150,7 +151,8 @@ def _load(path, examples):
 
 
 def _squad(articles, path, examples):
-    """Yields (function that makes an example of a question, question) of SQuAD's layout."""
+    """Yields (function of a question's JsonObject that returns a QuestionExample, JsonObject) of
+    SQuAD's layout."""
     for i, article in enumerate(_objects(articles, path, "data", examples)):
         group = article.text("domain") if "domain" in article else None
         at = "data[{}].paragraphs".format(i)
@@ -182,7 +184,7 @@ def _cmrc(passages, path, examples):
 def _objects(values, path, at, examples):
     for i, value in enumerate(values):
         where = "{}, {}[{}]".format(path, at, i)
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise UserError("{} is no object".format(where))
         yield JsonObject(value, where, examples.mended)
 
@@ -196,7 +198,7 @@ def _squad_question(row, context, group, path, examples):
     for value in row.get("answers", list, "a list"):
         if isinstance(value, list):
             raise Skipped(SEVERAL_PARTS)
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise UserError("{}: an answer is {}, no object".format(where, quoted(value, 40)))
         answer = JsonObject(value, where, examples.mended)
         text = _answer_text(answer.get("text", (str, int, float), "a text"), examples)
@@ -218,7 +220,7 @@ def _cmrc_question(row, context, path, examples):
     where = "{}, question {}".format(path, identity)
     answers = []
     for value in row.get("answers", list, "a list") if "answers" in row else ():
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        if not is_text(value) and not is_number(value):
             raise UserError("{}: an answer is {}, no text".format(where, quoted(value, 40)))
         text = _answer_text(value, examples)
         if context.count(text) > 1 and text:
@@ -232,7 +234,7 @@ def _cmrc_question(row, context, path, examples):
 
 
 def _answer_text(value, examples):
-    if not isinstance(value, str):
+    if not is_text(value):
         examples.mended[NUMBERS] += 1
     return str(value)
 
@@ -254,7 +256,7 @@ def _placed(text, start, context, examples):
 
 
 def _is_blanked(row):
-    """Whether CJRC's organisers took the answer out: both fields are empty then."""
+    """Whether CJRC's organisers removed the answer: both fields are empty then."""
     return (
         "is_impossible" in row
         and row.get("is_impossible", (str, bool), "true or false") == ""
@@ -263,7 +265,7 @@ def _is_blanked(row):
 
 
 def _truth(row, name):
-    """Of true or false, which CJRC writes as texts."""
+    """A field with true or false, which CJRC writes as texts."""
     value = row.get(name, (str, bool), "true or false")
     if str(value).lower() not in ("true", "false"):
         raise UserError("{}: {} is {}, but must be true or false".format(row.where, name, value))

@@ -9,7 +9,7 @@ from finetuning.examples import Example, Examples
 TEXT_A, TEXT_B, LABEL = "text_a", "text_b", "label"
 BYTE_ORDER_MARK, WINDOWS_LINE_END = "byte order mark", "Windows line ends"
 EMPTY_LINE = "empty lines"
-# Names in a header line -> columns; those of None are passed over.
+# Names in a header line -> columns; those of None are ignored.
 _HEADER_NAMES = {
     TEXT_A: TEXT_A,
     "text": TEXT_A,
@@ -29,12 +29,12 @@ def read_table(path, is_pair=None, label_first=False):
     """Reads the examples of a file: columns as a header line names them (label, text_a, text_b),
     or without one text, label and text_a, text_b, label; the label may be absent.
 
-    Quotes mean nothing, but in .csv files; a byte order mark and Windows line ends are taken off,
-    empty lines are passed over, and all three are counted.
+    Quotes have a meaning in .csv files only; a byte order mark and Windows line ends are removed,
+    empty lines are skipped, and all three are counted.
 
     Args:
       path: UTF-8 text.
-      is_pair: whether examples have two texts; None: as the file looks.
+      is_pair: whether examples have two texts; None: by the number of columns.
       label_first: the order without a header is label, text.
 
     Returns:
@@ -44,10 +44,10 @@ def read_table(path, is_pair=None, label_first=False):
       UserError: a line has another number of columns or is not UTF-8, or there is no example.
     """
     examples = Examples(path=path)
-    for where, found in rows_of(
+    for where, row in rows_of(
         path, examples, lambda cells, where: _columns(cells, is_pair, label_first, where)
     ):
-        examples.append(Example(found[TEXT_A], found.get(TEXT_B), found.get(LABEL) or None, where))
+        examples.append(Example(row[TEXT_A], row.get(TEXT_B), row.get(LABEL) or None, where))
     return checked(examples)
 
 
@@ -70,7 +70,7 @@ def rows_of(path, examples, choose_columns):
         if not any(cell.strip() for cell in cells):
             empty += 1
             continue
-        if empty:  # those behind the last example are no matter
+        if empty:  # empty lines after the last example are not counted
             examples.skipped[EMPTY_LINE] = empty
         if columns is None:
             columns, is_header = choose_columns(cells, where)
@@ -81,7 +81,7 @@ def rows_of(path, examples, choose_columns):
                 continue
         if len(cells) != width:
             raise UserError(
-                "{}: {} columns, where {} are expected ({}); columns are parted by a {}".format(
+                "{}: {} columns, where {} are expected ({}); columns are separated by a {}".format(
                     where,
                     len(cells),
                     width,
@@ -103,7 +103,7 @@ def checked(examples):
     skipped = ", ".join("{:,} {}".format(n, what) for what, n in sorted(examples.skipped.items()))
     raise UserError(
         "{} holds no example{}".format(
-            examples.path, " (passed over: {})".format(skipped) if skipped else ""
+            examples.path, " (skipped: {})".format(skipped) if skipped else ""
         )
     )
 
@@ -118,7 +118,7 @@ def text_lines(path, mended=None):
 
     Args:
       path: the file.
-      mended: Counter of what was taken off, or None.
+      mended: Counter of what was removed, or None.
 
     Raises:
       UserError: the file cannot be read, or a line is not UTF-8.

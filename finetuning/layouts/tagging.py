@@ -1,10 +1,11 @@
-"""Sentences with entities, in the layouts in which they are handed around."""
+"""Sentences with entities, in the layouts of the published data sets."""
 
 import re
 import sys
 from typing import Any, NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted, some
+from common.validation import dict_of, is_whole, list_of
 from finetuning.examples import Examples
 from finetuning.kinds.spans import Span, spans_of_tags, split_tag, without_overlaps
 from finetuning.layouts import json_lines
@@ -42,13 +43,13 @@ ODD_BEGINNING = "entities that begin with I or E"
 # Between the characters of a cell, and between their tags, in Baidu's files.
 JOINT = "\x02"
 WORD_TYPES = {"nr": "PER", "ns": "LOC", "nt": "ORG", "o": None}
-# One character, which is several where a program took half of a surrogate pair for one.
+# One character, or several where a program counted halves of a surrogate pair.
 _WITH_PLACE = re.compile(r"(.+?)[0-9]+", re.DOTALL)
 
 
 def read_tagged(path, has_places=False):
-    """The sentences of a file, in the layout that it has: JSON lines (.json), a table with a
-    header, words with their types, or else a character and its tag a line.
+    """The sentences of a file in any of the layouts: JSON lines (.json), a table with a header,
+    words with their types, or else a character and its tag per line.
 
     Args:
       path: UTF-8 text.
@@ -72,19 +73,19 @@ def read_tagged(path, has_places=False):
 
 
 def read_columns(path, has_places=False):
-    """A character, blanks or a tab, and its tag a line; an empty line between sentences. A line
+    """A character, blanks or a tab, and its tag per line; an empty line between sentences. A line
     that begins with a blank and has one column more is a blank character with its tag.
 
     Args:
       path: UTF-8 text.
-      has_places: the characters have their number in the word behind them, as in Weibo NER; it
+      has_places: each character is followed by its number in the word, as in Weibo NER; the number
         is cut off.
 
     Returns:
       Examples of TaggedExample.
 
     Raises:
-      UserError: a line has other columns, there is no tag, or no sentence.
+      UserError: a line has another number of columns or no tag, or there is no sentence.
     """
     examples = Examples(path=path)
     tokens, tags, first_line = [], [], None
@@ -153,7 +154,7 @@ def read_joined(path):
 
 
 def read_words(path):
-    """A sentence a line, its words as `word/type` with blanks between; types as in WORD_TYPES.
+    """A sentence per line, its words as `word/type` with blanks between; types as in WORD_TYPES.
 
     Returns:
       Examples of TaggedExample; a token a character.
@@ -185,10 +186,10 @@ def read_words(path):
 
 def read_span_objects(path):
     """CLUENER's objects: {"text", "label": {type: {entity: [[start, end], ...]}}}, both ends
-    counted in characters and `end` the last one; without "label" nothing is said of entities.
+    counted in characters and `end` the last one; an object without "label" is unlabelled.
 
-    An entity that does not stand where it should is found where it occurs once, and else left
-    out; of two that overlap the longer one stays.
+    An entity that is not at its place gets the place of its only occurrence, and is skipped without
+    one; of two that overlap the longer one is kept.
 
     Returns:
       Examples of TaggedExample; a token a character.
@@ -201,10 +202,10 @@ def read_span_objects(path):
         text = row.get("text", str, "a text")
         spans = None
         if "label" in row:
-            found = [span for span in _placed(row, text, examples) if span]
-            spans, left_out = without_overlaps(found)
-            if left_out:
-                examples.skipped["entities that overlap with others"] += left_out
+            placed = [span for span in _placed(row, text, examples) if span]
+            spans, dropped = without_overlaps(placed)
+            if dropped:
+                examples.skipped["entities that overlap with others"] += dropped
         if not text:
             examples.skipped["empty texts"] += 1
             continue
@@ -215,10 +216,10 @@ def read_span_objects(path):
 
 
 def _placed(row, text, examples):
-    """Yields a Span for each entity of a row, None for one that is not found."""
+    """Yields a Span for each entity of a row, None for one that does not occur."""
     labels = row.get("label", dict, "an object")
     for kind, entities in labels.items():
-        if not isinstance(entities, dict) or not all(map(_are_pairs, entities.values())):
+        if not _are_places(entities):
             raise UserError(
                 "{}: the entities of {} must be an object of [start, end] lists".format(
                     row.where, quoted(kind, 40)
@@ -246,15 +247,16 @@ def _checked_span(entity, start, last, kind, text, examples):
     return Span(start, start + len(entity), kind)
 
 
-def _are_pairs(places):
-    return isinstance(places, list) and all(
-        isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place)
-        for place in places
-    )
+def _is_place(value):
+    return list_of(is_whole)(value) and len(value) == 2
+
+
+# Entity -> list of [start, end].
+_are_places = dict_of(list_of(_is_place))
 
 
 def _shared(tokens):
-    """A tuple of tokens, of which equal ones are one object: a character alone takes 76 bytes."""
+    """A tuple of interned tokens: each separate object of one character takes 76 bytes."""
     return tuple(map(sys.intern, tokens))
 
 
@@ -266,14 +268,14 @@ def _spans(tags, where, examples):
 
 
 def _without_place(cell, where):
-    found = _WITH_PLACE.fullmatch(cell)
-    if not found:
+    match = _WITH_PLACE.fullmatch(cell)
+    if not match:
         raise UserError(
-            "{}: {} is no character with its number in the word behind it".format(
+            "{}: {} is no character followed by its number in the word".format(
                 where, quoted(cell, 40)
             )
         )
-    return found.group(1)
+    return match.group(1)
 
 
 def types_of(examples):

@@ -24,16 +24,16 @@ _ALL_LANGUAGES = {
     "sentence2": TEXT_B,
 }
 _TRANSLATED = {"premise": TEXT_A, "hypo": TEXT_B, "label": LABEL}
-# A blank between words, of which at least one is not written with blanks.
+# A blank beside a word of a script that is written without blanks.
 _BLANK_BY_CHINESE = re.compile(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])")
 
 
 def read_xnli(path):
     """The Chinese pairs of a file.
 
-    Three layouts, told apart by the header: that of XNLI 1.0 with rows of 15 languages, of which
-    those of `zh` are taken; that of its machine-translated training examples, whose words stand
-    apart and are joined; anything else as `read_table` takes it.
+    Three layouts, distinguished by the header: that of XNLI 1.0 with rows of 15 languages, of which
+    those of `zh` are read; that of its machine-translated training examples, whose segmented words
+    are joined; any other is read by `read_table`.
 
     Returns:
       Examples.

@@ -8,14 +8,14 @@ being a Chinese character or an English word; the best of all references counts.
 import re
 from typing import List, NamedTuple
 
-# Left out before texts are compared. The authors' list also holds "……" as one entry, which no
+# Dropped before texts are compared. The authors' list also holds "……" as one entry, which no
 # single character equals; so dots of an ellipsis count, as do ‘ and —.
 MARKS = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 _CHINESE = re.compile("[\u4e00-\u9fa5]")
 
-# English is cut as NLTK's word_tokenize does (Penn Treebank): marks and endings such as 's stand
-# alone, and a full stop at the end. MARKS are gone by then. NLTK looks for ends of sentences
-# within the text with a trained model; here the text is one sentence.
+# English is cut as NLTK's word_tokenize does (Penn Treebank): marks, endings such as 's and a final
+# full stop are words of their own. MARKS are dropped before. NLTK splits the text into
+# sentences with a trained model; here the text is one sentence.
 _QUOTE_FIRST, _QUOTE_OPENS = re.compile('^"'), re.compile(r"(?<=[ (\[{<«‘„])(?:\"|'')")
 _QUOTED_LETTER = re.compile(r"'(?=[^\W'mtsdn]\b)")
 _LAST_STOP = re.compile(r"(?<!\.)\.(?=[\])}>\"'» ]*\s*$)")
@@ -45,11 +45,14 @@ class QuestionScores(NamedTuple):
 
 
 def score_answers(references, predictions, score=None):
-    """Scores of a file.
+    """Scores of a file:
+
+        scores = score_answers({"1": ["北京", "北京市"]}, {"1": "北京"})
+        print(scores.exact, scores.f1)  # 1.0 1.0
 
     Args:
       references: dict question id -> list of texts, at least one each.
-      predictions: dict question id -> text; ids that are not asked for do not matter.
+      predictions: dict question id -> text; other ids are ignored.
       score: function of a list of references and a text that returns (F1, exact match), from 0 to
         1; None: CMRC's rule.
 
@@ -78,13 +81,13 @@ def is_exact(references, prediction):
 
 
 def best_f1(references, prediction):
-    """The F1 of a text with the reference that is most like it, from 0 to 1."""
-    found = units(prediction)
-    return max(_f1(units(text), found) for text in references)
+    """The F1 of a text with the most similar reference, from 0 to 1."""
+    predicted = units(prediction)
+    return max(_f1(units(text), predicted) for text in references)
 
 
 def units(text):
-    """What F1 counts: list of Chinese characters and English words and marks."""
+    """The units that F1 counts: list of Chinese characters and English words and marks."""
     parts, other = [], ""
     for character in _lower(text):
         if character in MARKS:
@@ -107,17 +110,17 @@ def words_of(text):
     text = " {} ".format(_STANDS_ALONE.sub(r" \g<0> ", text))
     for ending in _ENDINGS:
         text = ending.sub(r" \1 ", text)
-    text = _TWO_WORDS.sub(lambda found: " {} {} ".format(*filter(None, found.groups())), text)
+    text = _TWO_WORDS.sub(lambda match: " {} {} ".format(*filter(None, match.groups())), text)
     return ["''" if word == '"' else word for word in text.split()]
 
 
-def _f1(expected, found):
-    shared = _longest_run(expected, found)
-    return 2.0 * shared / (len(expected) + len(found)) if shared else 0.0
+def _f1(expected, predicted):
+    shared = _longest_run(expected, predicted)
+    return 2.0 * shared / (len(expected) + len(predicted)) if shared else 0.0
 
 
 def _longest_run(first, second):
-    """Length of the longest list that stands in both without a gap."""
+    """Length of the longest contiguous list that both contain."""
     longest, ending_here = 0, [0] * (len(second) + 1)
     for unit in first:
         ending_here = [0] + [

@@ -18,9 +18,9 @@ class EntityScores:
     """Scores of a file.
 
     Attributes:
-      micro: Score over all entities; what is meant by "F1" of named entities.
-      macro: Score, the mean over types; what CLUENER's authors print.
-      types: ordered dict type -> Score, by name; types that were only predicted are among them.
+      micro: Score over all entities, the usual "F1" of named entities.
+      macro: Score, the mean over types, as CLUENER's authors print it.
+      types: ordered dict type -> Score, by name, including types that were only predicted.
     """
 
     def __init__(self, micro, macro, types):
@@ -34,30 +34,31 @@ def score_entities(expected, predicted):
       expected, predicted: for each sentence an iterable of Span; a span counts once.
 
     Returns:
-      EntityScores; a ratio without anything to count is 0, as seqeval has it.
+      EntityScores; a ratio without anything to count is 0, as in seqeval.
 
     Raises:
       ValueError: the numbers of sentences differ.
     """
     if len(expected) != len(predicted):
         raise ValueError("{} sentences, {} predicted".format(len(expected), len(predicted)))
-    right, there, found = (collections.Counter() for _ in range(3))
+    right, there, guessed = (collections.Counter() for _ in range(3))
     for one, other in zip(expected, predicted):
         one, other = set(one), set(other)
         right.update(span.type for span in one & other)
         there.update(span.type for span in one)
-        found.update(span.type for span in other)
+        guessed.update(span.type for span in other)
     types = collections.OrderedDict(
-        (kind, _score(right[kind], found[kind], there[kind])) for kind in sorted({*there, *found})
+        (kind, _score(right[kind], guessed[kind], there[kind]))
+        for kind in sorted({*there, *guessed})
     )
-    micro = _score(*(sum(counter.values()) for counter in (right, found, there)))
+    micro = _score(*(sum(counter.values()) for counter in (right, guessed, there)))
     count = max(1, len(types))
     means = (sum(score[i] for score in types.values()) / count for i in range(3))
     return EntityScores(micro, Score(*means, entities=micro.entities), types)
 
 
-def _score(right, found, there):
-    precision = right / found if found else 0.0
+def _score(right, guessed, there):
+    precision = right / guessed if guessed else 0.0
     recall = right / there if there else 0.0
     f1 = 2 * precision * recall / (precision + recall) if right else 0.0
     return Score(precision, recall, f1, there)

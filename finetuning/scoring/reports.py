@@ -1,4 +1,4 @@
-"""Figures of several trials as papers print them, and what was predicted."""
+"""Figures of several trials in the format of papers, and files of predictions."""
 
 import json
 import os
@@ -33,27 +33,27 @@ def trial_lines(task_name, trials):
     return lines
 
 
-def headlines(parts, trials):
-    """The figures that papers report, as they print them: `cmrc2018 dev em / f1: 69.2 (68.4) / 88.1
+def headlines(splits, trials):
+    """The figures that papers report, in their format: `cmrc2018 dev em / f1: 69.2 (68.4) / 88.1
     (87.9)`.
 
     Args:
-      parts: list of TaskSplit, of dev and test examples.
+      splits: list of TaskSplit, of dev and test examples.
       trials: as for trial_lines.
 
     Returns:
-      List of lines; none for a part that has no score.
+      List of lines; none for a split without a score.
     """
     lines = []
-    for part in parts:
-        prefix = "test" if part.split == "test" else "eval"
-        names = [part.named("{}_{}".format(prefix, name)) for name in part.task.headline]
+    for split in splits:
+        prefix = "test" if split.split == "test" else "eval"
+        names = [split.named("{}_{}".format(prefix, name)) for name in split.task.headline]
         if all(name in trial for name in names for trial in trials):
             shown = maximum_and_mean if len(trials) > 1 else _only
             values = (shown([trial[name] for trial in trials]) for name in names)
-            what = " / ".join(part.task.headline)
+            what = " / ".join(split.task.headline)
             lines.append(
-                "{} {} {}: {}".format(part.task.name, part.split, what, " / ".join(values))
+                "{} {} {}: {}".format(split.task.name, split.split, what, " / ".join(values))
             )
     return lines
 
@@ -66,7 +66,7 @@ def _figures(trial):
     return [
         name
         for name in trial
-        if any(part in name for part in ("eval_", "test_")) and not name.endswith("_loss")
+        if any(prefix in name for prefix in ("eval_", "test_")) and not name.endswith("_loss")
     ]
 
 
@@ -82,53 +82,53 @@ def save_scores(folder, scores):
     write_atomically(os.path.join(folder, "test_scores.txt"), text)
 
 
-def results_text(parts, trials):
+def results_text(splits, trials):
     """What google-research/electra writes into results/TASK_results.txt: `cmrc2018: em: 63.90 - f1:
-    84.12`, a line for each task and trial.
+    84.12`, one line per task and trial.
 
     Args:
-      parts: list of TaskSplit, of dev examples.
+      splits: list of TaskSplit, of dev examples.
       trials: as for trial_lines.
     """
     lines = []
     for number, trial in enumerate(trials, 1):
         if len(trials) > 1:
             lines.append("trial {}:".format(number))
-        for part in parts:
-            start = part.named("eval_")
+        for split in splits:
+            start = split.named("eval_")
             figures = [
                 "{}: {:.4g}".format(name[len(start) :], value * (1 if "loss" in name else 100))
                 for name, value in trial.items()
                 if name.startswith(start)
             ]
-            lines.append("{}: {}".format(part.task.name, " - ".join(figures)))
+            lines.append("{}: {}".format(split.task.name, " - ".join(figures)))
     return "".join(line + "\n" for line in lines)
 
 
-def save_results_text(results_dir, parts, trials):
+def save_results_text(results_dir, splits, trials):
     """Writes results_text to RESULTS_DIR/TASK_results.txt; returns the path."""
     os.makedirs(results_dir, exist_ok=True)
-    name = "_".join(part.task.name for part in parts) + "_results.txt"
+    name = "_".join(split.task.name for split in splits) + "_results.txt"
     path = os.path.join(results_dir, name)
-    write_atomically(path, results_text(parts, trials))
+    write_atomically(path, results_text(splits, trials))
     return path
 
 
-def publish_answers(part, folder, results_dir, trial=None):
+def publish_answers(split, folder, results_dir, trial=None):
     """Copies answers to questions to where google-research/electra writes them:
     RESULTS_DIR/TASK_qa/TASK_dev_preds.json, with several trials also TASK_dev_1_preds.json.
 
     Args:
-      part: TaskSplit; other kinds of tasks have nothing to copy.
-      folder: where save_predictions wrote them.
+      split: TaskSplit; other kinds of tasks have nothing to copy.
+      folder: where save_predictions wrote the answers.
       results_dir: see above.
       trial: its number from 1, None for the only one.
     """
-    if part.task.answer_folder is None:
+    if split.task.answer_folder is None:
         return
-    target = os.path.join(results_dir, part.task.answer_folder)
+    target = os.path.join(results_dir, split.task.answer_folder)
     os.makedirs(target, exist_ok=True)
-    name = part.task.prediction_file(part.split)
+    name = split.task.prediction_file(split.split)
     copy_atomically(os.path.join(folder, name), os.path.join(target, name))
     if trial is not None:
         numbered = name.replace("_preds", "_{}_preds".format(trial))
@@ -142,7 +142,7 @@ def class_file(split):
 
 def save_classes(folder, split, labels, probabilities):
     """Writes SPLIT_results.tsv (the probability of each class, as Google's run_classifier.py does)
-    and SPLIT_labels.txt (the most probable label); a line an example, in the order of the input.
+    and SPLIT_labels.txt (the most probable label); one line per example, in the order of the input.
 
     Args:
       folder: where to.

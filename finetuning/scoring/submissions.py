@@ -1,5 +1,5 @@
-"""Predictions for the test sets of CLUE as its site takes them: a JSON object a line, one for each
-object of the test file and in its order, {"id": ..., "label": ...}.
+"""Predictions for the test sets of CLUE in the format of its site: a JSON object per line,
+{"id": ..., "label": ...}, for each object of the test file, in its order.
 
 The site compares classes line by line and reads nothing but "label", a text (CLUE's notes on
 submissions of 2021-09-04); under another name a file counts as none and scores 0.
@@ -11,8 +11,8 @@ import os
 from common.files import write_atomically
 from finetuning.layouts.tables import EMPTY_LINE
 
-# Task -> name of its file; those whose test set was replaced have the set's version in it. A
-# test.json of TNEWS is version 1.1, for the older set was called test1.0.json then.
+# Task -> name of its file; where the test set was replaced, the name has the set's version. A
+# test.json of TNEWS is version 1.1: the older set was test1.0.json by then.
 _NAMES = {
     "afqmc": "afqmc_predict.json",
     "cluewsc2020": "cluewsc2020_predict.json",
@@ -29,7 +29,7 @@ _NAMES_OF_VERSIONS = {
     ("tnews", "test1.1.json"): "tnews11_predict.json",
     ("tnews", "test.json"): "tnews11_predict.json",
 }
-# What TNEWS calls its classes.
+# Names of TNEWS's classes.
 _TNEWS_TOPICS = {
     "100": "story",
     "101": "culture",
@@ -54,14 +54,14 @@ def name_for(task_name, test_path):
 
     Args:
       task_name: registry name.
-      test_path: the test file, which may say its version.
+      test_path: the test file, whose name may contain its version.
     """
     name = _NAMES.get(task_name)
     return name and _NAMES_OF_VERSIONS.get((task_name, os.path.basename(test_path)), name)
 
 
 def is_whole(examples):
-    """Whether every object of a file became an example. Where one did not, all lines behind it
+    """Whether every object of a file became an example. Otherwise all lines after the missing one
     would be compared with the wrong ones."""
     return not set(examples.skipped) - {EMPTY_LINE}
 
@@ -76,7 +76,7 @@ def notes(task_name, examples):
     name = name_for(task_name, examples.path)
     if not name or is_whole(examples):
         return []
-    text = "test: rows were passed over, so {} would not match {} line by line and is not written"
+    text = "test: rows were skipped, so {} would not match {} line by line and is not written"
     return [(True, text.format(name, examples.path))]
 
 
@@ -108,16 +108,16 @@ def save_entities(path, examples, spans):
 
     Args:
       path: the file.
-      examples: iterable of TaggedExample, a token a character.
+      examples: iterable of TaggedExample, a token per character.
       spans: for each a list of Span.
 
     Returns:
       path.
     """
     rows = []
-    for example, found in zip(examples, spans):
+    for example, of_example in zip(examples, spans):
         label = {}
-        for span in found:
+        for span in of_example:
             entity = "".join(example.tokens[span.start : span.end])
             places = label.setdefault(span.type, {}).setdefault(entity, [])
             places.append([span.start, span.end - 1])

@@ -14,6 +14,7 @@ from finetuning import audit, task_file
 from finetuning.examples import Example, Examples
 from finetuning.features import FeatureFile, fingerprint, write_features
 from finetuning.kinds.classification import ClassificationTask
+from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.tables import read_table
 
 CHARACTERS = "天地人你我他好坏大小"
@@ -99,7 +100,7 @@ def test_comma_tables(tmp_path):
         ('好,"妙"', "坏\n差", "1", "{}, line 2".format(path)),
         ("优", "劣", "0", "{}, line 4".format(path)),
     ]
-    with pytest.raises(UserError, match=r"line 3: 2 columns, where 3 .* parted by a comma"):
+    with pytest.raises(UserError, match=r"line 3: 2 columns, where 3 .* separated by a comma"):
         read_table(write(path, "label,text_a,text_b\n1,a,b\n1,a\n"))
     with pytest.raises(UserError, match=r"line 2: not valid CSV"):
         read_table(write(path, '好,1\n"好"坏,1\n'))
@@ -220,7 +221,7 @@ def test_labels_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("own", "given", "message"),
     [
-        (["0", "1"], ["a", "b"], "--labels=a,b, but task t has the labels 0,1; leave it out"),
+        (["0", "1"], ["a", "b"], "--labels=a,b, but task t has the labels 0,1; remove it"),
         (None, ["a"], "labels a .--labels.: two different ones at least"),
         (None, ["a", "a"], "labels a,a .--labels.: two different ones"),
         (None, None, "the labels are not known; give --labels or "),
@@ -295,9 +296,9 @@ def test_audit():
         ),
         (
             True,
-            "dev: 1,000 (1,000 empty lines) passed over; they count in no score and no prediction",
+            "dev: 1,000 (1,000 empty lines) skipped; they count in no score and no prediction",
         ),
-        (False, "dev: 7 (7 odd things) left as they are"),
+        (False, "dev: 7 (7 odd things) kept as they are"),
         (True, "dev: 1 examples have an empty text"),
         (True, "dev: 1 examples hold U+FFFD, which stands for characters that were lost"),
         (False, "dev: a 3 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
@@ -350,16 +351,23 @@ def test_task_files_of_several_tasks(tmp_path):
 
 
 def test_options_in_task_files():
-    known = {"answerable_weight": 0.5, "beam_size": 20}
-    task_file.check_options("f", "head_options", {"answerable_weight": 0}, known)
-    task_file.check_options("f", "head_options", {"answerable_weight": 1.5, "beam_size": 1}, known)
-    for values, allowed, message in (
-        ({"answerable_weight": -1}, known, "f: answerable_weight cannot be -1"),
-        ({"beam_size": 0}, known, "f: beam_size cannot be 0"),
-        ({"beam_size": 2}, {}, "f: head_options may have nothing for this task"),
+    def check(kind, rows=None, heads=None):
+        entry = {"row_options": rows or {}, "head_options": heads or {}}
+        task_file.check_options("f", entry, kind)
+
+    check(QuestionTask, heads={"answerable_weight": 0})
+    check(QuestionTask, heads={"answerable_weight": 1.5, "beam_size": 1})
+    check(QuestionTask, {"doc_stride": 1}, {"joint_prediction": False})
+    for kind, options, message in (
+        (QuestionTask, {"heads": {"answerable_weight": -1}}, "f: answerable_weight cannot be -1"),
+        (QuestionTask, {"heads": {"answerable_weight": True}}, "answerable_weight cannot be True"),
+        (QuestionTask, {"heads": {"beam_size": 0}}, "f: beam_size cannot be 0"),
+        (QuestionTask, {"heads": {"doc_stride": 1}}, "f: head_options may have joint_prediction"),
+        (QuestionTask, {"rows": {"n_best_size": 1}}, "f: row_options may have max_query_length"),
+        (ClassificationTask, {"heads": {"beam_size": 2}}, "head_options may have nothing for this"),
     ):
         with pytest.raises(UserError, match=message):
-            task_file.check_options("f", "head_options", values, allowed)
+            check(kind, **options)
 
 
 def test_rows_are_kept_while_they_are_good(tmp_path, vocabulary):

@@ -221,7 +221,7 @@ def test_words_are_joined_as_chinese_is_written():
         (["\t".join(XNLI_HEADER), "zh\tneutral\ta"], "line 2: 3 columns, where 19 are expected"),
         (
             ["\t".join(XNLI_HEADER), xnli_row("de", "neutral", "a", "b")],
-            r"holds no example \(passed over: 1 rows of other languages\)",
+            r"holds no example \(skipped: 1 rows of other languages\)",
         ),
         (["premise\thypo\tlabel"], "holds no example"),
         ([], "holds no example"),
@@ -236,7 +236,7 @@ def test_wrong_xnli(tmp_path, lines, message):
 
 def test_labels_that_say_there_is_none(tmp_path):
     write(tmp_path / "dev.json", *[{"sentence1": "a", "sentence2": "b", "label": "-"}] * 3)
-    with pytest.raises(UserError, match=r"dev.json holds no example \(passed over: 3 labels -\)"):
+    with pytest.raises(UserError, match=r"dev.json holds no example \(skipped: 3 labels -\)"):
         get_task("cmnli").read(str(tmp_path), "dev")
 
 

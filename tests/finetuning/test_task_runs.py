@@ -19,7 +19,7 @@ def write(path, *rows):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A pair task from JSON with rows to leave out, and one whose labels are found in its files:
+    """A pair task from JSON with rows to skip, and one whose labels are found in its files:
     two updates each, without flags that the settings hold."""
     folder = tmp_path_factory.mktemp("runs")
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"天地人你我他好坏"]
@@ -70,7 +70,7 @@ def test_short_runs(runs):
     assert "defaults of ocnli for tiny models: --do_lower_case=True --learning_rate=2e-05" in out
     assert "--max_seq_length=128 --train_batch_size=32" in out
     assert "train.50k.json  33        0       11 (11 labels -)" in out
-    assert "WARNING: dev: 2 (2 labels -) passed over; they count in no score" in out
+    assert "WARNING: dev: 2 (2 labels -) skipped; they count in no score" in out
     found = (runs.folder / "out_ocnli" / "test_labels.txt").read_text(encoding="utf-8").split()
     assert len(found) == 5 and set(found) <= set(NLI)
     out = runs.results["cail2018"][1]

@@ -20,7 +20,7 @@ from prediction import fill_mask
 from prediction.lines import Line, ResultFile, read_lines
 from prediction.prediction_task import LineNotes, TaskSetup, predict_lines
 from prediction.predictor import Predictor
-from prediction.registry import get_task
+from prediction.registry import get_prediction_task
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -50,7 +50,7 @@ def test_pieces_join_so_that_they_are_cut_apart_again(text, piece, expected):
     assert fill_mask.add_piece(text, piece) == expected
 
 
-def test_text_behind_a_filled_mask():
+def test_text_after_a_filled_mask():
     assert fill_mask.add_text("play", "dog") == "play dog"
     assert fill_mask.add_text("play", " dog") == "play dog"
     assert fill_mask.add_text("", "dog") == "dog"
@@ -62,7 +62,7 @@ def golden_task(name, max_seq_length=64, saved=None, **options):
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu="tanh")
     vocabulary = Vocabulary(golden_cases.path("bert", "vocab.txt"))
     setup = TaskSetup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
-    return get_task(name)(setup, **options)
+    return get_prediction_task(name)(setup, **options)
 
 
 def golden_rows():
@@ -138,7 +138,7 @@ def test_the_window_holds_all_masks_and_what_is_around_them():
             for last in range(first, min(length, first + 10)):
                 start = task._window(Line("", 1, "f"), length, [first, last])
                 assert 0 <= start <= first and last < start + 10
-                # No room is left over, and as much is seen before the masks as behind them.
+                # The row is full, with as much text before the masks as after them.
                 assert length <= 10 or start + 10 <= length
                 if 0 < start < length - 10:
                     assert abs((first - start) - (start + 9 - last)) <= 1
@@ -211,14 +211,14 @@ def test_a_window_at_a_time_is_held(tmp_path):
 def test_lines_end_at_line_feeds_only(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("\ufeffa\u2028b\x0bc\r\n\n d \r\r\nlast".encode("utf-8"))
-    found = list(read_lines(str(path)))
-    assert [line.text for line in found] == ["a\u2028b\x0bc", "", " d \r", "last"]
-    assert found[3].where == "{} line 4".format(path)
+    lines = list(read_lines(str(path)))
+    assert [line.text for line in lines] == ["a\u2028b\x0bc", "", " d \r", "last"]
+    assert lines[3].where == "{} line 4".format(path)
     with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n"))):
         assert next(read_lines("-")).where == "standard input line 1"
 
 
-def test_a_file_of_results_is_whole_or_not_there(tmp_path):
+def test_a_file_of_results_is_complete_or_missing(tmp_path):
     path = tmp_path / "out.jsonl"
     with pytest.raises(KeyError), ResultFile(str(path)) as results:
         results.write([{"a": 1}])
@@ -236,8 +236,8 @@ def test_lines_are_bounded(tmp_path, monkeypatch, name):
     monkeypatch.setattr(files, "TEXT_LINE_BYTES", 100)
     content = b"a" * 100 + b"\n" + b"b" * 99 + b"\n" + b"c" * 101
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    found = read_lines(str(tmp_path / name))
+    lines = read_lines(str(tmp_path / name))
     with pytest.raises(UserError, match=r"lines(.gz)? line 1 is longer than 100 bytes; cut it"):
-        list(found)
+        list(lines)
     (tmp_path / "short").write_bytes(content[101:201])
     assert [line.text for line in read_lines(str(tmp_path / "short"))] == ["b" * 99]

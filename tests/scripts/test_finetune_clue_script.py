@@ -32,7 +32,7 @@ def test_what_is_missing_is_said(tmp_path):
         environment[variable] = str(tmp_path / variable)
     done = start(environment)
     assert done.returncode == 1 and "holds a folder for none of: afqmc tnews" in done.stderr
-    assert done.stdout.count(" is left out\n") == 9
+    assert done.stdout.count(" is skipped\n") == 9
 
 
 def test_its_flags_exist():
@@ -69,7 +69,7 @@ def test_two_tasks(tmp_path):
     }
     done = start(environment, "--num_train_epochs=1", "--max_seq_length=16")
     assert done.returncode == 0, done.stderr
-    assert "tnews is left out" in done.stdout
+    assert "tnews is skipped" in done.stdout
     found = {path.name: path.read_text() for path in (output / "submission").iterdir()}
     assert sorted(found) == ["afqmc_predict.json", "cluener_predict.json"]
     assert [json.loads(line)["id"] for line in found["afqmc_predict.json"].splitlines()] == [

@@ -28,7 +28,7 @@ def parity(printed):
     return {name: float(figure) for name, figure in (line.split(": ") for line in lines)}
 
 
-def assert_parity(printed, *names):
+def assert_compared(printed, *names):
     figures = parity(printed)
     assert set(figures) == {"hidden states"} | set(names)
     assert all(figure < 1e-5 for figure in figures.values()), figures

@@ -1,4 +1,4 @@
-"""Conversions in the process of the tests, what goes into them and what must come out."""
+"""convert_checkpoint.py run in this process, checkpoints for it and checks of its results."""
 
 import contextlib
 import importlib
@@ -19,18 +19,16 @@ from cli.app import one_line
 from modeling.config import BertConfig
 from modeling.conversion import huggingface, network
 
-tf.disable_v2_behavior()
-
 transformers = pytest.importorskip("transformers")
 
-# Component of a network -> what it is called in the report of parity, and by huggingface_models.
-NETWORK_OUTPUTS = {
+GOLDEN_COMPONENTS = ["pooler", "masked_lm", "sentence_pair"]
+# What is printed of a component, and what tests call it.
+OUTPUTS = {
     "pooler": ("pooled output", "pooled"),
     "masked_lm": ("masked-LM logits", "mlm"),
     "sentence_pair": ("sentence-pair logits", "nsp"),
     "classifier": ("classifier logits", "classes"),
 }
-GOLDEN_COMPONENTS = ["pooler", "masked_lm", "sentence_pair"]
 
 
 def convert(**values):
@@ -127,10 +125,8 @@ def read_json(*path):
         return json.load(reader)
 
 
-def assert_parity(printed, components):
+def assert_compared(printed, components):
     """All components were compared, and differ by no more than 1e-5."""
     figures = dict(re.findall(r"largest difference, (.*): (\S+)\n", printed))
-    assert set(figures) == {"hidden states"} | {
-        NETWORK_OUTPUTS[component][0] for component in components
-    }
+    assert set(figures) == {"hidden states"} | {OUTPUTS[component][0] for component in components}
     assert all(float(figure) < 1e-5 for figure in figures.values()), figures

@@ -4,7 +4,7 @@ import dataclasses
 import glob
 import os
 
-from conftest import ROOT
+from places import ROOT
 
 from data.creation import CreationSettings, RecordWork
 from data.jobs import runner

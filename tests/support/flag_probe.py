@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from conftest import ROOT
+from places import ROOT
 
 # Prints the flags of a program and what each preset makes of them.
 PROBE = """

@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 
 import transformers
 from conversion_runs import no_warnings
-from sentencepiece_models import AWKWARD
+from test_sentencepiece_pieces import AWKWARD
 
 from common.errors import UserError
 from data.tokenizers import huggingface_files

@@ -15,6 +15,7 @@ from common.errors import UserError
 from data.tokenizers.wordpiece import Vocabulary
 from finetuning import features
 from finetuning.examples import Examples
+from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import Candidate, Prediction, QuestionTask
 from finetuning.layouts.squad import (
     KINDS,
@@ -80,7 +81,7 @@ def test_answers_of_a_file(shared, chinese, name, task_name):
     """Rows point at the pieces of the answers; perfect outputs give back perfect answers."""
     task = get_task(task_name)
     task.choose_labels(None, None, {})
-    task.max_answer_length = 440  # more than any answer has
+    task.configure({"max_answer_length": 440})  # more than any answer has
     examples = task.read_file(os.path.join(shared, "datasets", name), "train")
     total, cut = FILES[name, task_name]
     assert len(examples) == total
@@ -123,7 +124,9 @@ def labelled_pieces(row):
 
 
 def test_rows(tokenizer):
-    task = QuestionTask("q", doc_stride=3, max_answer_length=2, max_query_length=2)
+    task = QuestionTask(
+        "q", options=QuestionRowOptions(doc_stride=3, max_answer_length=2, max_query_length=2)
+    )
     example = asked("甲abc 乙。丙ab丁", ("丙ab", 7), question="丙？")
     first, second = task.rows(example, tokenizer, 10)
     ids = [tokenizer.vocabulary.ids[t] for t in TOKENS]
@@ -168,7 +171,9 @@ def decodings(draw):
 def test_predictions_are_parts_of_the_passage(tokenizer, case):
     """Against a search over all spans by the rules as they are written down."""
     context, spans, longest = case
-    task = QuestionTask("q", doc_stride=3, max_answer_length=longest, n_best_size=4)
+    task = QuestionTask(
+        "q", options=QuestionRowOptions(doc_stride=3, max_answer_length=longest, n_best_size=4)
+    )
     example = asked(context)
     rows = task.rows(example, tokenizer, 14)
     outputs = [
@@ -221,7 +226,9 @@ def test_every_answer_can_be_found(tokenizer, pieces, room, stride, data):
     """Even where windows are so short that its start has more context in one that cuts it."""
     context = "".join("甲乙丙丁"[i * i % 7 % 4] for i in range(pieces))
     longest = data.draw(st.integers(1, room))
-    task = QuestionTask("q", doc_stride=stride, max_answer_length=longest)
+    task = QuestionTask(
+        "q", options=QuestionRowOptions(doc_stride=stride, max_answer_length=longest)
+    )
     start = data.draw(st.integers(0, pieces - 1))
     end = min(pieces, start + longest)
     example = asked(context, (context[start:end], start))
@@ -251,7 +258,9 @@ def kind_output(*shares):
 )
 def test_kinds(tokenizer, shares, kind, text, score):
     """Largest share in any window; of having no answer the smallest."""
-    task = QuestionTask("q", kinds=KINDS, doc_stride=4, max_answer_length=1)
+    task = QuestionTask(
+        "q", kinds=KINDS, options=QuestionRowOptions(doc_stride=4, max_answer_length=1)
+    )
     example = asked("甲乙丙丁甲乙")
     rows = task.rows(example, tokenizer, 9)
     assert len(rows) == 2
@@ -379,7 +388,9 @@ def test_notes_and_checks():
 
 def test_records(tmp_path, tokenizer):
     """Rows that were made with other windows are made anew."""
-    task = QuestionTask("q", doc_stride=3, max_answer_length=2, max_query_length=2)
+    task = QuestionTask(
+        "q", options=QuestionRowOptions(doc_stride=3, max_answer_length=2, max_query_length=2)
+    )
     task.choose_labels(None, None, {})
     examples = Examples([asked("甲乙丙丁甲乙丙丁", ("丁", 3), question="谁谁？")])
     path = str(tmp_path / "q.tfrecord")
@@ -390,6 +401,6 @@ def test_records(tmp_path, tokenizer):
     first = write()
     assert (first.rows, first.truncated, first.is_kept) == (2, 1, False)
     assert write().is_kept
-    task.doc_stride = 1
+    task.configure({"doc_stride": 1})
     again = write()
     assert (again.rows, again.is_kept) == (4, False)

@@ -299,7 +299,7 @@ def test_types_are_found_or_given():
 @pytest.mark.parametrize(
     ("name", "given", "splits", "message"),
     [
-        ("msra_ner", ["PER"], {}, "--labels=PER, but task msra_ner has the types LOC,ORG,PER; lea"),
+        ("msra_ner", ["PER"], {}, "--labels=PER, but task msra_ner has the types LOC,ORG,PER; rem"),
         (
             "ner",
             ["O", "PER"],

@@ -170,14 +170,14 @@ def test_wrong_files(tmp_path, value, message):
 @pytest.mark.parametrize(
     ("questions", "message"),
     [
-        ([question("a", ("王", 0)), question("a", ("王", 0))], "question 'a' comes twice"),
+        ([question("a", ("王", 0)), question("a", ("王", 0))], "question 'a' occurs twice"),
         ([question("a", ("王", "0"))], r"question a: 'answer_start' is '0', but must be a whole"),
         ([question("a", (None, 0))], r"question a: 'text' is None, but must be a text"),
         ([question("a", is_impossible="maybe")], "is_impossible is maybe, but must be true or"),
         ([question(None)], "'id' is None, but must be a text or a number"),
         ([dict(question("a"), answers=["x"])], "question a: an answer is 'x', no object"),
         ([dict(question("a"), answers="x")], "'answers' is 'x', but must be a list"),
-        ([question("a", ("上海", 0))], r"holds no example \(passed over: 1 questions whose first"),
+        ([question("a", ("上海", 0))], r"holds no example \(skipped: 1 questions whose first"),
     ],
 )
 def test_wrong_questions(tmp_path, questions, message):

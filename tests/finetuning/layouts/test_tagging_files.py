@@ -322,7 +322,7 @@ def test_wrong_files(tmp_path, name, content, message):
 
 def test_wrong_places_and_types(tmp_path):
     path = write(tmp_path / "w", "王0\tB-P\n二\tO\n")
-    with pytest.raises(UserError, match=r"line 2: '二' is no character with its number"):
+    with pytest.raises(UserError, match=r"line 2: '二' is no character followed by its number"):
         tagging.read_tagged(path, has_places=True)
     examples = tagging.read_tagged(write(tmp_path / "w", "王0\tB-P\n1100\tO\n"), has_places=True)
     assert examples[0].tokens == ("王", "1")

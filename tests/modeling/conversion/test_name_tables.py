@@ -52,7 +52,7 @@ def assert_equal(first, second):
 
 @settings(max_examples=10, deadline=None)
 @given(st.sampled_from([1, 2, 11]), st.integers(1, 3), st.integers(1, 5), st.integers(1, 20))
-def test_there_and_back(layers, heads, head_size, vocabulary):
+def test_round_trip(layers, heads, head_size, vocabulary):
     variables = model_variables(layers, heads, head_size, vocabulary)
     there = BERT.to_huggingface(variables)
     assert not there.unknown and len(there.tensors) == len(variables)

@@ -18,7 +18,13 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
-from conversion_runs import GOLDEN_COMPONENTS, converted, make_checkpoint, refused, variables_of
+from conversion_runs import (
+    GOLDEN_COMPONENTS,
+    converted,
+    make_checkpoint,
+    refused,
+    variables_of,
+)
 
 from modeling.conversion import huggingface, network
 
@@ -103,7 +109,7 @@ def test_missing_files(places):
 @pytest.mark.parametrize(
     "changes", [{"problem_type": "x"}, {"architectures": 3}, {"pad_token_id": 999}]
 )
-def test_what_transformers_does_not_take_is_said(places, tmp_path, changes):
+def test_configs_that_transformers_refuses_are_reported(places, tmp_path, changes):
     folder = shutil.copytree(str(places / "hf"), str(tmp_path / "hf"))
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         values = json.load(f)
@@ -124,7 +130,7 @@ def test_heads(places, tmp_path):
     message = refused_and_clean(places, **forth(places, head="classification"))
     assert "has no such head; use --head=pretraining or --head=none" in message
     bare = make_checkpoint(tmp_path / "a", ["classifier"])
-    words = "has a classification head, but not the pooler on which it stands; use --head=none"
+    words = "has a classification head, but not the pooler that it needs; use --head=none"
     refused(words, pytorch_dump_path=tmp_path / "hf", **bare)
     converted(pytorch_dump_path=tmp_path / "hf", head="none", **bare)
     none = make_checkpoint(tmp_path / "b", ["pooler"])

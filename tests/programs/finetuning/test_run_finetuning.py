@@ -287,7 +287,7 @@ def test_refusals(folder, done, tmp_path):
         ),
         (
             {"output_dir": str(folder / "plain"), "max_seq_length": 14},
-            "is trained with --max_seq_length=12, not 14; use another --output_dir, or leave out",
+            "is trained with --max_seq_length=12, not 14; use another --output_dir, or remove",
         ),
         (
             {

@@ -7,7 +7,8 @@ import sys
 import golden_cases
 import numpy as np
 import pytest
-from golden_cases import ROOT, needs_golden
+from golden_cases import needs_golden
+from places import ROOT
 from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import (
     TINY_CONFIG,

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from golden_cases import ROOT
+from places import ROOT
 from pretraining_runs import checkpoint_values, flags_of
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import run_many as run_script

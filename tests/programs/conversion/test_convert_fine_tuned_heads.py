@@ -16,7 +16,7 @@ pytest.importorskip("safetensors")
 
 import huggingface_models as models
 import torch
-from conversion_cases import SIZES, assert_parity, write
+from conversion_cases import SIZES, assert_compared, write
 from conversion_runs import (
     assert_equal_bits,
     converted,
@@ -92,13 +92,13 @@ def add(folder, variables, **further):
     task=st.sampled_from([None, "cluener", "my-task.2"]),
     has_pooler=st.booleans(),
 )
-def test_there_and_back(model, head, labels, task, has_pooler):
+def test_round_trip(model, head, labels, task, has_pooler):
     task = task or ("drcd" if model == "electra" else None)
     with tempfile.TemporaryDirectory() as folder:
         hf, back = os.path.join(folder, "hf"), os.path.join(folder, "back", "x")
         source, variables = make(folder, model, head, labels, task, has_pooler)
         out = converted(pytorch_dump_path=hf, head=head, **source)
-        assert_parity(out, OUTPUTS[head])
+        assert_compared(out, OUTPUTS[head])
         class_name = PREFIXES[model] + CLASSES[head]
         config = read_json(hf, "config.json")
         assert config["architectures"] == [class_name]
@@ -107,7 +107,7 @@ def test_there_and_back(model, head, labels, task, has_pooler):
         assert os.path.exists(os.path.join(hf, "pooler.safetensors")) == beside
         with no_warnings():
             assert not load("AutoModel" + CLASSES[head], hf)[1]
-        assert_parity(converted(from_pytorch=hf, tf_dump_path=back), OUTPUTS[head])
+        assert_compared(converted(from_pytorch=hf, tf_dump_path=back), OUTPUTS[head])
         if model != "electra" and task:
             # One of several tasks becomes a model of its own.
             variables = {n.split("/" + task + "/")[-1]: v for n, v in variables.items()}
@@ -127,19 +127,19 @@ def test_hugging_faces_own_models(model, tmp_path):
             refused("give its name", "as --task_name", **flags)
             flags["task_name"] = "a"
         out = converted(**flags)
-        assert_parity(out, OUTPUTS[head])
-        found = variables_of(flags["tf_dump_path"])
+        assert_compared(out, OUTPUTS[head])
+        variables = variables_of(flags["tf_dump_path"])
         state = {name: value.numpy() for name, value in theirs.state_dict().items()}
         weights = state["classifier.weight" if head == "tagging" else "qa_outputs.weight"]
         if model != "electra":
             name = "output_weights" if head == "tagging" else "cls/squad/output_weights"
-            np.testing.assert_array_equal(found[name], weights)
+            np.testing.assert_array_equal(variables[name], weights)
             refused("has none; remove it", task_name="a", **flags)
         elif head == "tagging":
-            np.testing.assert_array_equal(found["task_specific/a/dense/kernel"], weights.T)
+            np.testing.assert_array_equal(variables["task_specific/a/dense/kernel"], weights.T)
         else:
             for i, layer in enumerate(("dense", "dense_1")):
-                kernel = found["task_specific/a/{}/kernel".format(layer)]
+                kernel = variables["task_specific/a/{}/kernel".format(layer)]
                 np.testing.assert_array_equal(kernel, weights[i : i + 1].T)
 
 
@@ -281,8 +281,8 @@ def test_entities_are_those_of_transformers(model, is_directory, asked):
         logits = logits_of(PREFIXES[model] + CLASSES["tagging"], hf, tokens).logits[0, 1:-1]
         shares, tags = torch.softmax(logits, -1).max(-1)
         spans = spans_of_tags([LABELS[i] for i in tags])[0]
-        found = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
-        assert found == [(span.start, span.end, span.type) for span in spans]
+        entities = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
+        assert entities == [(span.start, span.end, span.type) for span in spans]
         for span, entity in zip(spans, result["entities"]):
             share = float(shares[span.start : span.end].mean())
             assert abs(entity["probability"] - share) < 1e-5
@@ -306,5 +306,5 @@ def test_answers_are_those_of_transformers(model, is_directory, asked):
     }
     assert (result["start"], result["end"]) == max(expected, key=expected.get)
     assert len(result["n_best"]) == 5
-    for found in result["n_best"]:
-        assert abs(found["score"] - expected[found["start"], found["end"]]) < 1e-5
+    for span in result["n_best"]:
+        assert abs(span["score"] - expected[span["start"], span["end"]]) < 1e-5
