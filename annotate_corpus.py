@@ -59,8 +59,8 @@ def print_report(result, names):
             )
         )
     for kind in KINDS:
-        found = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
-        if not found - {shown(kind, "_")}:
+        tags = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
+        if not tags - {shown(kind, "_")}:
             print("note: the model gives no tags of the kind {}".format(kind))
     print("manifest: {}".format(manifest.manifest_path(names)))
 
@@ -69,7 +69,7 @@ def main(argv):
     del argv
     settings = settings_from_flags()
     settings.check()
-    for name in FLAGS.output_file.split(","):  # before numbers of shards are put behind it
+    for name in FLAGS.output_file.split(","):  # before shard numbers are appended
         if name.strip().endswith(".gz"):
             raise UserError("--output_file {} would not be compressed; remove .gz".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()

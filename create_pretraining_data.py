@@ -99,7 +99,7 @@ flags.DEFINE_integer("random_seed", 12345, "Seed of every random choice.")
 flags.DEFINE_integer(
     "dupe_factor",
     None,
-    "How often the corpus is gone through, masked anew (default: static 10, dynamic 1).",
+    "Passes over the corpus, each with new masks (default: static 10, dynamic 1).",
 )
 flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
 flags.DEFINE_float(

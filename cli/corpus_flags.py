@@ -35,7 +35,7 @@ def define_corpus_flags(formats, input_format):
         formats,
         "text: a sentence a line, a blank line between documents; raw: paragraphs, split into "
         "sentences; jsonl: an object a line{}. Each may be gzipped (.gz).".format(
-            "; presegmented: text with words parted by blanks; conllu: words with tags, as "
+            "; presegmented: text with words separated by blanks; conllu: words with tags, as "
             "annotate_corpus.py writes them"
             if "conllu" in formats
             else ""

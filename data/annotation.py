@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import re
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted
 from common.tags import KINDS
@@ -24,8 +24,22 @@ _UNIT_BYTES = 1 << 18
 _BLANK = re.compile(r"\s")
 _TAG = re.compile(r"[^\s|]*")
 
-# A word for a line of CoNLL-U. head: int, 0 is the root; tags as LTP has them; None: not known.
-_Word = collections.namedtuple("_Word", "start end pos ner head dep")
+
+class _Word(NamedTuple):
+    """A word for a line of CoNLL-U.
+
+    Attributes:
+      start, end: character offsets.
+      pos, ner, dep: tags as LTP has them, None where not known.
+      head: number of the head in the sentence, 0 is the root; None where not known.
+    """
+
+    start: int
+    end: int
+    pos: Optional[str]
+    ner: Optional[str]
+    head: Optional[int]
+    dep: Optional[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +123,9 @@ class AnnotationProcessor(Processor):
 
     def write_block(self, out, text, place, statistics, progress):
         """Writes the sentences of a block; see processor.Processor."""
-        found = self._annotator.annotate(text.text, text.starts, text.ends, progress)
+        annotated = self._annotator.annotate(text.text, text.starts, text.ends, progress)
         by_sentence = [[] for _ in range(len(text.starts))]
-        for stretch in found:
+        for stretch in annotated:
             by_sentence[stretch.sentence].append(stretch)
         documents, begins = set(text.documents[:-1].tolist()), False
         lines, tags = [], collections.Counter()
@@ -150,16 +164,16 @@ def _words_of(stretches):
     """The words of a sentence; None where they do not join to its text."""
     if any(stretch.words is None for stretch in stretches):
         return None
-    found = []
+    words = []
     for stretch in stretches:
-        at, before = stretch.start, len(found)
+        at, before = stretch.start, len(words)
         heads = stretch.heads or [None] * len(stretch.words)
         for word, head, (pos, ner, dep) in zip(stretch.words, heads, tags_of_words(stretch)):
             # LTP counts in the stretch, CoNLL-U in the sentence.
             head = head + before if head else head
-            found.append(_Word(at, at + len(word), pos, ner, head, dep))
+            words.append(_Word(at, at + len(word), pos, ner, head, dep))
             at += len(word)
-    return found
+    return words
 
 
 def _characters(text, start, end):
@@ -169,7 +183,7 @@ def _characters(text, start, end):
 
 
 def _sentence_lines(text, start, end, words):
-    """A sentence's lines, with the empty one behind it."""
+    """A sentence's lines, with the empty one after them."""
     lines = ["# text = " + text[start:end]]
     for number, word in enumerate(words):
         following = words[number + 1].start if number + 1 < len(words) else end

@@ -23,7 +23,7 @@ def _define_flags(flags):
     )
     flags.DEFINE_enum("tokenizer", WORDPIECE, KINDS, "What the vocabulary is for.")
     flags.DEFINE_integer("vocab_size", 8000, "Largest vocabulary.")
-    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are left out.")
+    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are skipped.")
     flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
 
 

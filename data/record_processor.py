@@ -169,13 +169,13 @@ class RecordProcessor(Processor):
 
 def _tag_counts(unit):
     """{"POS-n": words, ...}; _ stands for words whose tag is not known."""
-    found = {}
+    by_tag = {}
     for kind, column in zip(KINDS, unit.tags[unit.group_starts].T):
         counts = np.bincount(column.astype(np.int64) + 1, minlength=len(TAGS[kind]) + 1)
         for tag, count in zip(("_", *TAGS[kind]), counts.tolist()):
             if count:
-                found[shown(kind, tag)] = count
-    return found
+                by_tag[shown(kind, tag)] = count
+    return by_tag
 
 
 def _seed(place):

@@ -31,7 +31,7 @@ class TrainingOrder:
     Attributes:
       shuffle_buffer_size: rows held for shuffling; 0 = file order in every epoch.
       seed: int. The order within an epoch follows from the seed and the epoch's number alone.
-      first_row: rows of the run that were read before; a resumed run goes on behind them.
+      first_row: rows of the run that were read before; a resumed run continues after them.
       rows_per_epoch: rows in all files, None where unknown: then a late first_row is reached by
         reading past all rows before it.
     """
@@ -63,7 +63,7 @@ def make_input_fn(
         file order, the last batch may be short.
       masking: drawing.Drawing for records whose corruption is drawn in training, else None.
       replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
-      full_batches: leave a short last batch out (TPUs take batches of one size only).
+      full_batches: drop a short last batch (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
         cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts
         results back in order with `in_order`. Where nothing is masked in the graph.
@@ -166,7 +166,7 @@ def _training_rows(files, order):
         dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
         if not order.shuffle_buffer_size:
             return dataset.flat_map(tf.data.TFRecordDataset)
-        # An epoch is shuffled by itself, so that its order hangs on nothing before it.
+        # An epoch is shuffled by itself, so that its order depends on nothing before it.
         seed = tf.constant(order.seed, tf.int64) * EPOCH_SEEDS + epoch
         dataset = dataset.shuffle(len(files), seed=seed)
         # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a

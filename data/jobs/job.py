@@ -51,32 +51,32 @@ class Job:
         """
         if not files.exists(self.manifest_path):
             return None
-        found = manifest.read_manifest(self.manifest_path)
+        earlier = manifest.read_manifest(self.manifest_path)
         directory = os.path.dirname(self.outputs[0])
         named = {os.path.basename(name) for name in self.outputs}
-        left = [os.path.join(directory, n) for n in found["shards"] if n not in named]
+        left = [os.path.join(directory, n) for n in earlier["shards"] if n not in named]
         left = [name for name in left if files.exists(name)]
         if left:
             raise UserError(
                 "{} is of an earlier run with other shards and would be read together with the new "
                 "ones; remove it, or choose another --output_file".format(left[0])
             )
-        if found.get("fingerprint") != self.fingerprint:
+        if earlier.get("fingerprint") != self.fingerprint:
             return None
-        if not manifest.is_whole(found, self.work.manifest_keys, self.work.counts):
+        if not manifest.is_whole(earlier, self.work.manifest_keys, self.work.counts):
             return None
-        whole = named == set(found["shards"]) and all(
+        whole = named == set(earlier["shards"]) and all(
             files.exists(name)
-            and files.size(name) == found["shards"][os.path.basename(name)]["bytes"]
+            and files.size(name) == earlier["shards"][os.path.basename(name)]["bytes"]
             for name in self.outputs
         )
-        return found if whole else None
+        return earlier if whole else None
 
     @contextlib.contextmanager
     def begin(self, say):
         """Makes the folder of parts, or takes over what an earlier run of the same job left.
 
-        On leaving, the folder stays only where something in it is of use to another try.
+        On leaving, the folder stays only where something in it another try can use.
 
         Raises:
           UserError: the folder cannot be made, or another process works in it.

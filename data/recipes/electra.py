@@ -48,7 +48,7 @@ class Options(FamilyOptions):
 
     electra_builder: str = option(
         "google",
-        "How electra's rows are parted in two: google (default), as google-research/electra does "
+        "How electra's rows are split in two: google (default), as google-research/electra does "
         "it; zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, "
         "often the second, so take it only to repeat its runs.",
         kind=CHOICE,

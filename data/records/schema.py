@@ -1,4 +1,4 @@
-"""The one table that says which features a record holds.
+"""The one table of the features that records hold.
 
 Writer, reader, manifest and the run scripts all use it: a recipe and an objective only name
 features. Nothing here imports TensorFlow, because data-creation workers must not.

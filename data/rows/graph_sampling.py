@@ -4,16 +4,27 @@ Groups are drawn by the same procedure as in sampling.py, single pieces with rep
 google-research/electra draws them; in graph operations, so that it also runs on the host of a TPU.
 """
 
-import collections
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from common.features import MASKED_LM
 from data.records.schema import DERIVED
 
-# The groups of a batch; group numbers count from 1 in each row, 0 is special tokens and padding.
-# sizes (in pieces), segments: int32 [batch, groups + 1]; count: int32 [batch].
-_Groups = collections.namedtuple("_Groups", ["sizes", "segments", "count"])
+
+class _Groups(NamedTuple):
+    """The groups of a batch, counted from 1 in each row; 0 is special tokens and padding.
+
+    Attributes:
+      sizes: int32 [batch, groups + 1], in pieces.
+      segments: int32 [batch, groups + 1].
+      count: int32 [batch].
+    """
+
+    sizes: tf.Tensor
+    segments: tf.Tensor
+    count: tf.Tensor
+
 
 # Draws of one batch, in the order of the second half of their seeds.
 _ORDER, _RUNS, _KIND, _RANDOM = range(4)
@@ -75,13 +86,13 @@ def _draw_pieces(features, spec, tokens, uniform):
     ids, is_candidate = features["input_ids"], features["input_mask"] > 0
     for special in tokens.special_ids:
         is_candidate = tf.logical_and(is_candidate, tf.not_equal(ids, special))
-    found = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
+    count = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
     shape = [tf.shape(ids)[0], spec.max_predictions]
-    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(found, tf.float32), tf.int32)
+    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(count, tf.float32), tf.int32)
     candidates, _ = true_columns(is_candidate, ids.shape.as_list()[1])
-    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, found - 1)), batch_dims=1)
+    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, count - 1)), batch_dims=1)
     # Where there is no candidate at all, nothing counts; the original computes 0 / 0 there.
-    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, found[:, 0])
+    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, count[:, 0])
     is_replaced = uniform(shape, _KIND) < spec.replacement[0]
     return mask_drawn(ids, positions, is_replaced, wanted, tokens.mask_id)
 
@@ -119,8 +130,8 @@ def _labels(tags, features):
       tags: int32 [batch, seq], counted from 1.
       features: dict with the predictions.
     """
-    found = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
-    return found * tf.cast(features["masked_lm_weights"], tf.int32) - 1
+    picked = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
+    return picked * tf.cast(features["masked_lm_weights"], tf.int32) - 1
 
 
 def predictions_per_row(input_mask, spec):
@@ -238,8 +249,8 @@ def true_columns(matrix, count):
     """
     seq = matrix.shape.as_list()[1]
     from_end = seq - tf.range(seq)[tf.newaxis, :]
-    found = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
-    return tf.where(found > 0, seq - found, tf.zeros_like(found)), found > 0
+    ranks = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
+    return tf.where(ranks > 0, seq - ranks, tf.zeros_like(ranks)), ranks > 0
 
 
 def predictions(ids, positions, real):

@@ -89,7 +89,7 @@ def _row(features, vocab_size, where):
 
 
 def _tags(features, positions, real, length, where):
-    """int [length, kinds]: tags of the pieces, -1 where they are not known; None without tags.
+    """int [length, kinds]: tags of the pieces, UNKNOWN where they are not known; None without tags.
 
     Args:
       features: of the record.
@@ -136,7 +136,7 @@ def _integers(features, name, limit, where, count=None, low=0):
 def show_row(row, vocabulary, segmenter):
     """A row as text: words of several pieces in brackets, masked pieces as new<-old, their tags.
 
-    Where the record does not hold its words, they are found anew in the restored text; without a
+    Where the record does not hold its words, the restored text is segmented again; without a
     segmenter, inner pieces of words (`##`) go with the piece before them.
     """
     original = np.full(row.length, -1)

@@ -119,9 +119,9 @@ class Masks(Corruption):
         return "{:.0%} by {}{}".format(self.spec.probability, self.spec.unit, how)
 
     def sources(self, names):
-        found = super().sources(names)
+        sources = super().sources(names)
         # Pieces that are drawn with replacement are drawn whatever word they are of.
-        return found[1:] if self.spec.with_replacement else found
+        return sources[1:] if self.spec.with_replacement else sources
 
     def corrupt(self, instances, tokens, rng):
         chosen, ngrams = sampling.choose_pieces(instances, self.spec, rng)

@@ -11,7 +11,7 @@ from data.rows.instances import SPECIAL_TOKENS_PER_PAIR, RowRanges
 def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
     """Next-sentence pairs after google-research/bert create_pretraining_data.py.
 
-    Sentences of a document are taken up to a target length and parted at a random sentence; in
+    Sentences of a document are taken up to a target length and split at a random sentence; in
     half of the pairs the second segment comes from another document of the unit (label 1), and the
     sentences it replaces are used again. One document in 1 / short_seq_prob has a random, shorter
     target.
@@ -51,10 +51,10 @@ def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
 def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
     """Sentence-order pairs after google-research/albert create_pretraining_data.py.
 
-    Sentences of a document are taken up to a target length, as for nsp_pairs, and parted at a
+    Sentences of a document are taken up to a target length, as for nsp_pairs, and split at a
     random sentence; in half of the pairs the two parts change places (label 1). Where a document
     leaves a single sentence, google-research/albert takes the second segment from another document;
-    here that sentence is parted at a random group, so that every pair is consecutive text (if one
+    here that sentence is split at a random group, so that every pair is consecutive text (if one
     whose order is easier to see).
 
     Args:

@@ -3,7 +3,7 @@
 graph_sampling.py chooses by the same procedure in operations of a graph.
 """
 
-import collections
+from typing import NamedTuple
 
 import numpy as np
 
@@ -108,9 +108,20 @@ def _draw_runs(spec, count, longest, rng):
     return 1 + np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(count), "right")
 
 
-# The groups of a batch, row by row: int64 [groups] each. first: column of the first piece; end:
-# column behind the last; segment: segment id.
-_GroupList = collections.namedtuple("_GroupList", ["row", "first", "end", "segment"])
+class _GroupList(NamedTuple):
+    """The groups of a batch, row by row.
+
+    Attributes:
+      row: int64 [groups].
+      first: int64 [groups], column of the first piece.
+      end: int64 [groups], column behind the last.
+      segment: int64 [groups], segment id.
+    """
+
+    row: np.ndarray
+    first: np.ndarray
+    end: np.ndarray
+    segment: np.ndarray
 
 
 def _list_groups(instances, unit):

@@ -104,12 +104,12 @@ def _beginnings(vocabulary):
       One for each of these, or an empty text.
     """
     pieces = vocabulary.pieces_of_text()
-    found = {True: [], False: []}
+    expressions = {True: [], False: []}
     for piece in sorted(set(vocabulary.tokens) - set(pieces)):
         if len(piece) > 1:
             expression = "{}(?={})".format(re.escape(piece[0]), re.escape(piece[1:]))
-            found[piece[0] in pieces].append(expression)
-    return "|".join(found[True]), "|".join(found[False])
+            expressions[piece[0] in pieces].append(expression)
+    return "|".join(expressions[True]), "|".join(expressions[False])
 
 
 def _unused_character(vocabulary):

@@ -1,7 +1,7 @@
 """WordPiece over a whole work unit at once, with character offsets.
 
 Token for token what google-research/bert's FullTokenizer gives (golden vectors in the tests), but
-laid out for speed: a table over code points classifies every character of a megabyte in one numpy
+organised for speed: a table over code points classifies every character of a megabyte in one numpy
 step, Chinese characters and punctuation take their id from a second table, and only runs of other
 characters (English words, numbers, kana) go through the `tokenizers` library, each distinct run
 once.
@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 import unicodedata
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,18 @@ _VOCABULARY_CHARS = 1 << 24
 _UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
 # Which sigma becomes ς in lower case, as a regular expression of the `tokenizers` library.
 FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
-# A token for people: its text, and whether it goes on with the word before it.
-Spelling = collections.namedtuple("Spelling", ["text", "is_inner"])
+
+
+class Spelling(NamedTuple):
+    """A token for people.
+
+    Attributes:
+      text: of the token.
+      is_inner: whether it continues the word before it.
+    """
+
+    text: str
+    is_inner: bool
 
 
 class Vocabulary:
@@ -71,7 +82,7 @@ class Vocabulary:
         """Ids that may stand in for a masked piece, int32 [n].
 
         google-research/bert draws from the whole file; here the rows that no text can produce
-        are left out: special and [unused] tokens, and `##` before a CJK character.
+        are skipped: special and [unused] tokens, and `##` before a CJK character.
         """
         unused = re.compile(r"\[unused\d+\]|<[ST]>")
         keep = [
@@ -104,9 +115,19 @@ def _read_tokens(path):
     return [line.strip() for line in io.StringIO(text, newline=None)]
 
 
-# One tokenised text. ids, starts, ends: int32 [pieces]; starts and ends are character offsets.
-# continuation: bool [pieces], True inside an English word or number (the `##` pieces).
-Pieces = collections.namedtuple("Pieces", ["ids", "starts", "ends", "continuation"])
+class Pieces(NamedTuple):
+    """A tokenised text.
+
+    Attributes:
+      ids: int32 [pieces].
+      starts, ends: int32 [pieces], character offsets.
+      continuation: bool [pieces], True inside an English word or number (the `##` pieces).
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    continuation: np.ndarray
 
 
 class WordPieceTokenizer:

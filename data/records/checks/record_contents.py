@@ -127,8 +127,8 @@ def _example(content):
 def _difference(features, usual, name):
     if not name:
         return None
-    found, expected = (_shown_kind(values[name]) for values in (features, usual))
-    return found != expected and "{} has {}, where others have {}".format(name, found, expected)
+    kind, expected = (_shown_kind(values[name]) for values in (features, usual))
+    return kind != expected and "{} has {}, where others have {}".format(name, kind, expected)
 
 
 def _shown_kind(feature):

@@ -143,7 +143,7 @@ def test_verified_and_skipping_runs(copy_of):
     assert "WARNING: {}/t-2 is damaged: record 39".format(folder) in done[6][1]
     assert done[6][2] == (
         "error: {}/t-1 is damaged: {} (2 of 3 files are not sound, each is named above); write the "
-        "records anew, or leave out what is damaged with --skip_damaged_records\n".format(
+        "records anew, or skip the damaged records with --skip_damaged_records\n".format(
             folder, CRC.format(5, 1275)
         )
     )
@@ -215,7 +215,7 @@ def test_damage_met_in_training(copy_of):
         write_records(folder / "t-2", changed)
     done = run_many([flags_of(folder) for folder in folders])
     hint = (
-        "; write the records anew, or leave out what is damaged with --skip_damaged_records of "
+        "; write the records anew, or skip the damaged records with --skip_damaged_records of "
         "run_pretraining.py (--verify_records finds it before training)"
     )
     messages = (
