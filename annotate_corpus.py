@@ -18,6 +18,7 @@ from common.errors import UserError
 from common.tags import KINDS
 from data import annotation
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 from data.records import manifest
 from data.text.ltp import annotator
 from data.text.tags import shown
@@ -39,13 +40,7 @@ def settings_from_flags():
     require(FLAGS, "input_file", "output_file", "ltp_model")
     corpus_flags.refuse_idle_flags()
     return annotation.AnnotationSettings(
-        ltp_model=FLAGS.ltp_model,
-        input_format=FLAGS.input_format,
-        text_fields=tuple(FLAGS.text_fields),
-        normalize_quotes=FLAGS.normalize_quotes,
-        max_sentence_chars=FLAGS.max_sentence_chars,
-        user_dict=FLAGS.user_dict,
-        batch_size=FLAGS.batch_size,
+        batch_size=FLAGS.batch_size, **corpus_flags.text_settings()
     )
 
 
@@ -64,8 +59,8 @@ def print_report(result, names):
             )
         )
     for kind in KINDS:
-        found = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
-        if not found - {shown(kind, "_")}:
+        tags = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
+        if not tags - {shown(kind, "_")}:
             print("note: the model gives no tags of the kind {}".format(kind))
     print("manifest: {}".format(manifest.manifest_path(names)))
 
@@ -74,11 +69,12 @@ def main(argv):
     del argv
     settings = settings_from_flags()
     settings.check()
-    for name in FLAGS.output_file.split(","):  # before numbers of shards are put behind it
+    for name in FLAGS.output_file.split(","):  # before shard numbers are appended
         if name.strip().endswith(".gz"):
-            raise UserError("--output_file {} would not be compressed; leave .gz out".format(name))
+            raise UserError("--output_file {} would not be compressed; remove .gz".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
-    print_report(runner.create(settings, inputs, names, workers), names)
+    work = annotation.AnnotationWork(settings)
+    print_report(runner.create(work, inputs, names, LocalProcesses(workers)), names)
     return 0
 
 

@@ -17,13 +17,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from absl import flags
 
-from cli import corpus_flags
-from cli.app import require, run_script
+from cli import corpus_flags, family_flags
+from cli.app import given_values, require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
 from data import recipes
-from data.creation import CreationSettings
+from data.creation import CreationSettings, RecordWork
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 from data.records import manifest
 from data.rows import masking
 from data.text import corpus, documents, segmentation
@@ -31,6 +32,20 @@ from data.text.tags import names_of
 from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS
+# Flags that CreationSettings holds under the same names, beside those of text_settings.
+SETTINGS_FLAGS = (
+    "vocab_file",
+    "tokenizer",
+    "objective",
+    "do_lower_case",
+    "segmenter",
+    "tag_set",
+    "masked_lm_prob",
+    "max_seq_length",
+    "max_predictions_per_seq",
+    "random_seed",
+)
+FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
 flags.DEFINE_string(
@@ -76,14 +91,7 @@ flags.DEFINE_enum(
     "for every batch, and the records hold the words. Default: static, for electra dynamic, its "
     "only one, whose records hold the words with --masking_unit=word or ngram alone.",
 )
-flags.DEFINE_enum(
-    "electra_builder",
-    None,
-    recipes.get_recipe("electra").builders,
-    "How electra's rows are parted in two: google (default), as google-research/electra does it; "
-    "zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, often "
-    "the second, so take it only to repeat its runs.",
-)
+family_flags.define(FAMILY_OPTIONS)
 flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
 flags.DEFINE_integer("max_seq_length", 128, "Longest row in pieces, with [CLS] and [SEP].")
 flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked pieces of a row.")
@@ -91,7 +99,7 @@ flags.DEFINE_integer("random_seed", 12345, "Seed of every random choice.")
 flags.DEFINE_integer(
     "dupe_factor",
     None,
-    "How often the corpus is gone through, masked anew (default: static 10, dynamic 1).",
+    "Passes over the corpus, each with new masks (default: static 10, dynamic 1).",
 )
 flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
 flags.DEFINE_float(
@@ -119,35 +127,23 @@ def settings_from_flags():
     if dupe_factor is None:
         dupe_factor = 10 if kind == "static" else 1
     return CreationSettings(
-        vocab_file=FLAGS.vocab_file,
-        tokenizer=FLAGS.tokenizer,
-        objective=FLAGS.objective,
-        input_format=FLAGS.input_format,
-        text_fields=tuple(FLAGS.text_fields),
-        normalize_quotes=FLAGS.normalize_quotes,
-        max_sentence_chars=FLAGS.max_sentence_chars,
-        do_lower_case=FLAGS.do_lower_case,
-        segmenter=FLAGS.segmenter,
-        ltp_model=FLAGS.ltp_model,
-        user_dict=FLAGS.user_dict,
-        tag_set=FLAGS.tag_set,
         masking_unit=_masking_unit(),
-        masked_lm_prob=FLAGS.masked_lm_prob,
         ngram_probs=_ngram_probs(),
-        max_seq_length=FLAGS.max_seq_length,
-        max_predictions_per_seq=FLAGS.max_predictions_per_seq,
         short_seq_prob=short_seq_prob,
-        electra_builder=FLAGS.electra_builder,
+        options=recipe.options.of(
+            family_flags.given(FLAGS, FAMILY_OPTIONS), "--objective=" + FLAGS.objective
+        ),
         masking=kind,
         dupe_factor=dupe_factor,
-        random_seed=FLAGS.random_seed,
+        **corpus_flags.text_settings(),
+        **given_values(FLAGS, SETTINGS_FLAGS),
     )
 
 
 def _refuse_idle_flags():
     has_words = FLAGS.input_format in ("presegmented", "conllu")
     corpus_flags.refuse_idle_flags(
-        ("segmenter", has_words, "has no use with --input_format=" + FLAGS.input_format),
+        ("segmenter", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
         ("tag_set", FLAGS.input_format != "conllu", "needs --input_format=conllu"),
     )
 
@@ -158,7 +154,7 @@ def _masking_unit():
     unit = "word" if FLAGS.do_whole_word_mask else "wordpiece"
     if FLAGS.masking_unit not in (None, unit):
         raise UserError(
-            "--do_whole_word_mask={} contradicts --masking_unit={}: leave one out".format(
+            "--do_whole_word_mask={} contradicts --masking_unit={}: remove one".format(
                 str(FLAGS.do_whole_word_mask).lower(), FLAGS.masking_unit
             )
         )
@@ -168,9 +164,6 @@ def _masking_unit():
 def _ngram_probs():
     if FLAGS.ngram_probs is None:
         return None
-    unit = _masking_unit() or recipes.get_recipe(FLAGS.objective).unit
-    if unit != "ngram":
-        raise UserError("--ngram_probs needs --masking_unit=ngram")
     try:
         return tuple(float(p) for p in FLAGS.ngram_probs)
     except ValueError:
@@ -233,7 +226,8 @@ def main(argv):
     settings = settings_from_flags()
     settings.check()
     inputs, names, workers = corpus_flags.files_and_workers()
-    print_report(runner.create(settings, inputs, names, workers), names)
+    result = runner.create(RecordWork(settings), inputs, names, LocalProcesses(workers))
+    print_report(result, names)
     return 0
 
 

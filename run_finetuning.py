@@ -10,11 +10,10 @@ import os
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
-from cli.app import run_script
+from cli.app import prepare_tensorflow, run_script
 
 finetuning_flags.define()
 for module in (finetuning_flags, run_flags):
@@ -24,9 +23,7 @@ for module in (finetuning_flags, run_flags):
 def main(argv):
     """Runs what the flags ask for."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     request = finetuning_flags.request()
     inputs = finetuning_run.read_inputs(request)
     with run_flags.locked_output(request.do_train):

@@ -1,5 +1,5 @@
-"""Asks a model about lines of text: words at masks, vectors, classes, entities,
-answers to questions.
+"""Predicts with a trained model from lines of text: words for masks, tags, vectors, classes,
+entities, answers to questions.
 
 echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vocab_file=vocab.txt \
     --bert_config_file=bert_config.json --init_checkpoint=bert_model.ckpt
@@ -12,27 +12,26 @@ import sys
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import run_flags
-from cli.app import require, run_script
+from cli.app import prepare_tensorflow, require, run_script
 from common.errors import UserError
 from common.log import log
 from modeling import checkpoint
 from modeling.conversion import huggingface
-from prediction import TASKS, get_task
 from prediction.features import POOLINGS
 from prediction.lines import ResultFile, check_different, read_lines
+from prediction.prediction_task import TaskSetup, predict_lines
 from prediction.predictor import Predictor
+from prediction.registry import PREDICTION_TASKS, get_prediction_task
 from prediction.tags import WORDS_BY
-from prediction.task import Setup, predict_lines
 
 FLAGS = flags.FLAGS
 
 run_flags.define_model_flags()
 flags.adopt_module_key_flags(run_flags)
-flags.DEFINE_string("task", None, "What to ask for: {}.".format(", ".join(TASKS)))
+flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
 flags.DEFINE_string(
     "input_file",
     None,
@@ -43,7 +42,7 @@ flags.DEFINE_string(
     "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
 )
 flags.DEFINE_string(
-    "task_name", None, "Which of several tasks that a checkpoint was fine-tuned for at once."
+    "task_name", None, "Which task, of a checkpoint that was fine-tuned for several at once."
 )
 flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
 flags.DEFINE_bool(
@@ -66,44 +65,40 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "pooling", "none", "features: {}; not none gives one vector a line.".format(", ".join(POOLINGS))
 )
-flags.DEFINE_enum(
-    "words_by", "rjieba", WORDS_BY, "tags: who finds the words of lines without [MASK]."
-)
+flags.DEFINE_enum("words_by", "rjieba", WORDS_BY, "tags: segmenter of lines without [MASK].")
 
 DEFAULT_SEQ_LENGTH = 128
 MIN_SEQ_LENGTH = 3
 
 
 def main(argv):
-    """Runs what the flags ask for."""
+    """Runs the prediction task of the flags."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     task_class = check_flags()
     results = ResultFile(FLAGS.output_file)
-    # The log gives way where results go to standard output.
+    # Standard output holds nothing but results where they go there.
     log_stream = sys.stderr if results.is_stream else sys.stdout
     with results, contextlib.redirect_stdout(log_stream):
         path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
-        with Predictor(task.config, task, path, task.max_seq_length, FLAGS.batch_size) as predictor:
+        with Predictor(task.config, task, path, FLAGS.batch_size) as predictor:
             task.start(predictor)
             predict_lines(task, read_lines(FLAGS.input_file), results)
 
 
 def check_flags():
-    """Refuses flags that cannot work, before any file is opened.
+    """Refuses wrong flags before any file is opened.
 
     Returns:
-      The class of the task.
+      The class of the prediction task.
 
     Raises:
       UserError: naming the flag.
     """
     require(FLAGS, "task")
-    task_class = get_task(FLAGS.task)
+    task_class = get_prediction_task(FLAGS.task)
     require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
     run_flags.check_numbers(positive=("batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
@@ -111,12 +106,14 @@ def check_flags():
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
         )
-    known = {name: {*other.options, *other.saved_options} for name, other in TASKS.items()}
-    for option in sorted({o for found in known.values() for o in found} - known[FLAGS.task]):
+    options = {
+        name: {*other.options, *other.saved_options} for name, other in PREDICTION_TASKS.items()
+    }
+    for option in sorted(set().union(*options.values()) - options[FLAGS.task]):
         if FLAGS[option].present:
-            owners = [name for name, found in known.items() if option in found]
+            owners = [name for name, of_task in options.items() if option in of_task]
             raise UserError(
-                "--{} is for --task={} and has no meaning for --task={}; leave it out".format(
+                "--{} is for --task={} and has no meaning for --task={}; remove it".format(
                     option, " or --task=".join(owners), FLAGS.task
                 )
             )
@@ -125,7 +122,7 @@ def check_flags():
 
 
 def make_task(task_class, path):
-    """The task for the weights `path`.
+    """The prediction task for the weights `path`.
 
     Raises:
       UserError: config, vocabulary and flags do not fit together.
@@ -145,7 +142,7 @@ def make_task(task_class, path):
     log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
     tokenizer = vocabulary.make_tokenizer(do_lower_case)
     options = {name: getattr(FLAGS, name) for name in task_class.options}
-    return task_class(Setup(config, tokenizer, length, saved), **options)
+    return task_class(TaskSetup(config, tokenizer, length, saved), **options)
 
 
 if __name__ == "__main__":

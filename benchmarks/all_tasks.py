@@ -3,8 +3,8 @@
 python benchmarks/all_tasks.py --datasets=datasets --vocab_file=vocab.txt --work_dir=/tmp/tasks
 
 The model is tiny and trained for a few updates: this shows that each chain runs over whole files
-and loses no example in silence, not how good a model is. `datasets` holds what FILES names; where a
-task has no training file its development file stands in.
+and drops no example silently, not how good a model is. `datasets` holds the files of FILES; where a
+task has no training file its development file is used.
 """
 
 import json
@@ -26,7 +26,7 @@ flags.DEFINE_string("vocab_file", None, "Vocabulary.", required=True)
 flags.DEFINE_string("work_dir", None, "For links, models and predictions.", required=True)
 flags.DEFINE_list("tasks", None, "Only these.")
 
-# Task -> split -> file below `datasets`, and what it is called where that is not its own name.
+# Task -> split -> file below `datasets`, and its name for the task where that differs.
 _NEWS = "peopledaily_ner/ymcui_peopledaily_zip/"
 _CMRC = "cmrc2018/squad-style-data/"
 FILES = {
@@ -144,9 +144,9 @@ def run(name, config):
     for split, (path, row) in zip(("train", "dev", "test"), _rows(text, folder)):
         figure = ""
         prefix = "test" if split == "test" else "eval"
-        found = re.findall(r"  {}_{} = (\S+)".format(prefix, task.headline[-1]), text)
-        if split != "train" and found:
-            figure = "{} {:.1f}".format(task.headline[-1], 100 * float(found[-1]))
+        values = re.findall(r"  {}_{} = (\S+)".format(prefix, task.headline[-1]), text)
+        if split != "train" and values:
+            figure = "{} {:.1f}".format(task.headline[-1], 100 * float(values[-1]))
         predicted = re.findall(r"predictions of (\d+) {} examples".format(split), text)
         source = os.path.relpath(os.path.realpath(path), os.path.realpath(FLAGS.datasets))
         cells = [name, source, *row, figure, predicted[0] if predicted else ""]

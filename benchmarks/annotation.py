@@ -78,7 +78,7 @@ def make_models(folder):
 
 
 def write_random_model(folder, layers, vocab_file):
-    """An ELECTRA of LTP's width with heads for words and tags, as it comes from initialisation."""
+    """An ELECTRA of LTP's width with heads for words and tags, with initial weights."""
     import torch
     from ltp_core.models.utils import instantiate
 
@@ -127,7 +127,7 @@ def measure(name, path, text, arguments):
     text = text[: arguments.characters * (20 if name == "tiny, legacy" else 1)]
     starts, ends = split_sentences(text)
     spans = list(zip(starts.tolist(), ends.tolist()))
-    # The same text for both: LTP takes blanks into its words.
+    # The same text for both: LTP would include blanks in its words.
     sentences = ["".join(text[a:b].split()) for a, b in spans]
     characters = sum(map(len, sentences))
     ways = {
@@ -148,7 +148,7 @@ def measure(name, path, text, arguments):
 
 
 def one_call(annotator, sentence):
-    """What a script does that has one sentence at a time."""
+    """A script that annotates one sentence at a time."""
     return annotator._ltp.pipeline([sentence], tasks=annotator.tasks, raw_format=True)
 
 

@@ -13,25 +13,20 @@ columns.
   are made of it: its documents, then the same documents shuffled, as often as needed.
 * Workers: wall time of one worker against two on the largest of these sizes.
 
-CPU seconds are user + system of the program and of its children (os.wait4), start-up included:
-interpreter, imports (TensorFlow in the reference), vocabulary, jieba's dictionary. The start-up
-alone is measured by the same command on four sentences; it is shown, and a second speed leaves it
-out. Every program runs once untimed (warm caches); then all of a table's runs are repeated in
-turn, --repeat times over, and the medians reported. Temporary files (up to 2 GB, without --quick)
-lie in a folder under --work_dir that is removed at the end.
+CPU seconds are user + system of the program and of its children (os.wait4), start-up included; a
+second speed excludes it. Every program runs once untimed (warm caches); then all of a table's runs
+are repeated in turn, --repeat times over, and the medians reported. Temporary files (up to 2 GB,
+without --quick) are in a folder under --work_dir that is removed at the end.
 
 python benchmarks/data_creation.py --vocab_file=vocab.txt --corpus corpus.txt --output out.json
 """
 
 import argparse
-import collections
 import glob
-import itertools
 import json
 import multiprocessing
 import os
 import platform
-import random
 import re
 import resource
 import shutil
@@ -40,17 +35,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
+
+from corpus_files import MEGABYTE, Corpus, write_corpora
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-MEGABYTE = 10**6
 ROW = ("--max_seq_length=128", "--max_predictions_per_seq=20")
 
-# Text on disk. documents at their borders.
-Corpus = collections.namedtuple("Corpus", ["path", "megabytes", "characters"])
-Run = collections.namedtuple("Run", ["cpu", "wall", "peak_mb", "records"])
-# What is timed: program is "reference" or "quanci"; words: with a segmenter and whole words.
-Case = collections.namedtuple("Case", ["program", "words", "dupe", "workers", "corpus"])
+
+class Run(NamedTuple):
+    """One measured run: CPU and wall time in seconds, peak memory in MB, records written."""
+
+    cpu: float
+    wall: float
+    peak_mb: float
+    records: int
+
+
+class Case(NamedTuple):
+    """A program to time, "reference" or "quanci"; words: with a segmenter and whole words."""
+
+    program: str
+    words: bool
+    dupe: int
+    workers: int
+    corpus: Corpus
 
 
 def parse_arguments():
@@ -72,60 +82,6 @@ def parse_arguments():
     if arguments.repeat < 1 or not arguments.corpus:
         parser.error("--repeat must be 1 or more, and there must be a --corpus")
     return arguments
-
-
-# Corpora.
-
-
-def read_documents(paths):
-    """Documents as bytes, each with the blank line behind it."""
-    documents = []
-    for path in paths:
-        with open(path, "rb") as f:
-            for blank, lines in itertools.groupby(f, lambda line: not line.strip()):
-                if not blank:
-                    documents.append(b"".join(lines).rstrip(b"\n") + b"\n\n")
-    return documents
-
-
-def write_corpus(documents, megabytes, path):
-    """Whole documents in order up to `megabytes` (None: all); then shuffled ones, again and again.
-
-    Returns:
-      Corpus.
-    """
-    wanted = sum(map(len, documents)) if megabytes is None else megabytes * MEGABYTE
-    rng, order, size, characters = random.Random(1), documents, 0, 0
-    with open(path, "wb") as f:
-        while size < wanted:
-            for document in order:
-                f.write(document)
-                size += len(document)
-                characters += len(document.decode("utf-8"))
-                if size >= wanted:
-                    break
-            order = rng.sample(documents, len(documents))
-    return Corpus(path, size / MEGABYTE, characters)
-
-
-def write_corpora(paths, sizes, folder):
-    """{name: Corpus} of {name: megabytes}, and "start_up"."""
-    documents = read_documents(paths)
-    corpora = {
-        name: write_corpus(documents, megabytes, os.path.join(folder, name + ".txt"))
-        for name, megabytes in sizes.items()
-    }
-    corpora["start_up"] = write_start_up_corpus(documents, os.path.join(folder, "start_up.txt"))
-    return corpora
-
-
-def write_start_up_corpus(documents, path):
-    """Two documents of two sentences: next to no work."""
-    lines = b"".join(documents).split(b"\n")
-    sentences = [line for line in lines if line.strip()][:4]
-    with open(path, "wb") as f:
-        f.write(b"\n".join(sentences[:2]) + b"\n\n" + b"\n".join(sentences[2:]) + b"\n")
-    return Corpus(path, 0.0, 0)
 
 
 # Runs.
@@ -163,13 +119,13 @@ def run(case, vocab_file, folder):
     with open(log, encoding="utf-8", errors="replace") as f:
         output = f.read()
     shutil.rmtree(inner)
-    found = re.search(r"^([\d,]+) records", output, re.MULTILINE)
-    if process.returncode or not found:
+    written = re.search(r"^([\d,]+) records", output, re.MULTILINE)
+    if process.returncode or not written:
         raise RuntimeError("{} failed:\n{}".format(" ".join(command), output[-2000:]))
     # Linux lets a child begin with the peak of the process that started it.
     if usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
         raise RuntimeError("{}: peak memory hidden by this program's".format(" ".join(command)))
-    records = int(found.group(1).replace(",", ""))
+    records = int(written.group(1).replace(",", ""))
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / MEGABYTE, records)
 
 
@@ -307,7 +263,7 @@ def measure_memory_and_workers(arguments, corpora, folder):
 
 
 def environment(arguments):
-    """What the numbers depend on, as far as the machine tells."""
+    """What the numbers depend on, as far as the machine reports it."""
     from importlib.metadata import version
 
     libraries = ("numpy", "tokenizers", "tensorflow", "protobuf", "jieba", "rjieba")

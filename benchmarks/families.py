@@ -1,4 +1,4 @@
-"""Trains a tiny model of every family on a small corpus, and prints how its evaluation falls.
+"""Trains a tiny model of every family on a small corpus, and prints its evaluations.
 
 python benchmarks/families.py --corpus corpus.txt --vocab_file vocab.txt --work_dir families
 """
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any, Dict, List, NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -22,8 +23,22 @@ SIZES = {
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
 }
-# objective: of records and training; config: beside SIZES.
-Family = collections.namedtuple("Family", ["objective", "config", "flags"])
+
+
+class Family(NamedTuple):
+    """A row of the benchmark.
+
+    Attributes:
+      objective: of records and training.
+      config: keys of the model config beside SIZES.
+      flags: of the training.
+    """
+
+    objective: str
+    config: Dict[str, Any]
+    flags: List[str]
+
+
 FAMILIES = collections.OrderedDict(
     bert=Family("bert", {}, []),
     roberta=Family("roberta", {}, []),

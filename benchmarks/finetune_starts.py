@@ -4,9 +4,9 @@ python benchmarks/finetune_starts.py --bert_config_file=config.json --vocab_file
     --output_dir=/tmp/starts --start=pretrained=/tmp/model --start=random= \
     --task=chnsenticorp=data/chnsenticorp --task=cmrc2018=data/cmrc2018,max_seq_length=256
 
-A start is NAME=CHECKPOINT, NAME= for random weights, of which every seed has its own. A task is
-NAME=FOLDER and then settings of run_finetuning.py, with commas between. Runs that are over are not
-done again.
+A start is NAME=CHECKPOINT, or NAME= for random weights, other ones for each seed. A task is
+NAME=FOLDER and then settings of run_finetuning.py, separated by commas. Finished runs are not
+repeated.
 """
 
 import json
@@ -32,7 +32,7 @@ flags.DEFINE_integer("trials", 3, "Seeds.")
 
 
 def main(argv):
-    """Runs what is not done yet; prints a row for each task and start."""
+    """Runs the trainings that are not finished; prints a row for each task and start."""
     del argv
     print("| task | start | figure | dev, best of each seed | maximum (mean) |")
     print("| --- | --- | --- | --- | --- |")

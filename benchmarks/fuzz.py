@@ -1,18 +1,18 @@
-"""Gives every reader of files thousands of damaged inputs and counts what comes of it.
+"""Gives every reader of files thousands of damaged inputs and counts the outcomes.
 
 python benchmarks/fuzz.py --count=2000 --seed=1 --workers=2
 
 An input is a valid file with bytes flipped, cut, inserted and swapped, lines recoded and joined,
 JSON nested, mistyped and doubled, gzip streams cut or unpacking to much, checkpoint tables whose
 checksums are right and whose content is not; it is read by the main function of the script that
-a user would start (fuzzing/*_surfaces.py say which flags). Each comes out as
+a user would start (fuzzing/*_surfaces.py have the flags). The outcomes are
 
   success     exit code 0,
   error line  exit code 1 and one line `error: ...` on standard error,
   DEFECT      anything else: a traceback, several lines, a message that never ends, the death of
               the interpreter, more than 6 GB of memory, more than --seconds.
 
-Prints a table, and exits with 1 if there was a defect; its input and what was said are then in
+Prints a table, and exits with 1 if there was a defect; its input and output are then in
 --failures, in a folder for each, and `--only=SURFACE:INDEX` with the same seed makes it again. The
 same seed and count give the same inputs for any number of workers.
 """
@@ -30,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+from typing import Any, NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
@@ -37,8 +38,13 @@ from fuzzing import registry  # noqa: E402, behind the path
 
 START_SECONDS = 120
 OUTCOMES = ("ok", "refused", "defect")
-# One damaged input: the index-th of its surface.
-Input = collections.namedtuple("Input", ["surface", "index"])
+
+
+class Input(NamedTuple):
+    """One damaged input: the index-th of its surface, a fuzzing.surface.Surface."""
+
+    surface: Any
+    index: int
 
 
 def parse_arguments():
@@ -72,7 +78,7 @@ def chosen_inputs(arguments):
 
 
 class Worker:
-    """A process that reads inputs of one kind; started anew after it has died."""
+    """A process that reads inputs of one kind; restarted after it has died."""
 
     def __init__(self, kind, arguments):
         self.kind, self._arguments = kind, arguments
@@ -95,7 +101,7 @@ class Worker:
         return answer
 
     def stop(self):
-        """Ends what another thread has it read; to be closed there."""
+        """Ends the input that another thread has it read; to be closed there."""
         self.stopped, process = True, self._process
         if process:
             process.kill()
@@ -124,7 +130,7 @@ class Worker:
             raise SystemExit("a worker for {} does not start: {}".format(self.kind, self._end()))
 
     def _answer(self, seconds):
-        """What the process says, None where it is silent or gone."""
+        """The answer of the process, None where it is silent or gone."""
         readable, _, _ = select.select([self._process.stdout], [], [], seconds)
         line = self._process.stdout.readline() if readable else b""
         return json.loads(line.decode("utf-8")) if line.endswith(b"\n") else None
@@ -156,7 +162,7 @@ class Worker:
 
 
 def shares(inputs, workers):
-    """Inputs for each worker to go through: {kind: [[Input]]}, every kind dealt out to all."""
+    """Inputs of each worker: {kind: [[Input]]}, every kind divided among all."""
     kinds = collections.OrderedDict()
     for one in inputs:
         kinds.setdefault(one.surface.kind, []).append(one)
@@ -165,7 +171,7 @@ def shares(inputs, workers):
 
 def run(inputs, arguments):
     """Counter of (surface name, outcome), {surface name: [seconds]}, list of (Input, detail)."""
-    waiting, found, started = queue.Queue(), queue.Queue(), []
+    waiting, answers, started = queue.Queue(), queue.Queue(), []
     for kind, parts in shares(inputs, arguments.workers).items():
         for part in parts:
             if part:
@@ -181,11 +187,11 @@ def run(inputs, arguments):
             started.append(worker)
             try:
                 for one in part:
-                    found.put((one, worker.read(one)))
+                    answers.put((one, worker.read(one)))
                     if worker.stopped:
                         return
             except BaseException as error:
-                found.put((None, error))
+                answers.put((None, error))
                 return
             finally:
                 worker.close()
@@ -194,7 +200,7 @@ def run(inputs, arguments):
     for thread in threads:
         thread.start()
     try:
-        return _counted(inputs, found, arguments)
+        return _counted(inputs, answers, arguments)
     finally:  # when it is stopped before the end, too
         for worker in started:
             worker.stop()
@@ -202,11 +208,11 @@ def run(inputs, arguments):
             thread.join(10)
 
 
-def _counted(inputs, found, arguments):
-    """What `run` returns, of the answers in the queue `found`."""
+def _counted(inputs, answers, arguments):
+    """The result of `run`, from the queue `answers`."""
     counts, seconds, defects = collections.Counter(), collections.defaultdict(list), []
     for _ in inputs:
-        one, answer = found.get()
+        one, answer = answers.get()
         if one is None:
             raise answer
         counts[one.surface.name, answer["outcome"]] += 1

@@ -1,4 +1,4 @@
-"""Kills programs at random moments and compares what they make in the end with an undisturbed run.
+"""Kills programs at random moments and compares the final result with an undisturbed run.
 
 python benchmarks/kills.py --data_kills=20 --training_kills=10
 
@@ -7,7 +7,7 @@ shard must equal the undisturbed one's byte for byte, the manifest word for word
 evaluation of every checkpoint): SIGKILL; then the same command again. All variables of the last
 checkpoint, those of the best one and the figures must be equal, bit for bit.
 
-The moments are drawn with --seed; where a kill lands depends on the machine all the same. A run
+The moments are drawn with --seed; where a kill hits still depends on the machine. A run
 that ends before its kill counts as a round; its results are compared and it starts over.
 """
 
@@ -70,7 +70,7 @@ def main():
             (os.path.join(folder, "model_killed"), os.path.join(folder, "model")),
             compare_models,
             arguments.training_kills,
-            # A start alone takes a few seconds; most kills shall hit what comes behind it.
+            # Start-up takes a few seconds; most kills should hit later.
             lambda: draw.uniform(0.2 * seconds, seconds),
             lambda process: process.pid,
         )
@@ -136,7 +136,7 @@ def family(pid):
 
 
 def write_corpus(folder, megabytes):
-    """The sample's documents over and over, told apart by a number, up to a size."""
+    """The sample's documents over and over, distinguished by a number, up to a size."""
     texts = []
     for name in sorted(os.listdir(os.path.join(SAMPLE, "corpus"))):
         with open(os.path.join(SAMPLE, "corpus", name), encoding="utf-8") as f:

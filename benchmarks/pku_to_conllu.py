@@ -8,12 +8,11 @@ A sentence is a line of `word/tag`, blanks between them; HEAD and DEPREL stay em
 python -m sample.train_ltp --annotations=train.conllu --eval_annotations=test.conllu \\
     --kind=legacy --output_dir=ltp
 
-* Tags: the table TAGS. A line with another tag is left out; such tags are counted and printed.
+* Tags: the table TAGS. A line with another tag is skipped; such tags are counted and printed.
 * Names: PKU writes surname and given name apart (邓/nr 小平/nr), LTP together. Neighbouring nr are
-  put together in twos; in an odd number of them only a surname of one character is joined with
-  what follows.
-* Entities (MISC, NER=): persons nr, places ns and organisations nt, and what brackets put
-  together as ns or nt ([中央/n 电视台/n]nt), in LTP's scheme: S-, or B- I- E- over several words.
+  joined in pairs; in an odd number of them only a surname of one character is joined with the next.
+* Entities (MISC, NER=): persons nr, places ns and organisations nt, and brackets
+  with ns or nt ([中央/n 电视台/n]nt), in LTP's scheme: S-, or B- I- E- over several words.
 * Digits and Latin letters of full width become those of ASCII, as text is written today.
 * Dates in front of a line (19980101-01-001-001/m) are dropped.
 """
@@ -22,6 +21,7 @@ import argparse
 import collections
 import re
 import sys
+from typing import NamedTuple, Optional
 
 # PKU's tags -> the 863 tags of LTP. Small morphemes (Ng, Vg, ...) are words of their class.
 TAGS = {
@@ -57,12 +57,25 @@ ENTITIES = {"nr": "Nh", "ns": "Ns", "nt": "Ni"}
 
 _ITEM = re.compile(r"(\[?)(\S+)/([A-Za-z]+)(?:\]([A-Za-z]+))?$")
 _DATE = re.compile(r"\d{8}(-\d+)+/m\s*")
-# Full-width digits and letters, and what stands in numbers: ．％．
+# Full-width digits and letters, and the signs of numbers: ．％．
 _NARROW = {c + 0xFEE0: c for c in map(ord, "0123456789.%")}
 _NARROW.update({c + 0xFEE0: c for c in range(ord("A"), ord("z") + 1) if chr(c).isalpha()})
 
-# word, pos: str. kind: type of entity or None. part: number of the entity that it belongs to.
-Word = collections.namedtuple("Word", "word pos kind part")
+
+class Word(NamedTuple):
+    """A word of a line.
+
+    Attributes:
+      word: its text.
+      pos: LTP's tag.
+      kind: type of its entity, None outside of entities.
+      part: number of its entity in the line, None outside of entities.
+    """
+
+    word: str
+    pos: str
+    kind: Optional[str]
+    part: Optional[int]
 
 
 class UnknownTag(Exception):
@@ -98,7 +111,7 @@ def parse_line(line):
 
 
 def _grouped(items, kind):
-    """What stands in brackets, as one entity if the brackets make it one."""
+    """The words in brackets, as one entity if the brackets are tagged as one."""
     if kind is None:
         return items
     return [(word, tag, kind, items[0][3]) for word, tag, _, _ in items]
@@ -177,7 +190,7 @@ def main():
             with open(path, "w", encoding="utf-8") as f:
                 f.writelines(sentences)
             print("{}: {:,} sentences".format(path, len(sentences)))
-    print("lines left out for tags without a place in the table: {}".format(dict(unknown)))
+    print("lines skipped for tags that the table lacks: {}".format(dict(unknown)))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ every character passes through `unicodedata`, every instance is masked token by 
 as a tf.train.Example that Python fills. The choices are google-research/bert's (documents of
 lines, next-sentence pairs with put-back, candidates shuffled and masked 80/10/10), the code is
 not; nothing is slowed down on purpose and nothing is cached (google-research/bert even reads an
-absl flag for every token, which is left out here). --words=jieba adds what the public
-Chinese whole-word scripts do on top: jieba's words, told to the masking code by a `##` before
+absl flag for every token, which is skipped here). --words=jieba adds what the public
+Chinese whole-word scripts do on top: jieba's words, marked for the masking code by a `##` before
 every Chinese character that does not begin a word.
 
 python benchmarks/reference_create.py --input_file=sample/corpus/law.txt \\
@@ -20,15 +20,21 @@ import itertools
 import random
 import time
 import unicodedata
+from typing import List, NamedTuple
 
 import tensorflow as tf
 
 MAX_CHARS_PER_WORD = 200
 
-# tokens: list of str. positions, labels: the masked tokens' indexes and originals.
-Instance = collections.namedtuple(
-    "Instance", ["tokens", "segment_ids", "is_random_next", "positions", "labels"]
-)
+
+class Instance(NamedTuple):
+    """A masked training row; positions and labels are the masked tokens' indexes and originals."""
+
+    tokens: List[str]
+    segment_ids: List[int]
+    is_random_next: bool
+    positions: List[int]
+    labels: List[str]
 
 
 def parse_arguments():
@@ -184,7 +190,7 @@ class Tokenizer:
 
 
 def without_marks(tokens):
-    """The `##` of _marked taken off again: Chinese rows with ## are never trained elsewhere."""
+    """Removes the `##` of _marked: Chinese rows with ## are never trained elsewhere."""
     return [
         token[2:] if len(token) == 3 and token[:2] == "##" and is_chinese(ord(token[2])) else token
         for token in tokens

@@ -13,8 +13,8 @@ from absl import flags as absl_flags
 from common.errors import Stopped, UserError, quoted
 
 _LONGEST = 4000  # characters of a message; names of files may be long
-_NOTHING_LOST = "what is finished is kept; the same command goes on from there"
-# What absl says of a flag's value -> what it means.
+_NOTHING_LOST = "what is finished is kept; the same command resumes"
+# Words of absl about a flag's value -> plain ones.
 _PLAIN_WORDS = (
     (r"^flag --", "--"),
     (r"invalid literal for int\(\) with base \d+: .*", "must be a whole number"),
@@ -39,6 +39,22 @@ def require(flags, *names):
 def run_script(main):
     """Runs a script: parses its flags, calls `main(argv)` as `one_line` wraps it, and exits."""
     app.run(one_line(main), flags_parser=parse_flags)
+
+
+def prepare_tensorflow():
+    """Sets TensorFlow to graphs and sessions, and silences its warnings about its own deprecations.
+
+    Imports TensorFlow: not for the programs whose worker processes do without it.
+    """
+    import tensorflow.compat.v1 as tf
+
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.disable_v2_behavior()
+
+
+def given_values(flags, names):
+    """dict name -> value of flags, None where one is not given."""
+    return {name: getattr(flags, name) for name in names}
 
 
 def parse_flags(argv):

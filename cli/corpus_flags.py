@@ -1,13 +1,13 @@
-"""Flags, and what is made of them, that the scripts which read a corpus have in common.
+"""Flags of the programs that read a corpus, and the checks of them.
 
-Imports no TensorFlow: worker processes import the script they belong to, and this with it.
+Imports no TensorFlow: worker processes import their program, and this module with it.
 """
 
 import os
 
 from absl import flags
 
-from cli.app import require
+from cli.app import given_values, require
 from common import files
 from common.errors import UserError
 from common.processes import available_cores
@@ -35,7 +35,7 @@ def define_corpus_flags(formats, input_format):
         formats,
         "text: a sentence a line, a blank line between documents; raw: paragraphs, split into "
         "sentences; jsonl: an object a line{}. Each may be gzipped (.gz).".format(
-            "; presegmented: text with words parted by blanks; conllu: words with tags, as "
+            "; presegmented: text with words separated by blanks; conllu: words with tags, as "
             "annotate_corpus.py writes them"
             if "conllu" in formats
             else ""
@@ -56,8 +56,14 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 
 
+def text_settings():
+    """How text is read, for the settings of data creation and of annotation: dict."""
+    names = ("input_format", "normalize_quotes", "max_sentence_chars", "ltp_model", "user_dict")
+    return dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
+
+
 def refuse_idle_flags(*more):
-    """Refuses a flag that was given but has no effect beside the others.
+    """Refuses a given flag that has no effect beside the others.
 
     Args:
       more: (flag, whether it is idle, why), besides those of `define_corpus_flags`.
@@ -73,11 +79,11 @@ def refuse_idle_flags(*more):
     )
     for name, is_idle, why in idle:
         if FLAGS[name].present and is_idle:
-            raise UserError("--{} {}: leave it out".format(name, why))
+            raise UserError("--{} {}; remove it".format(name, why))
 
 
 def files_and_workers():
-    """What to read, to write and to do it with.
+    """Input files, output files and the number of workers.
 
     Returns:
       input files, shard names, number of worker processes.

@@ -9,6 +9,7 @@ from absl import flags
 
 from cli import family_flags, finetuning_hparams, pretraining_hparams, run_flags
 from cli.app import require
+from cli.hparams import define_hparams_flags
 from common.errors import UserError
 from common.log import log
 from finetuning.registry import TASK_NAMES, option_classes
@@ -78,16 +79,12 @@ def define():
 
 def define_electra_flags():
     """ELECTRA's own way of giving all of it."""
-    flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
-    )
+    define_hparams_flags()
     flags.DEFINE_string(
         "data-dir",
         None,
         "ELECTRA's directory: vocab.txt, finetuning_data/TASK and models/MODEL_NAME.",
     )
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
 
 
 class Hparams(NamedTuple):

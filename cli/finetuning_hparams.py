@@ -6,45 +6,38 @@ import os
 
 from cli import hparams
 
-_UNUSED = "nothing of it is left here"
+_UNUSED = "it has no counterpart here"
 TABLE = hparams.Table(
     keys=hparams.make_keys(
-        ("task_names", list, None, "task_name"),
-        ("do_train", bool, True, "do_train"),
-        ("do_eval", bool, True, "do_eval"),
-        ("num_trials", int, 1, "num_trials"),
-        ("keep_checkpoint_max", int, None, "keep_checkpoint_max"),
-        ("iterations_per_loop", int, None, "iterations_per_loop"),
-        *hparams.MODEL_ENTRIES,
-        ("do_lower_case", bool, True, "do_lower_case"),
-        ("vocab_file", str, None, "vocab_file"),
-        ("init_checkpoint", str, None, "init_checkpoint"),
-        ("model_dir", str, None, "output_dir"),
-        ("learning_rate", float, 1e-4, "learning_rate"),
-        ("weight_decay_rate", float, 0.01, "weight_decay_rate"),
-        ("layerwise_lr_decay", float, 0.8, "layerwise_lr_decay"),
-        ("num_train_epochs", float, 3.0, "num_train_epochs"),
-        ("warmup_proportion", float, 0.1, "warmup_proportion"),
-        ("max_seq_length", int, 128, "max_seq_length"),
-        ("train_batch_size", int, 32, "train_batch_size"),
-        ("eval_batch_size", int, 32, "eval_batch_size"),
-        ("max_query_length", int, 64, "max_query_length"),
-        ("doc_stride", int, 128, "doc_stride"),
-        ("n_best_size", int, 20, "n_best_size"),
-        ("max_answer_length", int, 30, "max_answer_length"),
-        ("joint_prediction", bool, None, "joint_prediction"),
-        ("answerable_classifier", bool, None, "answerable_classifier"),
-        ("answerable_uses_start_logits", bool, None, "answerable_uses_start_logits"),
-        ("answerable_weight", float, None, "answerable_weight"),
-        ("beam_size", int, None, "beam_size"),
-        ("do_test", bool, True, "do_predict"),
-        *hparams.DEVICE_ENTRIES,
+        {
+            "task_names": list,
+            "do_eval": True,
+            "num_trials": 1,
+            "keep_checkpoint_max": int,
+            "iterations_per_loop": int,
+            "do_lower_case": True,
+            "init_checkpoint": str,
+            "learning_rate": 1e-4,
+            "layerwise_lr_decay": 0.8,
+            "num_train_epochs": 3.0,
+            "warmup_proportion": 0.1,
+            "train_batch_size": 32,
+            "eval_batch_size": 32,
+            "max_query_length": 64,
+            "doc_stride": 128,
+            "n_best_size": 20,
+            "max_answer_length": 30,
+            "joint_prediction": bool,
+            "answerable_classifier": bool,
+            "answerable_uses_start_logits": bool,
+            "answerable_weight": float,
+            "beam_size": int,
+            "do_test": True,
+        },
+        renamed={"task_names": "task_name", "do_test": "do_predict"},
     ),
     refused={
-        "debug": "give a small model_size and num_train_epochs",
-        "tpu_job_name": "TPUs are found by tpu_name",
-        "model_name": "it is --model-name",
-        "data_dir": "it is --data-dir",
+        **hparams.REFUSED,
         "standardize_data": _UNUSED,
         "write_distill_outputs": _UNUSED,
     },
@@ -77,20 +70,8 @@ def read(text):
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """hparams.apply for fine-tuning.
-
-    Args:
-      flags: absl FlagValues, parsed.
-      values, where: see `read`.
-      data_dir: directory with vocab.txt, finetuning_data/ and models/, or None.
-      model_name: directory in its models/, or None.
-
-    Returns:
-      Lines for the log.
-
-    Raises:
-      UserError: a flag refuses its value.
-    """
+    """hparams.apply for fine-tuning; a `data_dir` holds vocab.txt, finetuning_data/ and
+    models/`model_name`."""
     values = dict(OF_SIZE.get(values.get("model_size"), {}), **values)
     names = values.get("task_names") or flags["task_name"].value or []
     chosen = collections.OrderedDict(warmup="multiply")
@@ -105,6 +86,6 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         chosen["output_dir"] = os.path.join(model, "finetuning_models", name)
     table = TABLE
     if any(flags[name].present for name in ("do_train", "do_eval", "do_predict")):
-        for name in ("do_train", "do_eval", "do_test"):  # the command line says what to do
+        for name in ("do_train", "do_eval", "do_test"):  # the command line decides
             table = hparams.without_default(table, name)
     return hparams.apply(flags, table, values, where, chosen)

@@ -1,40 +1,80 @@
-"""Hyperparameters as a JSON object, ELECTRA's way of saying what a run is.
+"""Hyperparameters as a JSON object, ELECTRA's form of the settings of a run.
 
-google-research/electra, configure_pretraining.py and configure_finetuning.py. Here each becomes
-the value of a flag, so nothing below sees the difference.
+Source: google-research/electra, configure_pretraining.py and configure_finetuning.py. Each key
+becomes the value of a flag, so that the rest of the program has one form of settings.
 """
 
 import collections
 import re
+from typing import Any, Dict, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
+from absl import flags
 
 from cli import flag_defaults
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 
-# kind: type; default: the original's, None: the flag's own counts where the key is not given;
-# flag: None where the key is one of the model's.
-Key = collections.namedtuple("Key", ["kind", "default", "flag"])
+# The flags belong to the module of flags that calls `define_hparams_flags`.
+flags.disclaim_key_flags()
 
-# Keys of one of the original's programs. keys: ordered dict name -> Key; refused: dict name -> what
-# to do instead; ignored: dict name -> why it says nothing here.
-Table = collections.namedtuple("Table", ["keys", "refused", "ignored"])
 
-# Entries of make_keys that both programs have: what the model is, and where it runs.
-MODEL_ENTRIES = (
-    ("model_size", str, "small", None),
-    ("model_hparam_overrides", dict, None, None),
-    ("embedding_size", int, None, None),
-    ("vocab_size", int, 30522, None),
-)
-DEVICE_ENTRIES = (
-    ("use_tpu", bool, None, "use_tpu"),
-    ("num_tpu_cores", int, None, "num_tpu_cores"),
-    ("tpu_name", str, None, "tpu_name"),
-    ("tpu_zone", str, None, "tpu_zone"),
-    ("gcp_project", str, None, "gcp_project"),
-)
+class Key(NamedTuple):
+    """A hyperparameter.
+
+    Attributes:
+      kind: type of its values.
+      default: the original's; None: the flag's own default applies.
+      flag: name of the flag that it sets; None for a key of the model.
+    """
+
+    kind: type
+    default: Any
+    flag: Optional[str]
+
+
+class Table(NamedTuple):
+    """The hyperparameters of one of the original programs.
+
+    Attributes:
+      keys: ordered dict name -> Key.
+      refused: dict name -> what to do instead.
+      ignored: dict name -> why it has no effect here.
+    """
+
+    keys: Dict[str, Key]
+    refused: Dict[str, str]
+    ignored: Dict[str, str]
+
+
+# Keys that define the model; no flags.
+MODEL_KEYS = ("model_size", "model_hparam_overrides", "embedding_size", "vocab_size")
+# Keys of both programs -> the original's default, or the type of their values: then the default of
+# the flag applies.
+_SHARED = {
+    "model_size": "small",
+    "model_hparam_overrides": dict,
+    "embedding_size": int,
+    "vocab_size": 30522,
+    "do_train": True,
+    "weight_decay_rate": 0.01,
+    "max_seq_length": 128,
+    "vocab_file": str,
+    "model_dir": str,
+    "use_tpu": bool,
+    "num_tpu_cores": int,
+    "tpu_name": str,
+    "tpu_zone": str,
+    "gcp_project": str,
+}
+# Keys that have another name than their flag.
+_FLAGS = {"model_dir": "output_dir", **dict.fromkeys(MODEL_KEYS)}
+# Keys of both programs that are refused -> what to do instead.
+REFUSED = {
+    "debug": "give a small model_size and few updates",
+    "tpu_job_name": "TPUs are found by tpu_name",
+    "model_name": "it is --model-name",
+    "data_dir": "it is --data-dir",
+}
 
 _KINDS = {
     bool: "true or false",
@@ -48,9 +88,32 @@ _KINDS = {
 _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
-def make_keys(*entries):
-    """Ordered dict of Key; an entry is (name, kind, default, flag)."""
-    return collections.OrderedDict((name, Key(*rest)) for name, *rest in entries)
+def define_hparams_flags():
+    """--hparams and --model_name; what --data-dir holds is the program's to say."""
+    flags.DEFINE_string(
+        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
+    )
+    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
+    flags.DEFINE_alias("model-name", "model_name")
+
+
+def make_keys(own, renamed):
+    """The keys of a program.
+
+    Args:
+      own: dict key -> default, or type of its values, beside those of both programs.
+      renamed: dict key -> flag, of those whose names differ.
+
+    Returns:
+      Ordered dict of Key.
+    """
+    names = dict(_FLAGS, **renamed)
+    keys = collections.OrderedDict()
+    for name, value in dict(own, **_SHARED).items():
+        is_type = isinstance(value, type)
+        kind, default = (value, None) if is_type else (type(value), value)
+        keys[name] = Key(kind, default, names.get(name, name))
+    return keys
 
 
 def read(text, table):
@@ -61,7 +124,7 @@ def read(text, table):
       table: Table of the keys that there are.
 
     Returns:
-      (dict key -> value, what messages call it).
+      (dict key -> value, name of the source in messages).
 
     Raises:
       UserError: there is no such file, it is no JSON object, or a key or its value is wrong.
@@ -75,32 +138,34 @@ def read(text, table):
         raise UserError("{} must hold one JSON object".format(where))
     for key, value in values.items():
         _check(key, value, where, table)
-    # No embedding_size says something: that of the hidden state, even in a small model.
+    # An embedding_size of null has a meaning: the hidden size, even in a small model.
     kept = {k: v for k, v in values.items() if v is not None or k == "embedding_size"}
     return kept, where
 
 
 def _content(path):
     try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        if not files.exists(path) or files.is_directory(path):
             raise UserError(
                 "--hparams={} is no file, and no JSON object either, which begins with {{".format(
                     path
                 )
             )
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = bounded_json.read(reader, "hparams " + path, bounded_json.CONFIG_BYTES)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError("hparams {} is not UTF-8 text".format(path)) from None
-    except tf.errors.OpError as error:
-        raise UserError("hparams {} cannot be read: {}".format(path, error.message)) from error
+    except files.failures() as error:
+        raise UserError(
+            "hparams {} cannot be read: {}".format(path, files.reason(error))
+        ) from error
 
 
 def _check(key, value, where, table):
     if key in table.refused:
         if value not in (None, False):
-            raise UserError("{}: {} has no use here; {}".format(where, key, table.refused[key]))
+            raise UserError("{}: {} cannot be used here; {}".format(where, key, table.refused[key]))
         return
     if key in table.ignored:
         return
@@ -123,17 +188,17 @@ def unknown(where, key, known, place=""):
 
 
 def apply(flags, table, values, where, chosen):
-    """Makes hyperparameters, and the original's defaults of others, the defaults of `flags`; what
-    the command line gave stays.
+    """Makes hyperparameters, and the original's defaults of the others, the defaults of `flags`;
+    values from the command line stay.
 
     Args:
       flags: absl FlagValues, parsed.
       table: Table.
       values, where: see `read`.
-      chosen: ordered dict flag -> value that does not stand in `values`.
+      chosen: ordered dict flag -> value of flags that have no key.
 
     Returns:
-      Lines for the log: what is set, and what the command line overrides.
+      Lines for the log: values in effect, and values overridden by the command line.
 
     Raises:
       UserError: a flag refuses its value.

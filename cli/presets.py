@@ -1,7 +1,8 @@
-"""Presets: the flags of a known recipe, in a JSON file that says where its numbers come from."""
+"""Presets: the flags of a known recipe in a JSON file, with the source of its numbers."""
 
 import collections
 import os
+from typing import Any, Dict, NamedTuple
 
 from cli import flag_defaults
 from common.errors import UserError
@@ -10,8 +11,7 @@ from modeling.config import read_json_object
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "configs", "pretraining")
 
-# A preset is a recipe for any corpus on any machine; it must not decide what is read, written or
-# run, or where.
+# A preset is a recipe for any corpus on any machine: it must not name files, devices or actions.
 NOT_IN_PRESETS = {
     "preset": "a preset cannot name another",
     "dry_run": "what is done is said on the command line",
@@ -36,22 +36,35 @@ _SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
 PROJECT_FILES = ("bert_config_file", "generator_config_file")
 
-# name: as given; path: its file; source, note: texts, "" where there is none; flags: ordered dict
-# flag name -> number, text or bool.
-Preset = collections.namedtuple("Preset", ["name", "path", "source", "note", "flags"])
+
+class Preset(NamedTuple):
+    """A preset.
+
+    Attributes:
+      name: as given.
+      path: its file.
+      source, note: texts, "" where there is none.
+      flags: ordered dict name of a flag -> number, text or bool.
+    """
+
+    name: str
+    path: str
+    source: str
+    note: str
+    flags: Dict[str, Any]
 
 
 def apply(flags, name_or_path, folder=FOLDER, in_full=False):
-    """Makes a preset's values the defaults of `flags`; what the command line gave stays.
+    """Makes a preset's values the defaults of `flags`; values from the command line stay.
 
     Args:
       flags: absl FlagValues, parsed.
       name_or_path: a preset of `folder` by its bare name, or the path of a JSON file.
       folder: where the named presets lie, at ROOT/configs/KIND.
-      in_full: bool, tell the whole source, and the note.
+      in_full: bool, whether to log the whole source, and the note.
 
     Returns:
-      Lines for the log: which preset, its source, what it sets, what the command line overrides.
+      Lines for the log: name, source, values in effect, values overridden by the command line.
 
     Raises:
       UserError: see `load`; a flag of the preset is unknown, may not be in one, or refuses its
@@ -110,7 +123,7 @@ def names(folder=FOLDER):
 
 
 def _find(name_or_path, folder):
-    # A separator or the ending tells a path from a name, whatever lies in the current folder.
+    # A separator or the ending makes it a path, whatever the current folder contains.
     if os.path.basename(name_or_path) != name_or_path or name_or_path.endswith(".json"):
         return name_or_path
     known = names(folder)
@@ -166,7 +179,7 @@ def _lines(preset, applied, in_full):
 
 
 def _beginning(text):
-    """The first words of a text; the whole one is a page of the log, and stands in the file."""
+    """The first words of a text, which may fill a page of the log."""
     if len(text) <= _SHOWN_SOURCE:
         return text
     return text[:_SHOWN_SOURCE].rsplit(" ", 1)[0] + " ..."

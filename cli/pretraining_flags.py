@@ -1,9 +1,10 @@
-"""The flags of run_pretraining.py, and what is checked of them before any file is opened."""
+"""The flags of run_pretraining.py, their checks, and the request made of them."""
 
 from absl import flags
 
 from cli import family_flags, presets, pretraining_hparams, run_flags
-from cli.app import require
+from cli.app import given_values, require
+from cli.hparams import define_hparams_flags
 from common import options
 from common.errors import UserError
 from common.log import log
@@ -51,6 +52,16 @@ RUN_FLAGS = (
     "use_tpu",
     "num_tpu_cores",
     "distribution",
+)
+# Flags that PretrainingRequest holds under the same names.
+REQUEST_FLAGS = (
+    "eval_file",
+    "vocab_file",
+    "mask_prob",
+    "do_predict",
+    "verify_records",
+    "skip_damaged_records",
+    "dry_run",
 )
 
 
@@ -136,21 +147,17 @@ def option_classes():
 
 def define_electra_flags():
     """ELECTRA's own way of saying what a run is."""
-    flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
-    )
+    define_hparams_flags()
     flags.DEFINE_string(
         "data_dir",
         None,
         "ELECTRA's directory: pretrain_tfrecords/pretrain_data.tfrecord*, vocab.txt and models/.",
     )
     flags.DEFINE_alias("data-dir", "data_dir")
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
 
 
 def apply_preset():
-    """Makes the values of --preset or --hparams the flags' own, and logs them.
+    """Makes the values of --preset or --hparams defaults of the flags, and logs them.
 
     Returns:
       What electra_hparams.read returns, or None without ELECTRA's flags.
@@ -162,7 +169,7 @@ def apply_preset():
         for name in ("hparams", "data_dir"):
             if getattr(FLAGS, name) is not None:
                 raise UserError(
-                    "--preset and --{} both say what the run is; give one, and single flags "
+                    "--preset and --{} both define the run; give one, and single flags "
                     "beside it".format(name)
                 )
         for line in presets.apply(FLAGS, FLAGS.preset, in_full=FLAGS.dry_run):
@@ -177,7 +184,7 @@ def apply_preset():
 
 
 def check(has_model):
-    """Refuses flags that cannot work.
+    """Refuses flags that cannot work, before any file is opened.
 
     Args:
       has_model: bool, the model's sizes are known without --bert_config_file.
@@ -201,7 +208,7 @@ def check(has_model):
 
 
 def log_notes():
-    """Says what flags do that is allowed, but not always meant."""
+    """Logs effects of flags that are allowed, but not always intended."""
     total = FLAGS.num_train_steps
     if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
         log(
@@ -242,21 +249,15 @@ def request():
             init_checkpoint=run_flags.initial_checkpoint(),
             init_layers=parse_layers(config),
             eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
-            **{name: getattr(FLAGS, name) for name in RUN_FLAGS},
+            **given_values(FLAGS, RUN_FLAGS),
         ),
         model_config=config,
         optimizer_config=run_flags.make_optimizer_config(
             FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
         ),
         input_file=FLAGS.input_file or "",
-        eval_file=FLAGS.eval_file,
         options=given_options(),
-        vocab_file=FLAGS.vocab_file,
-        mask_prob=FLAGS.mask_prob,
-        do_predict=FLAGS.do_predict,
-        verify_records=FLAGS.verify_records,
-        skip_damaged_records=FLAGS.skip_damaged_records,
-        dry_run=FLAGS.dry_run,
+        **given_values(FLAGS, REQUEST_FLAGS),
     )
 
 

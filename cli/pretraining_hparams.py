@@ -1,57 +1,42 @@
 """The hyperparameters of ELECTRA's pre-training (google-research/electra,
-configure_pretraining.py), and the model that they say."""
+configure_pretraining.py), and the model that they define."""
 
 import collections
 import os
 
 from cli import hparams
 from common.errors import UserError, quoted
+from common.options import NUMBER, SWITCH
 from modeling.config_families import ElectraConfig
+from modeling.objectives.electra_options import ElectraOptions
 
 KEYS = hparams.make_keys(
-    ("do_train", bool, True, "do_train"),
-    ("do_eval", bool, False, "do_eval"),
-    ("electra_objective", bool, None, "electra_objective"),
-    ("electric_objective", bool, None, "electric_objective"),
-    ("gen_weight", float, None, "gen_weight"),
-    ("disc_weight", float, None, "disc_weight"),
-    ("mask_prob", float, None, "mask_prob"),
-    ("learning_rate", float, 5e-4, "learning_rate"),
-    ("lr_decay_power", float, 1.0, "lr_decay_power"),
-    ("weight_decay_rate", float, 0.01, "weight_decay_rate"),
-    ("num_warmup_steps", int, 10000, "num_warmup_steps"),
-    ("iterations_per_loop", int, 200, "iterations_per_loop"),
-    ("save_checkpoints_steps", int, 1000, "save_checkpoints_steps"),
-    ("keep_checkpoint_max", int, 5, "keep_checkpoint_max"),
-    ("num_train_steps", int, 1000000, "num_train_steps"),
-    ("num_eval_steps", int, 100, "max_eval_steps"),
-    *hparams.MODEL_ENTRIES,
-    ("do_lower_case", bool, None, "do_lower_case"),
-    ("uniform_generator", bool, None, "uniform_generator"),
-    ("two_tower_generator", bool, None, "two_tower_generator"),
-    ("untied_generator_embeddings", bool, None, "untied_generator_embeddings"),
-    ("untied_generator", bool, None, "untied_generator"),
-    ("generator_layers", float, None, "generator_layers"),
-    ("generator_hidden_size", float, None, "generator_hidden_size"),
-    ("disallow_correct", bool, None, "disallow_correct"),
-    ("temperature", float, None, "temperature"),
-    ("max_seq_length", int, 128, "max_seq_length"),
-    ("train_batch_size", int, 128, "train_batch_size"),
-    ("eval_batch_size", int, 128, "eval_batch_size"),
-    *hparams.DEVICE_ENTRIES,
-    ("pretrain_tfrecords", str, None, "input_file"),
-    ("vocab_file", str, None, "vocab_file"),
-    ("model_dir", str, None, "output_dir"),
+    {
+        "do_eval": False,
+        "mask_prob": float,
+        "learning_rate": 5e-4,
+        "lr_decay_power": 1.0,
+        "num_warmup_steps": 10000,
+        "iterations_per_loop": 200,
+        "save_checkpoints_steps": 1000,
+        "keep_checkpoint_max": 5,
+        "num_train_steps": 1000000,
+        "num_eval_steps": 100,
+        "do_lower_case": bool,
+        "train_batch_size": 128,
+        "eval_batch_size": 128,
+        "pretrain_tfrecords": str,
+        **{
+            option.name: {SWITCH: bool, NUMBER: float}[option.kind]
+            for option in ElectraOptions.declared()
+            if option.kind in (SWITCH, NUMBER)
+        },
+    },
+    renamed={"num_eval_steps": "max_eval_steps", "pretrain_tfrecords": "input_file"},
 )
-REFUSED = {
-    "debug": "give a small model_size and num_train_steps",
-    "tpu_job_name": "TPUs are found by tpu_name",
-    "model_name": "it is --model-name",
-    "data_dir": "it is --data-dir",
-}
 TABLE = hparams.Table(
     KEYS,
-    REFUSED,
+    hparams.REFUSED,
     dict.fromkeys(("results_txt", "results_pkl"), "see eval_results.txt"),
 )
 # hidden_size and num_hidden_layers of model_size (util/training_utils.py: get_bert_config).
@@ -65,20 +50,8 @@ def read(text):
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """hparams.apply for pre-training.
-
-    Args:
-      flags: absl FlagValues, parsed.
-      values, where: see `read`.
-      data_dir: directory with pretrain_tfrecords/, vocab.txt and models/, or None.
-      model_name: directory in its models/, or None.
-
-    Returns:
-      Lines for the log.
-
-    Raises:
-      UserError: a flag refuses its value.
-    """
+    """hparams.apply for pre-training; a `data_dir` holds pretrain_tfrecords/, vocab.txt and
+    models/`model_name`."""
     chosen = collections.OrderedDict(objective="electra", warmup="multiply")
     if data_dir:
         pattern = os.path.join("pretrain_tfrecords", "pretrain_data.tfrecord*")
@@ -87,17 +60,17 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         chosen["output_dir"] = os.path.join(data_dir, "models", model_name)
     table = TABLE
     if any(flags[n].present for n in ("do_eval", "do_predict")):
-        table = hparams.without_default(table, "do_train")  # the command line says what to do
+        table = hparams.without_default(table, "do_train")  # the command line decides
     return hparams.apply(flags, table, values, where, chosen)
 
 
 def model_keys(values):
-    """Those of the hyperparameters that say what the model is."""
+    """The hyperparameters that define the model."""
     return [key for key in values if key in KEYS and KEYS[key].flag is None]
 
 
 def model_config(values, where, gelu="auto"):
-    """The discriminator that the hyperparameters say (get_bert_config of the original).
+    """The discriminator that the hyperparameters define (get_bert_config of the original).
 
     Args:
       values, where: see `read`.

@@ -1,21 +1,21 @@
-"""What stands beside the weights of a release folder or a Hugging Face directory: vocabulary,
-tokenizer, the task of a fine-tuned model; and putting all of it in its place."""
+"""The files beside the weights of a release folder or a Hugging Face directory: vocabulary,
+tokenizer, task.json of a fine-tuned model; and publishing all of them.
+"""
 
 import codecs
 import os
 
-import tensorflow.compat.v1 as tf
-
-from common import files as data_files
+from common import files
 from common.errors import UserError
 from common.log import log, warn
+from common.validation import is_object
 from data.tokenizers import huggingface_files
 from data.tokenizers.vocabularies import FILE_NAMES, read_vocabulary
 from finetuning import task_file
 from modeling.config import read_json_object
 from modeling.conversion import export, families, folders, head_choice, huggingface
 
-# Part of a network -> what task.json calls the kind of its task, and what --head does.
+# Component of a network -> the kind of its task in task.json, and the value of --head.
 _KINDS = {
     "classifier": ("classification", families.CLASSIFICATION),
     "tagger": ("tagging", families.TAGGING),
@@ -37,7 +37,7 @@ def split_target(path):
                 "--pytorch_dump_path={} is a directory, but names a weights file; give a name in "
                 "it".format(path)
             )
-    if data_files.is_remote(path):
+    if files.is_remote(path):
         raise UserError(
             "--pytorch_dump_path={} must be a local path; copy the directory afterwards".format(
                 path
@@ -55,7 +55,7 @@ def split_prefix(prefix, paths):
     """
     folder, base = os.path.split(prefix)
     folders.check("--tf_dump_path=" + prefix, folder)
-    if not base or tf.io.gfile.isdir(prefix):
+    if not base or files.is_directory(prefix):
         raise UserError(
             "--tf_dump_path={} is a directory; give the checkpoint's prefix in it, as {}".format(
                 prefix, os.path.join(prefix, families.BERT.files.checkpoint)
@@ -74,12 +74,12 @@ def find_vocabulary(path, folders_beside, config):
     """The vocabulary of a model.
 
     Args:
-      path: its file, or None: the first that lies in one of the folders.
-      folders_beside: of the checkpoint and of its config.
+      path: its file, or None: the first in one of the folders.
+      folders_beside: list of the folders of the checkpoint and of its config.
       config: model config.
 
     Returns:
-      What data.tokenizers.vocabularies.read_vocabulary gives, None where there is none.
+      The result of data.tokenizers.vocabularies.read_vocabulary, None where there is no file.
 
     Raises:
       UserError: it is damaged, or has another size than the model.
@@ -96,21 +96,20 @@ def find_vocabulary(path, folders_beside, config):
     return vocabulary
 
 
-def vocabulary_in(beside):
-    """Name of the first vocabulary file in the folders `beside`, None where there is none."""
-    return first_there(
-        FILE_NAMES, [folder for folder in beside if not data_files.is_remote(folder)]
-    )
+def vocabulary_in(folders_beside):
+    """Path of the first vocabulary file in local folders, None where there is none."""
+    local = [folder for folder in folders_beside if not files.is_remote(folder)]
+    return first_existing(FILE_NAMES, local)
 
 
-def first_there(names, beside):
-    """Path of the first of the files `names` in the folders `beside`, None where there is none."""
-    paths = [os.path.join(folder, name) for folder in beside for name in names]
-    return next((path for path in paths if tf.io.gfile.exists(path)), None)
+def first_existing(names, folders_beside):
+    """Path of the first of the files `names` in the folders, None where there is none."""
+    paths = [os.path.join(folder, name) for folder in folders_beside for name in names]
+    return next((path for path in paths if files.exists(path)), None)
 
 
 def write_tokenizer(folder, vocabulary, config, lower):
-    """Writes the tokenizer's files and shows on how many strings it is ours."""
+    """Writes the tokenizer's files and logs on how many strings it agrees with ours."""
     copy(vocabulary.path, os.path.join(folder, vocabulary.file_name))
     with folders.writing(folder):
         huggingface_files.write(folder, vocabulary, lower, config.max_position_embeddings)
@@ -128,8 +127,8 @@ def write_tokenizer(folder, vocabulary, config, lower):
 
 
 def copy_vocabulary(path, folder, name=None):
-    """Copies a vocabulary's file to `folder`, under another name where that is given, or says that
-    there is none (None)."""
+    """Copies a vocabulary's file to `folder`, optionally under another name; logs that none exists
+    where `path` is None."""
     if path:
         copy(path, os.path.join(folder, name or os.path.basename(path)))
     else:
@@ -137,7 +136,7 @@ def copy_vocabulary(path, folder, name=None):
 
 
 def tasks_beside(prefix):
-    """Dict task -> one of families.HEADS or None, by the task.json of the checkpoint `prefix`.
+    """Dict task name -> one of families.HEADS or None, by the task.json beside `prefix`.
 
     Raises:
       UserError: it is damaged.
@@ -148,32 +147,31 @@ def tasks_beside(prefix):
     values = read_json_object(path, "task file")
     entries = values.get("tasks", [values])
     heads = dict(_KINDS.values())
-    found = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-    return {str(e.get("task", "")): heads.get(str(e.get("kind"))) for e in found}
+    entries = filter(is_object, entries) if isinstance(entries, list) else []
+    return {str(e.get("task", "")): heads.get(str(e.get("kind"))) for e in entries}
 
 
 def read_task(source, selection, name):
-    """What a task.json beside a checkpoint says of the head that is converted, as it is to be said
-    beside the converted model; an empty dict where there is none.
+    """The task.json to write beside the converted model: dict, empty for a model without a task.
 
     Args:
       source: Source.
       selection: Selection.
-      name: of the task, None where it is not known.
+      name: of the task in the task.json beside the checkpoint, None where it is not known.
 
     Raises:
       UserError: it is damaged, or belongs to another checkpoint.
     """
     path = task_file.path_beside(source.prefix)
-    part = next((part for part in _KINDS if part in selection.parts), None)
-    if part is None or path is None:
+    component = next((component for component in _KINDS if component in selection.components), None)
+    if component is None or path is None:
         return {}
-    has_answers = part == "answers"
+    has_answers = component == "answers"
     labels = None if has_answers else source.num_labels
-    task = task_file.read(path, _KINDS[part][0], labels, name or None)
-    # Of several tasks this model has one only.
+    task = task_file.read(path, _KINDS[component][0], labels, name or None)
+    # The converted model has one task, however many the checkpoint has.
     task = dict(task, is_one_of_several=False)
-    if has_answers:  # and neither kinds of answers nor what predicts them
+    if has_answers:  # without kinds of answers and their classifiers
         task["labels"] = ["span"]
         if source.family.network:
             task["head_options"] = dict(
@@ -183,13 +181,13 @@ def read_task(source, selection, name):
 
 
 def write_task(task, folder):
-    """Writes what read_task gave, if that is anything: run_prediction.py names classes by it."""
+    """Writes the result of read_task unless it is empty; run_prediction.py reads labels there."""
     if task:
         export.write_json(os.path.join(folder, task_file.FILE_NAME), task)
 
 
 def check_task_name(directory, given):
-    """Refuses a --task_name that does not fit, or is lacking.
+    """Refuses a --task_name that does not fit the directory, or is missing.
 
     Args:
       directory: huggingface.Directory.
@@ -199,57 +197,57 @@ def check_task_name(directory, given):
       UserError: see above.
     """
     family, named = directory.family, tasks_beside(os.path.join(directory.path, ""))
-    is_called = family.network is not None and family.task is not None
+    has_task = family.network is not None and family.task is not None
     has_head = head_choice.head_of_electra(directory.unknown) is not None
     if family.network == families.DISCRIMINATOR and has_head:
         raise UserError(
-            "the head in {} has variables that ELECTRA calls by the task; say its name (letters, "
-            "digits, _ . -) with --task_name".format(directory.path)
+            "the head in {} has variables that ELECTRA names by the task; give its name (letters, "
+            "digits, _ . -) as --task_name".format(directory.path)
         )
-    if given and not is_called:
+    if given and not has_task:
         raise UserError(
-            "--task_name is for heads that ELECTRA calls by the task, and {} has none; leave it "
-            "out".format(directory.path)
+            "--task_name is for heads that ELECTRA names by the task, and {} has none; remove "
+            "it".format(directory.path)
         )
     if given and named and given not in named:
         raise UserError(
-            "--task_name={}, but the task.json in {} is of {}; leave it out".format(
+            "--task_name={}, but the task.json in {} is of {}; remove it".format(
                 given, directory.path, ", ".join(named)
             )
         )
 
 
 def copy_task(path, folder):
-    """Copies a task.json, if there is one (not None): run_prediction.py names classes by it."""
+    """Copies a task.json unless `path` is None; run_prediction.py reads labels there."""
     if path:
         copy(path, os.path.join(folder, task_file.FILE_NAME))
 
 
 def copy(path, target):
-    """Copies a small file, without the byte order mark that other programs stumble over.
+    """Copies a small file without its byte order mark, which other programs do not expect.
 
     Raises:
       UserError: it cannot be read or written.
     """
     with folders.writing(target):
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = reader.read()
         if content.startswith(codecs.BOM_UTF8):
             content = content[len(codecs.BOM_UTF8) :]
-        with tf.io.gfile.GFile(target, "wb") as writer:
+        with files.open_file(target, "wb") as writer:
             writer.write(content)
 
 
 def publish(scratch, folder):
-    """Moves what was written to its place and says what it is."""
-    names = sorted(tf.io.gfile.listdir(scratch))
+    """Moves the files written to their destination and logs their names."""
+    names = sorted(files.names_in(scratch))
     with folders.writing(folder or "."):
         folders.publish(scratch, folder)
     log("written to {}: {}".format(folder or ".", ", ".join(names)))
 
 
 def warn_of_other_weights(folder, weights):
-    """Says when transformers would read another file of the directory than the one written."""
+    """Warns where transformers would read another weights file of the directory."""
     for name in huggingface.WEIGHTS:
         if name == weights:
             return

@@ -1,4 +1,4 @@
-"""Flags, and what is made of them, that more than one script has."""
+"""Flags that several programs share, and the objects made of them."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def define_model_flags():
 
 
 def define_optimizer_flags():
-    """The optimizer and its settings; steps and rate are the script's own flags."""
+    """The optimizer and its settings; steps and rate are flags of each program."""
     flags.DEFINE_enum(
         "optimizer", "adamw", sorted(OPTIMIZERS), "lamb: ymcui's; lamb_albert: Google's."
     )
@@ -52,13 +52,13 @@ def define_optimizer_flags():
     flags.DEFINE_integer(
         "gradient_accumulation_steps",
         1,
-        "Parts in which the rows of an update are computed, to save memory; the result is the "
-        "same.",
+        "Micro-batches in which the rows of an update are computed, to save memory; the result is "
+        "the same.",
     )
 
 
 def define_device_flags():
-    """Where to compute."""
+    """Devices."""
     flags.DEFINE_enum(
         "distribution",
         "none",
@@ -92,7 +92,7 @@ def check_numbers(positive=(), not_negative=()):
 
 
 def check_something_is_asked():
-    """Refuses a run without anything to do.
+    """Refuses a run that has nothing to do.
 
     Raises:
       UserError: neither of --do_train, --do_eval and --do_predict is given.
@@ -102,7 +102,7 @@ def check_something_is_asked():
 
 
 def check_model_directory(data_dir):
-    """Refuses one without the other of the flags that name ELECTRA's directory of a model.
+    """Refuses --data-dir without --model-name, and the reverse.
 
     Args:
       data_dir: value of --data-dir, or None.
@@ -202,14 +202,14 @@ def make_optimizer_config(
 
 
 def find_devices(paths, dry_run=False):
-    """What the flags say to compute on.
+    """The devices that the flags choose.
 
     Args:
       paths: files and directories that the devices read and write.
       dry_run: nothing will be computed; they are not looked for.
 
     Raises:
-      UserError: it is not there.
+      UserError: they are not there.
     """
     if dry_run:
         return strategies.Devices()
@@ -227,7 +227,7 @@ def find_devices(paths, dry_run=False):
 
 
 def locked_output(is_trainer):
-    """Context in which no other training works in --output_dir, if this one trains there.
+    """Context in which no other training can use --output_dir, if this one trains there.
 
     Raises:
       UserError: another one does, or it cannot be written to.

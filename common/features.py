@@ -1,6 +1,8 @@
 """Names of record features that recipes write and objectives read alike; what a feature holds says
 data/records/schema.py."""
 
+from common.tags import KINDS
+
 # A row.
 ROW = ("input_ids", "input_mask", "segment_ids")
 # What masking makes of it.
@@ -9,3 +11,7 @@ MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 SENTENCE_LABEL = "next_sentence_labels"
 # The masked ids of an objective that reads the original ones, too; in no record.
 MASKED_IDS = "masked_input_ids"
+# The tags of the words that masked pieces lie in.
+TAG_LABELS = tuple(kind + "_labels" for kind in KINDS)
+# The tags of the words that all pieces lie in.
+PIECE_TAGS = tuple(kind + "_tags" for kind in KINDS)

@@ -141,9 +141,13 @@ def rename(source, target):
         os.replace(source, target)
 
 
+def remove(path):
+    _gfile().remove(path) if is_remote(path) else os.remove(path)
+
+
 def remove_if_there(path):
     if exists(path):
-        _gfile().remove(path) if is_remote(path) else os.remove(path)
+        remove(path)
 
 
 def remove_tree(path):
@@ -164,6 +168,15 @@ def names_in(directory):
         return []
     names = _gfile().listdir(directory) if is_remote(directory) else os.listdir(directory or ".")
     return sorted(name.rstrip("/") for name in names)
+
+
+def beginning_with(prefix):
+    """Paths of the files in the folder of `prefix` that begin with it, sorted; it is no pattern.
+
+    beginning_with("out/model.ckpt-10.")  # its index, data and meta files
+    """
+    folder, start = os.path.split(prefix)
+    return [os.path.join(folder, name) for name in names_in(folder) if name.startswith(start)]
 
 
 def matching(patterns, flag):

@@ -1,50 +1,81 @@
-"""How far a long work on files is."""
+"""The progress display of long work."""
 
 import sys
 import time
 
 from tqdm import tqdm
 
+BYTES = "B"
 _LINE_SECONDS = 15.0
 
 
 class Progress:
-    """Counts bytes: a bar on a terminal, elsewhere a line now and then."""
+    """Counts work done: a bar on a terminal, elsewhere a line now and then.
 
-    def __init__(self, what, total, say):
+        with Progress("verifying", total_bytes, print) as progress:
+            progress(1 << 20)
+
+    Attributes:
+      total: the whole work, in units.
+      done: the work done.
+      is_bar: whether a bar is shown.
+    """
+
+    def __init__(self, what, total, say, unit=BYTES, done=0, stays=False):
         """Makes the bar.
 
         Args:
           what: word for the work.
-          total: bytes in all.
-          say: called with lines for the user.
+          total: int, in units.
+          say: called with lines for the user; None: no lines where there is no bar.
+          unit: BYTES, or a word for the things counted.
+          done: int, work done before.
+          stays: whether the bar stays on the terminal after close().
         """
-        self._what, self._total, self._say = what, total, say
-        self._done, self._said = 0, time.monotonic()
+        self.total, self.done = total, done
+        self._what, self._unit, self._say = what, unit, say
+        self._said = time.monotonic()
         self._bar = tqdm(
             total=total,
-            unit="B",
-            unit_scale=True,
+            initial=done,
+            unit=unit,
+            unit_scale=unit == BYTES,
             desc=what,
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
-            leave=False,
+            leave=stays,
+            # A rate is shown for bytes only: of other work the caller may know a better one.
+            bar_format=None if unit == BYTES else "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}",
         )
+        self.is_bar = not self._bar.disable
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Ends the bar."""
         self._bar.close()
 
+    def note(self, text):
+        """Shows a text behind the bar."""
+        self._bar.set_postfix_str(text)
+
     def __call__(self, count):
-        """Counts so many bytes more."""
+        """Counts `count` units more; a negative number for work to be done again."""
         self._bar.update(count)
-        self._done += count
+        self.done += count
         now = time.monotonic()
-        if self._bar.disable and now - self._said > _LINE_SECONDS:
+        if self._say and not self.is_bar and now - self._said > _LINE_SECONDS:
             self._said = now
-            self._say("{}: {} of {}".format(self._what, size(self._done), size(self._total)))
+            self._say(
+                "{}: {} of {}".format(self._what, self._shown(self.done), self._shown(self.total))
+            )
+
+    def _shown(self, count):
+        return size(count) if self._unit == BYTES else "{:,} {}".format(count, self._unit)
 
 
 def size(count):

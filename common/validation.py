@@ -33,6 +33,24 @@ def is_object(value):
     return isinstance(value, dict)
 
 
+def is_object_of(checks, value):
+    """Whether a value is a JSON object with exactly these keys, each value passing its check.
+
+    Args:
+      checks: dict key -> function of a value that returns whether it is right.
+      value: anything that JSON holds.
+    """
+    return (
+        is_object(value)
+        and value.keys() == checks.keys()
+        and all(is_right(value[key]) for key, is_right in checks.items())
+    )
+
+
+def is_text_or_null(value):
+    return value is None or is_text(value)
+
+
 def list_of(is_right):
     """A check for lists whose items all pass `is_right`."""
     return lambda value: isinstance(value, list) and all(map(is_right, value))

@@ -3,13 +3,13 @@
 import collections
 import dataclasses
 import re
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted
 from common.tags import KINDS
-from data.jobs.job import Work
 from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
+from data.jobs.work import Work
 from data.records import manifest_schema
 from data.text import segmentation
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
@@ -24,8 +24,22 @@ _UNIT_BYTES = 1 << 18
 _BLANK = re.compile(r"\s")
 _TAG = re.compile(r"[^\s|]*")
 
-# A word for a line of CoNLL-U. head: int, 0 is the root; tags as LTP has them; None: not known.
-_Word = collections.namedtuple("_Word", "start end pos ner head dep")
+
+class _Word(NamedTuple):
+    """A word for a line of CoNLL-U.
+
+    Attributes:
+      start, end: character offsets.
+      pos, ner, dep: tags as LTP has them, None where not known.
+      head: number of the head in the sentence, 0 is the root; None where not known.
+    """
+
+    start: int
+    end: int
+    pos: Optional[str]
+    ner: Optional[str]
+    head: Optional[int]
+    dep: Optional[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +69,13 @@ class AnnotationSettings:
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
 
-    def make_work(self):
-        """What runner.create does with these settings."""
-        return AnnotationWork(self)
-
-    def make_processor(self):
-        """What a worker process needs."""
-        return AnnotationProcessor(self)
-
 
 class AnnotationWork(Work):
-    """CoNLL-U files and their manifest; see job.Work."""
+    """CoNLL-U files and their manifest; see work.Work.
+
+    work = AnnotationWork(AnnotationSettings(ltp_model="models/LTP-small"))
+    manifest = runner.create(work, ["news.txt"], ["news.conllu"])
+    """
 
     what = "annotations"
     counts = ("sentences", "words")
@@ -84,6 +94,9 @@ class AnnotationWork(Work):
         super().__init__(settings)
         self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
         self.model_files = model_files(settings.ltp_model)
+
+    def make_processor(self):
+        return AnnotationProcessor(self.settings)
 
     def empty_statistics(self):
         return _empty_statistics()
@@ -109,10 +122,10 @@ class AnnotationProcessor(Processor):
         self._annotator = LtpAnnotator(settings.ltp_model, words, True, settings.batch_size)
 
     def write_block(self, out, text, place, statistics, progress):
-        """Writes the sentences of a block; see parts.Processor."""
-        found = self._annotator.annotate(text.text, text.starts, text.ends, progress)
+        """Writes the sentences of a block; see processor.Processor."""
+        annotated = self._annotator.annotate(text.text, text.starts, text.ends, progress)
         by_sentence = [[] for _ in range(len(text.starts))]
-        for stretch in found:
+        for stretch in annotated:
             by_sentence[stretch.sentence].append(stretch)
         documents, begins = set(text.documents[:-1].tolist()), False
         lines, tags = [], collections.Counter()
@@ -151,16 +164,16 @@ def _words_of(stretches):
     """The words of a sentence; None where they do not join to its text."""
     if any(stretch.words is None for stretch in stretches):
         return None
-    found = []
+    words = []
     for stretch in stretches:
-        at, before = stretch.start, len(found)
+        at, before = stretch.start, len(words)
         heads = stretch.heads or [None] * len(stretch.words)
         for word, head, (pos, ner, dep) in zip(stretch.words, heads, tags_of_words(stretch)):
             # LTP counts in the stretch, CoNLL-U in the sentence.
             head = head + before if head else head
-            found.append(_Word(at, at + len(word), pos, ner, head, dep))
+            words.append(_Word(at, at + len(word), pos, ner, head, dep))
             at += len(word)
-    return found
+    return words
 
 
 def _characters(text, start, end):
@@ -170,7 +183,7 @@ def _characters(text, start, end):
 
 
 def _sentence_lines(text, start, end, words):
-    """A sentence's lines, with the empty one behind it."""
+    """A sentence's lines, with the empty one after them."""
     lines = ["# text = " + text[start:end]]
     for number, word in enumerate(words):
         following = words[number + 1].start if number + 1 < len(words) else end

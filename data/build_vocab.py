@@ -23,7 +23,7 @@ def _define_flags(flags):
     )
     flags.DEFINE_enum("tokenizer", WORDPIECE, KINDS, "What the vocabulary is for.")
     flags.DEFINE_integer("vocab_size", 8000, "Largest vocabulary.")
-    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are left out.")
+    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are skipped.")
     flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
 
 
@@ -37,7 +37,9 @@ def main(argv):
         raise UserError("--vocab_size must be above {}".format(len(SPECIAL_TOKENS)))
     is_model = options.tokenizer == SENTENCEPIECE
     if options["min_frequency"].present and is_model:
-        raise UserError("--min_frequency has no use with --tokenizer=sentencepiece: leave it out")
+        raise UserError(
+            "--min_frequency cannot be combined with --tokenizer=sentencepiece: remove it"
+        )
     if options.output_file.endswith(SENTENCEPIECE_ENDING) != is_model:
         raise UserError(
             "--output_file {} with --tokenizer={}: SentencePiece models, and they alone, are to "

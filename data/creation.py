@@ -1,36 +1,45 @@
-"""One work unit from text to a file of records: what every worker process runs."""
+"""Data creation: everything that decides the records, and the job that makes them.
 
-import collections
+work = RecordWork(CreationSettings(vocab_file="vocab.txt", objective="bert", input_format="raw"))
+manifest = runner.create(work, ["news.txt"], ["news.tfrecord"], LocalProcesses(4))
+"""
+
 import dataclasses
-import hashlib
 from typing import Optional, Tuple
 
-import numpy as np
-
 from common.errors import UserError
-from common.tags import KINDS, TAGS
-from data.jobs.processor import Processor
-from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
+from common.options import FamilyOptions
+from data.jobs.statistics import new_statistics, top_counts
+from data.jobs.work import Work
 from data.recipes import get_recipe, is_tagged
-from data.records import schema, tfrecord
-from data.rows import alignment, instances, masking
-from data.rows.row_features import example, features_of
+from data.record_processor import RecordProcessor
+from data.records import manifest_schema
+from data.records.schema import stored_features
 from data.text import corpus, documents, segmentation
+from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
-from data.text.tags import shown
-from data.text.words import Words
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE
-from data.tokenizers.wordpiece import code_points
 
-# Pieces laid out at once: large enough for numpy, small enough for flat memory.
-_BATCH_PIECES = 1 << 18
-_TOP_UNKNOWN = 1000
+_LISTED_UNKNOWN = 100
+_PREDICTIONS = "max_predictions_per_seq"
+# CoNLL-U has some 30 bytes for a character: units of text's size would be small.
+_CONLLU_UNITS = 4
+_NO_OPTIONS = FamilyOptions()
 
 
 @dataclasses.dataclass(frozen=True)
 class CreationSettings:
-    """Everything that decides the records, apart from the input; the flags of the script."""
+    """Everything that decides the records, apart from the input; the flags of the script.
+
+    Attributes:
+      options: those that the family of `objective` alone has (recipes.Recipe.options); the defaults
+        of the family where none are given.
+      masking: "static" or "dynamic", see data/rows/corruption.py.
+      masking_unit, ngram_probs: None for the family's own.
+
+    The others are described by the flags of create_pretraining_data.py.
+    """
 
     vocab_file: str
     tokenizer: str = WORDPIECE
@@ -51,14 +60,18 @@ class CreationSettings:
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     short_seq_prob: float = 0.1
-    electra_builder: Optional[str] = None
+    options: FamilyOptions = _NO_OPTIONS
     dupe_factor: int = 10
     random_seed: int = 12345
+
+    def __post_init__(self):
+        family, owner = get_recipe(self.objective).options, "--objective=" + self.objective
+        object.__setattr__(self, "options", family.of(self.options.to_dict(), owner))
 
     def check(self):
         """Raises UserError on a value out of range or that does not fit the others."""
         recipe = get_recipe(self.objective)
-        self.masking_spec()
+        self.corruption()
         if self.input_format not in corpus.FORMATS:
             raise UserError(
                 "unknown --input_format {!r}; known are {}".format(
@@ -92,14 +105,6 @@ class CreationSettings:
                     self.masking, self.objective
                 )
             )
-        if self.electra_builder and self.electra_builder not in recipe.builders:
-            raise UserError(
-                "--electra_builder={} does not fit --objective={}, which has {}".format(
-                    self.electra_builder,
-                    self.objective,
-                    ", ".join(recipe.builders) or "one way to make rows",
-                )
-            )
         for name, low in (("dupe_factor", 1), ("max_sentence_chars", 8)):
             if getattr(self, name) < low:
                 raise UserError(
@@ -108,10 +113,10 @@ class CreationSettings:
 
     def _check_words(self, recipe):
         has_words = self.input_format in ("presegmented", "conllu")
-        no_words = self.masking_spec().unit == "wordpiece" and not is_tagged(recipe)
+        no_words = not (self.corruption().needs_words or is_tagged(recipe))
         if self.user_dict and (has_words or no_words):
             raise UserError(
-                "--user_dict has no use with {}: leave it out".format(
+                "--user_dict cannot be combined with {}: remove it".format(
                     "--input_format=" + self.input_format
                     if has_words
                     else "--masking_unit=wordpiece"
@@ -132,188 +137,105 @@ class CreationSettings:
                 "--ltp_model=...".format(self.objective)
             )
 
-    def make_work(self):
-        """What runner.create does with these settings."""
-        from data.record_work import RecordWork
+    def corruption(self):
+        """The family's corruption with these settings.
 
-        return RecordWork(self)
-
-    def make_processor(self):
-        """What a worker process needs."""
-        return UnitProcessor(self)
+        Raises:
+          UserError: a value is out of range, or does not fit the others.
+        """
+        return get_recipe(self.objective).corruption.for_settings(self)
 
     def drawn_in_training(self):
-        """MaskingSpec of the masks that training draws, None where the records hold masks."""
-        return self.masking_spec() if self.masking == "dynamic" else None
+        """The corruption that training draws, None where the records hold what it makes."""
+        return self.corruption() if self.masking == "dynamic" else None
 
-    def masking_spec(self):
-        recipe = get_recipe(self.objective)
-        unit = self.masking_unit or recipe.unit
-        return masking.MaskingSpec(
-            self.masked_lm_prob,
-            unit,
-            recipe.ngram_probs if self.ngram_probs is None else self.ngram_probs,
-            recipe.replacement,
-            self.max_predictions_per_seq,
-            recipe.with_replacement and unit == "wordpiece",
-        )
+    def to_dict(self):
+        """dict name -> value, the family's options among the others."""
+        values = dataclasses.asdict(self)
+        del values["options"]
+        return dict(values, **self.options.to_dict())
 
 
-class UnitProcessor(Processor):
-    """Units to records. Holds vocabulary, tokenizer, segmenter, layouts."""
+class RecordWork(Work):
+    """Records and their manifest; see work.Work.
 
+    work = RecordWork(CreationSettings(vocab_file="vocab.txt", input_format="raw"))
+    manifest = runner.create(work, ["news.txt"], ["news.tfrecord"])
+    """
+
+    what = "records"
+    counts = ("records", "tokens")
+    main_count = "records"
+    manifest_keys = manifest_schema.RECORD_KEYS
     empty_statistics = staticmethod(new_statistics)
 
     def __init__(self, settings):
+        """Checks the settings.
+
+        Raises:
+          UserError: see CreationSettings.check and Vocabulary.
+        """
         settings.check()
         super().__init__(settings)
-        self.recipe = get_recipe(settings.objective)
-        self.spec = settings.masking_spec()
-        self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
-        self.random_ids = self.vocabulary.random_replacements()
-        self.tokenizer = self.vocabulary.make_tokenizer(
-            settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
-        )
-        self.segmenter, self._tagger = self._make_segmenter()
-        self.layout = schema.RecordLayout(
-            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
-            settings.max_seq_length,
-            settings.max_predictions_per_seq,
-            len(self.vocabulary),
-        )
-
-    def _make_segmenter(self):
-        """(segmenter or None, tagger or None)."""
-        settings = self.settings
-        if settings.input_format == "conllu":
-            return None, None
-        if is_tagged(self.recipe):
-            return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
-        if self.spec.unit == "wordpiece":
-            return None, None
-        if settings.input_format == "presegmented":
-            return segmentation.BlankSegmenter(), None
-        arguments = (settings.segmenter, settings.ltp_model, settings.user_dict)
-        return segmentation.make_segmenter(*arguments), None
-
-    def write_block(self, out, text, place, statistics, progress):
-        """Writes the records of a block; see parts.Processor."""
-        place = "{}/{}/{}".format(self.settings.random_seed, *place)
-        unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
-        if not len(unit.ids):
-            return
-        dupes = [
-            self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
-            for dupe in range(self.settings.dupe_factor)
+        self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
+        self.identity = {
+            "vocabulary": self._vocabulary.sha256,
+            "user_dict": segmentation.sha256_of(settings.user_dict),
+        }
+        uses_ltp = settings.segmenter == "ltp"
+        used = LIBRARIES if uses_ltp else [settings.segmenter]
+        used = [*used, "conllu"] if settings.input_format == "conllu" else used
+        self.libraries = [
+            "numpy",
+            self._vocabulary.library,
+            *(name for name in used if name != "none"),
         ]
-        rows = instances.join(dupes)
-        rng = np.random.default_rng(_seed(place))
-        order = rng.permutation(len(rows.labels))
-        size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
-        for at in range(0, len(order), size):
-            chosen = instances.take(rows, order[at : at + size])
-            batch = instances.lay_out(
-                unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
-            )
-            masked = None
-            if self.settings.masking == "static":
-                masked = masking.sample_static(
-                    batch, self.spec, self.vocabulary.mask, self.random_ids, rng
-                )
-            out.write(tfrecord.frame(self.layout.encode(features_of(batch, masked))).tobytes())
-            self._count(batch, masked, statistics)
-            progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
+        self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
+        if settings.drawn_in_training():
+            self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
+        if settings.input_format == "conllu":
+            self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
 
-    def prepare(self, text, statistics, progress):
-        """Tokenises, segments and aligns the documents of a block, once for all dupes.
+    def make_processor(self):
+        return RecordProcessor(self.settings)
 
-        Args:
-          text: documents.Documents.
-          statistics: dict to add to.
-          progress: called with the share done.
+    def flags(self):
+        return self.settings.to_dict()
 
-        Returns:
-          instances.UnitPieces and the group number of each piece, int32 [pieces].
-        """
-        pieces = self.tokenizer.tokenize(text.text, text.starts)
-        first = np.searchsorted(pieces.starts, text.starts)
-        borders = np.append(first, len(pieces.ids))
-        full = borders[1:] > borders[:-1]  # sentences of control characters alone have no piece
-        words = self._find_words(text, progress)
-        if words is None:
-            groups = alignment.wordpiece_groups(pieces, first[full])
-        else:
-            groups = alignment.word_groups(
-                pieces, words.starts, first[full], words.unusable[full], words.tags
-            )
-        kept = np.concatenate([[0], np.cumsum(full)])
-        documents = np.unique(kept[text.documents])
-        unit = instances.UnitPieces(
-            pieces.ids,
-            groups.starts,
-            np.append(first[full], len(pieces.ids)),
-            documents,
-            groups.tags if is_tagged(self.recipe) else None,
-        )
-        statistics["documents"] += len(documents) - 1
-        statistics["blocks"] += 1
-        statistics["one_document_blocks"] += len(documents) == 2
-        statistics["sentences"] += int(full.sum())
-        statistics["characters"] += len(text.text)
-        statistics["pieces"] += len(pieces.ids)
-        statistics["unaligned_words"] += groups.unaligned_words
-        statistics["unaligned_sentences"] += groups.unaligned_sentences
-        self._count_unknown(text.text, pieces, statistics)
-        if words is not None:
-            add_statistics(statistics, {"unaligned_examples": list(words.faults)})
-        if unit.tags is not None:
-            counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
-            add_statistics(statistics, counted)
-        return unit, instances.group_numbers(groups.starts)
-
-    def _find_words(self, text, progress):
-        """words.Words of a block, None where none are looked for."""
-        if self.spec.unit == "wordpiece" and not is_tagged(self.recipe):
-            return None
-        place = (text.text, text.starts, text.ends, progress)
-        if self._tagger:
-            return self._tagger.words(*place)
-        return Words(*self.segmenter.word_starts(*place)) if self.segmenter else text.words
-
-    def _count_unknown(self, text, pieces, statistics):
-        unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)
-        statistics["unknown_pieces"] += len(unknown)
-        starts, ends = pieces.starts[unknown], pieces.ends[unknown]
-        single = ends - starts == 1
-        codes, counts = np.unique(code_points(text)[starts[single]], return_counts=True)
-        seen = collections.Counter(statistics["unknown"])
-        seen.update(dict(zip(map(chr, codes.tolist()), counts.tolist())))
-        for start, end in zip(starts[~single].tolist(), ends[~single].tolist()):
-            seen[text[start : min(end, start + 40)]] += 1
-        statistics["unknown"] = dict(top_counts(seen, _TOP_UNKNOWN))
-
-    def _count(self, batch, masked, statistics):
-        statistics["records"] += len(batch.lengths)
-        statistics["tokens"] += int(batch.lengths.sum())
-        if masked:
-            statistics["masked"] += int(masked.weights.sum())
-            for i, count in enumerate(masked.ngrams.tolist()):
-                name = str(i + 1)
-                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
-        for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
-            statistics["examples"].append(example(batch, masked, row, self.vocabulary.tokens))
-
-
-def _tag_counts(unit):
-    """{"POS-n": words, ...}; _ stands for words whose tag is not known."""
-    found = {}
-    for kind, column in zip(KINDS, unit.tags[unit.group_starts].T):
-        counts = np.bincount(column.astype(np.int64) + 1, minlength=len(TAGS[kind]) + 1)
-        for tag, count in zip(("_", *TAGS[kind]), counts.tolist()):
-            if count:
-                found[shown(kind, tag)] = count
-    return found
-
-
-def _seed(place):
-    return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")
+    def describe(self, total):
+        settings, recipe = self.settings, get_recipe(self.settings.objective)
+        runs = max(1, sum(total["ngrams"].values()))
+        masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
+        predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
+        if settings.drawn_in_training():  # which says how many
+            masking.pop("max_predictions", None)
+            predictions = {}
+        return {
+            "objective": settings.objective,
+            "features": list(stored_features(recipe.features, settings.drawn_in_training())),
+            "masking": masking,
+            "max_seq_length": settings.max_seq_length,
+            **predictions,
+            "tokenizer": self._vocabulary.kind,
+            "vocab_size": len(self._vocabulary),
+            "vocab_sha256": self._vocabulary.sha256,
+            "records": total["records"],
+            "tokens": total["tokens"],
+            "masked_share": round(total["masked"] / total["tokens"], 6),
+            "ngram_distribution": {
+                n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
+            },
+            "documents": total["documents"],
+            "sentences": total["sentences"],
+            "characters": total["characters"],
+            "pieces": total["pieces"],
+            "unaligned_words": total["unaligned_words"],
+            "unaligned_sentences": total["unaligned_sentences"],
+            "unaligned_examples": total["unaligned_examples"],
+            "tag_counts": dict(top_counts(total["tag_counts"], None)),
+            "unknown_tags": dict(top_counts(total["unknown_tags"], _LISTED_UNKNOWN)),
+            "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),
+            "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
+            "examples": total["examples"],
+            "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        }

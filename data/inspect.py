@@ -47,11 +47,11 @@ def _description(shards, vocabulary):
       UserError: the records were made with another vocabulary.
     """
     manifests = manifest.find_manifests(shards)
-    for path, found in manifests.items():
-        if found.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
+    for path, content in manifests.items():
+        if content.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
             raise UserError(
                 "{} is not the vocabulary of these records: it has {} tokens, {} says {}".format(
-                    vocabulary.path, len(vocabulary), path, found.get("vocab_size", "no number")
+                    vocabulary.path, len(vocabulary), path, content.get("vocab_size", "no number")
                 )
             )
     return next(iter(manifests.values()), None)

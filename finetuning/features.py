@@ -12,7 +12,8 @@ import numpy as np
 from common import files
 from common.errors import UserError
 from common.validation import is_count
-from data.records.schema import FEATURES, RecordLayout
+from data.records.encoding import RecordLayout
+from data.records.schema import FEATURES
 from data.records.tfrecord import frame
 from modeling.config import read_json_object
 

@@ -1,3 +1,3 @@
-"""Networks, losses and checkpoints: configs, layers, heads, objectives; reads no files but configs
-and checkpoints.
+"""Networks, losses and checkpoints: configs, layers, heads, objectives; reads no files but configs,
+weights and checkpoints.
 """

@@ -1,22 +1,32 @@
-"""The best answers to a question: pairs of a first and a last token."""
+"""Search for the best answers to a question: pairs of a first and a last token."""
 
-import collections
+import typing
 
 import tensorflow.compat.v1 as tf
 
 from modeling import layers
 
-# starts, ends: int32 [batch, C], places of first and last tokens; scores: float32 [batch, C].
-# Pairs are not checked: an end may lie before its start.
-Spans = collections.namedtuple("Spans", ["starts", "ends", "scores"])
 
-# Taken from the score of a token that cannot be part of an answer.
+class Spans(typing.NamedTuple):
+    """C candidate answers of each row; pairs are not checked, an end may precede its start.
+
+    Attributes:
+      starts, ends: int32 [batch, C], positions of first and last tokens.
+      scores: float32 [batch, C].
+    """
+
+    starts: typing.Any
+    ends: typing.Any
+    scores: typing.Any
+
+
+# Subtracted from the scores of tokens that cannot be in an answer.
 OUTSIDE = 1000.0
 
 
 def outside_bias(features):
-    """What is added to the scores of tokens: 0 at the first one and those of the second segment,
-    -1000 elsewhere (google-research/electra, qa_tasks.py).
+    """The bias of the scores of tokens: 0 at the first one and those of the second segment, -1000
+    elsewhere (google-research/electra, qa_tasks.py).
 
     Args:
       features: dict of input_mask, segment_ids int32 [batch, seq].
@@ -34,10 +44,10 @@ def independent(start_logits, end_logits, beam_size):
 
     Args:
       start_logits, end_logits: float32 [batch, seq].
-      beam_size: how many of each; no more than seq are taken.
+      beam_size: how many of each, seq at most.
 
     Returns:
-      Spans with C = the square of that.
+      Spans with C = beam_size squared.
     """
     beam = _beam(beam_size, start_logits)
     start_scores, starts = tf.nn.top_k(start_logits, beam)
@@ -52,11 +62,11 @@ def joint(start_logits, end_logits, beam_size):
 
     Args:
       start_logits: float32 [batch, seq].
-      end_logits: function of starts int32 [batch] that returns the ends' float32 [batch, seq].
-      beam_size: how many starts, and ends of each; no more than seq are taken.
+      end_logits: function from starts int32 [batch] to the logits of ends float32 [batch, seq].
+      beam_size: how many starts, and ends of each start, seq at most.
 
     Returns:
-      Spans with C = the square of that.
+      Spans with C = beam_size squared.
     """
     beam = _beam(beam_size, start_logits)
     start_scores, starts = tf.nn.top_k(tf.nn.log_softmax(start_logits), beam)
@@ -64,7 +74,7 @@ def joint(start_logits, end_logits, beam_size):
     def best_ends(chosen):
         return tuple(tf.nn.top_k(tf.nn.log_softmax(end_logits(chosen)), beam))
 
-    # One start of every row at a time: all at once would take beam times the memory.
+    # One start of every row at a time: all at once would need beam times the memory.
     end_scores, ends = tf.map_fn(
         best_ends,
         tf.transpose(starts),

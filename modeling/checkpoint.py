@@ -1,4 +1,4 @@
-"""Finding, checking and loading TensorFlow checkpoints."""
+"""TensorFlow checkpoints: finding, checking and loading them."""
 
 import collections
 import os
@@ -7,32 +7,33 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import UserError, some
 from modeling import checkpoint_index
 from modeling.load_plan import LoadPlan
 
 WORD_TABLE = "embeddings/word_embeddings"
 CLASSIFIER = "output_weights"
-LARGEST_STATE_FILE = 1 << 20  # bytes
+MAX_STATE_FILE = 1 << 20  # bytes
 _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_power|Adam(_1)?)$")
 
-# Of a generator beside it the layers are not chosen.
+# --init_layers does not choose the layers of a generator.
 _LAYER = re.compile(r"(?<!generator)/encoder/layer_(\d+)/")
 
-# What the checkpoint readers of both TensorFlow versions raise on damage.
-_UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
+# Exceptions of the checkpoint readers of both TensorFlow versions for damaged files.
+_UNREADABLE = (OSError, tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
 
 def initialize(prefix, sources):
-    """Makes variables of the default graph start at values of a checkpoint.
+    """Initializes variables of the default graph with values of a checkpoint.
 
     Args:
-      prefix: the checkpoint.
+      prefix: of the checkpoint.
       sources: dict variable name -> name in the checkpoint.
     """
     # Variables, not names: TensorFlow takes a name with slots below it for a scope.
     variables = variables_by_name()
-    # One layer may go to several places, but a map takes each of its names once.
+    # A layer may initialize several others, but a map holds each name once.
     maps = []
     for name, source in sources.items():
         for chosen in maps:
@@ -48,18 +49,20 @@ def initialize(prefix, sources):
 def variables_by_name():
     """Global variables of the default graph: dict of name -> variable.
 
-    Under a tf.distribute strategy a variable's `op` is that of the replica's copy, whose name is
-    longer; `name` is the same on all replicas.
+    By `name`: under a tf.distribute strategy `op` is that of a replica's copy, with a longer name.
     """
     return {variable.name.split(":")[0]: variable for variable in tf.global_variables()}
 
 
 def resolve(path):
-    """Turns any accepted form of a checkpoint path into its prefix.
+    """The prefix of a checkpoint given in any accepted form.
+
+    resolve("out/model.ckpt-100.index")  # "out/model.ckpt-100"
+    resolve("out")  # the latest by the state file out/checkpoint
 
     Args:
-      path: a prefix, an `.index` (or other) file of a checkpoint, or a directory: there the state
-        file decides, without one its only index.
+      path: a prefix, an `.index` (or other) file of a checkpoint, or a directory: its state file
+        decides, without one its only index.
 
     Returns:
       The prefix, whose `.index` file exists.
@@ -67,20 +70,20 @@ def resolve(path):
     Raises:
       UserError: there is no such checkpoint, or a directory holds several.
     """
-    if tf.io.gfile.isdir(path):
+    if files.is_directory(path):
         return _resolve_directory(path.rstrip("/") or path)
     prefix = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path)
-    if tf.io.gfile.exists(prefix + ".index"):
+    if files.exists(prefix + ".index"):
         return prefix
-    if _glob(prefix + ".data-*"):
+    if files.beginning_with(prefix + ".data-"):
         raise UserError(
             "checkpoint {} is incomplete: its data is there, but {}.index is missing".format(
                 path, prefix
             )
         )
     folder = os.path.dirname(prefix) or "."
-    there = _prefixes(folder)
-    hint = "; {} holds {}".format(folder, some(there)) if there else ""
+    present = _prefixes(folder)
+    hint = "; {} holds {}".format(folder, some(present)) if present else ""
     raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
 
 
@@ -88,69 +91,64 @@ def latest(output_dir):
     """The first of `candidates`, or None.
 
     Raises:
-      UserError: there are checkpoints, but none of a training here.
+      UserError: there are checkpoints, but none that a training wrote there.
     """
-    found = candidates(output_dir)
-    if found:
-        return found[0]
-    listed, there = _listed(output_dir), _prefixes(output_dir)
+    resumable = candidates(output_dir)
+    if resumable:
+        return resumable[0]
+    listed, present = _listed(output_dir), _prefixes(output_dir)
     if listed:
         raise UserError(
             "{}/checkpoint names {} as the latest, which does not exist; correct that file or use "
             "an empty --output_dir".format(output_dir, listed[0])
         )
-    if there:
+    if present:
         raise UserError(
             "output_dir {} holds {} but no checkpoint of a training (model.ckpt-STEP); use an "
-            "empty --output_dir and give it as --init_checkpoint".format(output_dir, some(there))
+            "empty --output_dir and give it as --init_checkpoint".format(output_dir, some(present))
         )
     return None
 
 
 def candidates(output_dir):
-    """Checkpoints that training in `output_dir` can go on from, the first choice first.
+    """Checkpoints from which training in `output_dir` can be resumed, the first choice first.
 
-    Those that the state file lists, its latest first, then the others by step, the newest first.
+    Those listed in the state file, the latest first, then the others by step, the newest first.
 
     Returns:
-      List of prefixes whose index is there; nothing is read of them.
+      List of prefixes whose index exists; no checkpoint is read.
     """
-    listed = [p for p in _listed(output_dir) if tf.io.gfile.exists(p + ".index")]
+    listed = [p for p in _listed(output_dir) if files.exists(p + ".index")]
     steps = {p: step_in_name(p) for p in _prefixes(output_dir)}
     others = [p for p, step in steps.items() if step is not None and p not in listed]
     return listed + sorted(others, key=steps.get, reverse=True)
 
 
 def step_in_name(prefix):
-    """The step that a training's checkpoint is named for (model.ckpt-STEP), else None."""
-    found = re.search(r"/model\.ckpt-(\d+)$", prefix)
-    return int(found.group(1)) if found else None
+    """The step in the name of a training's checkpoint (model.ckpt-STEP), else None."""
+    match = re.search(r"/model\.ckpt-(\d+)$", prefix)
+    return int(match.group(1)) if match else None
 
 
 def _listed(folder):
-    """Prefixes that the state file of a folder lists, its latest first, then newest first."""
+    """Prefixes listed in the state file of a folder: its latest, then the others, newest first."""
     try:
         state_file = os.path.join(folder, "checkpoint")
-        is_sane = (
-            tf.io.gfile.exists(state_file)
-            and tf.io.gfile.stat(state_file).length <= LARGEST_STATE_FILE
-        )
+        is_sane = files.exists(state_file) and files.size(state_file) <= MAX_STATE_FILE
         state = tf.train.get_checkpoint_state(folder) if is_sane else None
-    except (tf.errors.OpError, ValueError):  # bytes that are no text, too
+    except (*files.failures(), ValueError):  # ValueError: bytes that are no text
         state = None
     if state is None or not state.model_checkpoint_path:
         return []
     paths = [state.model_checkpoint_path] + list(state.all_model_checkpoint_paths)[::-1]
-    # The folder may have been moved or copied since, and its own files are meant.
+    # A moved or copied folder lists paths of its former place; its own files are meant.
     beside = [os.path.join(folder, os.path.basename(path)) for path in paths]
-    chosen = [
-        own if tf.io.gfile.exists(own + ".index") else path for own, path in zip(beside, paths)
-    ]
+    chosen = [own if files.exists(own + ".index") else path for own, path in zip(beside, paths)]
     return list(collections.OrderedDict.fromkeys(chosen))
 
 
 def read_shapes(prefix):
-    """Ordered dict variable name -> list of ints of a checkpoint.
+    """The shapes of a checkpoint's variables: ordered dict name -> list of ints.
 
     Raises:
       UserError: the index is damaged or a data file is missing.
@@ -180,7 +178,7 @@ def verify(prefix, hint="take another copy of it"):
     types = reader.get_variable_to_dtype_map()
     for name in shapes:
         if types[name] == tf.string:
-            continue  # no model has any, and TensorFlow trusts the lengths that it finds
+            continue  # no model has any, and TensorFlow does not check their lengths
         try:
             reader.get_tensor(name)
         except _UNREADABLE as error:
@@ -194,25 +192,28 @@ def verify(prefix, hint="take another copy of it"):
 def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=None):
     """Compares a checkpoint with a model.
 
+    plan = plan_loading("bert_model.ckpt", store.shapes(), config.source)
+    initialize(plan.prefix, plan.loaded)
+
     Args:
       prefix: checkpoint prefix.
       model_shapes: dict variable name -> list of ints (ParameterStore.shapes()).
-      config_source: the model config's file name, for messages.
-      init_layers: list of ints: layer i of the model starts as this layer of the checkpoint;
-        None = layer i.
-      shown: what messages call the checkpoint where it was made from something else.
+      config_source: file name of the model config, for messages.
+      init_layers: list of ints; entry i is the layer of the checkpoint that initializes layer i of
+        the model. None = layer i.
+      shown: name of the checkpoint in messages, where it was made from something else.
 
     Returns:
       LoadPlan.
 
     Raises:
-      UserError: sizes differ, a layer is not there, or the checkpoint has nothing for this model.
+      UserError: sizes differ, a layer is missing, or the checkpoint has no variable of this model.
     """
     shapes, shown = read_shapes(prefix), shown or prefix
     state = [name for name in shapes if _TRAINING_STATE.search(name)]
     sources = {name: _source(name, init_layers) for name in model_shapes}
     loaded = [name for name in model_shapes if sources[name] in shapes]
-    # The word table first: a wrong vocabulary is the usual reason, and shows there.
+    # The word table first: a wrong vocabulary is the usual cause of different sizes.
     for name in sorted(loaded, key=lambda n: not n.endswith(WORD_TABLE)):
         shape = shapes[sources[name]]
         _check_shape(shown, name, shape, list(model_shapes[name]), config_source)
@@ -223,7 +224,7 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
             )
         )
     if init_layers:
-        _check_layers_are_there(shown, shapes, model_shapes, sources)
+        _check_layers_exist(shown, shapes, model_shapes, sources)
     known = {sources[name] for name in loaded} | set(state)
     return LoadPlan(
         prefix=prefix,
@@ -236,16 +237,16 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
 
 
 def _source(name, init_layers):
-    """The checkpoint's name for a variable when layers are chosen."""
-    found = _LAYER.search(name)
-    if not init_layers or not found:
+    """The name in the checkpoint of a variable's source."""
+    match = _LAYER.search(name)
+    if not init_layers or not match:
         return name
     return "{}{}{}".format(
-        name[: found.start(1)], init_layers[int(found.group(1))], name[found.end(1) :]
+        name[: match.start(1)], init_layers[int(match.group(1))], name[match.end(1) :]
     )
 
 
-def _check_layers_are_there(shown, shapes, model_shapes, sources):
+def _check_layers_exist(shown, shapes, model_shapes, sources):
     for name in model_shapes:
         if _LAYER.search(name) and sources[name] not in shapes:
             raise UserError(
@@ -256,14 +257,14 @@ def _check_layers_are_there(shown, shapes, model_shapes, sources):
 
 
 def check_resumable(prefix, model_shapes, config_source, slot_names=()):
-    """Checks that the checkpoint `prefix` is one of this very model.
+    """Checks that the checkpoint `prefix` belongs to this model.
 
     Args:
       prefix, model_shapes, config_source: as for plan_loading.
-      slot_names: last parts of the names of optimizer slots that must be there.
+      slot_names: suffixes of the names of optimizer slots that it must hold.
 
     Raises:
-      UserError: a variable is missing or has another shape, or the slots are not there.
+      UserError: a variable is missing or has another shape, or the slots are missing.
     """
     plan = plan_loading(prefix, model_shapes, config_source)
     if plan.new:
@@ -294,38 +295,36 @@ def saved_step(prefix):
 
 
 def _resolve_directory(path):
-    there, listed = _prefixes(path), _listed(path)
+    present, listed = _prefixes(path), _listed(path)
     if listed:
-        if listed[0] in there:
+        if listed[0] in present:
             return listed[0]
         raise UserError(
             "{}/checkpoint names {}, which is not in that directory; it holds {}".format(
-                path, os.path.basename(listed[0]), some(there) if there else "no checkpoint"
+                path, os.path.basename(listed[0]), some(present) if present else "no checkpoint"
             )
         )
-    if len(there) == 1:
-        return there[0]
-    if there:
+    if len(present) == 1:
+        return present[0]
+    if present:
         raise UserError(
             "directory {} holds several checkpoints and no file `checkpoint` to choose: {}; name "
-            "one of them".format(path, some(there))
+            "one of them".format(path, some(present))
         )
     raise UserError("directory {} holds no checkpoint (no *.index file)".format(path))
 
 
-def _glob(pattern):
-    try:
-        return sorted(tf.io.gfile.glob(pattern))
-    except tf.errors.NotFoundError:  # TensorFlow 1.15, where the directory does not exist
-        return []
-
-
 def _prefixes(folder):
-    return [name[: -len(".index")] for name in _glob(os.path.join(folder, "*.index"))]
+    names = (name for name in files.names_in(folder) if name.endswith(".index"))
+    return [os.path.join(folder, name[: -len(".index")]) for name in names]
 
 
 def _missing_shards(prefix):
-    shards = [s for s in _glob(prefix + ".data-*") if re.search(r"\.data-\d{5}-of-\d{5}$", s)]
+    shards = [
+        s
+        for s in files.beginning_with(prefix + ".data-")
+        if re.search(r"\.data-\d{5}-of-\d{5}$", s)
+    ]
     if not shards:
         return [prefix + ".data-00000-of-00001"]
     total = int(shards[0][-5:])

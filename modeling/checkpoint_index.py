@@ -1,10 +1,10 @@
 """Checks the index file of a checkpoint before TensorFlow opens it.
 
-TensorFlow's reader trusts an index: a damaged one may make it ask for absurd amounts of memory or
-end the whole process. The file is a table of sorted keys (LevelDB's format): blocks of keys and
-values, each with a checksum, a block that lists the others, and a footer with the place of that
-one, which no checksum covers. The values are tensor_bundle.proto's: what a tensor is, and where its
-bytes lie.
+TensorFlow's reader does not validate an index: a damaged one may make it allocate absurd amounts of
+memory or abort the process. The file is a sorted table in LevelDB's format: blocks of keys and
+values, each with a checksum, a block that lists the others, and a footer with the offset of that
+block, which no checksum covers. The values are messages of tensor_bundle.proto: dtype, shape and
+location of a tensor.
 """
 
 import contextlib
@@ -16,32 +16,34 @@ import tensorflow.compat.v1 as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-MOST_BYTES = 64 << 20
-MOST_SHARDS = 100000
+from common import files
+
+MAX_BYTES = 64 << 20
+MAX_SHARDS = 100000
 _FOOTER, _TRAILER = 48, 5
 _MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
-_MOST_DIMENSIONS = 254
+_MAX_DIMENSIONS = 254
 _HEADER_KEY = b""
 
 
 class Damaged(ValueError):
-    """What is wrong with an index, in a few words."""
+    """A damaged index; the text names the damage in a few words."""
 
 
 def check(prefix):
-    """Checks an index and that the data files are as long as it says.
+    """Checks an index, and the lengths of the data files against it.
 
     Args:
       prefix: of a checkpoint.
 
     Raises:
-      Damaged: they are not what TensorFlow writes.
+      Damaged: TensorFlow does not write such files.
       tf.errors.OpError: a file cannot be read.
     """
-    with tf.io.gfile.GFile(prefix + ".index", "rb") as reader:
-        content = reader.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise Damaged("it has more than {} bytes".format(MOST_BYTES))
+    with files.open_file(prefix + ".index", "rb") as reader:
+        content = reader.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise Damaged("it has more than {} bytes".format(MAX_BYTES))
     try:
         entries = _entries(content)
     except (IndexError, struct.error):
@@ -49,7 +51,7 @@ def check(prefix):
     if not entries or entries[0][0] != _HEADER_KEY:
         raise Damaged("it has no header")
     header = _message(tensor_bundle_pb2.BundleHeaderProto, entries[0][1])
-    if not 1 <= header.num_shards <= MOST_SHARDS or header.endianness != header.LITTLE:
+    if not 1 <= header.num_shards <= MAX_SHARDS or header.endianness != header.LITTLE:
         raise Damaged("its header names {} data files".format(header.num_shards))
     lengths = {}
     for key, value in entries[1:]:
@@ -58,7 +60,7 @@ def check(prefix):
             raise Damaged("a tensor lies in data file {}".format(entry.shard_id))
         if entry.shard_id not in lengths:
             name = "{}.data-{:05d}-of-{:05d}".format(prefix, entry.shard_id, header.num_shards)
-            lengths[entry.shard_id] = tf.io.gfile.stat(name).length
+            lengths[entry.shard_id] = files.size(name)
         _check_tensor(key, entry, lengths[entry.shard_id])
 
 
@@ -67,7 +69,7 @@ def _message(kind, value):
     with contextlib.suppress(DecodeError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         message.ParseFromString(value)
-        # What this library takes, TensorFlow's own may not; both agree on what it would write.
+        # TensorFlow's parser may be stricter than this one; both accept a canonical message.
         if message.SerializeToString() == value:
             return message
     raise Damaged("an entry cannot be read")
@@ -76,7 +78,7 @@ def _message(kind, value):
 def _check_tensor(key, entry, length):
     name = key.decode("utf-8", "backslashreplace")
     dimensions = [dimension.size for dimension in entry.shape.dim]
-    if entry.shape.unknown_rank or len(dimensions) > _MOST_DIMENSIONS:
+    if entry.shape.unknown_rank or len(dimensions) > _MAX_DIMENSIONS:
         raise Damaged("{} has no shape".format(name))
     try:
         dtype = tf.as_dtype(entry.dtype)
@@ -92,17 +94,17 @@ def _check_tensor(key, entry, length):
     count = 1
     for dimension in dimensions:
         count *= dimension
-    # A text takes what it takes, but a byte at least.
+    # A string takes at least one byte.
     fits = count <= entry.size if dtype == tf.string else count * dtype.size == entry.size
     if not fits or min(dimensions, default=0) < 0:
         raise Damaged("the size of {} does not fit its shape".format(name))
 
 
 def _check_slices(name, entry, dimensions):
-    """Parts of a variable, each of which has an entry of its own."""
+    """Slices of a partitioned variable, each of which has an entry of its own."""
     seen = set()
-    for part in entry.slices:
-        extents = tuple((e.start, e.length if e.HasField("length") else None) for e in part.extent)
+    for piece in entry.slices:
+        extents = tuple((e.start, e.length if e.HasField("length") else None) for e in piece.extent)
         fits = len(extents) == len(dimensions) and all(
             (start == 0 if length is None else start >= 0 < length <= size - start)
             for (start, length), size in zip(extents, dimensions)
@@ -113,24 +115,24 @@ def _check_slices(name, entry, dimensions):
 
 
 def _entries(content):
-    """[(key, value)] of all blocks, in order."""
+    """List of (key, value) of all blocks, in order."""
     if len(content) < _FOOTER or not content.endswith(_MAGIC):
         raise Damaged("it does not end as an index does")
     end = len(content) - _FOOTER
     footer, at = content[end:], 0
-    places = []
+    handles = []  # offset and size of the meta index block, then of the index block
     for _ in range(4):
         number, at = _varint(footer, at)
-        places.append(number)
-    _block(content, places[0], places[1], end)
-    entries, behind = [], 0
-    for _, place in _pairs(_block(content, places[2], places[3], end)):
-        offset, at = _varint(place, 0)
-        size, _ = _varint(place, at)
-        if offset < behind:
+        handles.append(number)
+    _block(content, handles[0], handles[1], end)
+    entries, next_offset = [], 0
+    for _, handle in _pairs(_block(content, handles[2], handles[3], end)):
+        offset, at = _varint(handle, 0)
+        size, _ = _varint(handle, at)
+        if offset < next_offset:
             raise Damaged("its blocks overlap")
         entries += _pairs(_block(content, offset, size, end))
-        behind = offset + size + _TRAILER
+        next_offset = offset + size + _TRAILER
     keys = [key for key, _ in entries]
     if any(a >= b for a, b in zip(keys, keys[1:])):
         raise Damaged("its keys are not in order")
@@ -140,7 +142,7 @@ def _entries(content):
 def _block(content, offset, size, end):
     """The bytes of a block without its trailer."""
     if offset + size + _TRAILER > end:
-        raise Damaged("a block lies behind its end")
+        raise Damaged("a block lies beyond its end")
     block, trailer = content[offset : offset + size], content[offset + size :][:_TRAILER]
     crc = google_crc32c.value(block + trailer[:1])
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
@@ -152,7 +154,7 @@ def _block(content, offset, size, end):
 
 
 def _pairs(block):
-    """[(key, value)] of a block: keys without what they share with the one before."""
+    """List of (key, value) of a block; it stores keys without the prefix shared with the last."""
     (restarts,) = struct.unpack("<I", block[-4:])
     end = len(block) - 4 * (restarts + 1)
     if not restarts > 0 or end < 0:
@@ -177,7 +179,7 @@ def _pairs(block):
 
 
 def _varint(content, at):
-    """(number, place behind it)."""
+    """(number, offset of the byte after it)."""
     value = shift = 0
     while shift < 64:
         byte = content[at]

@@ -1,13 +1,11 @@
-"""Model configurations: the JSON files that come with released checkpoints."""
+"""Model configurations: the JSON files of released checkpoints. See config_families.read_config."""
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
+from common.validation import is_number, is_object, is_text, is_whole
 
-# What "gelu" meant differs between the programs that trained released models, so a config names
-# an activation and this table says what is computed. "auto" is the error-function form: the
-# 2018 BERT, LERT, ELECTRA and Hugging Face have it.
+# hidden_act -> the activation computed. The meaning of plain "gelu" differs between the programs
+# that trained released models; see BertConfig.DEFAULT_GELU.
 ACTIVATIONS = {
     "gelu_erf": "gelu_erf",
     "gelu_new": "gelu_tanh",
@@ -17,20 +15,27 @@ ACTIVATIONS = {
     "linear": "linear",
 }
 GELU_CHOICES = ("auto", "erf", "tanh")
+# Type of a key -> check of its values, and what messages expect.
+_CHECKS = {
+    int: (is_whole, "a whole number"),
+    float: (is_number, "a number"),
+    str: (is_text, "a name"),
+}
 
 
 class BertConfig:
-    """Configuration of the BERT family (BERT, RoBERTa, MacBERT, PERT, LERT), and what those of
-    the other families share.
+    """Configuration of the BERT family (BERT, RoBERTa, MacBERT, PERT, LERT), and the base of the
+    other families' classes.
 
-    Attributes are the keys of the JSON file; `activation` is what `hidden_act` comes down to:
-    gelu_erf, gelu_tanh, relu, tanh or linear. The rest say what is built:
+    config = BertConfig({"vocab_size": 21128, "hidden_size": 312})
+
+    Attributes are the keys of the JSON file; `activation` is the meaning of `hidden_act`: gelu_erf,
+    gelu_tanh, relu, tanh or linear. The others describe the network:
       network: name in encoder.NETWORKS.
-      scope, embedding_scope: first part of the names of all variables of the encoder, and of its
-        embeddings.
-      is_pre_norm: whether layers normalise what they read, not what they give.
-      projects_words: whether word vectors alone have the width embedding_size.
-      shares_layers: whether several layers may have the same weights.
+      scope, embedding_scope: prefix of the variable names of the encoder, and of its embeddings.
+      is_pre_norm: whether layers normalise their input instead of their output.
+      projects_words: whether only word vectors have the width embedding_size.
+      shares_layers: whether layers may share their weights.
       masked_lm_scope, masked_lm_transform_scope: of the masked-LM head's variables.
     """
 
@@ -56,13 +61,13 @@ class BertConfig:
         ("initializer_range", float, 0.02),
     )
     DEFAULT_GELU = "erf"
-    # Beyond these a graph takes hours to build or a size overflows, and no model is meant.
-    MOST_LAYERS = 256
-    MOST_OF_A_SIZE = 1 << 24
-    LARGEST_RANGE = 100.0
+    # Larger values make a graph that takes hours to build, or sizes that overflow.
+    MAX_LAYERS = 256
+    MAX_SIZE = 1 << 24
+    MAX_RANGE = 100.0
 
     def __init__(self, values, source="config", gelu="auto"):
-        """Checks and keeps `values`.
+        """Checks and stores `values`.
 
         Args:
           values: dict of the keys above; missing ones take their default, unknown ones are
@@ -86,12 +91,12 @@ class BertConfig:
 
     @property
     def masked_lm_size(self):
-        """Width of the vectors that the masked-LM head compares with the words'."""
+        """Width of the vectors that the masked-LM head compares with those of words."""
         return self.embedding_size
 
     @property
     def num_blocks(self):
-        """Transformer blocks that run, one behind the other."""
+        """Number of consecutive Transformer blocks."""
         return self.num_hidden_layers
 
     @property
@@ -100,11 +105,11 @@ class BertConfig:
         return self.hidden_size // self.num_attention_heads
 
     def as_encoder(self, shapes=(), shown=None):
-        """This config, or where a checkpoint has several networks, that of the one for tasks.
+        """The config of the network that is fine-tuned, where a checkpoint has several; else this.
 
         Args:
-          shapes: dict variable name -> list of ints of the checkpoint; empty: not known.
-          shown: what messages call the checkpoint.
+          shapes: dict variable name -> list of ints of the checkpoint; empty: unknown.
+          shown: name of the checkpoint in messages.
 
         Raises:
           UserError: the sizes are those of another of its networks.
@@ -113,7 +118,7 @@ class BertConfig:
         return self
 
     def as_masked_lm(self, shapes=(), shown=None):
-        """As as_encoder, for the network that fills masks.
+        """Like as_encoder, for the network that fills masks.
 
         Raises:
           UserError: the checkpoint has none, or the sizes are those of another of its networks.
@@ -122,18 +127,18 @@ class BertConfig:
         return self
 
     def to_dict(self):
-        """The configuration as it would stand in a JSON file."""
+        """The content of a JSON file of this configuration."""
         return {key: getattr(self, key) for key, _, _ in self.KEYS}
 
     def describe_activation(self):
-        """One line for the log: which activation is computed, and why."""
+        """The activation and the reason for it, in a line for the log."""
         return "activation: {} (hidden_act {!r} in {}{})".format(
             self.activation, self.hidden_act, self.source, self._activation_note
         )
 
     @classmethod
     def from_json_file(cls, path, gelu="auto"):
-        """Reads a config file.
+        """Reads a config file of the family of this class.
 
         Raises:
           UserError: the file is missing, is not JSON, or holds wrong values.
@@ -143,7 +148,7 @@ class BertConfig:
     def _check(self):
         for key, kind, _ in self.KEYS:
             value = getattr(self, key)
-            most = self.MOST_LAYERS if key == "num_hidden_layers" else self.MOST_OF_A_SIZE
+            most = self.MAX_LAYERS if key == "num_hidden_layers" else self.MAX_SIZE
             if kind is int and value <= 0:
                 self._refuse("{} is {}, but must be positive".format(key, value))
             if kind is int and value > most:
@@ -151,10 +156,10 @@ class BertConfig:
         for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0.0 <= getattr(self, key) < 1.0:
                 self._refuse("{} is {}, but must lie in [0, 1)".format(key, getattr(self, key)))
-        if not 0.0 < self.initializer_range <= self.LARGEST_RANGE:
+        if not 0.0 < self.initializer_range <= self.MAX_RANGE:
             self._refuse(
                 "initializer_range is {}, but must be positive and not above {:g}".format(
-                    self.initializer_range, self.LARGEST_RANGE
+                    self.initializer_range, self.MAX_RANGE
                 )
             )
         if self.hidden_size % self.num_attention_heads:
@@ -193,9 +198,11 @@ class BertConfig:
 def read_json_object(path, what, max_bytes=bounded_json.CONFIG_BYTES):
     """Reads a JSON file that must hold one object.
 
+    values = read_json_object("bert_config.json", "model config")
+
     Args:
       path: file name.
-      what: what the file is, for messages ("model config").
+      what: kind of the file, for messages.
       max_bytes: a larger file is refused.
 
     Returns:
@@ -207,13 +214,13 @@ def read_json_object(path, what, max_bytes=bounded_json.CONFIG_BYTES):
     """
     where = "{} {}".format(what, path)
     try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        if not files.exists(path) or files.is_directory(path):
             raise UserError(where + " does not exist or is no file")
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             values = bounded_json.load(reader, where, max_bytes)
-    except tf.errors.OpError as error:
-        raise UserError("{} cannot be read: {}".format(where, error.message)) from error
-    if not isinstance(values, dict):
+    except files.failures() as error:
+        raise UserError("{} cannot be read: {}".format(where, files.reason(error))) from error
+    if not is_object(values):
         raise UserError(
             "{} must hold one JSON object, not a {}".format(where, type(values).__name__)
         )
@@ -226,15 +233,7 @@ def _value(values, key, kind, default, source):
         if default is None:
             raise UserError("{}: {} is missing; add it to the config".format(source, key))
         return default
-    value = values[key]
-    accepted = (int, float) if kind is float else (kind,)
-    if isinstance(value, bool) or not isinstance(value, accepted):
-        raise UserError(
-            "{}: {} must be {}, not {}".format(
-                source,
-                key,
-                {int: "a whole number", float: "a number", str: "a name"}[kind],
-                quoted(value),
-            )
-        )
+    value, (is_right, expected) = values[key], _CHECKS[kind]
+    if not is_right(value):
+        raise UserError("{}: {} must be {}, not {}".format(source, key, expected, quoted(value)))
     return kind(value)

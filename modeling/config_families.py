@@ -1,10 +1,12 @@
-"""Configurations of the families beside BERT's, and which family a config file is of."""
+"""Configurations of the families other than BERT's, and the choice of a file's family."""
 
 import collections
 import copy
 import re
+import typing
 
 from common.errors import UserError
+from common.validation import is_whole
 from modeling.config import BertConfig, read_json_object
 
 BERT_KEYS = collections.OrderedDict(
@@ -13,7 +15,7 @@ BERT_KEYS = collections.OrderedDict(
 
 
 def _keys(*changed):
-    """BERT's keys with others or other defaults: (key, type, default) each."""
+    """BERT's keys with further ones or other defaults: tuple of (key, type, default)."""
     keys = BERT_KEYS.copy()
     keys.update((entry[0], entry) for entry in changed)
     return tuple(keys.values())
@@ -36,16 +38,16 @@ class AlbertConfig(BertConfig):
     DEFAULT_GELU = "tanh"
     network = "albert"
     shares_layers = True
-    embedding_size = None  # a value of the file, not BERT's property
+    embedding_size = None  # a key of the file, not a property as in BERT
 
     def __init__(self, values, source="config", gelu="auto"):
-        if "model_type" in values:  # only Hugging Face's files have it, which say gelu for erf
+        if "model_type" in values:  # only in Hugging Face's files, where gelu means erf
             self.DEFAULT_GELU = BertConfig.DEFAULT_GELU
         super().__init__(values, source, gelu)
 
     @property
     def num_blocks(self):
-        """See BertConfig; a layer is one pass through the blocks of its group."""
+        """See BertConfig; a layer runs all blocks of its group."""
         return self.num_hidden_layers * self.inner_group_num
 
     def _check(self):
@@ -59,7 +61,7 @@ class AlbertConfig(BertConfig):
 
 
 class AlbertZhConfig(BertConfig):
-    """brightmart/albert_zh's own network: one shared layer, word vectors projected alone."""
+    """brightmart/albert_zh's own network: one shared layer, projected word vectors."""
 
     LN_TYPES = ("postln", "preln")
     KEYS = _keys(("embedding_size", int, None), ("ln_type", str, None))
@@ -67,10 +69,10 @@ class AlbertZhConfig(BertConfig):
     network = "albert_zh"
     shares_layers = True
     projects_words = True
-    embedding_size = None  # a value of the file, not BERT's property
+    embedding_size = None  # a key of the file, not a property as in BERT
 
     def __init__(self, values, source="config", gelu="auto"):
-        if values.get("ln_type", "") is None:  # the original takes null for postln
+        if values.get("ln_type", "") is None:  # null means postln to the original
             values = dict(values, ln_type="postln")
         super().__init__(values, source, gelu)
 
@@ -93,39 +95,39 @@ class AlbertZhConfig(BertConfig):
 
 
 class ElectraConfig(BertConfig):
-    """google-research/electra: one encoder, as its discriminator.json or generator.json says."""
+    """google-research/electra: one encoder, of a discriminator.json or generator.json."""
 
     KEYS = _keys(("embedding_size", int, 0), ("type_vocab_size", int, 2))
     network = "electra"
     scope = embedding_scope = "electra"
     masked_lm_scope = masked_lm_transform_scope = "generator_predictions"
-    embedding_size = None  # a value of the file, not BERT's property
+    embedding_size = None  # a key of the file, not a property as in BERT
 
     def __init__(self, values, source="config", gelu="auto"):
-        if "embedding_size" not in values and isinstance(values.get("hidden_size", 768), int):
+        if "embedding_size" not in values and is_whole(values.get("hidden_size", 768)):
             values = dict(values, embedding_size=values.get("hidden_size", 768))
         super().__init__(values, source, gelu)
 
     def as_generator(self, scope="generator", embedding_scope="electra"):
-        """A copy for the generator whose sizes these are.
+        """A copy of this config, whose sizes are a generator's, for that generator.
 
         Args:
-          scope: "generator", or "electra" where it has all weights of the discriminator.
+          scope: "generator", or "electra" where it shares all weights of the discriminator.
           embedding_scope: "electra", or "generator" where it has embeddings of its own.
         """
         generator = copy.copy(self)
         generator.scope, generator.embedding_scope = scope, embedding_scope
-        if embedding_scope != "electra":  # its own are as wide as its hidden state
+        if embedding_scope != "electra":  # own embeddings are as wide as its hidden state
             generator.embedding_size = self.hidden_size
         return generator
 
     def as_encoder(self, shapes=(), shown=None):
-        """See BertConfig: the discriminator, or the generator of a checkpoint that has no other."""
-        there = _scopes(shapes)
-        if there == ["generator"]:
+        """See BertConfig: the discriminator, or the generator of a checkpoint without one."""
+        scopes = _scopes(shapes)
+        if scopes == ["generator"]:
             return self._generator_in(shapes)
         if (
-            len(there) == 2
+            len(scopes) == 2
             and self._fits(shapes, "generator")
             and not self._fits(shapes, "electra")
         ):
@@ -136,7 +138,7 @@ class ElectraConfig(BertConfig):
         return self
 
     def as_masked_lm(self, shapes=(), shown=None):
-        """See BertConfig: the generator, which may be the discriminator's encoder."""
+        """See BertConfig: the generator, which may share the discriminator's encoder."""
         if not shapes:
             return self.as_generator()
         if "generator" not in _scopes(shapes):
@@ -154,25 +156,25 @@ class ElectraConfig(BertConfig):
         return self._generator_in(shapes)
 
     def _generator_in(self, shapes):
-        """as_generator, with embeddings as the checkpoint has them."""
+        """as_generator, with the scopes of the checkpoint."""
         return self.as_generator(*generator_scopes(shapes))
 
     def _fits(self, shapes, scope):
-        """Whether the blocks below `scope` are of these sizes and as many."""
+        """Whether the blocks below `scope` have these sizes and this number."""
         block = scope + "/encoder/layer_{}/output/dense/kernel"
         last = shapes.get(block.format(self.num_hidden_layers - 1))
         is_last = block.format(self.num_hidden_layers) not in shapes
         return is_last and last == [self.intermediate_size, self.hidden_size]
 
     def derived_generator(self, layers=1.0, hidden_size=0.25):
-        """The generator's sizes as google-research/electra takes them from the discriminator's:
+        """The generator's sizes, derived from the discriminator's as in google-research/electra,
         run_pretraining.py, get_generator_config. Halves round to the even number.
 
         Args:
-          layers, hidden_size: shares of the discriminator's.
+          layers, hidden_size: fractions of the discriminator's.
 
         Raises:
-          UserError: what comes out is no network.
+          UserError: the sizes make no network.
         """
         width = round(self.hidden_size * hidden_size)
         values = dict(
@@ -188,17 +190,17 @@ class ElectraConfig(BertConfig):
 
 
 def generator_scopes(variables):
-    """The arguments of as_generator by the names of a checkpoint's variables."""
+    """The arguments of as_generator, by the names of a checkpoint's variables."""
     return tuple(
         "generator"
-        if any(name.startswith("generator/" + part) for name in variables)
+        if any(name.startswith("generator/" + folder) for name in variables)
         else "electra"
-        for part in ("encoder/", "embeddings/")
+        for folder in ("encoder/", "embeddings/")
     )
 
 
 def _scopes(shapes):
-    """Which of ELECTRA's two networks a checkpoint has, by their scopes."""
+    """The scopes of those of ELECTRA's two networks that a checkpoint has."""
     return [
         scope
         for scope in ("electra", "generator")
@@ -206,11 +208,23 @@ def _scopes(shapes):
     ]
 
 
-# config: the class; variables: pattern of names that only its checkpoints hold; keys: those of
-# which its files have one; model_type: Hugging Face's.
-Kind = collections.namedtuple("Kind", ["config", "variables", "keys", "model_type"])
+class Kind(typing.NamedTuple):
+    """What tells the family of a model.
 
-# The first that fits counts.
+    Attributes:
+      config: class of its configs.
+      variables: pattern of the names that its checkpoints alone hold.
+      keys: its config files have at least one of them.
+      model_type: of Hugging Face's config files, or None.
+    """
+
+    config: type
+    variables: str
+    keys: tuple
+    model_type: typing.Optional[str]
+
+
+# The first that matches applies.
 KINDS = (
     Kind(AlbertZhConfig, r".*/(word_embeddings_2|layer_shared/.*)", ("ln_type",), None),
     Kind(
@@ -227,11 +241,14 @@ KINDS = (
 def read_config(path, gelu="auto", variables=()):
     """Reads the config file of a model of any family.
 
+    config = read_config("bert_config.json")
+    config = read_config("albert_config.json", variables=read_shapes("albert_model.ckpt"))
+
     Args:
       path: file name.
       gelu: see BertConfig.
-      variables: names of the variables of the checkpoint that goes with it. They tell the family
-        before the keys of the file do, which some families share.
+      variables: names of the variables of its checkpoint. They decide the family rather than the
+        keys of the file, which some families share.
 
     Returns:
       BertConfig or one of this module.
@@ -244,8 +261,8 @@ def read_config(path, gelu="auto", variables=()):
 
 
 def kind_of(values, variables=()):
-    """The Kind of a config's `values`, or of a checkpoint's `variables`; BERT's where neither
-    says another."""
+    """The Kind of a config's `values`, or of a checkpoint's `variables` (names); BERT's by
+    default."""
     for kind in KINDS:
         if any(re.fullmatch(kind.variables, name) for name in variables):
             return kind

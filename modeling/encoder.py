@@ -1,31 +1,43 @@
 """The encoder: token ids to vectors."""
 
-import collections
+import typing
 
 import tensorflow.compat.v1 as tf
 
 from modeling import layers
 
-# embedding_output [batch, seq, hidden], behind the projection where there is one;
-# all_encoder_layers: list of [batch, seq, hidden]; sequence_output [batch, seq, hidden] (the last
-# layer); pooled_output [batch, hidden]; embedding_tables: list of matrices whose product is the
-# table of word vectors [vocab, width of those that the masked-LM head compares], [vocab, embedding]
-# alone but for albert_zh.
-EncoderOutput = collections.namedtuple(
-    "EncoderOutput",
-    [
-        "embedding_output",
-        "all_encoder_layers",
-        "sequence_output",
-        "pooled_output",
-        "embedding_tables",
-    ],
-)
 
-# How a family's encoder differs. embeddings: function of the arguments of `bert_embeddings`;
-# block_names: function (config, scope) -> list of BlockNames, one for each block that runs;
-# pooler: function of the arguments of `pooler`.
-Network = collections.namedtuple("Network", ["embeddings", "block_names", "pooler"])
+class EncoderOutput(typing.NamedTuple):
+    """The outputs of an encoder.
+
+    Attributes:
+      embedding_output: [batch, seq, hidden], after the projection where there is one.
+      all_encoder_layers: list of [batch, seq, hidden], one for each block.
+      sequence_output: [batch, seq, hidden], the last of them.
+      pooled_output: [batch, hidden].
+      embedding_tables: list of matrices whose product is the table of word vectors [vocab, width];
+        [vocab, embedding] alone, except in albert_zh.
+    """
+
+    embedding_output: typing.Any
+    all_encoder_layers: list
+    sequence_output: typing.Any
+    pooled_output: typing.Any
+    embedding_tables: list
+
+
+class Network(typing.NamedTuple):
+    """The differences between the encoders of the families.
+
+    Attributes:
+      embeddings: function of the arguments of `bert_embeddings`.
+      block_names: function (config, scope) -> list of BlockNames, one for each block that runs.
+      pooler: function of the arguments of `pooler`.
+    """
+
+    embeddings: typing.Callable
+    block_names: typing.Callable
+    pooler: typing.Callable
 
 
 def encoder(
@@ -40,19 +52,19 @@ def encoder(
     is_training=False,
     direction=None,
 ):
-    """Builds the encoder that `config` says (Devlin et al. 2019).
+    """Builds the encoder of `config` (Devlin et al. 2019, section 3).
 
     Args:
       config: model config; its `network` names an entry of NETWORKS.
       store: ParameterStore.
       kernels: PlainKernels or one with its methods.
-      input_ids: int32 [batch, seq]; both may be unknown, a seq that is known stays static.
+      input_ids: int32 [batch, seq]; both sizes may be dynamic, a static seq stays static.
       input_mask: int32 [batch, seq], 1 for tokens, 0 for padding.
       segment_ids: int32 [batch, seq], token types.
       position_ids: int32 [batch, seq] or None for 0, 1, 2, ...
       row_segment_ids: int32 [batch, seq] or None; tokens attend only within equal numbers.
       is_training: dropout on or off.
-      direction: which way tokens look, see layers.attention_mask_bias.
+      direction: of attention, see layers.attention_mask_bias.
 
     Returns:
       EncoderOutput.
@@ -80,7 +92,20 @@ def encoder(
 
 
 def encode(config, store, kernels, features, is_training=False, **options):
-    """encoder() on the record features input_ids, input_mask and segment_ids [batch, seq]."""
+    """encoder() of the features input_ids, input_mask and segment_ids, int32 [batch, seq].
+
+    config = read_config("bert_config.json")
+    encoded = encode(config, ParameterStore(), PlainKernels(), features)
+    encoded.sequence_output  # float32 [batch, seq, hidden]
+
+    Args:
+      config, store, kernels, is_training: see `encoder`.
+      features: dict name -> tensor.
+      options: further arguments of `encoder`.
+
+    Returns:
+      EncoderOutput.
+    """
     ids, mask, segments = (features[n] for n in ("input_ids", "input_mask", "segment_ids"))
     return encoder(config, store, kernels, ids, mask, segments, is_training=is_training, **options)
 
@@ -99,7 +124,7 @@ def first_token(config, store, kernels, sequence_output, prefix):
 
 
 def bert_embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate):
-    """layers.embeddings where they are as wide as the hidden state, or words alone are projected.
+    """layers.embeddings, whose output is as wide as the hidden state.
 
     Args:
       config: model config.
@@ -117,9 +142,14 @@ def bert_embeddings(config, store, kernels, input_ids, segment_ids, position_ids
 
 
 def _projected_embeddings(name, make_initializer=None):
-    """bert_embeddings, then a layer `name` to the hidden state's width where that is another.
+    """Embeddings projected to the width of the hidden state where it differs from theirs.
 
-    `make_initializer`: of its kernel, None: as other layers'.
+    Args:
+      name: of the projection's layer, below the scope of the encoder.
+      make_initializer: of its kernel, None: like other layers.
+
+    Returns:
+      A function like `bert_embeddings`.
     """
 
     def build(config, store, kernels, *arguments):
@@ -142,7 +172,7 @@ def _projected_embeddings(name, make_initializer=None):
     return build
 
 
-def _layers_of_their_own(config, scope):
+def _separate_layers(config, scope):
     return [
         layers.bert_block_names("{}/encoder/layer_{}".format(scope, layer))
         for layer in range(config.num_hidden_layers)
@@ -168,14 +198,14 @@ def _groups(config, scope):
 
 
 NETWORKS = {
-    "bert": Network(bert_embeddings, _layers_of_their_own, pooler),
+    "bert": Network(bert_embeddings, _separate_layers, pooler),
     "albert": Network(
         _projected_embeddings("encoder/embedding_hidden_mapping_in"), _groups, pooler
     ),
     "albert_zh": Network(bert_embeddings, _one_shared_layer, pooler),
     "electra": Network(
         _projected_embeddings("embeddings_project", tf.glorot_uniform_initializer),
-        _layers_of_their_own,
+        _separate_layers,
         first_token,
     ),
 }

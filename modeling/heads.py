@@ -1,4 +1,4 @@
-"""Heads on top of the encoder."""
+"""Pre-training heads on the encoder, and the classification layer."""
 
 import tensorflow.compat.v1 as tf
 
@@ -30,7 +30,7 @@ def masked_lm_logits(config, store, kernels, vectors, embedding_tables):
 
 
 def masked_lm_transform(config, store, kernels, vectors):
-    """What masked_lm_logits computes first: [N, hidden] -> [N, config.masked_lm_size]."""
+    """The first half of masked_lm_logits: [N, hidden] -> [N, config.masked_lm_size]."""
     return transform(
         config, store, kernels, vectors, config.masked_lm_size, config.masked_lm_transform_scope
     )
@@ -39,7 +39,7 @@ def masked_lm_transform(config, store, kernels, vectors):
 def transform(config, store, kernels, vectors, width, prefix):
     """layer_norm(activation(dense(vectors))): [N, hidden] -> [N, width].
 
-    `prefix` is that of the variables dense/* and LayerNorm/*.
+    `prefix`: of the variables dense/* and LayerNorm/*.
     """
     kernel, bias = layers.dense_parameters(
         config, store, prefix + "/dense", vectors.shape.as_list()[-1], width
@@ -49,9 +49,9 @@ def transform(config, store, kernels, vectors, width, prefix):
 
 
 def masked_lm_scores(config, store, kernels, transformed, embedding_tables, prefix=None):
-    """The rest of masked_lm_logits: [N, config.masked_lm_size] -> [N, vocab].
+    """The second half of masked_lm_logits: [N, config.masked_lm_size] -> [N, vocab].
 
-    `prefix` is that of the variable output_bias; None: config.masked_lm_scope.
+    `prefix`: of the variable output_bias; None: config.masked_lm_scope.
     """
     prefix = prefix or config.masked_lm_scope
     output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
@@ -66,7 +66,7 @@ def tag_logits(config, store, kernels, transformed, name, count):
     Args:
       config, store, kernels, transformed: as for masked_lm_scores.
       name: "pos", "ner" or "dep".
-      count: how many tags there are.
+      count: number of tags.
     """
     scope = "cls/predictions/output_{}_layer".format(name)
     width = transformed.shape.as_list()[-1]
@@ -75,9 +75,10 @@ def tag_logits(config, store, kernels, transformed, name, count):
 
 
 def discriminator_logits(config, store, kernels, sequence):
-    """How much each token looks replaced (ELECTRA): sequence [batch, seq, hidden] -> [batch, seq].
+    """Logits of tokens being replaced (Clark et al. 2020): [batch, seq, hidden] -> [batch, seq].
 
-    The second layer starts glorot uniform, as google-research/electra leaves it to TensorFlow.
+    The second layer is initialized glorot uniform, TensorFlow's default, as in
+    google-research/electra.
     """
     seq_length, width = layers.axis_size(sequence, 1), sequence.shape.as_list()[2]
     scope = "discriminator_predictions"
@@ -97,8 +98,8 @@ def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relatio
 def classification_logits(config, store, kernels, vectors, num_labels, prefix=""):
     """Scores of classes by one layer: vectors [N, hidden] -> [N, num_labels].
 
-    Google's programs write this layer's matrix as [num_labels, hidden], under names without a
-    scope in fine-tuned models.
+    Google's programs store this layer's matrix as [num_labels, hidden], in fine-tuned models under
+    names without a scope.
     """
     weights = store.get(
         prefix + "output_weights",

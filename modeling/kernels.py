@@ -1,7 +1,7 @@
 """The arithmetic inside layers.
 
-Layers call these methods and nothing else for what lies between two matrix products, so that an
-object with the same methods (fused, other precision) can take the place of PlainKernels.
+Layers use these methods alone for the operations between two matrix products, so that an object
+with the same methods (fused, other precision) can replace PlainKernels.
 """
 
 import math
@@ -39,9 +39,9 @@ class PlainKernels:
 
         Args:
           seed: int; every draw takes the next seed counted from it.
-          step_seed: int or int32 scalar tensor that differs from step to step. Draws follow
-            from the two seeds alone, so a resumed run draws those of the straight one.
-          one_hot_embedding: look rows up by a matrix product, which is what TPUs are fast at.
+          step_seed: int or int32 scalar tensor that differs from step to step. Draws depend on the
+            two seeds alone, so a resumed run repeats those of an uninterrupted one.
+          one_hot_embedding: look rows up by a matrix product, which is fast on TPUs.
         """
         self._seed = seed
         self._step_seed = step_seed
@@ -71,13 +71,13 @@ class PlainKernels:
         return centred * tf.math.rsqrt(variance + LAYER_NORM_EPSILON) * gamma + beta
 
     def uniform(self, shape):
-        """Draws from [0, 1): float32 of `shape`, others at every call; see `__init__`."""
+        """Uniform draws from [0, 1): float32 of `shape`, new at every call; see `__init__`."""
         self._draws += 1
         seed = tf.stack([self._seed + self._draws, tf.cast(self._step_seed, tf.int32)])
         return tf.random.stateless_uniform(shape, seed)
 
     def dropout(self, x, rate):
-        """Zeroes a share `rate` of x and scales the rest; rate 0 returns x."""
+        """Zeroes a fraction `rate` of x, scales the rest by 1 / (1 - rate); rate 0 returns x."""
         if not rate:
             return x
         kept = self.uniform(tf.shape(x)) >= rate

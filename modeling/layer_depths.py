@@ -1,10 +1,10 @@
-"""How deep in a model each variable lies, for learning rates that differ from layer to layer."""
+"""Depths of variables in a model, for layer-wise learning rates."""
 
 import collections
 
 from common.errors import UserError
 
-# Heads of Google's style, which lie in no scope of their own.
+# Variables of Google's heads, which have no scope of their own.
 _ROOT_HEADS = ("output_weights", "output_bias", "cls/squad/")
 
 
@@ -19,23 +19,23 @@ def layers_below_heads(config):
       config: model config.
 
     Returns:
-      Ordered dict of beginnings of variable names -> int; each name in the graph of a fine-tuning
-      task begins with one of them.
+      Ordered dict prefix of variable names -> int; each name in the graph of a fine-tuning task has
+      one of these prefixes.
 
     Raises:
       UserError: the layers of this model share their weights.
     """
     if config.shares_layers:
         raise UserError(
-            "--layerwise_lr_decay has no use with {}: layers of a model of the kind {} share their "
-            "weights, so these have no depth; leave it out".format(config.source, config.network)
+            "--layerwise_lr_decay cannot be combined with {}: layers of the kind {} share their "
+            "weights, so these have no depth; remove it".format(config.source, config.network)
         )
     count = config.num_hidden_layers
-    found = collections.OrderedDict()
+    distances = collections.OrderedDict()
     for name in ("embeddings/", "embeddings_project/"):
-        found["{}/{}".format(config.scope, name)] = count + 2
+        distances["{}/{}".format(config.scope, name)] = count + 2
     for layer in range(count):
-        found["{}/encoder/layer_{}/".format(config.scope, layer)] = count + 1 - layer
+        distances["{}/encoder/layer_{}/".format(config.scope, layer)] = count + 1 - layer
     for name in (config.scope + "/pooler/", "task_specific/", *_ROOT_HEADS):
-        found[name] = 0
-    return found
+        distances[name] = 0
+    return distances

@@ -1,31 +1,29 @@
 """Layers: embeddings and one Transformer block.
 
-They take their weights from a ParameterStore and their arithmetic from a kernels object, and know
-variable names only through arguments, so that families which share or rename weights reuse them.
+Weights come from a ParameterStore, arithmetic from a kernels object and variable names from
+arguments, so that families which share or rename weights reuse the layers.
 """
 
-import collections
 import math
+import typing
 
 import tensorflow.compat.v1 as tf
 
-# Added to the score of a key that must not be seen; exp() of it is exactly 0 in float32.
+# Added to the scores of masked keys; their exp() is exactly 0 in float32.
 MASKED_SCORE = -10000.0
 
-# Full prefixes of one block's variables.
-BlockNames = collections.namedtuple(
-    "BlockNames",
-    [
-        "query",
-        "key",
-        "value",
-        "attention_output",
-        "attention_norm",
-        "intermediate",
-        "output",
-        "output_norm",
-    ],
-)
+
+class BlockNames(typing.NamedTuple):
+    """Full prefixes of the variables of one block's layers."""
+
+    query: str
+    key: str
+    value: str
+    attention_output: str
+    attention_norm: str
+    intermediate: str
+    output: str
+    output_norm: str
 
 
 def bert_block_names(prefix):
@@ -62,9 +60,9 @@ def truncated_normal(config):
 
 
 def axis_size(tensor, axis):
-    """The size of one axis of `tensor`: an int where the graph knows it, else a scalar tensor.
+    """The size of one axis of `tensor`: an int where it is static, else a scalar tensor.
 
-    An int keeps shapes static, which TPUs need; batches of several lengths have none.
+    An int keeps shapes static, which TPUs need.
     """
     size = tensor.shape.as_list()[axis]
     return tf.shape(tensor)[axis] if size is None else size
@@ -89,8 +87,8 @@ def norm_parameters(store, name, width):
 def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate, prefix):
     """Sum of word, token type and position vectors, normalised, dropped out.
 
-    Vectors have the width config.embedding_size; where config.projects_words, those of words are
-    taken to hidden_size by a second table first, and the others have that width.
+    Vectors have the width config.embedding_size; with config.projects_words those of words are
+    projected to hidden_size by a second table first, and the others have that width.
 
     Args:
       config: sizes.
@@ -102,7 +100,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
       prefix: variable prefix ("bert/embeddings").
 
     Returns:
-      (vectors [batch, seq, width], list of the tables whose product holds the words' vectors:
+      (vectors [batch, seq, width], list of the tables whose product holds the vectors of words:
       [vocab, embedding] and, where words are projected, [embedding, hidden]).
     """
     width = config.embedding_size
@@ -119,7 +117,7 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
         prefix + "/position_embeddings", [config.max_position_embeddings, width], init
     )
     gamma, beta = norm_parameters(store, prefix + "/LayerNorm", width)
-    # Few rows: a product is faster than a scattered gradient.
+    # A table of few rows: a matrix product is faster than a scattered gradient.
     one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size, dtype=types.dtype)
     vectors += tf.reshape(kernels.matmul(one_hot, types), tf.shape(vectors))
     if position_ids is None:
@@ -131,16 +129,16 @@ def embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rat
 
 
 def attention_mask_bias(input_mask, row_segment_ids=None, direction=None):
-    """What is added to attention scores: 0 where a query may see a key, MASKED_SCORE elsewhere.
+    """The bias of attention scores: 0 where a query attends to a key, MASKED_SCORE elsewhere.
 
-    Padded keys are hidden; padded queries are computed all the same. With `row_segment_ids` a
-    token sees only tokens of its own row segment (several texts packed into a row).
+    Padded keys are masked, padded queries are computed. With `row_segment_ids` a token attends
+    only within its own row segment (several texts packed into a row).
 
     Args:
       input_mask: int32 [batch, seq], 1 for tokens, 0 for padding.
       row_segment_ids: int32 [batch, seq] or None.
-      direction: "left": a token sees itself and what is before it; "right": what is behind it;
-        None: both.
+      direction: "left": a token attends to itself and the preceding tokens; "right": to itself
+        and the following ones; None: to all.
 
     Returns:
       float32 [batch, 1, 1, seq], with row segments or a direction [batch, 1, seq, seq].
@@ -191,7 +189,7 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
     Args:
       hidden: [batch * seq, hidden].
       mask_bias: see attention_mask_bias.
-      seq_length: int.
+      seq_length: int, or scalar tensor where it is not static.
       is_training: dropout on or off.
       names: BlockNames.
 
@@ -216,9 +214,7 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
 
 
 def pre_norm_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):
-    """transformer_block with the norms before attention and feed-forward, none behind them
-    (albert_zh's preln).
-    """
+    """transformer_block with the norms before attention and feed-forward (albert_zh's preln)."""
     width = config.hidden_size
     rate, probs_rate = _rates(config, is_training)
     normed = kernels.layer_norm(hidden, *norm_parameters(store, names.attention_norm, width))
@@ -240,7 +236,7 @@ def _rates(config, is_training):
 
 
 def _feed_forward(config, store, kernels, hidden, names):
-    """(inner state [rows, intermediate], kernel and bias of the layer that takes it back)."""
+    """(inner state [rows, intermediate], kernel and bias of the projection back to hidden)."""
     width, wide = config.hidden_size, config.intermediate_size
     kernel, bias = dense_parameters(config, store, names.intermediate, width, wide)
     inner = kernels.dense(hidden, kernel, bias, config.activation)

@@ -1,34 +1,49 @@
-"""What a checkpoint gives to a model, and how the log tells it."""
+"""The variables that a model takes from a checkpoint, and the report of them for the log."""
 
 import collections
 import re
+import typing
 
 from common.errors import some
 
 MLM_HEAD = "cls/predictions/"
-# Part of the names of the pooler's variables; an encoder of Hugging Face's may come without them.
+# In the names of the pooler's variables, which Hugging Face's encoders may lack.
 POOLER = "/pooler/"
 
-# What no checkpoint of an encoder lacks; a pooler or a sentence-pair head it may.
+# Variables that every encoder has, unlike a pooler or a sentence-pair head.
 _BODY = re.compile(r"/(encoder|embeddings|embeddings_project)/")
 
-# What a checkpoint may well lack, but is missed. name: what messages call it; variables: pattern of
-# their names; is_whole: only where all of them are missing; hint: why it may be.
-Part = collections.namedtuple("Part", ["name", "variables", "is_whole", "hint"])
-PARTS = (
-    Part(
+
+class ExpectedComponent(typing.NamedTuple):
+    """A component of a model whose absence from a checkpoint deserves a warning.
+
+    Attributes:
+      name: what messages call it.
+      variables: pattern of the beginnings of its variables' names.
+      is_whole: warn only where all of its variables are missing.
+      hint: why it may be missing.
+    """
+
+    name: str
+    variables: str
+    is_whole: bool
+    hint: str
+
+
+EXPECTED = (
+    ExpectedComponent(
         "generator",
         r"generator(_predictions|_ltr|_rtl)?/|cloze_predictions/",
         True,
-        "where the discriminator alone was released, it meets a beginner first",
+        "where the discriminator alone was released, the generator starts untrained",
     ),
-    Part(
+    ExpectedComponent(
         "masked-LM head",
         MLM_HEAD + "|generator_predictions/",
         False,
         "a fine-tuned or stripped checkpoint has lost it",
     ),
-    Part(
+    ExpectedComponent(
         "discriminator's head",
         "discriminator_predictions/",
         False,
@@ -37,20 +52,25 @@ PARTS = (
 )
 
 
-class LoadPlan(
-    collections.namedtuple(
-        "LoadPlan", ["prefix", "shown", "loaded", "new", "unused", "training_state"]
-    )
-):
-    """What a checkpoint gives to a model.
+class LoadPlan(typing.NamedTuple):
+    """Which variables of a model start at values of a checkpoint.
 
-    prefix, shown: of the checkpoint, and what messages call it; loaded: ordered dict variable
-    name -> name in the checkpoint; new: names in the model only;
-    unused: names in the checkpoint only; training_state: optimizer slots and step counters in
-    the checkpoint, which a warm start leaves there unless it is told to take the slots.
+    Attributes:
+      prefix: of the checkpoint.
+      shown: name of the checkpoint in messages.
+      loaded: ordered dict variable name -> its source, a name in the checkpoint.
+      new: list of the names in the model alone.
+      unused: list of the names in the checkpoint alone.
+      training_state: list of the optimizer slots and step counters in the checkpoint; a warm start
+        loads none of them unless asked for the slots.
     """
 
-    __slots__ = ()
+    prefix: str
+    shown: str
+    loaded: dict
+    new: list
+    unused: list
+    training_state: list
 
     def lines(self):
         """The report for the log: a list of (is_warning, text)."""
@@ -66,17 +86,18 @@ class LoadPlan(
                 ),
             )
         ]
-        rest, told = list(self.new), {*self.new, *self.loaded}
-        for part in PARTS:
-            lost = [name for name in rest if re.match(part.variables, name)]
-            if not lost or (part.is_whole and len(lost) < len(_all(part, told))):
+        rest, in_model = list(self.new), {*self.new, *self.loaded}
+        for component in EXPECTED:
+            lost = _variables_of(component, rest)
+            total = len(_variables_of(component, in_model))
+            if not lost or (component.is_whole and len(lost) < total):
                 continue
             rest = [name for name in rest if name not in lost]
             report.append(
                 (
                     True,
                     "the {} is not in {}: {} start at random values; {}".format(
-                        part.name, self.shown, some(lost), part.hint
+                        component.name, self.shown, some(lost), component.hint
                     ),
                 )
             )
@@ -97,23 +118,23 @@ class LoadPlan(
         return report
 
     def lacks(self, optional=None):
-        """Names of the model only, without those that `optional`, a part of a name, stands in."""
+        """The list `new` without the names that contain `optional`, a str or None."""
         return [name for name in self.new if not (optional and optional in name)]
 
     def slots(self, slot_names):
         """Optimizer slots of the loaded variables: ordered dict slot variable -> its source.
 
         Args:
-          slot_names: last parts of their names ("adam_m", "adam_v").
+          slot_names: suffixes of their names ("adam_m", "adam_v").
         """
-        there = set(self.training_state)
+        saved = set(self.training_state)
         pairs = [
             ("{}/{}".format(name, slot), "{}/{}".format(source, slot))
             for name, source in self.loaded.items()
             for slot in slot_names
         ]
-        return collections.OrderedDict((name, source) for name, source in pairs if source in there)
+        return collections.OrderedDict((name, source) for name, source in pairs if source in saved)
 
 
-def _all(part, names):
-    return [name for name in names if re.match(part.variables, name)]
+def _variables_of(component, names):
+    return [name for name in names if re.match(component.variables, name)]

@@ -1,26 +1,28 @@
 """Losses as (numerator, denominator) pairs.
 
 The masked-LM loss is sum(w * nll) / sum(w): over micro-batches, replicas or an evaluation the two
-sums must be added up apart and divided once; a mean of batch means is another number.
+sums must be added separately and divided once; a mean of batch means is another number.
 """
 
-import collections
+import typing
 
 import tensorflow.compat.v1 as tf
 
 
-class Ratio(
-    collections.namedtuple(
-        "Ratio", ["numerator", "denominator", "epsilon", "weight"], defaults=[1.0]
-    )
-):
-    """A float32 scalar pair; `epsilon` is added once, to the summed denominator.
+class Ratio(typing.NamedTuple):
+    """A loss or metric as a quotient of two sums.
 
-    `weight`, a float or a scalar tensor that is the same for all rows, is what a loss is multiplied
-    by in the sum that is trained on; it is reported without.
+    Attributes:
+      numerator, denominator: float32 scalars.
+      epsilon: float, added once to the summed denominator.
+      weight: float, or a scalar tensor that is equal for all rows: factor of this loss in the total
+        that is trained on. The loss is reported without it.
     """
 
-    __slots__ = ()
+    numerator: typing.Any
+    denominator: typing.Any
+    epsilon: float
+    weight: typing.Any = 1.0
 
     def value(self):
         """numerator / (denominator + epsilon), a scalar."""
@@ -28,7 +30,7 @@ class Ratio(
 
 
 def total(ratios):
-    """The sum that is trained on: sum of weight * value over an iterable of Ratio, a scalar."""
+    """The loss that is trained on: sum of weight * value over an iterable of Ratio, a scalar."""
     return tf.add_n([ratio.weight * ratio.value() for ratio in ratios])
 
 
@@ -45,11 +47,11 @@ def weighted_ratio(values, weights, epsilon=0.0, weight=1.0):
 
 
 def mean_over_rows(row_losses, counted):
-    """Ratio of the losses of the rows that count and the number of all rows.
+    """Ratio of the summed losses of counted rows and the number of all rows.
 
     Args:
       row_losses: float32 [batch].
-      counted: float32 [batch], 1 or 0; a row of 0 adds nothing to the sum but is one of all.
+      counted: float32 [batch], 1 or 0; a row with 0 counts in the denominator alone.
     """
     return Ratio(tf.reduce_sum(row_losses * counted), tf.reduce_sum(tf.ones_like(counted)), 0.0)
 
@@ -57,10 +59,10 @@ def mean_over_rows(row_losses, counted):
 def summed(values, weights):
     """sum(values * weights) as a Ratio over 1: values, weights float32 [N].
 
-    Some programs train on a sum where others take a mean. Denominators are summed over replicas
-    as all of them are, so on R replicas the sum over their rows is divided by R, just as the mean
-    over shards that those programs took of their gradients; the parts of an accumulated batch
-    share one denominator and simply add up.
+    google-research/electra fine-tunes on a sum. Denominators are summed over replicas, so on R
+    replicas the sum over their rows is divided by R, like the mean over shards that the original
+    takes of its gradients; the micro-batches of an accumulated batch share one denominator and add
+    up.
     """
     return Ratio(tf.reduce_sum(values * weights), tf.ones([]), 0.0)
 

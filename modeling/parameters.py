@@ -1,19 +1,33 @@
-"""The parameter store: where layers get their weights from."""
+"""The parameter store, which gives layers their weights."""
 
 import collections
+import typing
 import zlib
 
 import tensorflow.compat.v1 as tf
 
-Parameter = collections.namedtuple("Parameter", ["variable", "tensor"])
+
+class Parameter(typing.NamedTuple):
+    """A parameter of a model.
+
+    Attributes:
+      variable: that holds it.
+      tensor: to compute with, of the same shape.
+    """
+
+    variable: typing.Any
+    tensor: typing.Any
 
 
 class ParameterStore:
     """Creates variables under their released names and yields the tensors to compute with.
 
-    Layers ask for a parameter by its full name. They compute with `tensor`, and gradients are
-    taken with respect to `tensor`, so a later cast to bfloat16 happens here, once a step, and no
-    layer sees it. Asking twice for a name gives the same tensor: that is how weights are shared.
+    store = ParameterStore(seed=12345)
+    bias = store.get("bert/pooler/dense/bias", [768], tf.zeros_initializer())  # float32 [768]
+
+    Layers compute with `tensor`, and gradients are taken with respect to it, so that a cast to
+    bfloat16 can happen here, once a step, unseen by the layers. Getting a name twice returns the
+    same tensor, which shares the weights.
     """
 
     def __init__(self, seed=0):
@@ -23,7 +37,7 @@ class ParameterStore:
         self._parameters = collections.OrderedDict()
 
     def again(self):
-        """A store of the same variables whose tensors are read anew.
+        """A store of the same variables with new tensors.
 
         For a second pass through a model in another context of the graph (the body of a loop).
         """
@@ -38,7 +52,7 @@ class ParameterStore:
           name: full graph name, as in released checkpoints.
           shape: list of ints.
           initializer: a tf.keras-style v1 initializer; its seed is replaced.
-          trainable: False leaves the parameter out of `trainable()`.
+          trainable: False excludes the parameter from `trainable()`.
 
         Returns:
           float32 tensor of `shape`.
@@ -74,8 +88,8 @@ class ParameterStore:
         return sum(p.variable.shape.num_elements() for p in self._parameters.values())
 
     def _create(self, name, shape, initializer, trainable):
-        # Resource variables read as a value of their own on both TensorFlow versions; a reference
-        # variable could change under a reader.
+        # Reading a resource variable copies its value on both TensorFlow versions; a reference
+        # variable could change while it is read.
         self._variables[name] = tf.get_variable(
             name,
             shape=shape,
@@ -87,8 +101,8 @@ class ParameterStore:
         return self._variables[name]
 
     def _seeded(self, initializer, name):
-        # By name, not by order: another kernels object adds operations, and the weights of a
-        # seed must stay the same.
+        # By name, not by order: the weights of a seed must not depend on the kernels object, which
+        # may add operations.
         settings = initializer.get_config()
         if "seed" not in settings:
             return initializer

@@ -1,12 +1,12 @@
 """Heads of fine-tuned models, in two styles with one interface.
 
-A style says what layers stand on the encoder, how they are named and how the losses of rows become
-the loss that is trained on. Google's programs (google-research/bert and those after it) have
-`output_weights` and a mean over rows; google-research/electra has `task_specific/<task>/dense` and
-a sum. Objectives use either without knowing which.
+A style defines the layers on the encoder, their names and the reduction of the losses of rows.
+Google's programs (google-research/bert and its successors) have `output_weights` and a mean over
+rows; google-research/electra has `task_specific/<task>/dense` and a sum. Objectives use either
+through the same interface.
 """
 
-import collections
+import typing
 
 import tensorflow.compat.v1 as tf
 
@@ -14,23 +14,49 @@ from modeling import answer_spans, heads, layers, losses
 from modeling.kernels import gelu_erf
 from modeling.question_options import QuestionOptions
 
-# What heads stand on. config: model config; store, kernels: see modules parameters and kernels;
-# encoded: EncoderOutput; is_training: dropout on or off.
-Trunk = collections.namedtuple("Trunk", ["config", "store", "kernels", "encoded", "is_training"])
 
-# What is said of the answer to a question. start_logits, end_logits: [batch, seq], the latter given
-# the true start where they depend on it; spans: answer_spans.Spans, None in training; kinds: names
-# of the kinds of answers; kind_logits: [batch, kinds], both None where kinds are not told apart;
-# kind_weight: of their loss.
-Answers = collections.namedtuple(
-    "Answers", ["start_logits", "end_logits", "spans", "kinds", "kind_logits", "kind_weight"]
-)
+class Trunk(typing.NamedTuple):
+    """The network below the heads.
 
-# Rate of dropout before a classifier, whatever the config says.
+    Attributes:
+      config: model config.
+      store, kernels: see modules parameters and kernels.
+      encoded: EncoderOutput.
+      is_training: dropout on or off.
+    """
+
+    config: typing.Any
+    store: typing.Any
+    kernels: typing.Any
+    encoded: typing.Any
+    is_training: bool
+
+
+class Answers(typing.NamedTuple):
+    """Scores of the answers to questions.
+
+    Attributes:
+      start_logits: [batch, seq].
+      end_logits: [batch, seq], given the true start where they depend on it.
+      spans: answer_spans.Spans, None in training.
+      kinds: tuple of the names of the kinds of answers, None where they are not predicted.
+      kind_logits: [batch, kinds], None where they are not predicted.
+      kind_weight: float, weight of their loss.
+    """
+
+    start_logits: typing.Any
+    end_logits: typing.Any
+    spans: typing.Any
+    kinds: typing.Any
+    kind_logits: typing.Any
+    kind_weight: float
+
+
+# Rate of dropout before a classifier, independent of the config.
 DROPOUT = 0.1
-# Width of the layers in which two vectors meet.
+# Width of the hidden layers over two concatenated vectors.
 QA_WIDTH = 512
-# Kinds that a yes-or-no classifier can tell.
+# The kinds of answers that the answerable classifier predicts.
 ANSWERABLE = ("span", "unanswerable")
 
 
@@ -38,27 +64,27 @@ class GoogleHeads:
     """google-research/bert's run_classifier.py and run_squad.py, CLUE's run_ner.py.
 
     Attributes:
-      scope: first part of the variables' names.
+      scope: prefix of the variables' names.
     """
 
     def __init__(self, task_name=None, beam_size=20):
         """Makes the heads.
 
         Args:
-          task_name: variables lie below task_specific/<task_name>/, so that several tasks can be
-            trained at once; None: at the root, as in released models.
-          beam_size: how many starts and ends of answers are kept.
+          task_name: variables lie in the scope task_specific/<task_name>/, so that several tasks
+            can be trained at once; None: at the root, as in released models.
+          beam_size: number of starts and of ends of answers that are kept.
         """
         self.scope = "task_specific/{}/".format(task_name) if task_name else ""
         self._beam_size = beam_size
 
     def class_logits(self, trunk, num_labels):
-        """Scores of classes of a row: [batch, num_labels]."""
+        """Scores of the classes of rows: [batch, num_labels]."""
         pooled = _dropped(trunk, trunk.encoded.pooled_output)
         return self._dense(trunk, pooled, num_labels)
 
     def tag_logits(self, trunk, num_tags):
-        """Scores of tags of every token: [batch, seq, num_tags]."""
+        """Scores of the tags of all tokens: [batch, seq, num_tags]."""
         sequence = _dropped(trunk, trunk.encoded.sequence_output)
         flat = tf.reshape(sequence, [-1, trunk.config.hidden_size])
         return _by_token(self._dense(trunk, flat, num_tags), sequence)
@@ -66,14 +92,14 @@ class GoogleHeads:
     def answers(self, trunk, features, kinds):
         """Scores of answers to questions; start and end are independent of each other.
 
-        The question and padding keep their scores in training, as in the original. Spans are
-        searched among the tokens that can be an answer only, so that no beam is spent on others
-        and none depends on the amount of padding.
+        In training the question and padding keep their scores, as in the original. Spans are
+        searched only among the tokens that can be in an answer, so that the beam is not spent on
+        others and does not depend on the amount of padding.
 
         Args:
           trunk: Trunk.
           features: dict of input_mask, segment_ids int32 [batch, seq].
-          kinds: tuple of names of the kinds of answers; empty: they are not told apart.
+          kinds: tuple of the names of the kinds of answers; empty: they are not predicted.
 
         Returns:
           Answers.
@@ -84,15 +110,15 @@ class GoogleHeads:
         start_logits, end_logits = logits[:, :, 0], logits[:, :, 1]
         spans = None
         if not trunk.is_training:
-            hidden = answer_spans.outside_bias(features)
+            bias = answer_spans.outside_bias(features)
             spans = answer_spans.independent(
-                start_logits + hidden, end_logits + hidden, self._beam_size
+                start_logits + bias, end_logits + bias, self._beam_size
             )
         kind_logits = self.class_logits(trunk, len(kinds)) if kinds else None
         return Answers(start_logits, end_logits, spans, kinds or None, kind_logits, 1.0)
 
     def row_loss(self, row_losses, counted):
-        """The loss that is trained on, the mean over rows: see losses.mean_over_rows."""
+        """The loss that is trained on, a mean over rows: see losses.mean_over_rows."""
         return losses.mean_over_rows(row_losses, counted)
 
     def _dense(self, trunk, vectors, count, prefix=""):
@@ -105,47 +131,47 @@ class ElectraHeads:
     """google-research/electra, finetune/*/*_tasks.py.
 
     Attributes:
-      scope: first part of the variables' names.
+      scope: prefix of the variables' names.
       options: QuestionOptions.
     """
 
     def __init__(self, task_name, options=None):
-        """`task_name`: part of the variables' names."""
+        """`task_name`: in the names of the variables; `options`: QuestionOptions."""
         self.scope = "task_specific/{}/".format(task_name)
         self.options = options or QuestionOptions()
 
     def class_logits(self, trunk, num_labels):
-        """Scores of classes of a row: [batch, num_labels]."""
+        """Scores of the classes of rows: [batch, num_labels]."""
         pooled = _dropped(trunk, trunk.encoded.pooled_output)
         return self._dense(trunk, "dense", pooled, num_labels)
 
     def tag_logits(self, trunk, num_tags):
-        """Scores of tags of every token, without dropout: [batch, seq, num_tags]."""
+        """Scores of the tags of all tokens, without dropout: [batch, seq, num_tags]."""
         return self._on_tokens(trunk, "dense", num_tags)
 
     def answers(self, trunk, features, kinds):
         """Scores of answers to questions.
 
-        Only the first token and those of the second segment can be an answer; others have a score
-        that is 1000 lower.
+        Only the first token and those of the second segment can be in an answer; the scores of
+        others are 1000 lower.
 
         Args:
           trunk: Trunk.
           features: dict of input_mask, segment_ids int32 [batch, seq], start_positions int32
             [batch, 1].
-          kinds: tuple of names of the kinds of answers. Where it says no more than whether there
-            is an answer, or is empty, the answerable classifier is built if the options have it;
-            otherwise the kinds have a layer of their own on the first token, `answer_kind`.
+          kinds: tuple of the names of the kinds of answers. Without kinds, or with those of
+            ANSWERABLE alone, the answerable classifier is built if the options have it; otherwise
+            a layer on the first token, `answer_kind`, predicts the kinds.
 
         Returns:
           Answers.
         """
-        hidden = answer_spans.outside_bias(features)
-        start_logits = self._on_tokens(trunk, "dense", 1)[:, :, 0] + hidden
+        bias = answer_spans.outside_bias(features)
+        start_logits = self._on_tokens(trunk, "dense", 1)[:, :, 0] + bias
         if self.options.joint_prediction:
-            end_logits, spans = self._joint_ends(trunk, features, start_logits, hidden)
+            end_logits, spans = self._joint_ends(trunk, features, start_logits, bias)
         else:
-            end_logits = self._on_tokens(trunk, "dense_1", 1)[:, :, 0] + hidden
+            end_logits = self._on_tokens(trunk, "dense_1", 1)[:, :, 0] + bias
             spans = None
             if not trunk.is_training:
                 spans = answer_spans.independent(start_logits, end_logits, self.options.beam_size)
@@ -154,36 +180,36 @@ class ElectraHeads:
         return Answers(start_logits, end_logits, spans, names, kind_logits, weight)
 
     def row_loss(self, row_losses, counted):
-        """The loss that is trained on, the sum over rows: see losses.summed."""
+        """The loss that is trained on, a sum over rows: see losses.summed."""
         return losses.summed(row_losses, counted)
 
-    def _joint_ends(self, trunk, features, start_logits, hidden):
+    def _joint_ends(self, trunk, features, start_logits, bias):
         """(end logits given the true start [batch, seq], Spans or None in training).
 
-        A layer over start and token, side by side, is the sum of one over each; so the tokens'
-        part is computed once for all starts.
+        A layer over a start concatenated with a token is the sum of a layer over each, so the
+        summand of the tokens is computed once for all starts.
         """
         sequence, width = trunk.encoded.sequence_output, trunk.config.hidden_size
         matmul = trunk.kernels.matmul
-        kernel, bias = self._parameters(trunk, "qa_hidden", 2 * width, QA_WIDTH)
+        kernel, kernel_bias = self._parameters(trunk, "qa_hidden", 2 * width, QA_WIDTH)
         last = self._parameters(trunk, "dense_1", QA_WIDTH, 1)
         of_tokens = matmul(tf.reshape(sequence, [-1, width]), kernel[width:])
-        of_tokens = _by_token(tf.nn.bias_add(of_tokens, bias), sequence)
+        of_tokens = _by_token(tf.nn.bias_add(of_tokens, kernel_bias), sequence)
 
         def end_logits(starts):
             vectors = heads.gather_positions(sequence, starts[:, tf.newaxis])
             of_start = matmul(vectors, kernel[:width])[:, tf.newaxis, :]
             inner = tf.reshape(gelu_erf(of_start + of_tokens), [-1, QA_WIDTH])
             scores = _by_token(trunk.kernels.dense(inner, *last), sequence)
-            return scores[:, :, 0] + hidden
+            return scores[:, :, 0] + bias
 
-        found = end_logits(tf.reshape(features["start_positions"], [-1]))
+        given_true = end_logits(tf.reshape(features["start_positions"], [-1]))
         if trunk.is_training:
-            return found, None
-        return found, answer_spans.joint(start_logits, end_logits, self.options.beam_size)
+            return given_true, None
+        return given_true, answer_spans.joint(start_logits, end_logits, self.options.beam_size)
 
     def _kinds(self, trunk, start_logits, kinds):
-        """(names of kinds, their scores [batch, kinds]), (None, None) where there are none."""
+        """(names of the kinds, their logits [batch, kinds]), or (None, None) without kinds."""
         first = trunk.encoded.sequence_output[:, 0, :]
         if self.options.answerable_classifier and set(kinds) <= set(ANSWERABLE):
             impossible = self._impossible(trunk, start_logits, first)
@@ -196,7 +222,7 @@ class ElectraHeads:
         return kinds, self._dense(trunk, "answer_kind", first, len(kinds))
 
     def _impossible(self, trunk, start_logits, first):
-        """Score of there being no answer: [batch, 1]."""
+        """Logits of having no answer: [batch, 1]."""
         if not self.options.answerable_uses_start_logits:
             return self._dense(trunk, "dense_2", first, 1)
         probabilities = tf.nn.softmax(start_logits)[:, tf.newaxis, :]
@@ -216,7 +242,7 @@ class ElectraHeads:
         return trunk.kernels.dense(vectors, kernel, bias, activation)
 
     def _parameters(self, trunk, name, in_width, out_width):
-        # Kernels start as TensorFlow's layers leave them.
+        # TensorFlow's default initializer, as in the original.
         init = tf.glorot_uniform_initializer()
         return layers.dense_parameters(
             trunk.config, trunk.store, self.scope + name, in_width, out_width, init

@@ -1,1 +1,1 @@
-"""Schedules, optimizers, gradients and updates; knows no model."""
+"""Schedules, optimizers, gradients and updates; knows no model, no data and no flags."""

@@ -1,4 +1,4 @@
-"""Adam with decoupled weight decay, as BERT's programs have it."""
+"""Adam with decoupled weight decay, as in google-research/bert."""
 
 import tensorflow.compat.v1 as tf
 
@@ -11,8 +11,14 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
       m = beta_1 m + (1 - beta_1) g          v = beta_2 v + (1 - beta_2) g^2
       w = w - rate * (m / (sqrt(v) + epsilon) + decay * w)
 
-    (Loshchilov & Hutter 2019, algorithm 2, without the correction terms.) Slots are named
-    `<variable>/adam_m` and `<variable>/adam_v` as in released checkpoints.
+    (Loshchilov & Hutter 2019, algorithm 2, without the correction terms; optimization.py of
+    google-research/bert.) Slots are named `<variable>/adam_m` and `<variable>/adam_v` as in
+    released checkpoints.
+
+      optimizer = AdamWeightDecayOptimizer(1e-4, weight_decay_rate=0.01)
+      op = optimizer.apply_gradients(zip(gradients, variables), global_step=global_step)
+
+    Arguments: see WeightDecayOptimizer.
     """
 
     def _update(self, grad, var):
@@ -21,7 +27,7 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
     def _resource_apply_dense(self, grad, var):
         decayed, rate = [], self._rate_of(var)
         if self.decays(var.op.name):
-            # Both terms read the old weight, and Adam's does not depend on it: decay first.
+            # Adam's term does not depend on the weight, so decaying first still uses the old one.
             shrink = rate * self._decay_rate * var.read_value()
             decayed.append(var.assign_sub(shrink, read_value=False))
         with tf.control_dependencies(decayed):

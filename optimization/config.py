@@ -1,4 +1,4 @@
-"""What a script decides about the optimizer."""
+"""The settings of an optimizer, and the optimizer that follows from them."""
 
 import dataclasses
 from typing import Optional
@@ -16,8 +16,7 @@ OPTIMIZERS = {
 
 
 def is_layerwise(decay):
-    """Whether learning rates differ from layer to layer: layerwise_lr_decay is neither None nor
-    1."""
+    """Whether learning rates differ between layers: `decay` is neither None nor 1."""
     return decay not in (None, 1.0)
 
 
@@ -25,8 +24,20 @@ def is_layerwise(decay):
 class OptimizerConfig:
     """Optimizer, schedule and clipping; steps are optimizer updates.
 
-    layerwise_lr_decay: what the learning rate is multiplied by from layer to layer on the way down
-    from the heads; None or 1: all have the same.
+    Attributes:
+      learning_rate: the peak of the schedule.
+      num_train_steps: updates after which the learning rate is 0.
+      num_warmup_steps: updates of linear warm-up, part of num_train_steps.
+      optimizer: a key of OPTIMIZERS.
+      warmup: a key of schedules.WARMUPS: how warm-up and decay are combined.
+      lr_decay_power: power of the polynomial decay; 1: linear.
+      weight_decay_rate: of all weights but layer norms and biases.
+      beta_1, beta_2: decay rates of the two moments.
+      epsilon: added to the square root of the second moment.
+      clip_norm: largest global norm of the gradients.
+      gradient_accumulation_steps: sequential micro-batches of one update.
+      layerwise_lr_decay: factor between the learning rates of neighbouring layers, from the heads
+        down; None or 1: one rate for all.
     """
 
     learning_rate: float
@@ -45,7 +56,7 @@ class OptimizerConfig:
 
     @property
     def slot_names(self):
-        """Last parts of the names of the optimizer's slots, for instance adam_m and adam_v."""
+        """Suffixes of the optimizer's slot variables, for instance adam_m and adam_v."""
         return OPTIMIZERS[self.optimizer].SLOT_NAMES
 
     def rate(self, step):
@@ -59,12 +70,12 @@ class OptimizerConfig:
         )
 
     def rate_factor(self, layers):
-        """What the learning rate of each variable is multiplied by, layerwise_lr_decay to the power
-        of its distance from the heads (Clark et al. 2020, appendix B).
+        """Factors of the variables' learning rates: layerwise_lr_decay to the power of the
+        distance from the heads (Clark et al. 2020, appendix B).
 
         Args:
-          layers: ordered dict of beginnings of variable names -> int, their distance; of no use
-            where rates are not layer-wise.
+          layers: ordered dict of variable-name prefixes -> int, their distance; ignored where rates
+            are not layer-wise.
 
         Returns:
           function of a variable's name -> float, which raises UserError for a name without a
@@ -83,16 +94,24 @@ class OptimizerConfig:
             distance = next((d for start, d in layers.items() if name.startswith(start)), None)
             if distance is None:
                 raise UserError(
-                    "--layerwise_lr_decay={}: variable {} is in none of the layers {}; leave it "
-                    "out".format(decay, name, ", ".join(layers))
+                    "--layerwise_lr_decay={}: variable {} is in none of the layers {}; remove the "
+                    "flag".format(decay, name, ", ".join(layers))
                 )
             return decay**distance
 
         return factor
 
     def make(self, rate, enabled=None, layers=None):
-        """The optimizer with learning rate `rate`; `enabled` as in WeightDecayOptimizer, `layers`
-        as in rate_factor."""
+        """Makes the optimizer.
+
+        Args:
+          rate: learning rate, scalar tensor or float.
+          enabled: see WeightDecayOptimizer.
+          layers: see rate_factor.
+
+        Returns:
+          a tf.train.Optimizer.
+        """
         return OPTIMIZERS[self.optimizer](
             rate,
             weight_decay_rate=self.weight_decay_rate,

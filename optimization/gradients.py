@@ -1,53 +1,75 @@
-"""Gradients of a loss that is a sum of ratios, over parts of a batch and over replicas.
+"""Gradients of a loss that is a sum of ratios, over micro-batches and over replicas.
 
 A masked-LM loss is sum(w * nll) / sum(w) over the rows of one update, wherever they are computed:
-the mean of two parts' losses is another number when they hold different numbers of masks. So the
-denominators are summed first, over all parts and replicas; every part then differentiates its own
-numerators over the joint denominators, and the gradients of all parts just add up.
+the mean of two micro-batches' losses is another number when they hold different numbers of masks.
+So the denominators are summed first, over all micro-batches and replicas; each micro-batch then
+differentiates its own numerators over the joint denominators, and the gradients simply add up.
 """
 
 import collections
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import tensorflow.compat.v1 as tf
 
-# losses: ordered dict name -> object with numerator, denominator (float32 scalars), epsilon, and
-# the weight of its quotient in the sum that is differentiated; parameters: list of (variable,
-# tensor), the same variables in the same order in every call.
-Forward = collections.namedtuple("Forward", ["losses", "parameters"])
 
-# gradients, variables: two lists of equal length; losses: ordered dict name -> float32 scalar;
-# loss: their weighted sum.
-JointGradients = collections.namedtuple(
-    "JointGradients", ["gradients", "variables", "losses", "loss"]
-)
+class Forward(NamedTuple):
+    """A model built on one micro-batch.
+
+    Attributes:
+      losses: ordered dict name -> modeling.losses.Ratio or the like: an object with numerator and
+        denominator (float32 scalars), epsilon, and the weight of its quotient in the loss.
+      parameters: list of (variable, the tensor that the model computes with), the same variables in
+        the same order in every call.
+    """
+
+    losses: Dict[str, Any]
+    parameters: List[Tuple[Any, Any]]
 
 
-def joint_gradients(forward, features, parts, replicas):
+class JointGradients(NamedTuple):
+    """Gradients of one update, the same on every replica.
+
+    Attributes:
+      gradients: list of float32 tensors, each of its variable's shape.
+      variables: list of as many variables.
+      losses: ordered dict name -> float32 scalar, the quotient.
+      loss: float32 scalar, the weighted sum of the losses.
+    """
+
+    gradients: List[Any]
+    variables: List[Any]
+    losses: Dict[str, Any]
+    loss: Any
+
+
+def joint_gradients(forward, features, num_micro_batches, replicas):
     """Gradients of the loss over the whole batch of an update, all replicas together.
 
     Args:
       forward: function of a dict of features that builds the model and returns a Forward.
       features: dict name -> [rows, ...], the rows of this replica.
-      parts: in how many parts, one behind the other, the rows are computed; divides rows.
+      num_micro_batches: how many sequential micro-batches the rows are computed in; must divide
+        them.
       replicas: an object of optimization.replicas.
 
     Returns:
-      JointGradients, the same on every replica. A parameter that the loss does not reach is left
-      out, and so gets no slots.
+      JointGradients. Parameters that the loss does not depend on are dropped, so they get no slots.
 
     Raises:
-      ValueError: the loss depends on no parameter.
+      ValueError: the loss depends on no parameter, or the rows cannot be divided.
     """
-    # With several parts only the denominators of this one are computed: they hang on the
-    # features, and TensorFlow runs nothing that is not asked for.
+    # With several micro-batches only the denominators of this one are computed: they depend on the
+    # features alone, and TensorFlow runs nothing that is not fetched.
     whole = forward(features)
     denominators = collections.OrderedDict(
         zip(whole.losses, replicas.sum([r.denominator for r in whole.losses.values()]))
     )
-    if parts == 1:
-        gradients, numerators = _part_gradients(whole, denominators)
+    if num_micro_batches == 1:
+        gradients, numerators = _gradients_of(whole, denominators)
     else:
-        gradients, numerators = _accumulate(forward, features, parts, whole, denominators)
+        gradients, numerators = _accumulate(
+            forward, features, num_micro_batches, whole, denominators
+        )
     pairs = [(g, variable) for g, (variable, _) in zip(gradients, whole.parameters)]
     pairs = [(g, variable) for g, variable in pairs if g is not None]
     if not pairs:
@@ -61,51 +83,57 @@ def joint_gradients(forward, features, parts, replicas):
     return JointGradients(sums[: len(pairs)], [variable for _, variable in pairs], losses, loss)
 
 
-def _part_gradients(part, denominators):
-    """(dense gradients or None for each parameter, numerators) of one part."""
+def _gradients_of(micro_batch, denominators):
+    """(dense gradient or None for each parameter, numerators) of one micro-batch, a Forward."""
     loss = tf.add_n(
         [
             ratio.weight * _quotient(ratio.numerator, denominators[name], ratio.epsilon)
-            for name, ratio in part.losses.items()
+            for name, ratio in micro_batch.losses.items()
         ]
     )
-    found = tf.gradients(loss, [tensor for _, tensor in part.parameters])
+    gradients = tf.gradients(loss, [tensor for _, tensor in micro_batch.parameters])
     # Row-wise gradients are made dense: the norm over unmerged rows would be another number.
-    dense = [None if g is None else tf.cast(tf.convert_to_tensor(g), tf.float32) for g in found]
-    return dense, [ratio.numerator for ratio in part.losses.values()]
+    dense = [None if g is None else tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients]
+    return dense, [ratio.numerator for ratio in micro_batch.losses.values()]
 
 
-def _accumulate(forward, features, parts, whole, denominators):
-    """What _part_gradients gives, summed over the parts in a loop inside the graph."""
-    features = {name: _in_parts(name, value, parts) for name, value in features.items()}
+def _accumulate(forward, features, num_micro_batches, whole, denominators):
+    """The sums of _gradients_of over the micro-batches, in a loop inside the graph."""
+    features = {name: _split(name, value, num_micro_batches) for name, value in features.items()}
     reached = []
 
     def body(index, gradients, numerators):
         # Not value[index]: XLA of TensorFlow 1.15, and so a TPU, slices at constants only.
-        part = forward({name: tf.gather(value, index) for name, value in features.items()})
-        found, tops = _part_gradients(part, denominators)
-        reached[:] = [g is not None for g in found]
-        gradients = [old if g is None else old + g for old, g in zip(gradients, found)]
-        return [index + 1, gradients, [old + top for old, top in zip(numerators, tops)]]
+        micro_batch = forward({name: tf.gather(value, index) for name, value in features.items()})
+        new, new_numerators = _gradients_of(micro_batch, denominators)
+        reached[:] = [g is not None for g in new]
+        gradients = [old if g is None else old + g for old, g in zip(gradients, new)]
+        return [index + 1, gradients, [a + b for a, b in zip(numerators, new_numerators)]]
 
     zeros = [tf.zeros(variable.shape.as_list()) for variable, _ in whole.parameters]
     _, gradients, numerators = tf.while_loop(
-        lambda index, *_: index < parts,
+        lambda index, *_: index < num_micro_batches,
         body,
         [tf.constant(0), zeros, [tf.zeros([]) for _ in whole.losses]],
-        parallel_iterations=1,  # one part's activations in memory at a time
+        parallel_iterations=1,  # one micro-batch's activations in memory at a time
         back_prop=False,
-        maximum_iterations=parts,
+        maximum_iterations=num_micro_batches,
     )
-    return [g if there else None for g, there in zip(gradients, reached)], numerators
+    return [g if is_reached else None for g, is_reached in zip(gradients, reached)], numerators
 
 
-def _in_parts(name, value, parts):
-    """[rows, ...] -> [parts, rows / parts, ...]."""
+def _split(name, value, num_micro_batches):
+    """[rows, ...] -> [num_micro_batches, rows / num_micro_batches, ...]."""
     rows = value.shape.as_list()[0]
-    if rows is None or rows % parts:
-        raise ValueError("{}: {} rows cannot be cut into {} parts".format(name, rows, parts))
-    return tf.reshape(value, [parts, rows // parts] + value.shape.as_list()[1:])
+    if rows is None or rows % num_micro_batches:
+        raise ValueError(
+            "{}: {} rows cannot be split into {} micro-batches".format(
+                name, rows, num_micro_batches
+            )
+        )
+    return tf.reshape(
+        value, [num_micro_batches, rows // num_micro_batches] + value.shape.as_list()[1:]
+    )
 
 
 def _quotient(numerator, denominator, epsilon):

@@ -1,4 +1,4 @@
-"""LAMB, in the two forms in which Chinese models were trained."""
+"""LAMB, in the two variants that Chinese models were trained with."""
 
 import tensorflow.compat.v1 as tf
 
@@ -11,9 +11,14 @@ class LambOptimizer(WeightDecayOptimizer):
       u = m / (sqrt(v) + epsilon) + decay * w        (moments as in Adam, not corrected)
       w = w - rate * (|w| / |u|) * u
 
-    (You et al. 2020, algorithm 2, with phi(x) = x and without bias correction.) Every variable
-    has its ratio, layer norms and biases too; it is 1 where one of the norms is 0. Slots are
-    named `<variable>/lamb_m` and `<variable>/lamb_v`.
+    (You et al. 2020, algorithm 2, with phi(x) = x and without bias correction.) The trust ratio
+    |w| / |u| applies to every variable, layer norms and biases included; it is 1 where one of the
+    norms is 0. Slots are named `<variable>/lamb_m` and `<variable>/lamb_v`.
+
+      optimizer = LambOptimizer(4e-4, weight_decay_rate=0.01)
+      op = optimizer.apply_gradients(zip(gradients, variables), global_step=global_step)
+
+    Arguments: see WeightDecayOptimizer.
     """
 
     SLOT_NAMES = ("lamb_m", "lamb_v")
@@ -31,7 +36,8 @@ class LambOptimizer(WeightDecayOptimizer):
 
 
 class AlbertLambOptimizer(LambOptimizer):
-    """LAMB as in google-research/albert: no ratio where there is no decay; slots adam_m, adam_v."""
+    """LAMB as in google-research/albert: variables without decay have no trust ratio; slots are
+    named adam_m and adam_v."""
 
     SLOT_NAMES = ("adam_m", "adam_v")
 
@@ -42,6 +48,6 @@ class AlbertLambOptimizer(LambOptimizer):
 def trust_ratio(weight_norm, update_norm):
     """weight_norm / update_norm, 1 where one of them is 0: float32 scalars."""
     both = tf.logical_and(weight_norm > 0.0, update_norm > 0.0)
-    # Division by a safe number: tf.where evaluates both sides.
+    # A divisor other than 0: tf.where evaluates both sides.
     safe = tf.where(both, update_norm, tf.ones_like(update_norm))
     return tf.where(both, weight_norm / safe, tf.ones_like(weight_norm))

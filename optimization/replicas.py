@@ -1,14 +1,14 @@
-"""Sums over the copies of a model that train together."""
+"""Sums over the replicas of a model that train together."""
 
 import tensorflow.compat.v1 as tf
 
 
 class OneReplica:
-    """A single copy: sums are the values themselves.
+    """A single replica: sums are the values themselves.
 
     Attributes:
-      update_shares: how many replicas' gradients an optimizer adds up by itself; each must give
-        that share of the joint gradient.
+      update_shares: number of replicas whose gradients the optimizer itself adds up; each must
+        contribute the joint gradient divided by it.
     """
 
     update_shares = 1
@@ -19,7 +19,7 @@ class OneReplica:
 
 
 class TpuReplicas(OneReplica):
-    """The cores of a TPU; each of them applies the joint gradient to its own copy."""
+    """The cores of a TPU; each applies the joint gradient to its own replica."""
 
     def sum(self, tensors):
         return [tf.tpu.cross_replica_sum(tensor) for tensor in tensors]
@@ -41,7 +41,14 @@ class StrategyReplicas(OneReplica):
 
 
 def current_replicas(on_tpu=False):
-    """The replicas of this place in the program."""
+    """The replicas that the calling code runs in.
+
+    Args:
+      on_tpu: whether the model is built for the cores of a TPU.
+
+    Returns:
+      an object with the methods and attributes of OneReplica.
+    """
     if on_tpu:
         return TpuReplicas()
     return StrategyReplicas() if tf.distribute.has_strategy() else OneReplica()

@@ -1,18 +1,18 @@
 """Learning rates as functions of the step.
 
-Both take: step: scalar tensor or number, the updates done so far; learning_rate: float, the peak;
-num_train_steps, num_warmup_steps: numbers of updates; power: float. They return a float32 scalar
-tensor.
+Arguments of both: step: scalar tensor or number, the updates done so far; learning_rate: float,
+the peak; num_train_steps, num_warmup_steps: numbers of updates; power: float, of the polynomial
+decay. Both return a float32 scalar tensor.
 """
 
 import tensorflow.compat.v1 as tf
 
 
 def warmup_then_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, power=1.0):
-    """The rate of BERT, LERT and ALBERT's programs.
+    """The schedule of google-research/bert and google-research/albert, and of LERT.
 
     Polynomial decay to 0 over all steps; while step < num_warmup_steps, a linear warm-up
-    *replaces* it, so the rate drops from learning_rate to the decayed one where they meet:
+    *replaces* it, so the rate drops from learning_rate to the decayed one after it:
 
       step < warm-up:  learning_rate * step / num_warmup_steps
       otherwise:       learning_rate * (1 - min(step, N) / N) ** power,  N = num_train_steps
@@ -26,7 +26,7 @@ def warmup_then_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, 
 
 
 def warmup_times_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, power=1.0):
-    """The rate of ELECTRA's program: the warm-up *multiplies* the decayed rate.
+    """The schedule of google-research/electra: the warm-up *multiplies* the decayed rate.
 
       learning_rate * (1 - min(step, N) / N) ** power * min(1, step / num_warmup_steps)
 

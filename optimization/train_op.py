@@ -1,21 +1,39 @@
 """One update: gradients, clipping, optimizer, step."""
 
-import collections
+from typing import Any, Dict, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from optimization.gradients import joint_gradients
 
-# op: runs one update; learning_rate: the rate it uses; global_norm: of the gradients, unclipped;
-# is_finite: bool, whether the update takes place; losses: ordered dict name -> float32 scalar;
-# loss: their weighted sum, which is trained on.
-TrainOp = collections.namedtuple(
-    "TrainOp", ["op", "learning_rate", "global_norm", "is_finite", "losses", "loss"]
-)
+
+class TrainOp(NamedTuple):
+    """An update and the figures of it.
+
+    Attributes:
+      op: runs one update.
+      learning_rate: float32 scalar, the rate that the update uses.
+      global_norm: float32 scalar, norm of the gradients before clipping.
+      is_finite: bool scalar; the update takes place only where it is True.
+      losses: ordered dict name -> float32 scalar.
+      loss: float32 scalar, the weighted sum of the losses, which is minimized.
+    """
+
+    op: Any
+    learning_rate: Any
+    global_norm: Any
+    is_finite: Any
+    losses: Dict[str, Any]
+    loss: Any
 
 
 def build_train_op(forward, features, config, global_step, replicas, layers=None):
     """Builds the update that a training step runs.
+
+      forward = training.model_fn.make_forward(config, objective, run_config, global_step)
+      optimizer = OptimizerConfig(learning_rate=1e-4, num_train_steps=1000, num_warmup_steps=100)
+      train = build_train_op(forward, features, optimizer, global_step, OneReplica())
+      session.run([train.op, train.loss])
 
     Args:
       forward: function of features that returns a gradients.Forward.
@@ -23,8 +41,8 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
       config: OptimizerConfig.
       global_step: the step counter, incremented once an update.
       replicas: an object of optimization.replicas.
-      layers: distances of variables from the heads, where config has layer-wise rates; see
-        OptimizerConfig.rate_factor.
+      layers: ordered dict of variable-name prefixes -> int, distance from the heads; needed where
+        config has layer-wise rates, see OptimizerConfig.rate_factor.
 
     Returns:
       TrainOp. The update that runs at global step s uses rate(s): the rate is read once, every
@@ -33,7 +51,8 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
       weights and moments stay as they are and only the counter moves.
 
     Raises:
-      ValueError: the loss depends on no parameter.
+      ValueError: the loss depends on no parameter, or config.gradient_accumulation_steps does not
+        divide the rows.
       UserError: rates are layer-wise, and a variable is in no layer.
     """
     rate = config.rate(global_step)

@@ -1,4 +1,4 @@
-"""What Adam with decoupled weight decay and LAMB have in common."""
+"""The common base of Adam with decoupled weight decay and of LAMB."""
 
 import re
 
@@ -8,11 +8,11 @@ NO_DECAY = ("LayerNorm", "layer_norm", "bias")
 
 
 class WeightDecayOptimizer(tf.train.Optimizer):
-    """Two moments a variable, decay by name, and updates that can be held back.
+    """Two moments per variable, weight decay chosen by name, and updates that can be disabled.
 
-    Subclasses give the names of the slots and `_update`. They override the hooks for one
-    variable, never apply_gradients: an optimizer that does trains every replica of a
-    tf.distribute strategy by itself.
+    Subclasses give SLOT_NAMES and `_update`. They override the hooks for one variable, never
+    apply_gradients: an optimizer that overrides it trains every replica of a tf.distribute
+    strategy separately.
     """
 
     SLOT_NAMES = ("adam_m", "adam_v")
@@ -35,10 +35,10 @@ class WeightDecayOptimizer(tf.train.Optimizer):
           learning_rate: scalar tensor or float.
           weight_decay_rate, beta_1, beta_2, epsilon: floats.
           exclude_from_weight_decay: regexes searched in variable names.
-          enabled: bool scalar tensor; while it is False an update leaves weights and moments as
-            they are, and the gradients must be zeros. None = always.
-          rate_factor: function of a variable's name -> float that its learning rate is multiplied
-            by; None: 1 for all.
+          enabled: bool scalar tensor; while it is False an update changes neither weights nor
+            moments, and the gradients must be zeros. None = always True.
+          rate_factor: function of a variable's name -> float, factor of its learning rate; None: 1
+            for all.
           name: name of the operation.
         """
         super().__init__(use_locking=False, name=name or type(self).__name__)
@@ -69,8 +69,8 @@ class WeightDecayOptimizer(tf.train.Optimizer):
                 self._zeros_slot(variable, key, name)
 
     def _prepare(self):
-        # A rate of 0 and moments that keep all of themselves: an update that changes nothing,
-        # without a branch around every variable.
+        # A rate of 0 and moments that decay by nothing: an update without effect, and without a
+        # branch around every variable.
         self._rate_tensor = self._if_enabled(self._rate, 0.0)
         self._beta_1 = self._if_enabled(self._betas[0], 1.0)
         self._beta_2 = self._if_enabled(self._betas[1], 1.0)
@@ -89,7 +89,7 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         return next_m, next_v
 
     def _direction(self, grad, var):
-        """m / (sqrt(v) + epsilon) + decay * w, after the moments took `grad` in."""
+        """m / (sqrt(v) + epsilon) + decay * w, with the moments that include `grad`."""
         m, v = self._moments(grad, var)
         direction = m / (tf.sqrt(v) + self._epsilon)
         return direction + self._decay_rate * var if self.decays(var.op.name) else direction
@@ -108,6 +108,6 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         return self._apply_dense(tf.convert_to_tensor(grad), var)
 
     def _resource_apply_sparse(self, grad, var, indices):
-        # Rows without a gradient still decay and their moments still fade, as in the originals.
+        # Weights and moments of rows without a gradient decay all the same, as in the originals.
         rows = tf.IndexedSlices(grad, indices, dense_shape=var.shape.as_list())
         return self._resource_apply_dense(tf.convert_to_tensor(rows), var)

@@ -1,4 +1,4 @@
-"""--task=answer: answers to questions, cut out of passages by a fine-tuned checkpoint."""
+"""--task=answer: answers to questions, spans of passages, by a fine-tuned checkpoint."""
 
 import collections
 
@@ -6,25 +6,26 @@ import tensorflow.compat.v1 as tf
 
 from common import bounded_json
 from common.errors import UserError, quoted, some
+from common.validation import is_object
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.task_file import check_options
-from prediction.task import Notes, Task, rounded_share
-from prediction.task_models import make_heads, read_settings, settings_path
+from prediction.fine_tuned_models import make_heads, read_settings, settings_path
+from prediction.prediction_task import LineNotes, PredictionTask, rounded_probability
 
-# Each has candidates of several windows.
+# Fewer than others hold: a line has candidates of several rows.
 _WINDOW_LINES = 512
-# Labels of training; they do not change what is predicted.
+# Labels, which the objective reads in training alone; predictions do not depend on them.
 _LABELS = ("start_positions", "end_positions", "answer_kinds")
 
 
-class Answer(Task):
+class Answer(PredictionTask):
     """{"id", "question", "answer", "kind", "score", "start", "end", "n_best"} of a line that is a
-    JSON object {"question", "context"}, perhaps with an "id", which is passed on.
+    JSON object {"question", "context"}, optionally with an "id", which is copied.
 
-    start and end are characters of the passage, `end` not included, so that answer =
+    start and end count characters of the passage, `end` excluded, so that answer =
     context[start:end]; they are null where the answer is YES, NO or empty. n_best: the --top_k best
     spans, [{"answer", "score", "start", "end"}]. Passages may be of any length: see QuestionTask.
     """
@@ -46,11 +47,13 @@ class Answer(Task):
         self._objective = self._questions.objective(heads)
         self.optional = self._objective.optional
         limit = self._questions.options.max_query_length
-        self.notes = Notes(limit, "have a question of more than {} pieces; the rest was cut off")
+        self.notes = LineNotes(
+            limit, "have a question of more than {} pieces; the rest was cut off"
+        )
 
     @staticmethod
     def saved_settings(path, task_name=None):
-        """See finetuned.read_settings."""
+        """See fine_tuned_models.read_settings."""
         saved = read_settings(path, QuestionTask.kind, task_name, has_classes=False)
         beside = settings_path(path)
         unknown = [label for label in saved["labels"] if label not in KINDS]
@@ -64,15 +67,15 @@ class Answer(Task):
         return saved
 
     def build(self, config, store, kernels, features):
-        """What Questions predicts, without losses; see Predictor."""
-        unknown = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
-        features = dict(features, **dict.fromkeys(_LABELS, unknown))
+        """The predictions of the objective Questions, without losses; see Predictor."""
+        no_labels = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
+        features = dict(features, **dict.fromkeys(_LABELS, no_labels))
         output = self._objective.build(config, store, kernels, features, is_training=False)
         names = [name for name in self._objective.predicted if name != "example_loss"]
         return {name: output.tensors[name] for name in names}
 
     def predict(self, lines):
-        """See Task.
+        """See PredictionTask.
 
         Raises:
           UserError: see `read_question`.
@@ -80,16 +83,16 @@ class Answer(Task):
         examples = [read_question(line) for line in lines]
         self._questions.check(examples, self.config)
         rows = [self._rows(*pair) for pair in zip(lines, examples)]
-        outputs = iter(self.predictor.run([row.features for found in rows for row in found]))
-        for example, found in zip(examples, rows):
-            answer = self._questions.decode(example, found, [next(outputs) for _ in found])
+        outputs = iter(self.predictor.run([row.features for of_line in rows for row in of_line]))
+        for example, of_line in zip(examples, rows):
+            answer = self._questions.decode(example, of_line, [next(outputs) for _ in of_line])
             yield _result(example, answer)
 
     def _rows(self, line, example):
         rows = self._questions.rows(example, self.tokenizer, self.max_seq_length)
         ids = [i for row in rows for i in row.features["input_ids"]]
-        known = [i for i in ids if i not in (self.vocabulary.cls, self.vocabulary.sep)]
-        self.notes.see(line, known, self.vocabulary, rows[0].is_truncated)
+        pieces = [i for i in ids if i not in (self.vocabulary.cls, self.vocabulary.sep)]
+        self.notes.add(line, pieces, self.vocabulary, rows[0].is_truncated)
         return rows
 
 
@@ -97,7 +100,7 @@ def read_question(line):
     """QuestionExample of a Line; its id is the object's or None.
 
     Raises:
-      UserError: the line is no JSON object, lacks a field, or has an empty passage.
+      UserError: the line is not a JSON object, lacks a field, or has an empty passage.
     """
     try:
         values = bounded_json.decode(line.text, nul=True)
@@ -106,7 +109,7 @@ def read_question(line):
             '{} is not JSON ({}); one object a line is expected: {{"question": ..., '
             '"context": ...}}'.format(line.where, error.reason)
         ) from None
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
     row = JsonObject(values, line.where, collections.Counter())
     question, context = (row.get(name, str, "a text") for name in ("question", "context"))
@@ -116,23 +119,23 @@ def read_question(line):
     return QuestionExample(identity, question, context, (), None, None, line.where)
 
 
-def _result(example, found):
+def _result(example, answer):
     result = {} if example.id is None else {"id": example.id}
     result.update(
         question=example.question,
-        answer=found.text,
-        kind=found.kind,
-        score=None if found.score is None else rounded_share(found.score),
-        start=found.start,
-        end=found.end,
+        answer=answer.text,
+        kind=answer.kind,
+        score=None if answer.score is None else rounded_probability(answer.score),
+        start=answer.start,
+        end=answer.end,
         n_best=[
             {
-                "answer": other.text,
-                "score": rounded_share(other.score),
-                "start": other.start,
-                "end": other.end,
+                "answer": span.text,
+                "score": rounded_probability(span.score),
+                "start": span.start,
+                "end": span.end,
             }
-            for other in found.n_best
+            for span in answer.n_best
         ],
     )
     return result

@@ -1,4 +1,4 @@
-"""--task=classify: the classes that a fine-tuned checkpoint gives to texts."""
+"""--task=classify: classes of texts, by a fine-tuned checkpoint."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -6,15 +6,15 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError
 from finetuning.kinds.classification import ClassificationTask
 from modeling.objectives.classification import Classification
-from prediction.task import Task, rounded_share
-from prediction.task_models import make_heads, read_settings
+from prediction.fine_tuned_models import make_heads, read_settings
+from prediction.prediction_task import PredictionTask, rounded_probability
 
 
-class Classify(Task):
+class Classify(PredictionTask):
     """{"text", "label", "probability", "probabilities": {label: probability}} of a line, or of
     `first<TAB>second`; an empty line is [CLS] [SEP].
 
-    What the classes are called stands in task.json beside the checkpoint, as do the defaults of
+    task.json beside the checkpoint has the names of the classes and the defaults of
     --max_seq_length and --do_lower_case.
     """
 
@@ -29,32 +29,32 @@ class Classify(Task):
 
     @staticmethod
     def saved_settings(path, task_name=None):
-        """See finetuned.read_settings."""
+        """See fine_tuned_models.read_settings."""
         return read_settings(path, ClassificationTask.kind, task_name)
 
     def build(self, config, store, kernels, features):
         """probabilities [batch, labels]; see Predictor."""
-        # The objective of fine-tuning itself; its loss is not run.
-        unknown = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
-        features = dict(features, label_ids=unknown)
+        # The objective of fine-tuning itself; its loss is never computed.
+        no_labels = tf.zeros([tf.shape(features["input_ids"])[0], 1], tf.int32)
+        features = dict(features, label_ids=no_labels)
         output = self._objective.build(config, store, kernels, features, is_training=False)
         return {"probabilities": output.tensors["probabilities"]}
 
     def predict(self, lines):
-        """See Task.
+        """See PredictionTask.
 
         Raises:
           UserError: a line has more than two texts.
         """
         rows = [self._row(line) for line in lines]
         for line, output in zip(lines, self.predictor.run(rows)):
-            shares = [rounded_share(p) for p in output["probabilities"]]
+            probabilities = [rounded_probability(p) for p in output["probabilities"]]
             best = int(np.argmax(output["probabilities"]))
             yield {
                 "text": line.text,
                 "label": self._labels[best],
-                "probability": shares[best],
-                "probabilities": dict(zip(self._labels, shares)),
+                "probability": probabilities[best],
+                "probabilities": dict(zip(self._labels, probabilities)),
             }
 
     def _row(self, line):

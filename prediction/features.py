@@ -1,4 +1,4 @@
-"""--task=features: the vectors of tokens or of whole lines."""
+"""--task=features: vectors of tokens or of whole lines."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -7,21 +7,21 @@ from common.errors import UserError
 from common.log import warn
 from modeling.encoder import encode
 from modeling.load_plan import POOLER
-from prediction.task import WINDOW_LINES, Task
+from prediction.prediction_task import WINDOW_LINES, PredictionTask
 
 POOLINGS = ("none", "cls", "mean")
 DECIMALS = 6
-# Numbers that a window of results may hold: 64 MB.
+# Numbers that the results of a window may hold: 64 MB of float32.
 _MAX_NUMBERS = 1 << 24
 
 
-class Features(Task):
+class Features(PredictionTask):
     """Outputs of chosen layers.
 
     Without pooling {"text", "tokens", "layers": [{"index", "values": [tokens][hidden]}],
-    "pooled"}: `pooled` is the pooler's output and left out where the checkpoint has none. With
-    pooling {"text", "vector"}: [CLS]'s vector, or the mean over all tokens of the row with [CLS]
-    and [SEP]; those of several layers one behind the other, in the order of --layers.
+    "pooled"}: `pooled` is the output of the pooler, absent where the checkpoint has none. With
+    pooling {"text", "vector"}: the vector of [CLS], or the mean over all tokens of the row
+    including [CLS] and [SEP]; those of several layers concatenated in the order of --layers.
 
     An empty line is [CLS] [SEP].
     """
@@ -66,13 +66,13 @@ class Features(Task):
         return {"vector": tf.concat(vectors, axis=-1)}
 
     def start(self, predictor):
-        """Says so where the checkpoint has no pooler."""
+        """Warns where the checkpoint has no pooler."""
         super().start(predictor)
         if predictor.new and self._pooling == "none":
             warn("the checkpoint has no pooler; the results come without `pooled`")
 
     def predict(self, lines):
-        """See Task."""
+        """See PredictionTask."""
         rows = [self.make_row(line, self.pieces(line.text)) for line in lines]
         for line, row, output in zip(lines, rows, self.predictor.run(rows)):
             if self._pooling != "none":
@@ -110,5 +110,5 @@ def _parse_layers(layers, config):
 
 
 def _rounded(values):
-    # float64 first: in float32 the rounded numbers would print with all their digits.
+    # float64 first: rounded numbers of float32 would print with all their digits.
     return np.round(values.astype(np.float64), DECIMALS).tolist()

@@ -1,40 +1,62 @@
-"""--task=fill_mask: what may stand at the masks of a text."""
+"""--task=fill_mask: tokens and words for the masks of a text."""
 
-import collections
 import functools
 import heapq
 import itertools
 import math
 import operator
+import typing
 
 import tensorflow.compat.v1 as tf
 
-from data.tokenizers.wordpiece import is_letter
+from data.text.characters import is_letter
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
-from prediction.blanks import TextWithMasks
+from prediction.masked_text import MaskedTextTask
+from prediction.prediction_task import rounded_probability
 from prediction.predictor import Head
-from prediction.task import rounded_share
 
-# Beginnings of words that are followed up where --top_k asks for fewer words.
+# Least width of the beam search, whatever --top_k.
 MIN_BEAMS = 8
 
-# Masks with nothing between them. first: number of the first among the text's masks.
-_Run = collections.namedtuple("_Run", ["first", "length"])
 
-# The beginning of a word, or all of it. ids: tuple of its pieces.
-_Beam = collections.namedtuple("_Beam", ["log_prob", "ids"])
+class _Run(typing.NamedTuple):
+    """Adjacent masks.
+
+    Attributes:
+      first: number of the first one among the masks of the text.
+      length: how many there are.
+    """
+
+    first: int
+    length: int
+
+
+class _Beam(typing.NamedTuple):
+    """The beginning of a word, or all of it.
+
+    Attributes:
+      log_prob: sum of the log probabilities of its pieces.
+      ids: tuple of its pieces.
+    """
+
+    log_prob: float
+    ids: tuple
 
 
 class _Search:
-    """The words for a run of masks of `row`; `beams`: list of _Beam, best first."""
+    """The beam search for the words of a run of masks of `row`.
+
+    Attributes:
+      beams: list of _Beam, best first.
+    """
 
     def __init__(self, row, run, beams):
         self.row, self.run, self.beams = row, run, beams
 
     def rows(self):
-        """For each beam the row with its pieces filled in, to ask for the next one."""
+        """For each beam the row with its pieces filled in, which predicts the next piece."""
         first = self.row["positions"][self.run.first]
         for beam in self.beams:
             position = first + len(beam.ids)
@@ -46,7 +68,12 @@ class _Search:
             }
 
     def extend(self, outputs, width):
-        """Keeps the best `width` beams longer by a piece; `outputs`: iterator, one for each."""
+        """Keeps the best `width` of the beams with one more piece.
+
+        Args:
+          outputs: iterator of the predictor's outputs, one for each beam.
+          width: int.
+        """
         longer = [
             _Beam(beam.log_prob + piece.log_prob, beam.ids + piece.ids)
             for beam in self.beams
@@ -55,19 +82,19 @@ class _Search:
         self.beams = heapq.nlargest(width, longer, key=operator.attrgetter("log_prob"))
 
 
-class FillMask(TextWithMasks):
+class FillMask(MaskedTextTask):
     """{"text", "masks", "words", "filled"}.
 
-    masks: [{"position", "top": [{"token", "probability"}]}] has every [MASK] by itself, all others
-    still masked; position counts characters. words: [{"position", "length", "top": [{"word",
-    "probability"}]}] has the masks that stand side by side, taken together: a beam search fills
-    one after the other, left to right, each seen by the next, and a word's probability is the
-    product of its pieces', each given the ones before it. filled: the text with the best word at
-    such masks and the best token at single ones. Probabilities are shares of the whole
-    vocabulary, but what no text can produce is not proposed (Vocabulary.random_replacements).
+    masks: [{"position", "top": [{"token", "probability"}]}] has every [MASK] by itself, with all
+    others still masked; position counts characters. words: [{"position", "length", "top": [{"word",
+    "probability"}]}] has each run of adjacent masks: a beam search fills them from left to right,
+    and the probability of a word is the product of the probabilities of its pieces, each given the
+    preceding ones. filled: the text with the best word at runs of masks and the best token at
+    single ones. Probabilities refer to the whole vocabulary, but pieces that no text produces are
+    not proposed (Vocabulary.random_replacements).
 
-    Only [MASK], in capitals, is a mask. An empty line has none and is no fault. Of a text longer
-    than a row the model sees the masks and what is around them; masks too far apart for one row
+    Only [MASK], in capitals, is a mask. An empty line has none, which is no error. Of a text longer
+    than a row the model sees the masks and their surroundings; masks too far apart for one row
     are refused.
     """
 
@@ -88,7 +115,7 @@ class FillMask(TextWithMasks):
 
     @staticmethod
     def network(config, shapes, shown):
-        """See Task: of an ELECTRA checkpoint the generator."""
+        """See PredictionTask: of an ELECTRA checkpoint the generator."""
         return config.as_masked_lm(shapes, shown)
 
     def build(self, config, store, kernels, features):
@@ -108,7 +135,7 @@ class FillMask(TextWithMasks):
         }
 
     def predict(self, lines):
-        """See Task.
+        """See PredictionTask.
 
         Raises:
           UserError: a line has no mask, or masks too far apart.
@@ -125,7 +152,7 @@ class FillMask(TextWithMasks):
             yield self._result(line, text, top, words)
 
     def _complete(self, searches):
-        """Goes on with each search to the end; all of them go through the network together."""
+        """Extends all searches to their full lengths, a batch of all for each further piece."""
         for step in range(1, max([search.run.length for search in searches], default=0)):
             active = [search for search in searches if search.run.length > step]
             outputs = iter(self.predictor.run([row for search in active for row in search.rows()]))
@@ -134,10 +161,10 @@ class FillMask(TextWithMasks):
 
     def _result(self, line, text, tops, words):
         offsets = text.offsets()
-        filled = text.parts[0]
+        filled = text.texts[0]
         for word in words:
-            for number, piece in enumerate(self._spelled(word.beams[0]), word.run.first + 1):
-                filled = add_text(add_piece(filled, piece), text.parts[number])
+            for number, piece in enumerate(self._spellings(word.beams[0]), word.run.first + 1):
+                filled = add_text(add_piece(filled, piece), text.texts[number])
         return {
             "text": line.text,
             "masks": [
@@ -156,11 +183,11 @@ class FillMask(TextWithMasks):
             "filled": filled,
         }
 
-    def _top(self, beams, kind, shown):
+    def _top(self, beams, kind, show):
         return [
             {
-                kind: shown(beam),
-                "probability": rounded_share(math.exp(beam.log_prob)),
+                kind: show(beam),
+                "probability": rounded_probability(math.exp(beam.log_prob)),
             }
             for beam in beams[: self._top_k]
         ]
@@ -169,18 +196,18 @@ class FillMask(TextWithMasks):
         return self.vocabulary.tokens[beam.ids[0]]
 
     def _word(self, beam):
-        first, *others = self._spelled(beam)
-        # What joins a word before it is shown to do so.
+        first, *others = self._spellings(beam)
+        # A first piece that joins the preceding word is shown with its mark (##).
         begin = self._token(beam) if first.is_inner else first.text
         return functools.reduce(add_piece, others, begin)
 
-    def _spelled(self, beam):
+    def _spellings(self, beam):
         return [self.vocabulary.spelling(i) for i in beam.ids]
 
 
 def add_piece(text, piece):
-    """`text` and a Spelling behind it: an inner piece of letters joins the word that stands there,
-    over a blank, too."""
+    """`text` followed by a Spelling; an inner piece of letters joins the last word, even over a
+    blank."""
     if not (piece.is_inner and is_letter(piece.text[0])):
         return add_text(text, piece.text)
     word = text.rstrip()
@@ -188,14 +215,14 @@ def add_piece(text, piece):
 
 
 def add_text(text, more):
-    """`text` and `more` behind it, with a blank where two words would run into one."""
+    """`text` followed by `more`, with a blank where two words would run into one."""
     if text and more and is_letter(text[-1]) and is_letter(more[0]):
         return text + " " + more
     return text + more
 
 
 def _pieces(output, number):
-    """What the network says at the position `number` of a row: list of _Beam of one piece."""
+    """The candidates at the position `number` of a row: list of _Beam of one piece."""
     pairs = zip(output["log_probs"][number].tolist(), output["ids"][number].tolist())
     return [_Beam(log_prob, (piece,)) for log_prob, piece in pairs]
 
@@ -206,10 +233,10 @@ def _all_pieces(text, output):
 
 
 def _runs(text):
-    """The masks of a Blanks in runs with nothing between them: list of _Run."""
+    """The runs of adjacent masks of a MaskedText: list of _Run."""
     runs = []
-    for number, part in enumerate(text.parts[:-1] if text.row else ()):
-        if number and not part:
+    for number, before in enumerate(text.texts[:-1] if text.row else ()):
+        if number and not before:
             runs[-1] = _Run(runs[-1].first, runs[-1].length + 1)
         else:
             runs.append(_Run(number, 1))

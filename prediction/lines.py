@@ -1,11 +1,11 @@
-"""Lines of text in, lines of JSON out."""
+"""Input and output of a prediction: lines of text, lines of JSON."""
 
-import collections
 import contextlib
 import gzip
 import json
 import os
 import sys
+import typing
 import zlib
 
 from common import files
@@ -14,14 +14,22 @@ from common.errors import UserError
 STANDARD_INPUT = "standard input"
 
 
-class Line(collections.namedtuple("Line", ["text", "number", "source"])):
-    """A line of input: its text without the line's end, its number from 1, and its file."""
+class Line(typing.NamedTuple):
+    """A line of input.
 
-    __slots__ = ()
+    Attributes:
+      text: without the end of the line.
+      number: of the line, from 1.
+      source: name of its file, for messages.
+    """
+
+    text: str
+    number: int
+    source: str
 
     @property
     def where(self):
-        """What messages call it."""
+        """The name of the line in messages."""
         return "{} line {}".format(self.source, self.number)
 
 
@@ -52,7 +60,7 @@ def read_lines(path):
 
 
 class ResultFile:
-    """A file of JSON lines that has its name only when it is whole; a context manager."""
+    """A file of JSON lines that gets its name only when it is complete; a context manager."""
 
     def __init__(self, path):
         """`path`: file name, written gzipped where it ends in .gz; None or "-" for standard output.
@@ -65,7 +73,7 @@ class ResultFile:
 
     def __enter__(self):
         with self._failures():
-            # Found out now and not when all is computed.
+            # Refused now, not after everything is computed.
             if not self.is_stream and files.is_directory(self._path):
                 raise UserError("--output_file {} is a directory; name a file".format(self._path))
             self._file = self._opened()
@@ -96,7 +104,7 @@ class ResultFile:
     def _failures(self):
         try:
             yield
-        except BrokenPipeError:  # not a failure: the reader of the pipe has seen enough
+        except BrokenPipeError:  # no failure: the reader of the pipe has closed it
             raise
         except files.failures() as error:
             raise UserError(

@@ -1,39 +1,38 @@
-"""Tags of the masked places of records: what run_pretraining.py --do_predict writes."""
+"""Tags at the masks of records, which run_pretraining.py --do_predict writes."""
 
 import itertools
 
 from common.errors import UserError
 from common.tags import TAGS
-from data.input import pipeline
+from data.records.checks import record_contents
 from data.text.tags import UNKNOWN
 from prediction.predictor import Predictor
 from prediction.tags import TagNetwork, best_tags
 
-# Rows that are held at a time.
+# Rows held in memory at a time.
 _WINDOW_ROWS = 2048
 _NEEDED = ("input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_weights")
 
 
-def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=None):
+def predict(files, path, model_config, batch_size, vocabulary=None):
     """Yields a dict for each record.
 
     Args:
       files: record files with masks.
       path: checkpoint prefix or Hugging Face directory.
       model_config: model config.
-      max_seq_length: longest row.
       batch_size: rows computed at a time.
-      vocabulary: Vocabulary for the pieces' names, None: their ids are told.
+      vocabulary: Vocabulary, whose tokens name the masked pieces; None: their ids do.
 
     Yields:
-      {"file", "record", "masked": [{"position", "token" or "id", "pos", "ner", "dep"}]}: what the
-      masked piece was; each kind is {"tag", "probability", "label"}, the label None where the
-      record does not know it.
+      {"file", "record", "masked": [{"position", "token" or "id", "pos", "ner", "dep"}]}: the
+      piece before it was masked; each kind is {"tag", "probability", "label"}, the label None where
+      it is unknown.
 
     Raises:
       UserError: the records hold no masks, or the checkpoint no tag heads.
     """
-    with Predictor(model_config, TagNetwork(), path, max_seq_length, batch_size) as predictor:
+    with Predictor(model_config, TagNetwork(), path, batch_size) as predictor:
         records = _records(files)
         while True:
             window = list(itertools.islice(records, _WINDOW_ROWS))
@@ -52,7 +51,7 @@ def predict(files, path, model_config, max_seq_length, batch_size, vocabulary=No
 def _records(files):
     """Yields ({"file", "record"}, the record's features, a row for the predictor)."""
     for path in files:
-        for number, record in enumerate(pipeline.read_features(path)):
+        for number, record in enumerate(record_contents.read_features(path)):
             missing = [name for name in _NEEDED if name not in record]
             if missing:
                 raise UserError(
@@ -73,9 +72,9 @@ def _piece(record, number, vocabulary):
 
 
 def _tags(output, record, number):
-    found = best_tags({kind: values[number] for kind, values in output.items()})
-    for kind, said in found.items():
+    tags = best_tags({kind: values[number] for kind, values in output.items()})
+    for kind, tag in tags.items():
         labels = record.get(kind + "_labels")
         label = labels[number] if labels else UNKNOWN
-        said["label"] = TAGS[kind][label] if label != UNKNOWN else None
-    return found
+        tag["label"] = TAGS[kind][label] if label != UNKNOWN else None
+    return tags

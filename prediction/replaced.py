@@ -1,23 +1,23 @@
-"""--task=replaced: which tokens of a text do not belong there, by ELECTRA's discriminator."""
+"""--task=replaced: tokens of a text that look replaced, by ELECTRA's discriminator."""
 
 import tensorflow.compat.v1 as tf
 
 from modeling import heads
 from modeling.encoder import encode
+from prediction.prediction_task import PredictionTask, rounded_probability
 from prediction.predictor import Head
-from prediction.task import Task, rounded_share
 
-# A token is taken for replaced above this probability, as the training's own figures do.
+# A token counts as replaced above this probability, as in the metrics of training.
 THRESHOLD = 0.5
 
 
-class Replaced(Task):
+class Replaced(PredictionTask):
     """{"text", "tokens", "probabilities", "replaced"}.
 
-    probabilities: for each of `tokens`, which leave [CLS] and [SEP] out, how probable it is that
-    another token stood in its place. replaced: [{"token", "position", "length", "probability"}] of
-    those above a half; position and length count characters of the text. Of a text longer than a
-    row the beginning is told.
+    probabilities: for each of `tokens`, without [CLS] and [SEP], the probability that it replaced
+    another token. replaced: [{"token", "position", "length", "probability"}] of those above one
+    half; position and length count characters of the text. Of a text longer than a row only the
+    beginning is judged.
     """
 
     head = Head(
@@ -33,17 +33,18 @@ class Replaced(Task):
         return {"probabilities": tf.sigmoid(logits)}
 
     def predict(self, lines):
-        """See Task."""
+        """See PredictionTask."""
         texts = [self.tokenizer.tokenize(line.text) for line in lines]
         rows = [self.make_row(line, text.ids.tolist()) for line, text in zip(lines, texts)]
         for line, text, row, output in zip(lines, texts, rows, self.predictor.run(rows)):
             ids = row["input_ids"][1:-1]
             tokens = [self.vocabulary.tokens[i] for i in ids]
-            found = [rounded_share(float(p)) for p in output["probabilities"][1 : 1 + len(ids)]]
+            values = output["probabilities"][1 : 1 + len(ids)]
+            probabilities = [rounded_probability(float(value)) for value in values]
             yield {
                 "text": line.text,
                 "tokens": tokens,
-                "probabilities": found,
+                "probabilities": probabilities,
                 "replaced": [
                     {
                         "token": token,
@@ -51,7 +52,9 @@ class Replaced(Task):
                         "length": int(end - begin),
                         "probability": probability,
                     }
-                    for token, probability, begin, end in zip(tokens, found, text.starts, text.ends)
+                    for token, probability, begin, end in zip(
+                        tokens, probabilities, text.starts, text.ends
+                    )
                     if probability > THRESHOLD
                 ],
             }

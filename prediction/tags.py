@@ -1,4 +1,4 @@
-"""--task=tags: part of speech, entity and dependency of masked places or of all words, by LERT."""
+"""--task=tags: part of speech, entity and dependency of masks or of all words, by LERT."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,17 +9,17 @@ from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
 from modeling.objectives.lert import all_tag_logits
-from prediction.blanks import MASK, TextWithMasks
+from prediction.masked_text import MASK, MaskedTextTask
+from prediction.prediction_task import PredictionTask, rounded_probability
 from prediction.predictor import Head
-from prediction.task import Task, rounded_share
 
 WORDS_BY = ("rjieba", "jieba")
 
 
 class TagNetwork:
-    """LERT's tag heads at chosen positions; the `network` of a prediction.predictor.Predictor."""
+    """LERT's tag heads at given positions; the `network` of a prediction.predictor.Predictor."""
 
-    feature_names = (*Task.feature_names, "positions")
+    feature_names = (*PredictionTask.feature_names, "positions")
     optional = POOLER
     head = Head(MLM_HEAD, "tag heads", "give a LERT checkpoint with its linguistic heads")
 
@@ -29,13 +29,13 @@ class TagNetwork:
         positions = features["positions"]
         vectors = heads.gather_positions(encoded.sequence_output, positions)
         vectors = heads.masked_lm_transform(config, store, kernels, vectors)
-        found = all_tag_logits(config, store, kernels, vectors)
+        logits = all_tag_logits(config, store, kernels, vectors)
         return {
             kind: tf.reshape(
-                tf.nn.log_softmax(logits),
+                tf.nn.log_softmax(of_kind),
                 tf.concat([tf.shape(positions), [len(TAGS[kind])]], axis=0),
             )
-            for kind, logits in found.items()
+            for kind, of_kind in logits.items()
         }
 
 
@@ -45,26 +45,26 @@ def best_tags(log_probs):
     return {
         kind: {
             "tag": TAGS[kind][best[kind]],
-            "probability": rounded_share(float(np.exp(values[best[kind]]))),
+            "probability": rounded_probability(float(np.exp(values[best[kind]]))),
         }
         for kind, values in log_probs.items()
     }
 
 
-class Tags(TagNetwork, TextWithMasks):
+class Tags(TagNetwork, MaskedTextTask):
     """{"text", "masks"} or {"text", "words"}.
 
-    masks: [{"position", "pos", "ner", "dep"}], for a text with [MASK]: the tags of what may stand
-    there. words: [{"word", "position", "pos", "ner", "dep"}], for one without: nothing is masked,
-    and a word's tags are those that its pieces together make most probable (the mean of their log
-    probabilities). Each kind is {"tag", "probability"}; position counts characters. Of a text
-    longer than a row the words that fit are told.
+    masks: [{"position", "pos", "ner", "dep"}], for a text with [MASK]: the tags of the missing
+    words. words: [{"word", "position", "pos", "ner", "dep"}], for one without: nothing is masked,
+    and the tags of a word are the most probable by the mean of the log probabilities of its pieces.
+    Each kind is {"tag", "probability"}; position counts characters. Of a text longer than a row
+    only the words that fit are tagged.
     """
 
     options = ("words_by",)
 
     def __init__(self, setup, words_by):
-        """`words_by`: one of WORDS_BY, who finds the words.
+        """`words_by`: one of WORDS_BY, the segmenter.
 
         Raises:
           UserError: it is not installed, or not known.
@@ -76,7 +76,7 @@ class Tags(TagNetwork, TextWithMasks):
         self._segmenter = segmentation.make_segmenter(words_by)
 
     def predict(self, lines):
-        """See Task."""
+        """See PredictionTask."""
         texts = [self._read(line) for line in lines]
         rows = [row for row, _ in texts if row]
         outputs = iter(self.predictor.run(rows))
@@ -89,7 +89,7 @@ class Tags(TagNetwork, TextWithMasks):
             }
 
     def _read(self, line):
-        """(row or None, list of (what is said of a place, its range of the row's positions))."""
+        """(row or None, list of (result of a place: dict, its range of positions in the row))."""
         if MASK in line.text:
             text = self.read(line)
             places = [

@@ -1,1 +1,3 @@
-"""Texts, annotated sentences and what they are made into to try things out."""
+"""The sample: texts, annotated sentences, and the trainer of small LTP models from them; nothing
+that a program imports.
+"""

@@ -3,16 +3,31 @@
 XPOS holds the part of speech, HEAD and DEPREL the dependencies, MISC the entity (`NER=B-Ni`).
 """
 
-import collections
+from typing import List, NamedTuple, Optional
 
 from common import files
 from common.errors import UserError
 from data.text import conllu_text
 
-# words, pos, ner, labels: lists of str, an entry per word; heads: of int, 0 for the root, the
-# first word is 1. text: the words with the blanks that part them. What a file does not give (_,
-# no NER=) is None for the whole sentence. where: file and line, for messages.
-Sentence = collections.namedtuple("Sentence", "where text words pos ner heads labels")
+
+class Sentence(NamedTuple):
+    """An annotated sentence; annotations that the file lacks (_, no NER=) are None.
+
+    Attributes:
+      where: file and line, for messages.
+      text: the words with the blanks between them.
+      words, pos, ner, labels: an entry per word; labels are those of dependencies.
+      heads: an entry per word: 0 for the root, the first word is 1.
+    """
+
+    where: str
+    text: str
+    words: List[str]
+    pos: Optional[List[str]]
+    ner: Optional[List[str]]
+    heads: Optional[List[int]]
+    labels: Optional[List[str]]
+
 
 _COLUMNS = {"pos": "pos", "ner": "ner", "dep": "heads"}
 
@@ -22,7 +37,7 @@ def read(paths, flag="--annotations"):
 
     Args:
       paths: names of files.
-      flag: what the user has named them with, for messages.
+      flag: the flag that names them, for messages.
 
     Returns:
       list of Sentence.
@@ -30,7 +45,7 @@ def read(paths, flag="--annotations"):
     Raises:
       UserError: a file cannot be read, is not CoNLL-U, or its words or heads make no sense.
     """
-    sentences = [_sentence(*found) for path in paths for found in _lines(path, flag)]
+    sentences = [_sentence(*item) for path in paths for item in _lines(path, flag)]
     if not sentences:
         raise UserError("no sentence in {} ({})".format(", ".join(paths), flag))
     return sentences
@@ -64,8 +79,8 @@ def tasks_of(sentences):
 
 def _sentence(lines, where):
     tokens = lines.words
-    found = conllu_text.sentence_of(lines, conllu_text.as_given)
-    if found.starts is None or len(found.starts) < len(tokens):
+    sentence = conllu_text.sentence_of(lines, conllu_text.as_given)
+    if sentence.starts is None or len(sentence.starts) < len(tokens):
         raise UserError("{}: the words do not join to their text".format(where))
     words = [t["form"] for t in tokens]
     for word in words:
@@ -78,7 +93,7 @@ def _sentence(lines, where):
         heads = labels = None
     else:
         _check_tree(heads, where)
-    return Sentence(where, found.text, words, _column(tokens, "xpos"), ner, heads, labels)
+    return Sentence(where, sentence.text, words, _column(tokens, "xpos"), ner, heads, labels)
 
 
 def _column(tokens, name):

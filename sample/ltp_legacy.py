@@ -16,7 +16,7 @@ def train(sentences, tasks, directory, epochs, progress):
 
     Args:
       sentences: list of sample.conllu_files.Sentence.
-      tasks: what to train, of "cws", "pos" and "ner"; others are passed over.
+      tasks: what to train, of "cws", "pos" and "ner"; others are ignored.
       directory: str, is there.
       epochs: int.
       progress: called with a line for the user.
@@ -71,7 +71,7 @@ def _train_perceptron(trainer, data, epochs):
     # Together with ratio=0.0 it would end the process.
     trainer.compress = False
     trainer.load_train_data(data)
-    # The best epoch is kept; without data to judge by it is the first, and a poor one.
+    # The best epoch is kept; without evaluation data that is the first, a poor one.
     trainer.load_eval_data(data)
     with _silence():
         return trainer.train()
@@ -79,7 +79,7 @@ def _train_perceptron(trainer, data, epochs):
 
 @contextlib.contextmanager
 def _silence():
-    """Leads standard output away: the trainer, in Rust, prints every epoch, verbose or not."""
+    """Redirects standard output: the trainer, in Rust, prints every epoch, verbose or not."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:

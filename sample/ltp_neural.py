@@ -7,7 +7,8 @@ import json
 import os
 
 from common.errors import UserError
-from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_punctuation
+from data.text.characters import is_punctuation
+from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 _HIDDEN = 64
 _HEADS = 2
@@ -16,7 +17,7 @@ _BATCH = 8  # sentences
 _LEARNING_RATE = 5e-3
 _INITIALIZER_RANGE = 0.1  # with BERT's 0.02 so narrow a model learns slowly
 _LONGEST = 510  # pieces; LTP cuts what is longer
-# How a task reads the encoder, its head and, for heads other than LTP's usual sizes, theirs.
+# Each task's input from the encoder, its head and, where they differ from LTP's, its sizes.
 _PROCESSORS = {
     "cws": "TokenOnly",
     "pos": "WordsOnly",
@@ -78,14 +79,14 @@ def _labels(sentences, task):
 
 
 def _vocabulary(sentences, vocab_tokens):
-    """Tokens: single characters, and with ## those that BERT's tokenizer does not part."""
+    """Tokens: single characters, and with ## those that BERT's tokenizer does not separate."""
     from tokenizers.normalizers import BertNormalizer
 
     normalize = BertNormalizer(lowercase=True).normalize_str
     known = "".join(token for token in vocab_tokens if len(token) == 1)
     text = normalize(known + "".join(sentence.text for sentence in sentences))
     characters = sorted(set(text.replace(" ", "")))
-    # Chinese characters come out of the normalizer with blanks around them.
+    # The normalizer puts blanks around Chinese characters.
     inner = ["##" + c for c in characters if not is_punctuation(c) and normalize(c) == c]
     return list(dict.fromkeys([*SPECIAL_TOKENS, *characters, *inner]))
 
@@ -163,14 +164,14 @@ def _example(sentence, tokenizer, vocabs):
 
 def _word_pieces(sentence, starts):
     """The number of the piece that each word begins with or in."""
-    found, at, piece = [], 0, 0
+    numbers, at, piece = [], 0, 0
     for word in sentence.words:
         at = sentence.text.index(word, at)
         while piece + 1 < len(starts) and starts[piece + 1] <= at:
             piece += 1
-        found.append(piece)
+        numbers.append(piece)
         at += len(word)
-    return found
+    return numbers
 
 
 def _fit(model, examples, epochs, progress):

@@ -3,7 +3,7 @@
 python -m sample.train_ltp --annotations='sample/annotations/*.conllu' --output_dir=ltp
 
 The result is a directory like those of LTP's own releases, for --ltp_model. From the sample's few
-hundred sentences it learns little beyond these: it is there to try things out without a download.
+hundred sentences it learns little beyond these: it serves to try things out without a download.
 """
 
 import contextlib
@@ -25,13 +25,15 @@ _EPOCHS = {"neural": 30, "legacy": 20}
 
 
 def train(kind, sentences, directory, epochs=None, seed=1, vocab_tokens=(), progress=None):
-    """Trains a model in a directory that is there.
+    """Trains a model in an existing directory.
+
+      tasks = train("legacy", conllu_files.read(["train.conllu"]), "ltp")
 
     Args:
       kind: one of KINDS.
-      sentences: list of conllu_files.Sentence; what all of them are annotated with is learned.
+      sentences: list of conllu_files.Sentence; the annotations that all of them have are learned.
       directory: str, empty.
-      epochs: int, or None for what the sample needs.
+      epochs: int, or None for the number that the sample needs.
       seed: int, of the neural model.
       vocab_tokens: single characters among these are known to the neural model.
       progress: called with a line for the user, or None.
@@ -65,7 +67,7 @@ def read_tokens(path):
 
 @contextlib.contextmanager
 def new_directory(path):
-    """A directory that takes the name `path` when the block ends well, and else is gone.
+    """A directory that is renamed to `path` where the block succeeds, and removed where it fails.
 
     Raises:
       UserError: there is something at `path`, or nothing can be written there.

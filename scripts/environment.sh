@@ -9,7 +9,7 @@ fail() {
     exit 1
 }
 
-# A name on PATH may be a shim that does not run, or lack venv: only running it tells.
+# A name on PATH may be a shim that does not run, or lack venv: only running it shows.
 suits() {
     "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' \
         >/dev/null 2>&1

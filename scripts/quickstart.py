@@ -1,4 +1,4 @@
-"""Runs the whole chain on the sample, as a user would type it, and sums it up.
+"""Runs the whole chain on the sample with the commands of a user, and prints a summary.
 
 Called by quickstart.sh, in the project's folder.
 """
@@ -100,13 +100,13 @@ def read_results(path):
 
 
 def read_lines(path):
-    """What run_prediction.py wrote: a list of dicts."""
+    """The JSON lines of run_prediction.py: a list of dicts."""
     with open(path, encoding="utf-8") as f:
         return [json.loads(line) for line in f]
 
 
 def shown_tags(line):
-    """The tags of a line's masks for people: "n O SBV, v O HED"."""
+    """The tags of a line's masks as a text: "n O SBV, v O HED"."""
     masks = ([mask[kind]["tag"] for kind in ("pos", "ner", "dep")] for mask in line["masks"])
     return ", ".join(" ".join(tags) for tags in masks)
 

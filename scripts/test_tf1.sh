@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests marked tf1 on Python 3.7 with TensorFlow 1.15.5, in an environment of their own.
-# Without a Python 3.7 they are left out with a word; where CI is set that is a failure.
+# Without a Python 3.7 they are skipped with a message; where CI is set that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,7 +18,7 @@ find_python37() {
 }
 
 if ! base=$(find_python37); then
-    echo "no Python 3.7 here: the TensorFlow 1.15 tests are left out"
+    echo "no Python 3.7 here: the TensorFlow 1.15 tests are skipped"
     [ -z "${CI:-}" ]
     exit
 fi

@@ -8,10 +8,8 @@ import sys
 import hypothesis
 import pytest
 from fast_sessions import hurry
+from places import ROOT, SHARED
 from script_driver import run_many
-
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SHARED = os.path.join(os.path.dirname(ROOT), "shared")
 
 # The same examples in every run; others with --hypothesis-profile=default.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)

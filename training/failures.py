@@ -1,4 +1,4 @@
-"""What goes wrong inside TensorFlow, as sentences for the user."""
+"""Failures inside TensorFlow as one-sentence errors for the user."""
 
 import contextlib
 import logging
@@ -9,11 +9,10 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError
 from common.files import failures, reason
 from common.log import log
-from data.input import pipeline
-from data.records.checks import verification
+from data.records.checks import record_contents, verification
 
-# Ids beyond a table, or a feature that is missing or of another length, further on than the first
-# records.
+# Ids beyond a table, or a feature that is missing or of another length, behind the records that are
+# checked at the start.
 _UNFIT_RECORD = re.compile(
     r"indices\[[^\n]* is not in \[0, (?P<limit>\d+)\)|(?:Key|Feature): (?P<name>\w+)[^\n]*"
 )
@@ -21,7 +20,7 @@ _UNFIT_RECORD = re.compile(
 
 @contextlib.contextmanager
 def output_errors(output_dir):
-    """Names --output_dir where it cannot be written to."""
+    """Raises a UserError that names --output_dir if it cannot be written to."""
     try:
         yield
     except failures() as error:
@@ -32,8 +31,8 @@ def output_errors(output_dir):
 
 @contextlib.contextmanager
 def session_errors(files):
-    """Turns what damaged or unfit records, and a lack of memory, raise deep inside TensorFlow
-    into one sentence.
+    """Raises a UserError in place of the exceptions that TensorFlow raises for damaged or unfit
+    records and for a lack of memory.
 
     Args:
       files: the records that are read.
@@ -76,18 +75,18 @@ def _damage(files, error):
     for report in verification.verify(files, {}, log):
         if report.faults:
             return UserError(
-                "{}; write the records anew, or leave out what is damaged with "
+                "{}; write the records anew, or skip the damaged records with "
                 "--skip_damaged_records of run_pretraining.py (--verify_records finds it before "
                 "training)".format(report.sentence())
             )
     return UserError(
-        "TensorFlow could not read a record, but all are sound now; start again to go on from the "
-        "last checkpoint ({})".format(_told(error))
+        "TensorFlow could not read a record, but all are sound now; start again to resume from the "
+        "last checkpoint ({})".format(_message(error))
     )
 
 
-def _told(error):
-    """What a TensorFlow error says, without the frame of it."""
+def _message(error):
+    """The message of a TensorFlow error without its frame."""
     lines = [line.strip() for line in (error.message or "").split("\n")]
     return next((ln for ln in lines if ln and not ln.startswith("Graph execution")), "no reason")
 
@@ -95,8 +94,8 @@ def _told(error):
 def _look_for(files, feature_name=None, id_limit=None):
     log("a record does not fit this run; looking for it in {} files".format(len(files)))
     try:
-        return pipeline.find_misfit(files, feature_name, id_limit)
-    except UserError:  # damaged or gone since; what TensorFlow said counts
+        return record_contents.find_misfit(files, feature_name, id_limit)
+    except UserError:  # damaged or removed since then; TensorFlow's message is reported
         return None
 
 

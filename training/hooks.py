@@ -1,19 +1,18 @@
 """Session hooks of a training run."""
 
-import shutil
-import sys
 import time
 
 import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
 from common.log import log, warn
+from common.progress import Progress
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
 
 # A line after this many steps or seconds, whichever comes first.
 LINE_STEPS = 100
 LINE_SECONDS = 30.0
-# So many updates left out one behind the other end the run: the weights do not change any more.
+# So many skipped updates in a row end the run: the weights no longer change.
 SKIPPED_LIMIT = 5
 IDS_OUT_OF_RANGE = "ids_out_of_range"
 
@@ -38,7 +37,7 @@ class ProgressHook(tf.train.SessionRunHook):
         self._num_train_steps = num_train_steps
         self._output_dir = output_dir
         self._every = max(1, min(LINE_STEPS, num_train_steps // 20))
-        self._bar = None
+        self._progress = None
 
     def begin(self):
         self._global_step = tf.train.get_global_step()
@@ -48,25 +47,20 @@ class ProgressHook(tf.train.SessionRunHook):
         # Here, not in begin(): only now is the step restored.
         self._last_step = session.run(self._global_step)
         self._rate_start = None
-        if self._bar is None and sys.stderr.isatty():
-            from tqdm import tqdm
-
-            # tqdm's own rate counts the compiling step; the postfix has the one of the lines.
-            self._bar = tqdm(
-                total=self._num_train_steps,
-                initial=int(self._last_step),
-                ncols=shutil.get_terminal_size().columns,
-                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}",
+        if self._progress is None:
+            total = self._num_train_steps
+            self._progress = Progress(
+                "training", total, None, "steps", int(self._last_step), stays=True
             )
 
     def before_run(self, run_context):
         return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
-        # The fetched step may be the one before or after the update; it only says when to look.
+        # The fetched step may be the one before or after the update: good enough for the interval.
         seen, now = run_values.results, time.time()
         if self._rate_start is None:
-            # The first step compiles the graph, and is left out of the rate.
+            # The first step compiles the graph and is excluded from the rate.
             step, values = self._read(run_context.session)
             self._rate_start = (step, now)
             self._show(step, values, now)
@@ -79,8 +73,7 @@ class ProgressHook(tf.train.SessionRunHook):
         (step, values), now = self._read(session), time.time()
         if self._rate_start is not None and step > self._last_step:
             self._show(step, values, now)
-        if self._bar is not None:
-            self._bar.close()
+        self._progress.close()
         self._writer.flush()
 
     def _read(self, session):
@@ -97,10 +90,10 @@ class ProgressHook(tf.train.SessionRunHook):
         if rate:
             summary.value.add(tag="steps_per_second", simple_value=rate)
         self._writer.add_summary(summary, step)
-        if self._bar is not None:
-            self._bar.n = int(step)
+        if self._progress.is_bar:
+            self._progress(int(step) - self._progress.done)
             shown = ["loss {:.4f}".format(values["loss"])] + self._speed(step, rate)
-            self._bar.set_postfix_str("  ".join(shown))
+            self._progress.note("  ".join(shown))
         else:
             log(self._line(step, values, rate))
         self._last_step, self._last_time = step, now
@@ -126,14 +119,14 @@ class ProgressHook(tf.train.SessionRunHook):
 
 
 class FaultHook(tf.train.SessionRunHook):
-    """Tells of updates left out for a gradient that is not finite, and stops where they go on.
+    """Reports updates skipped for a gradient that is not finite; stops a run of such updates.
 
-    It also stops at ids outside their tables, which only a CPU does by itself.
+    It also stops at ids outside their tables, which TensorFlow checks on a CPU only.
     """
 
     def __init__(self, host_values):
         self._host_values = host_values
-        self._told = 0
+        self._reported = 0
 
     def begin(self):
         reads = self._host_values.reads
@@ -141,9 +134,9 @@ class FaultHook(tf.train.SessionRunHook):
         self._global_step = tf.train.get_global_step()
 
     def after_run(self, run_context, run_values):
-        # A call of its own, for what a step's own call reads may be of the step before.
+        # A separate call: the step's own call may read the values of the previous step.
         skipped, wrong_ids = run_context.session.run(self._watched)
-        if skipped > self._told or wrong_ids:
+        if skipped > self._reported or wrong_ids:
             self._look(run_context.session)
 
     def end(self, session):
@@ -172,10 +165,10 @@ class FaultHook(tf.train.SessionRunHook):
                     values["loss"],
                 )
             )
-        if values[SKIPPED] > self._told:
-            self._told = values[SKIPPED]
+        if values[SKIPPED] > self._reported:
+            self._reported = values[SKIPPED]
             warn(
-                "step {}: the gradient is not finite (norm {}), the update is left out; {:.0f} "
+                "step {}: the gradient is not finite (norm {}), the update is skipped; {:.0f} "
                 "so far".format(step, values["gradient_norm"], values[SKIPPED])
             )
 

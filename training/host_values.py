@@ -1,4 +1,4 @@
-"""Values that a training step hands to the host: what hooks show, count and write.
+"""Values that a training step hands to the host, for the hooks that show, count and write them.
 
 On a TPU nothing else leaves a step. The same host_call runs on every device: it stores the values
 of a step in variables of the host, which hooks read between steps.
@@ -8,8 +8,8 @@ import collections
 
 import tensorflow.compat.v1 as tf
 
-# Updates left out because a gradient was not finite: in all since the start of the program, and
-# without a good one between.
+# Updates skipped because a gradient was not finite: in all since the start of the program, and in a
+# row.
 SKIPPED, SKIPPED_IN_A_ROW = "skipped_steps", "skipped_in_a_row"
 
 
@@ -35,7 +35,7 @@ class HostValues:
         self.reads = collections.OrderedDict()
         columns = [tf.cast(value, tf.float32) for value in values.values()]
         columns.append(tf.cast(is_finite, tf.float32))
-        # A TPU joins the cores' values along the first axis.
+        # A TPU concatenates the cores' values along the first axis.
         self.host_call = (self._store, [tf.reshape(column, [1]) for column in columns])
 
     def _store(self, *columns):

@@ -1,4 +1,4 @@
-"""Whether the manifests of a run agree with each other, the model and the flags."""
+"""Checks that the manifests of a run agree with each other, the model and the flags."""
 
 from common.errors import UserError
 from data.records.checks.verification import listings

@@ -1,45 +1,54 @@
-"""How the masks of a run are drawn: as its manifests say, or as its objective does."""
+"""How the masks of a run are drawn: as its manifests describe, or as its family does."""
 
-import collections
+from typing import NamedTuple
 
 from common.errors import UserError
+from common.features import MASKED_IDS
 from common.log import log
-from data.input import pipeline
-from data.input.dynamic_masking import DynamicMasking
-from data.records.schema import MASKED_IDS
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, predictions_limit
+from data.input.drawing import Drawing
+from data.recipes import get_recipe, stated_corruption
+from data.records.checks import record_contents
+from data.rows.corruption import Corruption, tokens_of
+from data.rows.masking import predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
-# What manifests say of masks that are drawn in training. manifest: path of one of them; spec:
-# MaskingSpec, whose max_predictions is the run's to choose; vocabulary: that of --vocab_file.
-StatedMasking = collections.namedtuple("StatedMasking", ["manifest", "spec", "vocabulary"])
-# How masks are drawn for records that have no manifest (google-research/electra,
-# configure_pretraining.py: mask_prob).
-UNSTATED_SPEC = MaskingSpec(0.15, "wordpiece", (1.0,), ELECTRA_REPLACEMENT, with_replacement=True)
+
+class StatedMasking(NamedTuple):
+    """What manifests state of masks that are drawn in training.
+
+    Attributes:
+      manifest: path of one of them.
+      corruption: Corruption, whose max_predictions is the run's to choose.
+      vocabulary: that of --vocab_file.
+    """
+
+    manifest: str
+    corruption: Corruption
+    vocabulary: object
 
 
 def stated_masking(manifests, vocab_file):
-    """What manifests say of masks that are drawn in training; None where nothing.
+    """What manifests state of masks that are drawn in training.
 
     Args:
       manifests: {path: manifest} of all records.
       vocab_file: --vocab_file, or None.
 
     Returns:
-      StatedMasking or None.
+      StatedMasking, or None where the records hold their masks.
 
     Raises:
       UserError: the manifests differ, or vocab_file is missing or another one.
     """
-    said = {path: m["masking"] for path, m in manifests.items() if "masking" in m}
-    dynamic = [path for path, masking in said.items() if masking["kind"] == "dynamic"]
+    stating = {path: m for path, m in manifests.items() if "masking" in m}
+    dynamic = [path for path, m in stating.items() if m["masking"]["kind"] == "dynamic"]
     if not dynamic:
         return None
     path = dynamic[0]
-    specs = {other: _spec_in(other, masking) for other, masking in said.items()}
-    if len(dynamic) < len(said) or any(spec != specs[path] for spec in specs.values()):
+    corruptions = {other: _corruption_of(other, m) for other, m in stating.items()}
+    if len(dynamic) < len(stating) or any(c != corruptions[path] for c in corruptions.values()):
         raise UserError(
-            "{} and {} were made with other masking; use records of one kind".format(*said)
+            "{} and {} were made with other masking; use records of one kind".format(*stating)
         )
     if not vocab_file:
         raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
@@ -48,17 +57,12 @@ def stated_masking(manifests, vocab_file):
         raise UserError(
             "--vocab_file {} is not the vocabulary of the records ({})".format(vocab_file, path)
         )
-    return StatedMasking(path, specs[path], vocabulary)
+    return StatedMasking(path, corruptions[path], vocabulary)
 
 
-def _spec_in(path, masking):
-    """MaskingSpec in a manifest; max_predictions is left at its default."""
-    names = ("probability", "unit", "ngram_probs", "replacement")
+def _corruption_of(path, manifest):
     try:
-        return MaskingSpec(
-            **{name: masking[name] for name in names},
-            with_replacement=masking.get("with_replacement", False),
-        )
+        return stated_corruption(manifest)
     except UserError as error:
         raise UserError("manifest {}: {}".format(path, error)) from error
 
@@ -69,7 +73,8 @@ def choose_masking(
     """How masks are drawn in training; None where the records hold them.
 
     An objective that reads masked_input_ids has its masks drawn in training always, from records
-    of unmasked rows; how many predictions a row has room for then follows from their share.
+    of unmasked rows; how many predictions a row has room for then follows from their share. Without
+    a manifest they are drawn as the recipe of that objective has it.
 
     Args:
       stated: StatedMasking or None.
@@ -78,10 +83,10 @@ def choose_masking(
       vocab_file: --vocab_file, or None.
       model_config: model config.
       run_config: RunConfig, of which max_seq_length, max_predictions_per_seq and seed count.
-      probability: share of the pieces, instead of what the manifests say (0.15 without any).
+      probability: share of the pieces, instead of the manifests' or the recipe's.
 
     Returns:
-      DynamicMasking or None.
+      drawing.Drawing or None.
 
     Raises:
       UserError: vocab_file is missing or not the model's, the records hold masks, or the share is
@@ -91,36 +96,30 @@ def choose_masking(
     if stated is None and not apart:
         return None
     if stated is None:
-        _check_unmasked(train_files[0], objective)
+        corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
+        _check_unmasked(train_files[0], objective, corruption)
         vocabulary = _vocabulary_for(objective, vocab_file, model_config)
-        spec, origin = UNSTATED_SPEC, "no manifest says how"
     else:
-        spec, vocabulary, origin = stated.spec, stated.vocabulary, "as the manifest says"
-    share, room = probability or spec.probability, run_config.max_predictions_per_seq
+        corruption, vocabulary = stated.corruption, stated.vocabulary
+        origin = "as the manifest says"
+    room = run_config.max_predictions_per_seq
     if apart:
+        share = probability or corruption.spec.probability
         room = predictions_limit(share, run_config.max_seq_length)
-    spec = MaskingSpec(**dict(spec._asdict(), probability=share, max_predictions=room))
+    corruption = corruption.for_run(room, probability)
     log(
-        "masks: drawn anew for every batch, {:.0%} by {}{}, at most {} a row ({})".format(
-            spec.probability,
-            spec.unit,
-            " with replacement" if spec.with_replacement else "",
-            spec.max_predictions,
+        "masks: drawn anew for every batch, {}, at most {} a row ({})".format(
+            corruption.describe(),
+            corruption.spec.max_predictions,
             origin if probability is None else "the share was asked for",
         )
     )
-    return DynamicMasking(
-        spec,
-        vocabulary.mask,
-        vocabulary.random_replacements().tolist(),
-        run_config.seed,
-        (vocabulary.cls, vocabulary.sep, vocabulary.mask),
-        apart,
-    )
+    return Drawing(corruption, tokens_of(vocabulary), run_config.seed, apart)
 
 
-def _check_unmasked(path, objective):
-    if "masked_lm_ids" in pipeline.first_records(path, 1)[0]:
+def _check_unmasked(path, objective, corruption):
+    features = record_contents.first_records(path, 1)[0]
+    if any(name in features for name in corruption.targets):
         raise UserError(
             "{} holds masked rows, but --objective={} draws masks in training; make records with "
             "create_pretraining_data.py --objective={}".format(path, *2 * [objective.name])

@@ -19,47 +19,34 @@ from training.host_values import HostValues
 TOTAL_LOSS = "total_loss"
 
 
-def make_model_fn(
-    model_config, objective, optimizer_config, run_config, init_plan=None, layers=None
-):
+def make_model_fn(run, init_plan=None):
     """Composes the model_fn.
 
     Args:
-      model_config: model config.
-      objective: an object of modeling.objectives.
-      optimizer_config: OptimizerConfig.
-      run_config: RunConfig.
+      run: training.run.Run.
       init_plan: checkpoint.LoadPlan to start from where output_dir has no checkpoint, or None.
-      layers: see OptimizerConfig.rate_factor.
 
     Returns:
       model_fn(features, labels, mode, params) -> TPUEstimatorSpec.
     """
+    objective, config = run.objective, run.config
 
     def model_fn(features, labels, mode, params):
         del labels, params
-        slots = optimizer_config.slot_names if run_config.init_slots else ()
+        slots = run.optimizer_config.slot_names if config.init_slots else ()
         scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
         if mode == tf.estimator.ModeKeys.TRAIN:
-            return _train_spec(
-                model_config,
-                objective,
-                optimizer_config,
-                run_config,
-                features,
-                scaffold_fn,
-                layers,
-            )
-        store = ParameterStore(seed=run_config.seed)
-        # Nothing is dropped, but an objective may draw: other numbers for other rows.
+            return _train_spec(run, features, scaffold_fn)
+        store = ParameterStore(seed=config.seed)
+        # No dropout here, but an objective may draw samples: different ones for different rows.
         step_seed = tf.reduce_sum(features["input_ids"])
-        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
-        output = objective.build(model_config, store, kernels, features, is_training=False)
+        kernels = PlainKernels(config.seed, step_seed, config.use_tpu)
+        output = objective.build(run.model_config, store, kernels, features, is_training=False)
         if mode == tf.estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
             if ROW_NUMBERS in features:
                 predictions[ROW_NUMBERS] = features[ROW_NUMBERS]
-            if checkpoint.latest(run_config.output_dir):
+            if checkpoint.latest(config.output_dir):
                 scaffold_fn = None  # the weights come from there; the initial ones may be gone
             return tf.estimator.tpu.TPUEstimatorSpec(
                 mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
@@ -72,15 +59,16 @@ def make_model_fn(
     return model_fn
 
 
-def _train_spec(
-    model_config, objective, optimizer_config, run_config, features, scaffold_fn, layers
-):
+def _train_spec(run, features, scaffold_fn):
+    config = run.config
     global_step = tf.train.get_global_step()
-    forward = make_forward(model_config, objective, run_config, global_step)
-    replicas = current_replicas(on_tpu=run_config.use_tpu)
-    train = build_train_op(forward, features, optimizer_config, global_step, replicas, layers)
+    forward = make_forward(run.model_config, run.objective, config, global_step)
+    replicas = current_replicas(on_tpu=config.use_tpu)
+    train = build_train_op(
+        forward, features, run.optimizer_config, global_step, replicas, run.layers
+    )
     loss = train.loss
-    wrong_ids = count_out_of_range(features, model_config, run_config.max_seq_length)
+    wrong_ids = count_out_of_range(features, run.model_config, config.max_seq_length)
     values = collections.OrderedDict(loss=loss)
     values.update(sorted(train.losses.items()))
     values["learning_rate"] = train.learning_rate
@@ -89,7 +77,7 @@ def _train_spec(
     host_values = HostValues(values, train.is_finite, summed=[IDS_OUT_OF_RANGE])
     return tf.estimator.tpu.TPUEstimatorSpec(
         mode=tf.estimator.ModeKeys.TRAIN,
-        # The estimator stops at the first loss that is not finite; our hook knows better when.
+        # The estimator stops at the first loss that is not finite; FaultHook allows some.
         loss=tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss)),
         train_op=train.op,
         scaffold_fn=scaffold_fn,
@@ -97,9 +85,9 @@ def _train_spec(
         training_hooks=[
             ProgressHook(
                 host_values,
-                tokens_per_step=run_config.train_batch_size * run_config.max_seq_length,
-                num_train_steps=optimizer_config.num_train_steps,
-                output_dir=run_config.output_dir,
+                tokens_per_step=config.train_batch_size * config.max_seq_length,
+                num_train_steps=run.optimizer_config.num_train_steps,
+                output_dir=config.output_dir,
             ),
             FaultHook(host_values),
         ],
@@ -110,18 +98,20 @@ def make_forward(model_config, objective, run_config, global_step):
     """The pass through the model that build_train_op asks for.
 
     Args:
-      model_config, objective, run_config: as for make_model_fn.
-      global_step: the step counter; dropout follows from it, the seed and the rows.
+      model_config: model config.
+      objective: an object of modeling.objectives.
+      run_config: RunConfig.
+      global_step: the step counter; dropout is a function of it, the seed and the rows.
 
     Returns:
-      function of features (dict name -> [rows, ...]) that returns a Forward. Every call has the
-      same variables; a call inside a loop reads them there.
+      function of features (dict name -> [rows, ...]) that returns a Forward. Every call uses the
+      same variables; a call inside a loop reads them inside the loop.
     """
     first = ParameterStore(seed=run_config.seed)
 
     def forward(features):
         store = first.again() if first.shapes() else first
-        # The rows are part of the seed, so that parts and replicas draw different masks.
+        # The rows are part of the seed, so that micro-batches and replicas draw different masks.
         step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
         kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
         output = objective.build(model_config, store, kernels, features, is_training=True)
@@ -133,7 +123,7 @@ def make_forward(model_config, objective, run_config, global_step):
 def count_out_of_range(features, model_config, max_seq_length):
     """How many ids and positions of a batch lie outside their tables: int32 scalar.
 
-    A CPU stops at some of them; a GPU or TPU reads zeros or another row without a word.
+    A CPU stops at some of them; a GPU or TPU silently reads zeros or another row.
     """
     limits = {"V": model_config.vocab_size, "S": max_seq_length}
     counts = [tf.constant(0)]
@@ -148,14 +138,15 @@ def count_out_of_range(features, model_config, max_seq_length):
 
 
 def model_parameters(model_config, objective, max_seq_length, max_predictions_per_seq=None):
-    """The parameters of a model, from a graph that is thrown away.
+    """The parameters of a model, from a temporary graph.
 
     Args:
-      model_config, objective: as for make_model_fn.
+      model_config: model config.
+      objective: an object of modeling.objectives.
       max_seq_length, max_predictions_per_seq: of the records.
 
     Returns:
-      ParameterStore, of use for names, shapes and counts.
+      ParameterStore, for names, shapes and counts only.
     """
     with tf.Graph().as_default():
         store = ParameterStore()

@@ -1,15 +1,15 @@
-"""Which objective a run trains: as asked for, or as its records say."""
+"""The objective of a run: the requested one, or that of its records."""
 
 from common.errors import UserError
 from common.features import MASKED_LM
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling.objectives import OBJECTIVES, get_objective
 from training.run_config import saved_options
 
 
 def choose_objective(requested, train_files, manifests):
-    """The objective that was asked for, or that of the manifests or of the first record.
+    """The requested objective, or that of the manifests or of the first record.
 
     Args:
       requested: name of an objective, or "auto".
@@ -17,7 +17,7 @@ def choose_objective(requested, train_files, manifests):
       manifests: {path: manifest} of them.
 
     Raises:
-      UserError: none of them says it, or manifests disagree.
+      UserError: none of them tells it, or manifests disagree.
     """
     named = {m["objective"]: path for path, m in manifests.items() if m.get("objective")}
     if requested != "auto":
@@ -32,7 +32,7 @@ def choose_objective(requested, train_files, manifests):
         name, path = next(iter(named.items()))
         reason = "manifest {} says so".format(path)
     else:
-        features = pipeline.first_records(train_files[0], 1)[0]
+        features = record_contents.first_records(train_files[0], 1)[0]
         recognised = _recognised(features)
         if not recognised:
             raise UserError(

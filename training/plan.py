@@ -1,4 +1,4 @@
-"""What a run will take: the plan that --dry_run prints."""
+"""What a run costs: the plan that --dry_run prints."""
 
 import time
 
@@ -8,7 +8,7 @@ from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
 # for each token, matrices of attention scores for each head, rows of vocabulary scores for each
-# prediction; and what a process takes before it has a model. Fitted to the peak memory of runs
+# prediction; and the memory of a process without a model. Fitted to the peak memory of runs
 # with 4 x 256 and 12 x 768 models in rows of 128 and 512, within 10 %.
 KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 12, 5, 3.5, 1.6
 PROCESS_BYTES = 0.7e9
@@ -64,8 +64,8 @@ def describe(run, parameters):
 
 
 def memory_bytes(config, networks, optimizer, parameter_count):
-    """Bytes that training takes on one device: weights, moments, gradients, activations; on this
-    machine the process itself, too."""
+    """Memory of training on one device in bytes: weights, moments, gradients, activations; on this
+    machine also the process itself."""
     num_micro_batches = optimizer.gradient_accumulation_steps
     rows = config.train_batch_size // (
         num_micro_batches * (config.num_tpu_cores if config.use_tpu else 1)

@@ -1,4 +1,4 @@
-"""Runs pre-training and its evaluation."""
+"""The runner of pre-training and its evaluation."""
 
 import os
 
@@ -7,7 +7,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_atomically
 from common.log import log
-from data.input import pipeline
+from data.records.checks import record_contents
 from modeling import checkpoint
 from training.failures import output_errors, session_errors
 from training.model_fn import TOTAL_LOSS
@@ -25,12 +25,12 @@ class PretrainingRunner(Runner):
         """Evaluates the latest checkpoint of output_dir, or the initial one, on the eval files.
 
         Returns:
-          dict of what eval_results.txt holds.
+          dict name -> number, the content of eval_results.txt.
 
         Raises:
           UserError: there is no checkpoint to evaluate.
         """
-        prefix = self.checkpoint()  # first: a run that is refused makes no directory
+        prefix = self.checkpoint()  # first, so that a refused run makes no directory
         return self._evaluate(self._make_estimator(), prefix)
 
     def checkpoint(self):
@@ -39,24 +39,24 @@ class PretrainingRunner(Runner):
         Raises:
           UserError: there is none.
         """
-        run = self._config
-        latest = checkpoint.latest(run.output_dir) if run.do_train else self._resume
-        if not latest and not run.init_checkpoint:
+        config = self._config
+        latest = checkpoint.latest(config.output_dir) if config.do_train else self._resume
+        if not latest and not config.init_checkpoint:
             raise UserError(
                 "nothing to evaluate: --output_dir {} holds no checkpoint and --init_checkpoint "
-                "is not given".format(run.output_dir)
+                "is not given".format(config.output_dir)
             )
-        return latest or run.init_checkpoint
+        return latest or config.init_checkpoint
 
     def _evaluate(self, estimator, prefix):
-        run = self._config
-        log("evaluating {} on {} files".format(prefix, len(run.eval_files)))
-        with session_errors(run.eval_files):
+        config = self._config
+        log("evaluating {} on {} files".format(prefix, len(config.eval_files)))
+        with session_errors(config.eval_files):
             found = estimator.evaluate(
                 self._evaluation_input(),
                 steps=self._eval_steps(),
                 hooks=self._evaluation_hooks(),
-                checkpoint_path=None if prefix == run.init_checkpoint else prefix,
+                checkpoint_path=None if prefix == config.init_checkpoint else prefix,
             )
         results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
         figures = {
@@ -77,17 +77,21 @@ class PretrainingRunner(Runner):
             log("  {} tags apart: {}".format(kind, path))
 
     def _eval_steps(self):
-        """Batches to evaluate; a TPU asks for all at once and fails where there are fewer."""
-        run = self._config
-        if not run.use_tpu:
-            return run.max_eval_steps
-        rows = pipeline.count_rows(run.eval_files, run.max_eval_steps * run.eval_batch_size)
-        if rows < run.eval_batch_size:
+        """Batches to evaluate; a TPU requests all at once and fails if there are fewer."""
+        config = self._config
+        if not config.use_tpu:
+            return config.max_eval_steps
+        rows = record_contents.count_rows(
+            config.eval_files, config.max_eval_steps * config.eval_batch_size
+        )
+        if rows < config.eval_batch_size:
             raise UserError(
-                "{} and the rest hold {} rows, and a TPU takes full batches only; take a smaller "
-                "--eval_batch_size than {}".format(run.eval_files[0], rows, run.eval_batch_size)
+                "{} and the rest hold {} rows, and a TPU takes full batches only; give a smaller "
+                "--eval_batch_size than {}".format(
+                    config.eval_files[0], rows, config.eval_batch_size
+                )
             )
-        return rows // run.eval_batch_size
+        return rows // config.eval_batch_size
 
     def _evaluation_input(self):
         return self._input_fn(self._config.eval_files, full_batches=self._config.use_tpu)

@@ -1,4 +1,4 @@
-"""The record files that a run reads: as they were given, or copies that hold what is sound."""
+"""The record files that a run reads: the given ones, or copies without their damaged records."""
 
 import dataclasses
 import os
@@ -18,12 +18,12 @@ FOLDER = "mended"
 
 @dataclasses.dataclass
 class RecordFiles:
-    """What is read in training and evaluation.
+    """The files of training and evaluation.
 
     Attributes:
       train_files, eval_files: paths.
       train_records: rows in train_files, None where nothing says it.
-      scratch: a temporary folder of copies, which goes with this object.
+      scratch: a temporary folder of copies, removed with this object.
     """
 
     train_files: List[str]
@@ -32,7 +32,7 @@ class RecordFiles:
     scratch: Any = None
 
     def settings(self):
-        """What a RunConfig says of them."""
+        """Fields of RunConfig."""
         return {
             name: getattr(self, name) for name in ("train_files", "eval_files", "train_records")
         }
@@ -84,7 +84,7 @@ def mend(train_files, eval_files, manifests, output_dir, dry_run=False):
     paths = list(dict.fromkeys(train_files + eval_files))
     reports = verification.verify(paths, manifests, log)
     damaged = [report for report in reports if report.faults]
-    # Where a sound file is not the listed one, there is nothing that could be left out.
+    # A sound file that is not the listed one has no damaged record to skip.
     for report in damaged:
         if report.has(REPLACED, UNREADABLE):
             raise _cannot_be_mended(report)
@@ -122,7 +122,7 @@ def _refuse(damaged, files_in_all):
             len(damaged), files_in_all
         )
     raise UserError(
-        "{}{}; write the records anew, or leave out what is damaged with "
+        "{}{}; write the records anew, or skip the damaged records with "
         "--skip_damaged_records".format(damaged[0].sentence(), others)
     )
 
@@ -154,7 +154,7 @@ def _mend_all(damaged, output_dir, paths):
             raise _cannot_be_mended(report)
         warn(_loss(report, mended, names[report.path]))
     log(
-        "left out: {:,} bytes of {} files; {:,} records of them are kept".format(
+        "skipped: {:,} bytes of {} files; {:,} records of them are kept".format(
             sum(mended.bytes for mended in found.values()),
             len(found),
             sum(mended.records for mended in found.values()),
@@ -164,7 +164,7 @@ def _mend_all(damaged, output_dir, paths):
 
 
 def _loss(report, mended, copy):
-    """What is lost of a file, as a sentence."""
+    """The loss of a file, as a sentence."""
     lost = "{:,} bytes are lost".format(mended.bytes)
     listed = report.listing and report.listing.records
     if listed is not None:

@@ -1,13 +1,11 @@
-"""What a script decides about a run, and the record of it."""
+"""The configuration of a run, and its record in run_config.json."""
 
 import dataclasses
 import json
 import os
 from typing import Any, Dict, List, Optional
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.files import write_atomically
 from common.options import STEPS
@@ -15,7 +13,7 @@ from common.validation import is_number, is_object, is_text, list_of
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
-# What a resumed run may change, with a warning.
+# Settings that a resumed run may change, with a warning.
 NOTED = (
     "learning_rate",
     "num_train_steps",
@@ -72,7 +70,7 @@ def save(run_config, model_config, optimizer_config):
       model_config: model config with to_dict().
       optimizer_config: a dataclass.
     """
-    tf.io.gfile.makedirs(run_config.output_dir)
+    files.make_directories(run_config.output_dir)
     content = {
         "run": dataclasses.asdict(run_config),
         "model": dict(model_config.to_dict(), activation=model_config.activation),
@@ -96,7 +94,7 @@ def saved_options(output_dir, options):
       UserError: run_config.json is damaged.
     """
     path = os.path.join(output_dir, FILE_NAME)
-    if not options or not tf.io.gfile.exists(path):
+    if not options or not files.exists(path):
         return {}
     saved = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
     saved = _with_settings(saved) if is_object(saved) else {}
@@ -120,17 +118,17 @@ def _with_settings(run):
 
 
 def check_same_run(run_config, optimizer_config):
-    """Refuses to go on in an output_dir with another objective or optimizer: the optimizer state
+    """Refuses to resume in an output_dir with another objective or optimizer: the optimizer state
     there would not fit.
 
     Returns:
-      List of sentences on what else has changed since.
+      List of sentences, one for each other setting that differs.
 
     Raises:
       UserError: output_dir/run_config.json names others.
     """
     path = os.path.join(run_config.output_dir, FILE_NAME)
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return []
     try:
         saved = read_json_object(path, "run config", bounded_json.LIST_BYTES)
@@ -154,7 +152,7 @@ def check_same_run(run_config, optimizer_config):
     values = _with_settings(
         dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
     )
-    # What is no single value, as the sizes of a second network, is told by the weights' shapes.
+    # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
     settings = [n for n, v in (run_config.objective_settings or {}).items() if not is_object(v)]
     return [
         "the steps before had --{}={}, from here on it is {}".format(

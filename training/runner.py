@@ -1,13 +1,14 @@
-"""Runs a training with its evaluations; what pre-training and fine-tuning have in common."""
+"""The runner of a training with its evaluations, common to pre-training and fine-tuning."""
 
+import dataclasses
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError
 from common.files import write_atomically
 from common.log import log, warn
 from data.input import pipeline
+from data.records.checks import record_contents
 from modeling import checkpoint
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
@@ -21,7 +22,7 @@ from training.stopping import StopHook, StopSignals
 
 
 class Runner:
-    """One run: its checks happen when it is made, before anything is written.
+    """Runs a Run. All checks happen in the constructor, before anything is written.
 
     A subclass says how a checkpoint is evaluated (`_evaluate`) and which one is the best.
     """
@@ -38,11 +39,11 @@ class Runner:
         Raises:
           UserError: they do not fit together.
         """
+        self._run = run
         self._masking, self._devices = run.masking, run.devices
         self._config, self._model = run.config, run.model_config
         self._objective, self._optimizer = run.objective, run.optimizer_config
-        self._layers = run.layers
-        # A TPU's machine reads the initial weights itself, and sees the output's place only.
+        # The TPU's host reads the initial weights itself, and can read only output_dir's storage.
         folder = run.config.output_dir if run.config.use_tpu and not run.dry_run else None
         self._weights = run.weights or InitialWeights(run.config.init_checkpoint, folder)
         self._signals = StopSignals()
@@ -90,12 +91,12 @@ class Runner:
         Raises:
           Stopped: SIGTERM or SIGINT came; the step that was reached is saved.
         """
-        run, total = self._config, self._optimizer.num_train_steps
+        config, total = self._config, self._optimizer.num_train_steps
         step = checkpoint.saved_step(self._resume) if self._resume else 0
-        end = min(total, run.stop_step or total)
+        end = min(total, config.stop_step or total)
         with self._signals:
             best = self._best()
-            if best and step and (step == end or step % run.save_checkpoints_steps == 0):
+            if best and step and (step == end or step % config.save_checkpoints_steps == 0):
                 self._catch_up(best, step)
             if step >= end:
                 log("nothing to train: step {} of {} is done".format(step, end))
@@ -105,62 +106,61 @@ class Runner:
         return best is not None
 
     def _train(self, step, end, best):
-        run, estimator = self._config, self._make_estimator()
+        config, estimator = self._config, self._make_estimator()
         hooks = [
-            SaverHook(run.output_dir, run.save_checkpoints_steps),
+            SaverHook(config.output_dir, config.save_checkpoints_steps),
             StopHook(self._signals),
         ]
         while step < end:
-            # A graph cannot train and evaluate at once, and a TPU holds one: so train up to the
-            # next checkpoint, evaluate, and go on from there.
+            # A graph cannot train and evaluate at once, and a TPU holds one graph: train up to the
+            # next checkpoint, evaluate, and continue.
             until = end
             if best:
                 until = min(
-                    end, step - step % run.save_checkpoints_steps + run.save_checkpoints_steps
+                    end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )
-            with session_errors(run.train_files):
+            with session_errors(config.train_files):
                 estimator.train(self._training_input(step), hooks, max_steps=until)
-            step = checkpoint.saved_step(checkpoint.latest(run.output_dir))
+            step = checkpoint.saved_step(checkpoint.latest(config.output_dir))
             self._signals.check(
-                "step {} is saved in {}; the same command goes on from there".format(
-                    step, run.output_dir
+                "step {} is saved in {}; the same command resumes there".format(
+                    step, config.output_dir
                 )
             )
             if step == end:
-                log("trained to step {}; checkpoints in {}".format(end, run.output_dir))
+                log("trained to step {}; checkpoints in {}".format(end, config.output_dir))
             if best:
                 self._evaluate_for(best, estimator)
 
     def _evaluation_hooks(self):
-        text = "the evaluation is left; checkpoints are in {}, and the same command goes on".format(
-            self._config.output_dir
-        )
+        text = "the evaluation was interrupted; checkpoints are in {}; the same command resumes"
+        text = text.format(self._config.output_dir)
         return [StopHook(self._signals, text)]
 
     def _log_training(self, step, end):
-        run, total = self._config, self._optimizer.num_train_steps
-        with output_errors(run.output_dir):
-            run_configs.save(run, self._model, self._optimizer)
-        # The one that is being written, those that are kept, and the best.
-        kept = run.keep_checkpoint_max + 1 + bool(run.eval_while_training)
+        config, total = self._config, self._optimizer.num_train_steps
+        with output_errors(config.output_dir):
+            run_configs.save(config, self._model, self._optimizer)
+        # The one being written, the kept ones, and the best.
+        kept = config.keep_checkpoint_max + 1 + bool(config.eval_while_training)
         copies = 1 + len(self._optimizer.slot_names)
-        saving.check_space(run.output_dir, copies * self.parameters.count(), kept)
+        saving.check_space(config.output_dir, copies * self.parameters.count(), kept)
         log(
             "training: steps {} to {}{}, batch {} x {} tokens, {} files".format(
                 step,
                 end,
                 "" if end == total else " (the schedule's end is {})".format(total),
-                run.train_batch_size,
-                run.max_seq_length,
-                len(run.train_files),
+                config.train_batch_size,
+                config.max_seq_length,
+                len(config.train_files),
             )
         )
 
     def _best(self):
-        run = self._config
-        if not run.eval_while_training:
+        config = self._config
+        if not config.eval_while_training:
             return None
-        best = BestCheckpoint(run.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+        best = BestCheckpoint(config.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
         if best.value is not None and not self._resume:
             raise UserError(
                 "{} is of an earlier run, whose checkpoints are gone; remove it, or use another "
@@ -169,7 +169,7 @@ class Runner:
         return best
 
     def _catch_up(self, best, step):
-        """Makes up for what a run left undone that was stopped behind its checkpoint of `step`."""
+        """Evaluates the checkpoint of `step` if the run was stopped before its evaluation."""
         results = read_results(os.path.join(self._config.output_dir, RESULTS_FILE))
         if results.get("global_step") != step or best.key not in results:
             self._evaluate_for(best, self._make_estimator())
@@ -192,97 +192,92 @@ class Runner:
         raise NotImplementedError
 
     def _write_results(self, results):
-        run = self._config
-        with output_errors(run.output_dir):
-            write_atomically(os.path.join(run.output_dir, RESULTS_FILE), results_text(results))
+        config = self._config
+        with output_errors(config.output_dir):
+            write_atomically(os.path.join(config.output_dir, RESULTS_FILE), results_text(results))
         for name, value in results.items():
             log("  {} = {}".format(name, value))
 
     def _record_files(self):
-        """What is read: list of (record files, features that a model reads of them)."""
-        run, names = self._config, self._objective.feature_names
-        return [(run.train_files if run.do_train else [], names), (run.eval_files, names)]
+        """The records to read: list of (record files, features that a model reads of them)."""
+        config, names = self._config, self._objective.feature_names
+        return [(config.train_files if config.do_train else [], names), (config.eval_files, names)]
 
     def _check_records(self):
-        run, seen = self._config, []
-        for files, names in self._record_files():
-            if files and files[0] not in seen:
-                seen.append(files[0])
-                pipeline.check_records(
-                    files,
+        config, seen = self._config, []
+        for paths, names in self._record_files():
+            if paths and paths[0] not in seen:
+                seen.append(paths[0])
+                record_contents.check_records(
+                    paths,
                     pipeline.stored_features(names, self._masking),
-                    run.max_seq_length,
-                    run.max_predictions_per_seq,
+                    config.max_seq_length,
+                    config.max_predictions_per_seq,
                     self._model.vocab_size,
                     self._model.type_vocab_size,
                 )
 
     def _plan_start(self, shapes):
-        """Says where the weights come from; the LoadPlan of a warm start, else None."""
-        run = self._config
+        """Logs the source of the weights; returns the LoadPlan of a warm start, else None."""
+        config = self._config
         if self._resume:
             self._check_resume(shapes)
             return None
-        if not run.init_checkpoint:
-            log("INIT: a new model with random weights (seed {})".format(run.seed))
+        if not config.init_checkpoint:
+            log("INIT: a new model with random weights (seed {})".format(config.seed))
             return None
-        log("INIT: a new run, weights from {}".format(run.init_checkpoint))
-        plan = self._weights.plan(shapes, self._model.source, run.init_layers)
+        log("INIT: a new run, weights from {}".format(config.init_checkpoint))
+        plan = self._weights.plan(shapes, self._model.source, config.init_layers)
         for is_warning, line in plan.lines():
             (warn if is_warning else log)(line)
         slots = plan.slots(self._optimizer.slot_names)
-        if run.init_slots and not slots:
+        if config.init_slots and not slots:
             raise UserError(
-                "checkpoint {} holds no optimizer state of {} ({}); leave --init_slots out".format(
+                "checkpoint {} holds no optimizer state of {} ({}); remove --init_slots".format(
                     plan.shown, self._optimizer.optimizer, ", ".join(self._optimizer.slot_names)
                 )
             )
-        if run.init_slots:
+        if config.init_slots:
             log("optimizer state: {} slots taken over, the step starts at 0".format(len(slots)))
         elif plan.training_state:
             log("optimizer state: starts at 0, as does the step (--init_slots would take it over)")
         return plan
 
     def _check_resume(self, shapes):
-        run = self._config
-        if run.do_train:
-            for line in run_configs.check_same_run(run, self._optimizer):
+        config = self._config
+        if config.do_train:
+            for line in run_configs.check_same_run(config, self._optimizer):
                 warn(line)
-        slots = self._optimizer.slot_names if run.do_train else ()
+        slots = self._optimizer.slot_names if config.do_train else ()
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
         log(
             "{} {} (step {}){}".format(
-                "RESUME: going on from" if run.do_train else "weights of --output_dir:",
+                "RESUME: going on from" if config.do_train else "weights of --output_dir:",
                 self._resume,
                 checkpoint.saved_step(self._resume),
-                "; --init_checkpoint is not read" if run.init_checkpoint else "",
+                "; --init_checkpoint is not read" if config.init_checkpoint else "",
             )
         )
 
     def _make_estimator(self, objective=None):
         """An estimator of the run; `objective`: what to evaluate, None: what is trained."""
-        run = self._config
-        with output_errors(run.output_dir):
-            tf.io.gfile.makedirs(run.output_dir)
-        model_fn = make_model_fn(
-            self._model,
-            objective or self._objective,
-            self._optimizer,
-            run,
-            self._init_plan,
-            self._layers,
-        )
-        return self._devices.make_estimator(model_fn, run)
+        config = self._config
+        with output_errors(config.output_dir):
+            files.make_directories(config.output_dir)
+        run = self._run
+        if objective:
+            run = dataclasses.replace(run, objective=objective)
+        return self._devices.make_estimator(make_model_fn(run, self._init_plan), self._config)
 
     def _training_input(self, step):
-        run = self._config
+        config = self._config
         order = pipeline.TrainingOrder(
-            shuffle_buffer_size=run.shuffle_buffer_size,
-            seed=run.seed,
-            first_row=step * run.train_batch_size,
-            rows_per_epoch=run.train_records,
+            shuffle_buffer_size=config.shuffle_buffer_size,
+            seed=config.seed,
+            first_row=step * config.train_batch_size,
+            rows_per_epoch=config.train_records,
         )
-        return self._input_fn(run.train_files, order=order, replicas=self._devices.replicas)
+        return self._input_fn(config.train_files, order=order, replicas=self._devices.replicas)
 
     def _input_fn(self, files, feature_names=None, **settings):
         return pipeline.make_input_fn(

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT (Ctrl-C) as a wish to stop, which a run grants between two steps."""
+"""SIGTERM and SIGINT (Ctrl-C) as requests to stop, which a run follows between two steps."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from common.errors import STOP_SIGNALS, Stopped
 
 
 class StopSignals:
-    """While it is entered, a first signal is kept as a wish; a second one ends the process.
+    """Inside the context a first signal is recorded as a request; a second one ends the process.
 
     Attributes:
-      wanted: number of the signal that came, or None.
+      wanted: number of the signal received, or None.
     """
 
     def __init__(self):
@@ -22,7 +22,7 @@ class StopSignals:
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
             for number in STOP_SIGNALS:
-                # Where it is ignored (nohup, a shell's background job) it stays so.
+                # A signal that is ignored (nohup, a shell's background job) stays ignored.
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._keep)
         return self
@@ -43,20 +43,20 @@ class StopSignals:
             signal.signal(other, signal.SIG_DFL)
 
     def check(self, text):
-        """Raises Stopped, with `text` on what was kept, if a signal came."""
+        """Raises Stopped if a signal came; `text` says what was kept."""
         if self.wanted:
             raise Stopped(self.wanted, text)
 
 
 class StopHook(tf.train.SessionRunHook):
-    """Ends training in order, so that the other hooks save; leaves an evaluation at once."""
+    """Ends training in order, so that the other hooks save; ends an evaluation at once."""
 
     def __init__(self, signals, shown=None):
         """Makes the hook.
 
         Args:
           signals: StopSignals.
-          shown: for an evaluation: what to say on leaving. None: training.
+          shown: text of Stopped for an evaluation; None: training.
         """
         self._signals, self._shown = signals, shown
 

@@ -1,0 +1,1 @@
+"""Surfaces that read bytes from outside, and damage done to what they read."""

@@ -129,7 +129,7 @@ def table(entries):
 
 
 def _mutate_entries(rng, content):
-    """A well-formed table whose entries say something absurd of their tensors."""
+    """A well-formed table with absurd entries for its tensors."""
     from tensorflow.core.protobuf import tensor_bundle_pb2
 
     entries = read_entries(content)

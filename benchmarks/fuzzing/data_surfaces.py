@@ -1,4 +1,4 @@
-"""Data creation: texts of every format, vocabularies, dictionaries, what a restart finds."""
+"""Data creation: texts of every format, vocabularies, dictionaries, files of an interrupted run."""
 
 import glob
 import json
@@ -71,14 +71,15 @@ def _leave_unfinished(seeds):
 
 def _create(seeds, name, form, **changes):
     """Runs data creation on the valid input of a format: two shards in seeds/NAME."""
-    from data.creation import CreationSettings
+    from data.creation import CreationSettings, RecordWork
     from data.jobs import runner
 
     values = {"input_format": form, "segmenter": "none", "dupe_factor": 1, **changes}
     settings = CreationSettings(os.path.join(seeds, "vocab.txt"), **values)
     os.mkdir(os.path.join(seeds, name))
     paths = [os.path.join(seeds, name, "r-{:05d}-of-00002".format(i)) for i in range(2)]
-    runner.create(settings, [os.path.join(seeds, form)], paths, 1, lambda line: None)
+    work = RecordWork(settings)
+    runner.create(work, [os.path.join(seeds, form)], paths, say=lambda line: None)
 
 
 def _flags(seeds, folder, **changes):

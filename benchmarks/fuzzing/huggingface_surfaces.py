@@ -93,7 +93,7 @@ def _state_dict(rng, seeds, folder):
 
 
 def _other_pickle(rng):
-    """What torch.save writes of something that is no table of float tensors."""
+    """A file of torch.save that is no table of float tensors."""
     import io
 
     import torch
@@ -119,7 +119,7 @@ def _other_pickle(rng):
 
 
 def _weight_index(rng, seeds, folder):
-    """A directory whose weights lie in files that an index names."""
+    """A directory with weights in several files and an index."""
     import json
 
     out = copy_tree(os.path.join(seeds, "hf"), os.path.join(folder, "hf"))

@@ -38,7 +38,7 @@ def prepare_training(seeds):
 
 
 def prepare_model(seeds):
-    """The checkpoints of tests/prediction_runs.py."""
+    """The checkpoints of tests/support/prediction_runs.py."""
     from pathlib import Path
 
     import prediction_runs
@@ -148,7 +148,7 @@ def _predicted_config(rng, seeds, folder):
 def _lines(rng, seeds, folder):
     task = rng.choice(["fill_mask", "classify", "features"])
     text = "今天[MASK]气好。\n\nplaying dog[MASK]\n今\t天\n[MASK][MASK]\n"
-    # Not more lines than are computed in a few seconds.
+    # Few enough lines for a few seconds.
     content, name = mutate_text(rng, text.encode("utf-8")), "lines"
     content = b"\n".join(content.split(b"\n")[:200])
     if rng.random() < 0.3:

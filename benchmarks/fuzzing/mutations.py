@@ -112,7 +112,7 @@ def a_place(rng, content):
 
 
 def flip(rng, content):
-    """Turns some bits over."""
+    """Flips some bits."""
     changed = bytearray(content)
     for _ in range(rng.choice([1, 1, 2, 8, 64])):
         if changed:
@@ -312,7 +312,7 @@ def _mutate_node(rng, value, texts, raw):
 
 
 def new_value(rng, old, texts=(), raw=None):
-    """Something to stand in the place of `old`."""
+    """A value to replace `old`."""
     kind = rng.randrange(12)
     if kind < 4:
         return rng.choice(AWKWARD_NUMBERS)

@@ -17,7 +17,7 @@ def prepare_training(seeds):
     import numpy as np
     import record_files
 
-    from data.rows.masking import MaskingSpec
+    from data.rows.masking import MaskingSpec, Masks
 
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list("甲乙丙丁戊己庚辛壬癸")
     tokens += ["t{}".format(i) for i in range(record_files.VOCAB - len(tokens))]
@@ -45,7 +45,8 @@ def prepare_training(seeds):
             "objective": "lert" if kind == "lert" else "bert",
             "features": sorted(rows[0]),
             "masking": dict(
-                MaskingSpec()._asdict(), kind="dynamic" if kind == "dynamic" else "static"
+                Masks(MaskingSpec()).to_manifest(),
+                kind="dynamic" if kind == "dynamic" else "static",
             ),
             "max_seq_length": record_files.SEQ,
             "max_predictions_per_seq": record_files.PREDICTIONS,
@@ -79,7 +80,7 @@ def training_flags(seeds, folder, **changes):
 
 
 def framed(record):
-    """A record with right checksums, so that its content and not its frame is looked at."""
+    """A record with right checksums, so that its content is read and not its frame refused."""
     from data.records.tfrecord import masked_crc
 
     length = struct.pack("<Q", len(record))
@@ -175,7 +176,7 @@ def _trained_records(rng, seeds, folder):
         manifest = get_json(os.path.join(seeds, kind, name))
         manifest["shards"]["t.tfrecord"]["bytes"] = os.path.getsize(changed)
         put(os.path.join(folder, name), json.dumps(manifest).encode("utf-8"))
-    # Behind the checks the records themselves are read.
+    # After the checks the records themselves are read.
     is_read = rng.random() < 0.4
     return training_flags(
         seeds,

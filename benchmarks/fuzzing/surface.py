@@ -1,19 +1,31 @@
-"""What is fuzzed: a surface writes one damaged input and names the command line that reads it."""
+"""Surfaces to fuzz: each writes a damaged input and gives the command line that reads it."""
 
-import collections
 import gzip
 import json
 import os
 import shutil
+from typing import Callable, NamedTuple
 
-# name: for tables; kind: the script that reads it, each in a process of its own; weight: share of
-# the inputs; write: function (rng, seeds, folder) that writes an input below `folder` and returns
-# the flags of the script's main function.
-Surface = collections.namedtuple("Surface", ["name", "kind", "weight", "write"])
+
+class Surface(NamedTuple):
+    """A reader of bytes from outside.
+
+    Attributes:
+      name: for tables.
+      kind: name of the script that reads the input; each kind has processes of its own.
+      weight: relative number of inputs.
+      write: function (rng, seeds, folder) that writes an input below `folder` and returns the flags
+        of the script's main function.
+    """
+
+    name: str
+    kind: str
+    weight: float
+    write: Callable
 
 
 def flags_of(**values):
-    """Words of a command line; None leaves a flag out."""
+    """Words of a command line, without the flags that are None."""
     return ["--{}={}".format(name, value) for name, value in values.items() if value is not None]
 
 
@@ -37,12 +49,12 @@ def get_json(path):
 
 
 def copy_tree(source, target):
-    """A copy with the same times, which fingerprints look at."""
+    """A copy with the same times, which fingerprints depend on."""
     shutil.copytree(source, target)
     return target
 
 
 def change_file(rng, folder, names, mutate):
-    """Puts mutate(rng, content) in the place of one of the files `names` of a folder."""
+    """Replaces one of the files `names` of a folder by mutate(rng, content)."""
     path = os.path.join(folder, rng.choice(sorted(names)))
     return put(path, mutate(rng, get(path)))

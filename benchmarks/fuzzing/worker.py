@@ -34,7 +34,7 @@ def run_main(kind, flags):
 
 
 def judge(code, err):
-    """(outcome, what there is to say of it) of a script's exit code and standard error."""
+    """(outcome, detail) of a script's exit code and standard error."""
     lines = [line for line in err.splitlines() if line and not PROGRESS.match(line)]
     if "Traceback (most recent call last)" in err or code not in (0, 1):
         return DEFECT, err
@@ -72,7 +72,7 @@ def main(kind, work_dir):
         os.path.dirname(HERE),
     ]
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # What C++ code prints must not get between the answers.
+    # Output of C++ code must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     from fuzzing import registry

@@ -1,34 +1,25 @@
 """TFRecord shards to batches.
 
-The one place that builds input graphs, and the checks that tell a user what is wrong with the
-records before a model is built.
+The one place that builds input graphs.
 """
 
 import dataclasses
-import itertools
-import time
-import warnings
 from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
-from common.errors import UserError
-from data.input.dynamic_masking import sample_dynamic
+from data.input.drawing import draw
 from data.records import schema
 from data.records.schema import FEATURES, feature_length
-from data.records.tfrecord import read_records
 
 # Shards read in turn in training.
 CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
-CHECKED_RECORDS = 100
 # Of `by_length`: batches in which rows are sorted, what lengths are rounded up to, and the feature
 # that says where in the file a row is.
 WINDOW_BATCHES, LENGTH_STEP = 64, 16
 ROW_NUMBERS = "row_numbers"
-# Segment tables are small, vocabularies are not.
-_MOST_SEGMENTS = 16
 # Epochs of neighbouring seeds do not share a seed.
 EPOCH_SEEDS = 1000003
 
@@ -40,7 +31,7 @@ class TrainingOrder:
     Attributes:
       shuffle_buffer_size: rows held for shuffling; 0 = file order in every epoch.
       seed: int. The order within an epoch follows from the seed and the epoch's number alone.
-      first_row: rows of the run that were read before; a resumed run goes on behind them.
+      first_row: rows of the run that were read before; a resumed run continues after them.
       rows_per_epoch: rows in all files, None where unknown: then a late first_row is reached by
         reading past all rows before it.
     """
@@ -70,9 +61,9 @@ def make_input_fn(
       max_seq_length, max_predictions_per_seq: lengths in the records.
       order: TrainingOrder for training: endless, full batches only. None: every record once, in
         file order, the last batch may be short.
-      masking: dynamic_masking.DynamicMasking for records without masks, None for masked ones.
+      masking: drawing.Drawing for records whose corruption is drawn in training, else None.
       replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
-      full_batches: leave a short last batch out (TPUs take batches of one size only).
+      full_batches: drop a short last batch (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
         cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts
         results back in order with `in_order`. Where nothing is masked in the graph.
@@ -104,7 +95,7 @@ def make_input_fn(
             # Hosts draw apart.
             numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
             dataset = tf.data.Dataset.zip((dataset, numbers)).map(
-                lambda features, number: sample_dynamic(features, number, masking),
+                lambda features, number: draw(features, number, masking),
                 num_parallel_calls=PARSE_CALLS,
             )
         return dataset.prefetch(2)
@@ -175,7 +166,7 @@ def _training_rows(files, order):
         dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
         if not order.shuffle_buffer_size:
             return dataset.flat_map(tf.data.TFRecordDataset)
-        # An epoch is shuffled by itself, so that its order hangs on nothing before it.
+        # An epoch is shuffled by itself, so that its order depends on nothing before it.
         seed = tf.constant(order.seed, tf.int64) * EPOCH_SEEDS + epoch
         dataset = dataset.shuffle(len(files), seed=seed)
         # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
@@ -194,140 +185,9 @@ def stored_features(feature_names, masking):
 
     Args:
       feature_names: names from data.records.schema.FEATURES.
-      masking: DynamicMasking, None for records that hold the masks.
+      masking: drawing.Drawing, None for records that hold what the model reads.
     """
-    return list(schema.stored_features(feature_names, masking and masking.spec))
-
-
-def check_records(
-    files, feature_names, max_seq_length, max_predictions_per_seq, vocab_size, type_vocab_size
-):
-    """Compares the first records with what a run asks for.
-
-    Args:
-      files: record files; the first is read.
-      feature_names: features that the objective needs.
-      max_seq_length, max_predictions_per_seq: the flags.
-      vocab_size, type_vocab_size: of the model config.
-
-    Raises:
-      UserError: the file is damaged or empty, a feature is missing, a length differs from its
-        flag, or an id is too large for the config.
-    """
-    path = files[0]
-    for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
-        for name in feature_names:
-            if name not in record:
-                raise UserError(
-                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
-                    "or write the records anew".format(path, number, name, ", ".join(record))
-                )
-            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
-            _check_length(path, number, name, len(record[name]), expected)
-            where = "{}, record {}: {}".format(path, number, name)
-            if FEATURES[name].limit == "V":
-                _check_range(where, record[name], "vocab_size", vocab_size)
-            elif name == "segment_ids":
-                _check_range(where, record[name], "type_vocab_size", type_vocab_size)
-
-
-def read_features(path):
-    """Yields the records of a file, as dicts of feature name -> sequence of numbers.
-
-    Raises:
-      UserError: the file is damaged, or holds something else.
-    """
-    for number, serialized in enumerate(read_records(path)):
-        try:
-            features = _example(serialized).features.feature
-        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
-            raise UserError(
-                "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
-            ) from error
-        yield {name: _values(features[name]) for name in sorted(features)}
-
-
-def first_records(path, limit):
-    """The first `limit` records of a file, as dicts of feature name -> sequence of numbers.
-
-    Raises:
-      UserError: the file is empty, damaged, or holds something else.
-    """
-    records = list(itertools.islice(read_features(path), limit))
-    if not records:
-        raise UserError("{} holds no record; write the records anew".format(path))
-    return records
-
-
-def count_rows(files, limit):
-    """How many records the files hold; counts no further than `limit`.
-
-    Raises:
-      UserError: a file is damaged.
-    """
-    rows = (row for path in files for row in read_records(path))
-    return sum(1 for _ in itertools.islice(rows, limit))
-
-
-def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
-    """Looks for the record that a training stumbled over, whose checksums hold.
-
-    That is one that is no tf.train.Example, or differs from the first record in the feature that
-    TensorFlow named, or holds an id that is too large.
-
-    Args:
-      files: record files.
-      feature_name: the feature, or None.
-      id_limit: what ids must stay below, or None.
-      seconds: how long to look; a few ten thousand records a second.
-
-    Returns:
-      "FILE, record 7: input_ids has ..."; None where there is none, or it was not found in time.
-    """
-    deadline, usual = time.monotonic() + seconds, None
-    for path in files:
-        for number, content in enumerate(read_records(path)):
-            try:
-                example = _example(content)
-            except Exception:  # protobuf's DecodeError is another class with every protobuf
-                return "{}, record {}: not a tf.train.Example".format(path, number)
-            features = example.features.feature
-            usual = usual or features
-            text = _difference(features, usual, feature_name) or _large_id(features, id_limit)
-            if text:
-                return "{}, record {}: {}".format(path, number, text)
-            if time.monotonic() > deadline:
-                return None
-    return None
-
-
-def _example(content):
-    """tf.train.Example of a record; raises where it is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
-        return tf.train.Example.FromString(content)
-
-
-def _difference(features, usual, name):
-    if not name:
-        return None
-    found, expected = (_shown_kind(values[name]) for values in (features, usual))
-    return found != expected and "{} has {}, where others have {}".format(name, found, expected)
-
-
-def _shown_kind(feature):
-    return "{} values ({})".format(len(_values(feature)), feature.WhichOneof("kind") or "none")
-
-
-def _large_id(features, limit):
-    for name in sorted(features) if limit else ():
-        is_id = name == "segment_ids" or (name in FEATURES and FEATURES[name].limit == "V")
-        # The limit is that of one table: of words, if it is large, else of segments.
-        if is_id and (name == "segment_ids") == (limit <= _MOST_SEGMENTS):
-            largest = max(_values(features[name]), default=0)
-            if largest >= limit:
-                return "{} holds {}".format(name, largest)
-    return None
+    return list(schema.stored_features(feature_names, masking and masking.corruption))
 
 
 def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):
@@ -347,28 +207,3 @@ def _parse(serialized, spec):
         name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value
         for name, value in parsed.items()
     }
-
-
-def _values(feature):
-    kind = feature.WhichOneof("kind")
-    return getattr(feature, kind).value if kind else []
-
-
-def _check_length(path, number, name, length, expected):
-    if length == expected:
-        return
-    flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
-    flag = flags.get(FEATURES[name].shape)
-    raise UserError(
-        "{}, record {}: {} has {} values, but {} {}".format(
-            path, number, name, length, flag + " is" if flag else "there must be", expected
-        )
-    )
-
-
-def _check_range(where, values, key, limit):
-    if max(values) >= limit:
-        raise UserError(
-            "{} holds {}, but {} of the model config is {}; records and model need one "
-            "vocabulary".format(where, max(values), key, limit)
-        )

@@ -1,7 +1,6 @@
 """The state of one job on disk: folder of parts, shards, manifest.
 
-A job makes shards of the units of its input; what it makes of them is its work (record_work.py,
-annotation.py).
+A job makes shards of the units of its input; what it makes of them is its work (work.py).
 
 Every step leaves complete files under final names or nothing: a unit's part and its statistics,
 then a shard, then the manifest. What is complete and made from the same input with the same
@@ -10,7 +9,6 @@ settings is kept when the program is started again.
 
 import bisect
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import importlib.metadata
@@ -26,39 +24,6 @@ from data.jobs.statistics import add_statistics
 from data.records import manifest
 
 _LISTED_INPUTS = 100
-
-
-class Work:
-    """What a job makes of its units.
-
-    Subclasses give what is listed here and `describe(total)`: what the manifest says of the
-    statistics of all shards.
-
-    Attributes:
-      settings: a dataclass with input_format and make_processor(), see parts.Processor; it goes to
-        the worker processes.
-      what: the name of what is made, for messages.
-      counts: names of the statistics that the manifest gives for each shard.
-      main_count: name of the statistic that must not be 0.
-      manifest_keys: what the manifest of a finished job holds.
-      libraries: names of the packages that the result hangs on.
-      identity: dict of what else it hangs on.
-      model_files: paths of files that are read beside the input.
-      unit_bytes: nominal size of a unit; None: corpus.UNIT_BYTES.
-    """
-
-    unit_bytes = None
-
-    def __init__(self, settings):
-        self.settings = settings
-
-    def empty_statistics(self):
-        """What parts.Processor.empty_statistics gives."""
-        raise NotImplementedError
-
-    def describe(self, total):
-        """A dict for the manifest."""
-        raise NotImplementedError
 
 
 class Job:
@@ -86,32 +51,32 @@ class Job:
         """
         if not files.exists(self.manifest_path):
             return None
-        found = manifest.read_manifest(self.manifest_path)
+        earlier = manifest.read_manifest(self.manifest_path)
         directory = os.path.dirname(self.outputs[0])
         named = {os.path.basename(name) for name in self.outputs}
-        left = [os.path.join(directory, n) for n in found["shards"] if n not in named]
+        left = [os.path.join(directory, n) for n in earlier["shards"] if n not in named]
         left = [name for name in left if files.exists(name)]
         if left:
             raise UserError(
                 "{} is of an earlier run with other shards and would be read together with the new "
                 "ones; remove it, or choose another --output_file".format(left[0])
             )
-        if found.get("fingerprint") != self.fingerprint:
+        if earlier.get("fingerprint") != self.fingerprint:
             return None
-        if not manifest.is_whole(found, self.work.manifest_keys, self.work.counts):
+        if not manifest.is_whole(earlier, self.work.manifest_keys, self.work.counts):
             return None
-        whole = named == set(found["shards"]) and all(
+        whole = named == set(earlier["shards"]) and all(
             files.exists(name)
-            and files.size(name) == found["shards"][os.path.basename(name)]["bytes"]
+            and files.size(name) == earlier["shards"][os.path.basename(name)]["bytes"]
             for name in self.outputs
         )
-        return found if whole else None
+        return earlier if whole else None
 
     @contextlib.contextmanager
     def begin(self, say):
         """Makes the folder of parts, or takes over what an earlier run of the same job left.
 
-        On leaving, the folder stays only where something in it is of use to another try.
+        On leaving, the folder stays only where something in it another try can use.
 
         Raises:
           UserError: the folder cannot be made, or another process works in it.
@@ -268,7 +233,7 @@ class Job:
                 "first": list(input_files[:_LISTED_INPUTS]),
             },
             "shards": shards,
-            "flags": dataclasses.asdict(self.work.settings),
+            "flags": self.work.flags(),
             "fingerprint": self.fingerprint,
         }
 
@@ -282,7 +247,7 @@ def _fingerprint(work, units, output_names):
         raise UserError("cannot read the input: {}".format(files.reason(error))) from None
     content = {
         "format": manifest.FORMAT_VERSION,
-        "settings": dataclasses.asdict(work.settings),
+        "settings": work.flags(),
         **work.identity,
         "files": side_files,
         "units": [unit.ranges for unit in units],

@@ -15,8 +15,8 @@ class Processor:
     """Makes the parts of a job; holds what is loaded once per process.
 
     Subclasses give `empty_statistics()` and `write_block(out, text, place, statistics, progress)`:
-    it writes what becomes of a block of text (documents.Documents) with out.write(bytes) and adds
-    to the statistics; place is a unit's and a block's number.
+    it converts a block of text (documents.Documents), writes the result with out.write(bytes) and
+    adds to the statistics; place is a unit's and a block's number.
 
     Attributes:
       settings: with what documents.read_documents needs.
@@ -26,7 +26,7 @@ class Processor:
         self.settings = settings
 
     def run(self, unit, target, progress, contents=None):
-        """Writes what becomes of a unit to `target` and what it returns to `target`.json.
+        """Writes the converted unit to `target` and what it returns to `target`.json.
 
         Both appear under their names only when they are complete, the JSON last.
 

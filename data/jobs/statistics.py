@@ -41,7 +41,7 @@ def new_statistics():
 
 
 def are_statistics(value, empty):
-    """Whether a value from a file is what becomes of `empty` by `add_statistics`."""
+    """Whether a value from a file has the entries of `empty`, with counts of their kinds."""
     return (
         isinstance(value, dict)
         and value.keys() == empty.keys()

@@ -1,58 +1,59 @@
 """Recipes: what a family's records are made of. One file per family, one line here each.
 
-A recipe module names RECIPE: the kind of row (`pairs`, a function that takes (unit, settings,
-seed) and gives Rows, those of several families from instances.py), how they are masked by default,
-and the record features.
+A recipe module names RECIPE: what its rows are, what is done to them before a model reads them, the
+record features, and the options that only this family has.
 """
 
-import collections
+import dataclasses
 import importlib
+from typing import Callable, Optional, Tuple, Type
 
 from common.errors import UserError
-from data.records.schema import LABELS_FROM
-from data.rows.masking import DEFAULT_NGRAM_PROBS
-
-# pairs: function (UnitPieces, CreationSettings, seed) -> Rows. unit, ngram_probs: default masking
-# unit and shares of runs of words. replacement: probabilities of [MASK], random, kept. features:
-# names of records.FEATURES in the order they are written. short_seq_prob: default of the flag,
-# None where it does not apply. drawn_in_training: records never hold masks. with_replacement:
-# single pieces are drawn so, see MaskingSpec. builders: values of --electra_builder, the first is
-# the default.
-Recipe = collections.namedtuple(
-    "Recipe",
-    [
-        "name",
-        "pairs",
-        "unit",
-        "replacement",
-        "features",
-        "short_seq_prob",
-        "ngram_probs",
-        "drawn_in_training",
-        "with_replacement",
-        "builders",
-    ],
-    defaults=[None, DEFAULT_NGRAM_PROBS, False, False, ()],
-)
+from common.features import MASKED_LM, ROW, SENTENCE_LABEL
+from common.options import FamilyOptions
+from data.records.schema import DERIVED
+from data.rows.corruption import Corruption
+from data.rows.masking import MaskingSpec, Masks
 
 # Modules of this package.
 FAMILIES = ("bert", "roberta", "albert", "electra", "lert")
 
 # Google's reader asks for exactly these.
-BERT_FEATURES = (
-    "input_ids",
-    "input_mask",
-    "segment_ids",
-    "masked_lm_positions",
-    "masked_lm_ids",
-    "masked_lm_weights",
-    "next_sentence_labels",
-)
+BERT_FEATURES = (*ROW, *MASKED_LM, SENTENCE_LABEL)
+# Of a family, or a manifest, that asks for nothing else.
+_MASKS = Masks(MaskingSpec())
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a family's records are made of.
+
+        RECIPE = Recipe("full", pairs=_pairs, features=ROW + MASKED_LM)
+
+    Attributes:
+      name: of the family, as --objective has it.
+      pairs: function (instances.UnitPieces, CreationSettings, seed) -> instances.RowRanges; those
+        of several families are in rows/pairs.py.
+      features: names of the features of data/records/schema.py that a model reads, in the order in
+        which they are written.
+      corruption: what is done to the rows, with the family's defaults.
+      options: FamilyOptions subclass; CreationSettings.options is one of it.
+      short_seq_prob: default of the flag, None where it does not apply.
+      drawn_in_training: the corruption is always drawn in training, records never hold it.
+    """
+
+    name: str
+    pairs: Callable
+    features: Tuple[str, ...]
+    corruption: Corruption = _MASKS
+    options: Type[FamilyOptions] = FamilyOptions
+    short_seq_prob: Optional[float] = None
+    drawn_in_training: bool = False
 
 
 def is_tagged(recipe):
     """Whether a recipe's records hold tags of words."""
-    return any(name in LABELS_FROM for name in recipe.features)
+    return any(name in DERIVED for name in recipe.features)
 
 
 def all_recipes():
@@ -75,3 +76,17 @@ def get_recipe(objective):
             )
         )
     return recipes[objective]
+
+
+def stated_corruption(manifest):
+    """The corruption that a manifest describes.
+
+    Args:
+      manifest: dict with "masking"; where it names no family that is known, masks are meant.
+
+    Raises:
+      UserError: it describes none.
+    """
+    recipe = all_recipes().get(manifest.get("objective"))
+    corruption = recipe.corruption if recipe else _MASKS
+    return corruption.from_manifest(manifest["masking"])

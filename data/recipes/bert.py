@@ -1,18 +1,18 @@
 """BERT and BERT-wwm: masked LM and next-sentence pairs."""
 
 from data.recipes import BERT_FEATURES, Recipe
-from data.rows import instances, masking
+from data.rows import pairs
+from data.rows.masking import MaskingSpec, Masks
 
 
 def _pairs(unit, settings, seed):
-    return instances.nsp_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
+    return pairs.nsp_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
 
 
 RECIPE = Recipe(
     name="bert",
     pairs=_pairs,
-    unit="word",
-    replacement=masking.BERT_REPLACEMENT,
     features=BERT_FEATURES,
+    corruption=Masks(MaskingSpec(unit="word")),
     short_seq_prob=0.1,
 )

@@ -1,13 +1,15 @@
 """ELECTRA: unmasked rows of one or two segments, in both constructions that are in use."""
 
+import dataclasses
 import random
 
 import numpy as np
 
+from common.features import ROW
+from common.options import CHOICE, FamilyOptions, option
 from data.recipes import Recipe
-from data.rows import instances, masking
-
-FEATURES = ("input_ids", "input_mask", "segment_ids")
+from data.rows import instances, pairs
+from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
 
 # google-research/electra, build_pretraining_dataset.py.
 _ONE_SEGMENT_PROB = 0.1
@@ -40,6 +42,20 @@ def _joins_first_zh(first, second, size, target, rng):
 BUILDERS = {"google": _joins_first_google, "zh": _joins_first_zh}
 
 
+@dataclasses.dataclass(frozen=True)
+class Options(FamilyOptions):
+    """ELECTRA's own options of data creation."""
+
+    electra_builder: str = option(
+        "google",
+        "How electra's rows are split in two: google (default), as google-research/electra does "
+        "it; zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, "
+        "often the second, so take it only to repeat its runs.",
+        kind=CHOICE,
+        choices=tuple(BUILDERS),
+    )
+
+
 def build_rows(unit, max_seq_length, short_seq_prob, joins_first, rng, whole_groups):
     """Rows as the original programs make them, with their order of draws.
 
@@ -56,7 +72,7 @@ def build_rows(unit, max_seq_length, short_seq_prob, joins_first, rng, whole_gro
       whole_groups: cut before a group that would be cut in two (original: anywhere).
 
     Returns:
-      instances.Rows with an order of their own: later sentences may join the first segment.
+      instances.RowRanges with an order of their own: later sentences may join the first segment.
     """
     sizes, documents = np.diff(unit.sentences).tolist(), unit.documents.tolist()
     order, borders = [], []  # sentences; pieces in both segments of each row
@@ -107,11 +123,11 @@ def _cut(order, unit, borders, max_seq_length, whole_groups):
     room = np.maximum(0, max_seq_length - instances.SPECIAL_TOKENS_PER_PAIR - (a_end - a_start))
     b_end = np.minimum(ends[:, 1], b_start + room)
     if whole_groups:
-        before = instances.group_start_at_or_before(unit.group_starts[order])
+        before = pairs.group_start_at_or_before(unit.group_starts[order])
         snapped = before[a_end]
         a_end = np.where(snapped > a_start, snapped, a_end)  # a group longer than the row is cut
         b_end = np.maximum(b_start, before[b_end])
-    return instances.Rows(a_start, a_end, b_start, b_end, np.zeros_like(a_start), order)
+    return instances.RowRanges(a_start, a_end, b_start, b_end, np.zeros_like(a_start), order)
 
 
 def _pairs(unit, settings, seed):
@@ -119,20 +135,22 @@ def _pairs(unit, settings, seed):
         unit,
         settings.max_seq_length,
         settings.short_seq_prob,
-        BUILDERS[settings.electra_builder or "google"],
+        BUILDERS[settings.options.electra_builder],
         random.Random(seed),
-        settings.masking_spec().unit != "wordpiece",
+        settings.corruption().needs_words,
     )
 
+
+# How masks are drawn where nothing else is asked for: google-research/electra,
+# configure_pretraining.py (mask_prob).
+_SPEC = MaskingSpec(unit="wordpiece", replacement=ELECTRA_REPLACEMENT, with_replacement=True)
 
 RECIPE = Recipe(
     name="electra",
     pairs=_pairs,
-    unit="wordpiece",
-    replacement=masking.ELECTRA_REPLACEMENT,
-    features=FEATURES,
+    features=ROW,
+    corruption=Masks(_SPEC),
+    options=Options,
     short_seq_prob=0.05,
     drawn_in_training=True,
-    with_replacement=True,
-    builders=tuple(BUILDERS),
 )

@@ -1,30 +1,21 @@
 """LERT: masked LM and tags of the masked words, on full-length pairs; no sentence label."""
 
+from common.features import MASKED_LM, ROW, TAG_LABELS
 from data.recipes import Recipe
-from data.rows import instances, masking
+from data.rows import pairs
+from data.rows.masking import MaskingSpec, Masks
 
 # What LERT's reader asks for, and no more.
-FEATURES = (
-    "input_ids",
-    "input_mask",
-    "segment_ids",
-    "masked_lm_positions",
-    "masked_lm_ids",
-    "masked_lm_weights",
-    "pos_labels",
-    "ner_labels",
-    "dep_labels",
-)
+FEATURES = ROW + MASKED_LM + TAG_LABELS
 
 
 def _pairs(unit, settings, seed):
-    return instances.full_pairs(unit, settings.max_seq_length, seed)
+    return pairs.full_pairs(unit, settings.max_seq_length, seed)
 
 
 RECIPE = Recipe(
     name="lert",
     pairs=_pairs,
-    unit="ngram",
-    replacement=masking.BERT_REPLACEMENT,
     features=FEATURES,
+    corruption=Masks(MaskingSpec(unit="ngram")),
 )

@@ -36,7 +36,7 @@ def find_manifests(record_files):
       UserError: a manifest is not readable JSON.
     """
     names = {os.path.normpath(f) for f in record_files}
-    found = {}
+    manifests = {}
     for directory in sorted({os.path.dirname(f) for f in record_files}):
         candidates = files.names_in(directory)
         for name in (n for n in candidates if n.startswith("_") and n.endswith(".manifest.json")):
@@ -44,8 +44,8 @@ def find_manifests(record_files):
             manifest = read_manifest(path)
             shards = {os.path.normpath(os.path.join(directory, s)) for s in manifest["shards"]}
             if names & shards:
-                found[path] = manifest
-    return found
+                manifests[path] = manifest
+    return manifests
 
 
 def read_manifest(path):

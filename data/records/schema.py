@@ -1,32 +1,53 @@
-"""The one table that says which features a record holds, and how a batch of records is written.
+"""The one table of the features that records hold.
 
 Writer, reader, manifest and the run scripts all use it: a recipe and an objective only name
 features. Nothing here imports TensorFlow, because data-creation workers must not.
 """
 
-import collections
-
-import numpy as np
+from typing import NamedTuple, Optional, Union
 
 from common.errors import UserError
+from common.features import MASKED_IDS, PIECE_TAGS, TAG_LABELS
+from common.tags import TAGS
 
-# shape: "S" = max_seq_length, "P" = max_predictions_per_seq, "1" = one value a record.
-# limit: what values stay below: "V" = vocabulary size, "S" = max_seq_length, or a number.
-# low: the least value; -1 where a label may be unknown.
-Feature = collections.namedtuple("Feature", ["dtype", "shape", "pad", "limit", "low"], defaults=[0])
+# Roles of features.
+ROW, TARGET, SOURCE = "row", "target", "source"
+
+
+class Feature(NamedTuple):
+    """One feature of a record.
+
+    Attributes:
+      dtype: "int64" or "float32".
+      shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one.
+      pad: value behind the end of a row, or where nothing is predicted.
+      limit: what values stay below: "V" the vocabulary's size, "S" max_seq_length, or a number;
+        None: no limit.
+      low: least value; -1 where a label may be unknown.
+      role: ROW: a part of the row, whatever becomes of its ids. TARGET: made by a corruption
+        (data/rows/corruption.py). SOURCE: what a corruption reads beside the row; only in records
+        whose corruption is drawn in training.
+      source: of a TARGET: the feature of all pieces that its values at the predicted ones are of,
+        counted from 1 there and from 0 here; None for others.
+    """
+
+    dtype: str
+    shape: str
+    pad: float
+    limit: Union[int, str, None]
+    low: int = 0
+    role: str = ROW
+    source: Optional[str] = None
+
 
 FEATURES = {
     "input_ids": Feature("int64", "S", 0, "V"),
     "input_mask": Feature("int64", "S", 0, 2),
     "segment_ids": Feature("int64", "S", 0, 2),
-    "masked_input_ids": Feature("int64", "S", 0, "V"),
-    "masked_lm_positions": Feature("int64", "P", 0, "S"),
-    "masked_lm_ids": Feature("int64", "P", 0, "V"),
-    "masked_lm_weights": Feature("float32", "P", 0.0, None),
-    # Tags of the masked pieces' words, in LERT's order (data/text/tags.py); -1: unknown, padding.
-    "pos_labels": Feature("int64", "P", -1, 28, -1),
-    "ner_labels": Feature("int64", "P", -1, 13, -1),
-    "dep_labels": Feature("int64", "P", -1, 14, -1),
+    MASKED_IDS: Feature("int64", "S", 0, "V", role=TARGET),
+    "masked_lm_positions": Feature("int64", "P", 0, "S", role=TARGET),
+    "masked_lm_ids": Feature("int64", "P", 0, "V", role=TARGET),
+    "masked_lm_weights": Feature("float32", "P", 0.0, None, role=TARGET),
     "next_sentence_labels": Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),
@@ -41,38 +62,30 @@ FEATURES = {
     # Which of the tasks that are trained together the row is of.
     "task_numbers": Feature("int64", "1", 0, 64),
     # Number of the word a piece belongs to, from 1 in each row; 0: special tokens and padding.
-    "word_groups": Feature("int64", "S", 0, "S"),
-    # Tag of the piece's word, from 1 in LERT's order; 0: unknown, special tokens and padding.
-    "pos_tags": Feature("int64", "S", 0, 29),
-    "ner_tags": Feature("int64", "S", 0, 14),
-    "dep_tags": Feature("int64", "S", 0, 15),
+    "word_groups": Feature("int64", "S", 0, "S", role=SOURCE),
 }
+for _labels, _source, _tags in zip(TAG_LABELS, PIECE_TAGS, TAGS.values()):
+    # Tag of the predicted pieces' words, in the order of common/tags.py; -1: unknown, padding.
+    FEATURES[_labels] = Feature("int64", "P", -1, len(_tags), -1, TARGET, _source)
+    # Tag of the piece's word, from 1 in that order; 0: unknown, special tokens and padding.
+    FEATURES[_source] = Feature("int64", "S", 0, len(_tags) + 1, role=SOURCE)
 
-_SIGNED_WIDTH = 10  # bytes of a varint of 64 bits
-
-# What masking makes of a row; absent where masks are drawn in training.
-MASKED_FEATURES = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
-# The masked ids of an objective that reads the original ones, too; never in a record.
-MASKED_IDS = "masked_input_ids"
-# Labels of masked pieces, and the feature of all pieces that stands for them until masks are drawn.
-LABELS_FROM = {"pos_labels": "pos_tags", "ner_labels": "ner_tags", "dep_labels": "dep_tags"}
+# Target -> the feature of all pieces that it derives from.
+DERIVED = {name: feature.source for name, feature in FEATURES.items() if feature.source}
 
 
-def stored_features(names, drawn=None):
+def stored_features(names, corruption=None):
     """Names of the features in the records, for what a model reads.
 
     Args:
       names: features of a model.
-      drawn: masking.MaskingSpec of masks that are drawn in training, None where the records hold
-        them.
+      corruption: rows.corruption.Corruption that is drawn in training; None where the records hold
+        what it made.
     """
-    if drawn is None:
+    if corruption is None:
         return tuple(names)
-    made = {*MASKED_FEATURES, MASKED_IDS, *LABELS_FROM}
-    kept = [name for name in names if name not in made]
-    groups = [] if drawn.with_replacement else ["word_groups"]
-    tags = [LABELS_FROM[name] for name in names if name in LABELS_FROM]
-    return (*kept, *groups, *tags)
+    kept = [name for name in names if FEATURES[name].role != TARGET]
+    return (*kept, *corruption.sources(names))
 
 
 def feature_length(name, max_seq_length, max_predictions_per_seq):
@@ -87,105 +100,3 @@ def feature_length(name, max_seq_length, max_predictions_per_seq):
         )
     lengths = {"S": max_seq_length, "P": max_predictions_per_seq, "1": 1}
     return lengths[FEATURES[name].shape]
-
-
-class RecordLayout:
-    """Turns batches of rows into the bytes of tf.train.Example messages.
-
-    A record is a fixed skeleton of bytes in which only the values change: integers are varints of
-    one width per feature (longer than need be, which the protobuf wire format allows), so a batch
-    of records is one byte matrix.
-
-    Attributes:
-      names: features in the order they are written.
-      size: bytes of one record.
-    """
-
-    def __init__(self, names, max_seq_length, max_predictions_per_seq, vocab_size):
-        self.names = list(names)
-        limits = {"S": max_seq_length, "V": vocab_size}
-        fields, self._columns = [], {}
-        for name in self.names:
-            feature = FEATURES[name]
-            count = feature_length(name, max_seq_length, max_predictions_per_seq)
-            limit = limits.get(feature.limit, feature.limit)
-            width = 4 if feature.dtype == "float32" else _varint_width(feature.low, limit - 1)
-            fields.append((name, count, width, feature.dtype))
-        self._skeleton = self._build(fields)
-        self.size = len(self._skeleton)
-
-    def _build(self, fields):
-        entries, payload_ends = [], []
-        for name, count, width, dtype in fields:
-            entry, payload_start = _feature_entry(name.encode("ascii"), count * width, dtype)
-            entries.append(entry)
-            payload_ends.append((name, count, width, payload_start))
-        body = b"".join(entries)
-        head = b"\x0a" + _varint(len(body))
-        at = len(head)
-        for entry, (name, count, width, payload_start) in zip(entries, payload_ends):
-            self._columns[name] = (at + payload_start, count, width)
-            at += len(entry)
-        return np.frombuffer(head + body, dtype=np.uint8)
-
-    def encode(self, values):
-        """Encodes a batch.
-
-        Args:
-          values: dict of arrays, name -> [records, length].
-
-        Returns:
-          uint8 [records, size].
-        """
-        rows = len(values[self.names[0]])
-        matrix = np.empty((rows, self.size), dtype=np.uint8)
-        matrix[:] = self._skeleton
-        for name in self.names:
-            start, count, width = self._columns[name]
-            value = np.asarray(values[name]).reshape(rows, count)
-            target = matrix[:, start : start + count * width]
-            if FEATURES[name].dtype == "float32":
-                target[:] = np.ascontiguousarray(value, dtype="<f4").view(np.uint8)
-            else:
-                _put_varints(target, value, width)
-        return matrix
-
-
-def _put_varints(target, value, width):
-    if width == 1:
-        target[:] = value
-        return
-    if width == _SIGNED_WIDTH:
-        value = value.astype(np.int64, copy=False).view(np.uint64)
-    else:
-        value = value.astype(np.uint32, copy=False)
-    for i in range(width):
-        more = 0x80 if i + 1 < width else 0
-        target[:, i::width] = ((value >> value.dtype.type(7 * i)) & value.dtype.type(0x7F)) | more
-
-
-def _varint_width(least, largest):
-    """Bytes that hold every value; protobuf writes a negative one as two's complement, 64 bits."""
-    return _SIGNED_WIDTH if least < 0 else max(1, (int(largest).bit_length() + 6) // 7)
-
-
-def _varint(value):
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _message(number, content):
-    """A length-delimited protobuf field."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _feature_entry(name, payload_size, dtype):
-    """One entry of Features.feature with a payload of zeros, and where the payload begins."""
-    values = _message(1, bytes(payload_size))  # Int64List.value or FloatList.value, packed
-    feature = _message(2 if dtype == "float32" else 3, values)
-    entry = _message(1, _message(1, name) + _message(2, feature))
-    return entry, len(entry) - payload_size

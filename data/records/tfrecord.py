@@ -84,7 +84,7 @@ def read_records(path):
                 number += 1
     except Damaged as damage:
         raise UserError(
-            "{} {}; write the file anew, or leave out what is damaged with --skip_damaged_records "
+            "{} {}; write the file anew, or skip the damaged records with --skip_damaged_records "
             "of run_pretraining.py".format(path, describe(number, damage.byte, damage))
         ) from None
     except files.failures() as error:
@@ -194,11 +194,11 @@ def _size_in(header, at):
 
 
 def next_record(reader, begin, damage_end=None):
-    """Where to go on behind damage.
+    """Where reading can continue after damage.
 
     Args:
       reader: Reader.
-      begin: byte behind which to look.
+      begin: byte after which to look.
       damage_end: byte behind the damaged record, where its length is known.
 
     Returns:

@@ -1,21 +1,30 @@
 """Word groups of pieces: which pieces are masked together."""
 
-import collections
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from data.text.tags import UNKNOWN
 
-# starts: bool [pieces], True where a group begins. unaligned_words, unaligned_sentences: counts.
-# tags: int8 [pieces, 3], those of the word that a piece lies in, -1 where they are not known; None
-# for words without tags.
-Groups = collections.namedtuple(
-    "Groups", ["starts", "unaligned_words", "unaligned_sentences", "tags"], defaults=[None]
-)
+
+class Groups(NamedTuple):
+    """Word groups of pieces.
+
+    Attributes:
+      starts: bool [pieces], True where a group begins.
+      unaligned_words, unaligned_sentences: counts.
+      tags: int8 [pieces, kinds], those of the word that a piece lies in, UNKNOWN where they are not
+        known; None for words without tags.
+    """
+
+    starts: np.ndarray
+    unaligned_words: int
+    unaligned_sentences: int
+    tags: Optional[np.ndarray] = None
 
 
 def wordpiece_groups(pieces, sentence_first_pieces):
-    """Groups without a segmenter: a piece and the `##` pieces behind it (English whole words)."""
+    """Groups without a segmenter: a piece and the `##` pieces after it (English whole words)."""
     starts = ~pieces.continuation
     starts[sentence_first_pieces] = True
     return Groups(starts, 0, 0)

@@ -1,35 +1,52 @@
 """What record shards hold, for people: rows with their words in brackets, and figures of many."""
 
 import collections
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from common.errors import UserError
+from common.features import MASKED_LM, PIECE_TAGS, ROW, SENTENCE_LABEL, TAG_LABELS
 from common.tags import KINDS
 from data.records import tfrecord
-from data.records.schema import FEATURES, LABELS_FROM, MASKED_FEATURES
+from data.records.schema import FEATURES
 from data.rows.display import bracketed, shown_tags
+from data.text.characters import is_letter
 from data.text.tags import UNKNOWN
-from data.tokenizers.wordpiece import is_letter
 
 _HISTOGRAM_BARS = 16
 _BAR_WIDTH = 40
 
 _NEEDED = ("input_ids", "input_mask")
 
-# One record, numpy: ids with the masks, ids with the masks undone, and what was masked.
-# positions: int [masked]; word_groups: int [seq], where masks are drawn in training, else None;
-# tags: int [seq, kinds], -1 where the record does not hold the piece's tag, None without tags;
-# segments: how many the row has.
-Row = collections.namedtuple(
-    "Row",
-    ["ids", "original", "positions", "length", "label", "word_groups", "tags", "segments"],
-    defaults=[None, 2],
-)
+
+class ShownRow(NamedTuple):
+    """One record as arrays.
+
+    Attributes:
+      ids: int64 [seq], with the masks.
+      original: int64 [seq], with the masks undone.
+      positions: int64 [masked], the masked pieces.
+      length: int, pieces without padding.
+      label: int, the sentence label; None where the record has none.
+      word_groups: int64 [seq], where masks are drawn in training, else None.
+      tags: int64 [seq, kinds], UNKNOWN where the record does not hold the piece's tag; None without
+        tags.
+      segments: how many the row has.
+    """
+
+    ids: np.ndarray
+    original: np.ndarray
+    positions: np.ndarray
+    length: int
+    label: Optional[int]
+    word_groups: Optional[np.ndarray]
+    tags: Optional[np.ndarray] = None
+    segments: int = 2
 
 
 def read_rows(path, vocab_size):
-    """Yields the Rows of a shard.
+    """Yields the ShownRows of a shard.
 
     Raises:
       UserError: damaged file, no masked-LM records, or ids outside the vocabulary.
@@ -46,8 +63,8 @@ def read_rows(path, vocab_size):
 
 
 def _row(features, vocab_size, where):
-    unmasked = "word_groups" in features or set(features) == {*_NEEDED, "segment_ids"}
-    needed = _NEEDED if unmasked else _NEEDED + MASKED_FEATURES
+    unmasked = "word_groups" in features or set(features) == set(ROW)
+    needed = _NEEDED if unmasked else _NEEDED + MASKED_LM
     missing = [name for name in needed if name not in features]
     if missing:
         raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
@@ -65,14 +82,14 @@ def _row(features, vocab_size, where):
     groups = label = None
     if "word_groups" in features:
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
-    if "next_sentence_labels" in features:
-        label = int(_integers(features, "next_sentence_labels", 2, where, 1)[0])
+    if SENTENCE_LABEL in features:
+        label = int(_integers(features, SENTENCE_LABEL, 2, where, 1)[0])
     segments = 1 + int(_integers(features, "segment_ids", 2, where).max(initial=0))
-    return Row(ids, original, positions, length, label, groups, tags, segments)
+    return ShownRow(ids, original, positions, length, label, groups, tags, segments)
 
 
 def _tags(features, positions, real, length, where):
-    """int [length, kinds]: tags of the pieces, -1 where they are not known; None without tags.
+    """int [length, kinds]: tags of the pieces, UNKNOWN where they are not known; None without tags.
 
     Args:
       features: of the record.
@@ -81,19 +98,18 @@ def _tags(features, positions, real, length, where):
       length: pieces of the row.
       where: for messages.
     """
-    found = np.full((length, len(LABELS_FROM)), UNKNOWN)
-    names = [name for pair in LABELS_FROM.items() for name in pair]
-    if not any(name in features for name in names):
+    tags = np.full((length, len(KINDS)), UNKNOWN)
+    if not any(name in features for name in TAG_LABELS + PIECE_TAGS):
         return None
-    for kind, (label, source) in enumerate(LABELS_FROM.items()):
+    for kind, (label, source) in enumerate(zip(TAG_LABELS, PIECE_TAGS)):
         if source in features:
             limit = FEATURES[source].limit
-            found[:, kind] = _integers(features, source, limit, where, length) - 1
+            tags[:, kind] = _integers(features, source, limit, where, length) - 1
         if label in features:
             limit, count = FEATURES[label].limit, len(positions)
             labels = _integers(features, label, limit, where, count, FEATURES[label].low)
-            found[positions[real], kind] = labels[real]
-    return found
+            tags[positions[real], kind] = labels[real]
+    return tags
 
 
 def _integers(features, name, limit, where, count=None, low=0):
@@ -120,7 +136,7 @@ def _integers(features, name, limit, where, count=None, low=0):
 def show_row(row, vocabulary, segmenter):
     """A row as text: words of several pieces in brackets, masked pieces as new<-old, their tags.
 
-    Where the record does not hold its words, they are found anew in the restored text; without a
+    Where the record does not hold its words, the restored text is segmented again; without a
     segmenter, inner pieces of words (`##`) go with the piece before them.
     """
     original = np.full(row.length, -1)

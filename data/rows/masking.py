@@ -1,10 +1,15 @@
-"""Which pieces are masked, and with what: one specification, samplers that follow it."""
+"""Masks: the corruption of most families. One specification, two samplers that follow it."""
 
-import collections
+import dataclasses
+from typing import Tuple
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, quoted
+from common.features import MASKED_LM, TAG_LABELS
+from common.validation import is_number, is_object, is_text, list_of
+from data.rows import sampling
+from data.rows.corruption import Corrupted, Corruption
 
 UNITS = ("wordpiece", "word", "ngram")
 DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
@@ -12,19 +17,8 @@ BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piec
 ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
 
 
-class MaskingSpec(
-    collections.namedtuple(
-        "MaskingSpec",
-        [
-            "probability",
-            "unit",
-            "ngram_probs",
-            "replacement",
-            "max_predictions",
-            "with_replacement",
-        ],
-    )
-):
+@dataclasses.dataclass(frozen=True)
+class MaskingSpec:
     """What to mask.
 
     Attributes:
@@ -40,95 +34,127 @@ class MaskingSpec(
       UserError: a value out of range.
     """
 
-    def __new__(
-        cls,
-        probability=0.15,
-        unit="word",
-        ngram_probs=DEFAULT_NGRAM_PROBS,
-        replacement=BERT_REPLACEMENT,
-        max_predictions=20,
-        with_replacement=False,
-    ):
-        if not 0.0 < probability < 1.0:
+    probability: float = 0.15
+    unit: str = "word"
+    ngram_probs: Tuple[float, ...] = DEFAULT_NGRAM_PROBS
+    replacement: Tuple[float, ...] = BERT_REPLACEMENT
+    max_predictions: int = 20
+    with_replacement: bool = False
+
+    def __post_init__(self):
+        for name in ("ngram_probs", "replacement"):  # JSON has lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not 0.0 < self.probability < 1.0:
             raise UserError(
-                "--masked_lm_prob must lie between 0 and 1, found {}".format(probability)
+                "--masked_lm_prob must lie between 0 and 1, found {}".format(self.probability)
             )
-        if unit not in UNITS:
+        if self.unit not in UNITS:
             raise UserError(
-                "unknown masking unit {!r}; known are {}".format(unit, ", ".join(UNITS))
+                "unknown masking unit {!r}; known are {}".format(self.unit, ", ".join(UNITS))
             )
-        if max_predictions < 1:
+        if self.max_predictions < 1:
             raise UserError(
-                "--max_predictions_per_seq must be 1 or more, found {}".format(max_predictions)
+                "--max_predictions_per_seq must be 1 or more, found {}".format(self.max_predictions)
             )
-        for name, probs in (("--ngram_probs", ngram_probs), ("replacement", replacement)):
+        for name, probs in (
+            ("--ngram_probs", self.ngram_probs),
+            ("replacement", self.replacement),
+        ):
             if not probs or min(probs) < 0 or not abs(sum(probs) - 1.0) <= 1e-6:
                 raise UserError(
                     "{} must be probabilities that add up to 1, found {}".format(
                         name, ",".join(str(p) for p in probs)
                     )
                 )
-        if with_replacement and (unit != "wordpiece" or replacement[1]):
+        if self.with_replacement and (self.unit != "wordpiece" or self.replacement[1]):
             raise UserError(
                 "draws with replacement take single pieces (wordpiece) and put in no random ones, "
-                "found {} and {}".format(unit, ",".join(str(p) for p in replacement))
+                "found {} and {}".format(self.unit, ",".join(str(p) for p in self.replacement))
             )
-        return super().__new__(
-            cls,
-            probability,
-            unit,
-            tuple(ngram_probs),
-            tuple(replacement),
-            max_predictions,
-            bool(with_replacement),
-        )
 
 
-# ids: int32 [rows, S], what the model reads. positions, labels: int32 [rows, P]; weights: float32
-# [rows, P], 1 on real predictions, padding at the end. ngrams: int64 [n], runs chosen by length.
-Masked = collections.namedtuple("Masked", ["ids", "positions", "labels", "weights", "ngrams"])
+class Masks(Corruption):
+    """Chosen pieces become [MASK] or a random piece, or stay, and their originals are predicted.
 
+    A recipe's Masks hold the family's defaults in their specification:
 
-def sample_static(instances, spec, mask_id, random_ids, rng):
-    """Masks rows once (static records).
-
-    Groups are tried in random order, google-research/bert's way: one that would overflow the
-    row's number of predictions is passed over, so no group is ever masked in part. The last run
-    of n-grams is shortened until it fits, as in google-research/albert.
-
-    Args:
-      instances: instances.Instances.
-      spec: MaskingSpec.
-      mask_id: int.
-      random_ids: int32 [n], ids that may replace a piece.
-      rng: numpy Generator.
-
-    Returns:
-      Masked.
+        Masks(MaskingSpec(unit="ngram", ngram_probs=(6 / 11, 3 / 11, 2 / 11)))
     """
-    chosen, ngrams = _choose_pieces(instances, spec, rng)
-    rows, columns = np.nonzero(chosen)
-    rank = _rank_in_row(rows, len(chosen))
-    shape = (len(chosen), spec.max_predictions)
-    positions, labels = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    weights = np.zeros(shape, np.float32)
-    positions[rows, rank] = columns
-    labels[rows, rank] = instances.ids[rows, columns]
-    weights[rows, rank] = 1.0
-    ids = instances.ids.copy()
-    draw = rng.random(len(rows))
-    replaced_by_mask = draw < spec.replacement[0]
-    kept = draw >= spec.replacement[0] + spec.replacement[1]
-    random = random_ids[rng.integers(0, len(random_ids), len(rows))]
-    original = ids[rows, columns]
-    ids[rows, columns] = np.where(replaced_by_mask, mask_id, np.where(kept, original, random))
-    return Masked(ids, positions, labels, weights, ngrams)
+
+    targets = MASKED_LM + TAG_LABELS
+
+    @property
+    def needs_words(self):
+        return self.spec.unit != "wordpiece"
+
+    def for_settings(self, settings):
+        unit, ngram_probs = settings.masking_unit or self.spec.unit, settings.ngram_probs
+        if ngram_probs is not None and unit != "ngram":
+            raise UserError("--ngram_probs needs --masking_unit=ngram")
+        spec = dataclasses.replace(
+            self.spec,
+            probability=settings.masked_lm_prob,
+            unit=unit,
+            ngram_probs=self.spec.ngram_probs if ngram_probs is None else ngram_probs,
+            max_predictions=settings.max_predictions_per_seq,
+            with_replacement=self.spec.with_replacement and unit == "wordpiece",
+        )
+        return dataclasses.replace(self, spec=spec)
+
+    def from_manifest(self, masking):
+        if not _are_masks(masking):
+            raise UserError(
+                "masking must be an object with kind, unit and shares, found {}; make the records "
+                "anew".format(quoted(masking))
+            )
+        names = ("probability", "unit", "ngram_probs", "replacement")
+        spec = MaskingSpec(
+            **{name: masking[name] for name in names},
+            with_replacement=masking.get("with_replacement", False),
+        )
+        return dataclasses.replace(self, spec=spec)
+
+    def describe(self):
+        how = " with replacement" if self.spec.with_replacement else ""
+        return "{:.0%} by {}{}".format(self.spec.probability, self.spec.unit, how)
+
+    def sources(self, names):
+        sources = super().sources(names)
+        # Pieces that are drawn with replacement are drawn whatever word they are of.
+        return sources[1:] if self.spec.with_replacement else sources
+
+    def corrupt(self, instances, tokens, rng):
+        chosen, ngrams = sampling.choose_pieces(instances, self.spec, rng)
+        ids = self._replace(instances.ids.copy(), chosen, tokens, rng)
+        targets = sampling.predictions(instances, chosen, self.spec.max_predictions)
+        return Corrupted(ids, chosen, targets, ngrams)
+
+    def _replace(self, ids, chosen, tokens, rng):
+        to_mask, to_random, _ = self.spec.replacement
+        rows, columns = np.nonzero(chosen)
+        draw = rng.random(len(rows))
+        random = tokens.random_ids[rng.integers(0, len(tokens.random_ids), len(rows))]
+        kept = np.where(draw >= to_mask + to_random, ids[rows, columns], random)
+        ids[rows, columns] = np.where(draw < to_mask, tokens.mask_id, kept)
+        return ids
+
+    def draw(self, features, tokens, uniform):
+        from data.rows import graph_sampling
+
+        return graph_sampling.draw_masks(features, self.spec, tokens, uniform)
 
 
-def predictions_per_row(lengths, spec):
-    """int [rows]: min(P, max(1, round(length * probability))), google-research/bert."""
-    wanted = np.rint(lengths * spec.probability).astype(np.int64)
-    return np.minimum(spec.max_predictions, np.maximum(1, wanted))
+def _are_masks(value):
+    """Whether a manifest's value is a MaskingSpec, which checks the numbers itself, as a dict."""
+    shares = list_of(is_number)
+    return (
+        is_object(value)
+        and is_text(value.get("unit"))
+        and is_number(value.get("probability"))
+        and shares(value.get("ngram_probs"))
+        and shares(value.get("replacement"))
+        and isinstance(value.get("with_replacement", False), bool)
+    )
 
 
 def predictions_limit(probability, max_seq_length):
@@ -139,127 +165,3 @@ def predictions_limit(probability, max_seq_length):
       max_seq_length: int.
     """
     return max(1, int((probability + 0.005) * max_seq_length))
-
-
-def _rank_in_row(rows, row_count):
-    counts = np.bincount(rows, minlength=row_count)
-    return np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def _choose_pieces(instances, spec, rng):
-    """bool [rows, S], True on the pieces to predict; and the counts of runs by length."""
-    groups = _list_groups(instances, spec.unit)
-    row_count, width = instances.ids.shape
-    counts = np.bincount(groups.row, minlength=row_count)
-    offset = np.cumsum(counts) - counts
-    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
-    order = _shuffled_within_rows(groups.row, rng)
-    left = predictions_per_row(instances.lengths, spec)
-    wanted = _draw_runs(spec, row_count, longest, rng)
-    taken = np.zeros(len(groups.row), dtype=bool)
-    ngrams = np.zeros(longest, dtype=np.int64)
-    active = np.arange(row_count)
-    # One candidate of every unfinished row at a time. A drawn length is kept until a place is
-    # found for it, so that long runs, which find fewer, stay as frequent as asked for; a second
-    # round over the candidates fills what is left with single groups.
-    rounds = 1 if longest == 1 else 2
-    for turn in range(rounds * int(counts.max(initial=0))):
-        active = active[(left[active] > 0) & (rounds * counts[active] > turn)]
-        if not len(active):
-            break
-        second = turn >= counts[active]
-        candidate = order[offset[active] + turn - second * counts[active]]
-        size = np.where(second, 1, np.minimum(wanted[active], left[active]))
-        size, length = _fitting_run(groups, candidate, size, taken, left[active])
-        fits = size > 0
-        rows, chosen, size = active[fits], candidate[fits], size[fits]
-        for i in range(longest):
-            taken[(chosen + i)[size > i]] = True
-        left[rows] -= length[fits]
-        ngrams += np.bincount(size - 1, minlength=longest)
-        if longest > 1:
-            wanted[rows] = _draw_runs(spec, len(rows), longest, rng)
-    return _spread(taken, groups, (row_count, width)), ngrams
-
-
-def _draw_runs(spec, count, longest, rng):
-    """int64 [count], lengths of runs in groups."""
-    if longest == 1:
-        return np.ones(count, dtype=np.int64)
-    return 1 + np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(count), "right")
-
-
-# The groups of a batch, row by row: int64 [groups] each. first: column of the first piece; end:
-# column behind the last; segment: segment id.
-_GroupList = collections.namedtuple("_GroupList", ["row", "first", "end", "segment"])
-
-
-def _list_groups(instances, unit):
-    heads = _group_heads(instances, unit)
-    row, first = np.nonzero(heads)
-    return _GroupList(row, first, _group_ends(instances, heads), instances.segment_ids[row, first])
-
-
-def _group_heads(instances, unit):
-    in_text = instances.group_ids >= 0
-    if unit == "wordpiece":
-        return in_text
-    before = np.concatenate(
-        [np.full_like(instances.group_ids[:, :1], -1), instances.group_ids[:, :-1]], axis=1
-    )
-    return in_text & (instances.group_ids != before)
-
-
-def _group_ends(instances, heads):
-    in_text = instances.group_ids >= 0
-    following = np.ones_like(heads)
-    following[:, :-1] = heads[:, 1:] | ~in_text[:, 1:]
-    ends = np.flatnonzero((in_text & following).ravel())
-    return ends % heads.shape[1] + 1
-
-
-def _shuffled_within_rows(row, rng):
-    """Indices of the groups, row by row, each row's in random order.
-
-    Row, 30 random bits and index are packed into one integer: sorting these is several times
-    faster than an argsort of floats, and ties cannot depend on the sorting method.
-    """
-    bits = max(1, len(row).bit_length())
-    draw = rng.integers(0, 1 << 30, len(row), dtype=np.int64)
-    keys = (((row.astype(np.int64) << 30) | draw) << bits) | np.arange(len(row))
-    keys.sort()
-    return keys & ((1 << bits) - 1)
-
-
-def _fitting_run(groups, candidate, wanted, taken, room):
-    """Whether a run of `wanted` groups from each candidate is free in one segment.
-
-    Where it is but has more than `room` pieces, it is shortened until it fits.
-
-    Returns:
-      sizes in groups (0: no place here) and lengths in pieces, int64 [candidates].
-    """
-    size = np.zeros(len(candidate), dtype=np.int64)
-    length = np.zeros(len(candidate), dtype=np.int64)
-    free = np.ones(len(candidate), dtype=bool)
-    for i in range(int(wanted.max())):
-        member = np.minimum(candidate + i, len(groups.row) - 1)
-        same_segment = (groups.row[member] == groups.row[candidate]) & (
-            groups.segment[member] == groups.segment[candidate]
-        )
-        part = i < wanted
-        free &= ~part | ((member == candidate + i) & same_segment & ~taken[member])
-        pieces = groups.end[member] - groups.first[candidate]
-        fits = part & (pieces <= room)
-        size[fits] = i + 1
-        length[fits] = pieces[fits]
-    size[~free] = 0
-    return size, length
-
-
-def _spread(taken, groups, shape):
-    """bool [rows, S]: True on every piece of the groups taken."""
-    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
-    edges[groups.row[taken], groups.first[taken]] += 1
-    edges[groups.row[taken], groups.end[taken]] -= 1
-    return np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0

@@ -1,9 +1,20 @@
 """Texts and pairs of texts as the rows of ids that an encoder reads."""
 
-import collections
+from typing import List, NamedTuple
 
-# input_ids, input_mask, segment_ids: lists of max_seq_length ints; is_truncated: bool.
-Row = collections.namedtuple("Row", ["input_ids", "input_mask", "segment_ids", "is_truncated"])
+
+class EncodedRow(NamedTuple):
+    """A text or a pair of texts as an encoder reads it.
+
+    Attributes:
+      input_ids, input_mask, segment_ids: lists of max_seq_length ints.
+      is_truncated: bool, something did not fit.
+    """
+
+    input_ids: List[int]
+    input_mask: List[int]
+    segment_ids: List[int]
+    is_truncated: bool
 
 
 def encode_text(tokenizer, first, second, max_seq_length):
@@ -15,18 +26,26 @@ def encode_text(tokenizer, first, second, max_seq_length):
       max_seq_length: length of the row.
 
     Returns:
-      Row.
+      EncodedRow.
     """
     ids = tokenizer.tokenize(first).ids.tolist()
     more = None if second is None else tokenizer.tokenize(second).ids.tolist()
-    return lay_out(tokenizer.vocabulary, ids, more, max_seq_length)
+    return encode_pieces(tokenizer.vocabulary, ids, more, max_seq_length)
 
 
-def lay_out(vocabulary, first, second, max_seq_length):
-    """The row of one or two lists of piece ids; `second` may be None.
+def encode_pieces(vocabulary, first, second, max_seq_length):
+    """The row of one or two lists of piece ids: [CLS] first [SEP] second [SEP], padded.
 
     What does not fit is cut off at the end, in a pair always from the longer text
     (google-research/bert, _truncate_seq_pair), so that little is lost of the shorter one.
+
+    Args:
+      vocabulary: for the special ids.
+      first, second: lists of int; second may be None.
+      max_seq_length: length of the row.
+
+    Returns:
+      EncodedRow.
     """
     room = max_seq_length - (2 if second is None else 3)
     whole = len(first) + len(second or ())
@@ -43,7 +62,7 @@ def lay_out(vocabulary, first, second, max_seq_length):
     padding = [0] * (max_seq_length - len(ids))
     mask = [1] * len(ids) + padding
     ids += [vocabulary.pad] * len(padding)
-    return Row(ids, mask, segments + padding, whole > room)
+    return EncodedRow(ids, mask, segments + padding, whole > room)
 
 
 def _share(first, second, room):

@@ -4,7 +4,7 @@ Format: https://universaldependencies.org/format.html. Of the ten columns FORM, 
 and, in MISC, SpaceAfter and NER count; `# text` and `# newdoc` of the comments.
 """
 
-import collections
+from typing import Any, List, NamedTuple, Optional
 
 from conllu import parser
 from conllu.exceptions import ParseException
@@ -17,17 +17,50 @@ _COLUMNS = len(parser.DEFAULT_FIELDS)
 _FIELDS = {name: parser.DEFAULT_FIELD_PARSERS[name] for name in ("id", "head", "misc")}
 _NONE = (None, None, None)
 
-# text: str. starts: list of int, offsets of the words in it; None where they do not join to it.
-# tags: list of (pos, ner, dep), str or None, one a word. begins_document: bool. line: number of its
-# first word's line, from 1.
-Sentence = collections.namedtuple("Sentence", "text starts tags begins_document line")
 
-# What a sentence's lines say. comments: dict. words, ranges: the library's tokens of words and of
-# ranges of words. line: number of the first of them, from 1.
-Lines = collections.namedtuple("Lines", "comments words ranges line")
+class Sentence(NamedTuple):
+    """A sentence and what is known of its words.
 
-# A line with a word, a range of words or an empty node. token: what the library makes of it.
-_Line = collections.namedtuple("_Line", "number token")
+    Attributes:
+      text: str.
+      starts: offsets of the words in it; None where they do not join to it.
+      tags: (pos, ner, dep) of each word, str or None each.
+      begins_document: bool.
+      line: number of its first word's line, from 1.
+    """
+
+    text: str
+    starts: Optional[List[int]]
+    tags: List[tuple]
+    begins_document: bool
+    line: int
+
+
+class Lines(NamedTuple):
+    """The lines of a sentence.
+
+    Attributes:
+      comments: dict.
+      words, ranges: the library's tokens of words and of ranges of words.
+      line: number of the first of them, from 1.
+    """
+
+    comments: dict
+    words: list
+    ranges: list
+    line: int
+
+
+class _Line(NamedTuple):
+    """A line with a word, a range of words or an empty node.
+
+    Attributes:
+      number: of the line.
+      token: what the library makes of it.
+    """
+
+    number: int
+    token: Any
 
 
 def read(text, where, to_tags):
@@ -69,7 +102,7 @@ def parse(text, where, flag="--input_format=conllu"):
 
 
 class _Malformed(Exception):
-    """A line that is no CoNLL-U; says what is wrong."""
+    """A line that is no CoNLL-U; its text is what is wrong."""
 
     def __init__(self, line, what):
         super().__init__(what)
@@ -192,9 +225,18 @@ def _shown(number):
     return "_" if number is None else "".join(map(str, number)) if type(number) is tuple else number
 
 
-# What stands in the text: a word, or a range of words that are written as one. spaced: whether a
-# blank follows.
-_Unit = collections.namedtuple("_Unit", "form spaced tags")
+class _Form(NamedTuple):
+    """What stands in the text: a word, or a range of words that are written as one.
+
+    Attributes:
+      form: as it is written.
+      spaced: whether a blank follows.
+      tags: of the word.
+    """
+
+    form: str
+    spaced: bool
+    tags: Any
 
 
 def _units(words, ranges, tags):
@@ -203,7 +245,7 @@ def _units(words, ranges, tags):
     A range's words stand for themselves where they are its letters; where they are not (don't: do,
     not), the range is one word without tags of its own.
     """
-    units = [_Unit(w["form"], _is_spaced(w), t) for w, t in zip(words, tags)]
+    units = [_Form(w["form"], _is_spaced(w), t) for w, t in zip(words, tags)]
     for span in reversed(ranges):
         first, _, last = span["id"]
         inside = units[first - 1 : last]
@@ -211,7 +253,7 @@ def _units(words, ranges, tags):
             inside = [unit._replace(spaced=False) for unit in inside]
             inside[-1] = inside[-1]._replace(spaced=_is_spaced(span))
         else:
-            inside = [_Unit(span["form"], _is_spaced(span), _NONE)]
+            inside = [_Form(span["form"], _is_spaced(span), _NONE)]
         units[first - 1 : last] = inside
     return units
 

@@ -5,11 +5,11 @@ is one unit. It does not depend on the number of workers: seeds, shuffling and N
 documents stay inside it, so that the same input gives the same records however many processes work.
 """
 
-import collections
 import gzip
 import io
 import re
 import zlib
+from typing import Callable, List, NamedTuple
 
 from common import files
 from common.errors import UserError
@@ -21,12 +21,25 @@ _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 _NEWDOC = re.compile(_BLANK_LINE.pattern + rb"(?=(?:#[^\n]*\n)*?#[ \t]*newdoc\b)")
 _BOM = b"\xef\xbb\xbf"
 
-# Bytes start to end of a file as stored.
-Range = collections.namedtuple("Range", ["path", "start", "end"])
+
+class Range(NamedTuple):
+    """Bytes start to end of a file as stored."""
+
+    path: str
+    start: int
+    end: int
 
 
-class Unit(collections.namedtuple("Unit", ["index", "ranges"])):
-    """What one worker does at a time: a range of a file, or several whole small files."""
+class Unit(NamedTuple):
+    """What one worker does at a time: a range of a file, or several whole small files.
+
+    Attributes:
+      index: number of the unit, from 0.
+      ranges: list of Range.
+    """
+
+    index: int
+    ranges: List[Range]
 
     @property
     def size(self):
@@ -34,7 +47,7 @@ class Unit(collections.namedtuple("Unit", ["index", "ranges"])):
         return sum(r.end - r.start for r in self.ranges)
 
 
-class Source(collections.namedtuple("Source", ["content", "path", "lines_before"])):
+class Source(NamedTuple):
     """Part of a file's text.
 
     Attributes:
@@ -42,6 +55,10 @@ class Source(collections.namedtuple("Source", ["content", "path", "lines_before"
       path: for messages.
       lines_before: function that gives the number of lines of the file before the content.
     """
+
+    content: bytes
+    path: str
+    lines_before: Callable[[], int]
 
     def line(self, number):
         """A line of the content, counted from 1, for messages."""
@@ -169,8 +186,8 @@ def _document_border(content, input_format):
 
 def _emergency_border(content, input_format):
     """Where to cut a document larger than a unit; None without a place."""
-    found = (find(content) for find in _BORDERS[input_format][1:])
-    return next((border for border in found if border is not None), None)
+    borders = (find(content) for find in _BORDERS[input_format][1:])
+    return next((border for border in borders if border is not None), None)
 
 
 def read_range(part):

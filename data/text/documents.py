@@ -1,7 +1,7 @@
 """A unit's bytes turned into text, documents and sentences, whatever the input format."""
 
-import collections
 import re
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -9,15 +9,27 @@ from common import bounded_json, files
 from common.errors import UserError
 from data.jobs.statistics import EXAMPLES
 from data.text import conllu_text, sentences, ud_tags
+from data.text.characters import code_points
 from data.text.tags import TagNumbers
 from data.text.words import Words
-from data.tokenizers.wordpiece import code_points
 
-# text: str. starts, ends: int64 [sentences] character offsets. documents: int64 [documents + 1],
-# index of each document's first sentence. words: words.Words where the input says them, else None.
-Documents = collections.namedtuple(
-    "Documents", ["text", "starts", "ends", "documents", "words"], defaults=[None]
-)
+
+class Documents(NamedTuple):
+    """The documents of a block of text.
+
+    Attributes:
+      text: str.
+      starts, ends: int64 [sentences], character offsets.
+      documents: int64 [documents + 1], index of each document's first sentence, and their number.
+      words: Words where the input has them, else None.
+    """
+
+    text: str
+    starts: np.ndarray
+    ends: np.ndarray
+    documents: np.ndarray
+    words: Optional[Words] = None
+
 
 # --tag_set -> function that makes LTP's tags of a CoNLL-U sentence's, see conllu_text.read.
 TAG_SETS = {"ltp": conllu_text.as_given, "ud": ud_tags.to_ltp}
@@ -40,12 +52,14 @@ def read_documents(sources, options):
         line).
     """
     if options.input_format == "conllu":
-        found = _annotated(sources, TAG_SETS[options.tag_set])
+        documents = _annotated(sources, TAG_SETS[options.tag_set])
     else:
-        found = _plain(sources, options)
+        documents = _plain(sources, options)
     if options.normalize_quotes:
-        found = found._replace(text=found.text.translate(_QUOTES))  # one for one: offsets stay
-    return found
+        documents = documents._replace(
+            text=documents.text.translate(_QUOTES)
+        )  # one for one: offsets stay
+    return documents
 
 
 def _plain(sources, options):
@@ -59,22 +73,22 @@ def _plain(sources, options):
 
 def _annotated(sources, to_tags):
     """Documents of CoNLL-U, with their words."""
-    found, borders, faults = [], [], []
+    annotated, borders, faults = [], [], []
     for source in sources:
-        begin = len(found)
-        found += conllu_text.read(_decode(source), source.line, to_tags)
-        new = found[begin:]
+        begin = len(annotated)
+        annotated += conllu_text.read(_decode(source), source.line, to_tags)
+        new = annotated[begin:]
         borders += [begin + i for i, s in enumerate(new) if not i or s.begins_document]
         if len(faults) < EXAMPLES:
             faults += [_place(source, s.line) for s in new if s.starts is None][:EXAMPLES]
-    lengths = np.array([len(sentence.text) for sentence in found], dtype=np.int64)
+    lengths = np.array([len(sentence.text) for sentence in annotated], dtype=np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
     return Documents(
-        "\n".join(sentence.text for sentence in found),
+        "\n".join(sentence.text for sentence in annotated),
         starts,
         starts + lengths,
-        np.array([*borders, len(found)], dtype=np.int64),
-        _words_of(found, starts, faults[:EXAMPLES]),
+        np.array([*borders, len(annotated)], dtype=np.int64),
+        _words_of(annotated, starts, faults[:EXAMPLES]),
     )
 
 
@@ -83,23 +97,23 @@ def _place(source, line):
     return source.path if files.is_remote(source.path) else source.line(line)
 
 
-def _words_of(found, starts, faults):
+def _words_of(annotated, starts, faults):
     """words.Words of CoNLL-U sentences.
 
     Args:
-      found: list of conllu_text.Sentence.
+      annotated: list of conllu_text.Sentence.
       starts: int [sentences], their offsets.
       faults: for the Words.
     """
     numbers, offsets = TagNumbers(), []
-    for sentence, start in zip(found, starts.tolist()):
+    for sentence, start in zip(annotated, starts.tolist()):
         if sentence.starts is not None:
             offsets += [start + offset for offset in sentence.starts]
             for tags in sentence.tags:
                 numbers.add(tags)
-    marks = np.zeros(sum(len(sentence.text) + 1 for sentence in found), dtype=bool)
+    marks = np.zeros(sum(len(sentence.text) + 1 for sentence in annotated), dtype=bool)
     marks[offsets] = True
-    unusable = np.array([sentence.starts is None for sentence in found], dtype=bool)
+    unusable = np.array([sentence.starts is None for sentence in annotated], dtype=bool)
     return Words(marks[:-1], unusable, numbers.array(), dict(numbers.unknown), faults)
 
 

@@ -1,4 +1,4 @@
-"""Word segmenters behind one call: where do words begin in this text?
+"""Word segmenters with one interface: where do words begin in this text?
 
 A segmenter is built once per worker process and never changes the text: what it returns is placed
 by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
@@ -11,9 +11,9 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from data.text.characters import code_points
 from data.text.ltp.annotator import LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
-from data.tokenizers.wordpiece import code_points
 
 SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.
@@ -169,7 +169,7 @@ def _line_end(text, at):
 
 
 class BlankSegmenter:
-    """Presegmented text: words are parted by blanks."""
+    """Presegmented text: words are separated by blanks."""
 
     def word_starts(self, text, starts, ends, progress):
         chars = code_points(text)

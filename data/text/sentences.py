@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.tokenizers.wordpiece import code_points
+from data.text.characters import code_points
 
 # A sentence ends behind one of these and the closing marks that follow it.
 TERMINATORS = "。！？…；!?;."
@@ -35,8 +35,8 @@ _FLAGS = _flag_table()
 def split_sentences(text, max_chars=DEFAULT_MAX_CHARS):
     """Spans of the sentences of `text`, whose lines are paragraphs.
 
-    A border stands behind 。！？…； and the closing quotes and brackets after them, unless a
-    comma or colon goes on; behind the ASCII marks only before a blank (and `.` only after a
+    A border lies after 。！？…； and the closing quotes and brackets after them, unless a
+    comma or colon follows; behind the ASCII marks only before a blank (and `.` only after a
     letter or a closing mark: not in "1. 总则" or "3.5"); at every line end. A longer sentence than
     `max_chars` is cut behind its last comma or blank in the second half of the limit, else at the
     limit, but never inside a run of ASCII letters or digits that fits the limit.
@@ -46,14 +46,14 @@ def split_sentences(text, max_chars=DEFAULT_MAX_CHARS):
       max_chars: int, longest sentence in characters.
 
     Returns:
-      starts, ends: int64 [sentences], character offsets, blanks at both sides left out.
+      starts, ends: int64 [sentences], character offsets, without blanks at both sides.
     """
     starts, ends = _lines_or_sentences(text, within_lines=True)
     return _limit_length(text, starts, ends, max_chars)
 
 
 def split_lines(text):
-    """Spans of the lines of `text` (one sentence a line); empty lines are left out."""
+    """Spans of the lines of `text` (one sentence a line); empty lines are skipped."""
     return _lines_or_sentences(text, within_lines=False)
 
 

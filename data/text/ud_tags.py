@@ -5,7 +5,7 @@ XPOS is that of UD Chinese GSD and PUD (NN, VV, ...). Whether a part of speech c
 looked up in the People's Daily of January 1998, whose PKU tags are nearly LTP's: of the words of
 GSD that occur there, those with CD have a tag that means m in 98.5 %, those with DEC, AS, UH or PRP
 and marks are of one tag throughout. NN (69.8 % n, 11.7 % v), VV (80.5 % v, 12.7 % p), NNP, JJ, RB,
-IN, NNB, SFN, PFA and DT are mixed and left out. UD has no entities: NER= counts where MISC has it.
+IN, NNB, SFN, PFA and DT are mixed and skipped. UD has no entities: NER= counts where MISC has it.
 """
 
 import re
@@ -102,9 +102,9 @@ def _is_conjunct(word):
     return word.is_whole_noun() and word.xpos != "NNB" and word.is_behind_head()
 
 
-# UD 2 and UD 1 relation -> (LTP's, function of a _Node that says where it holds). LTP's heads
+# UD 2 and UD 1 relation -> (LTP's, function of a _Node: whether it holds). LTP's heads
 # differ (prepositions, 是, 里), but only the name of a word's relation is learnt. Particles (u) are
-# RAD whatever UD says. iobj is left out: GSD has 变成 猪 under it.
+# RAD whatever UD says. iobj is skipped: GSD has 变成 猪 under it.
 _DEP = {
     "punct": ("WP", lambda word: word.upos == "PUNCT"),
     "nsubj": ("SBV", _is_subject),

@@ -1,15 +1,29 @@
 """Words of a text: where they begin, and what is known of them."""
 
-import collections
 import re
+from typing import Dict, NamedTuple, Optional, Sequence
 
-# starts: bool [characters], True where a word begins. unusable: bool [sentences], True where the
-# words do not join to the text. tags: int8 [words, 3] in the order of tags.KINDS, -1 where a tag is
-# not known; None where none were asked for. unknown_tags: {"POS-g": count}, tags that LERT has not.
-# faults: a few places (file and line) of unusable sentences, for people.
-Words = collections.namedtuple(
-    "Words", ["starts", "unusable", "tags", "unknown_tags", "faults"], defaults=(None, {}, ())
-)
+import numpy as np
+
+
+class Words(NamedTuple):
+    """The words of a text.
+
+    Attributes:
+      starts: bool [characters], True where a word begins.
+      unusable: bool [sentences], True where the words do not join to the text.
+      tags: int8 [words, kinds] in the order of common.tags.KINDS, UNKNOWN where a tag is not known;
+        None where none were asked for.
+      unknown_tags: {"POS-g": count}, tags that no head has.
+      faults: a few places (file and line) of unusable sentences, for people.
+    """
+
+    starts: np.ndarray
+    unusable: np.ndarray
+    tags: Optional[np.ndarray] = None
+    unknown_tags: Dict[str, int] = {}
+    faults: Sequence[str] = ()
+
 
 # Blanks and characters of no width: they lie between words, never in one.
 OUTSIDE = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]")

@@ -6,26 +6,36 @@ for. All of it goes by single characters, the order of combining marks, which ar
 final sigma aside; so a table over code points holds the form of each.
 """
 
-import collections
 import unicodedata
+from typing import List, NamedTuple
 
 import numpy as np
 
-from data.tokenizers.wordpiece import CODE_POINTS, code_points, is_letter
+from data.text.characters import CODE_POINTS, code_points, is_letter
 
 _UNSEEN = 255
 _SIGMA = "Σ"
 
-# texts: list of str, one for each stretch, in order. borders: int64 [stretches + 1], where each
-# begins in `origins`: int64 [characters of all texts], the place in the text it was made of.
-Prepared = collections.namedtuple("Prepared", ["texts", "borders", "origins"])
+
+class Prepared(NamedTuple):
+    """Stretches of a text as SentencePiece reads them.
+
+    Attributes:
+      texts: one for each stretch, in order.
+      borders: int64 [stretches + 1], where each begins in `origins`.
+      origins: int64 [characters of all texts], the place in the text that each was made of.
+    """
+
+    texts: List[str]
+    borders: np.ndarray
+    origins: np.ndarray
 
 
 class AlbertText:
     """Prepares long texts; holds the table."""
 
     def __init__(self, do_lower_case, blanks_part_words=False):
-        """`blanks_part_words`: in text in words, where blanks are no text; they are left out but
+        """`blanks_part_words`: in text in words, where blanks are no text; they are dropped but
         between letters (is_letter), as of English words."""
         self.do_lower_case = do_lower_case
         self._blanks_part_words = blanks_part_words
@@ -43,7 +53,7 @@ class AlbertText:
           sentence_starts: character offsets [sentences], increasing.
 
         Returns:
-          Prepared; stretches without a visible character are left out.
+          Prepared; stretches without a visible character are skipped.
         """
         chars = code_points(text)
         self._learn(chars)

@@ -11,8 +11,9 @@ import re
 import unicodedata
 
 from common.errors import UserError
+from data.text.characters import CODE_POINTS
 from data.tokenizers.sentencepiece_pieces import BLANK, is_cut_again
-from data.tokenizers.wordpiece import CODE_POINTS, FINAL_SIGMA
+from data.tokenizers.wordpiece import FINAL_SIGMA
 
 CLASS = "AlbertTokenizer"
 SPECIAL_TOKENS = {
@@ -103,12 +104,12 @@ def _beginnings(vocabulary):
       One for each of these, or an empty text.
     """
     pieces = vocabulary.pieces_of_text()
-    found = {True: [], False: []}
+    expressions = {True: [], False: []}
     for piece in sorted(set(vocabulary.tokens) - set(pieces)):
         if len(piece) > 1:
             expression = "{}(?={})".format(re.escape(piece[0]), re.escape(piece[1:]))
-            found[piece[0] in pieces].append(expression)
-    return "|".join(found[True]), "|".join(found[False])
+            expressions[piece[0] in pieces].append(expression)
+    return "|".join(expressions[True]), "|".join(expressions[False])
 
 
 def _unused_character(vocabulary):

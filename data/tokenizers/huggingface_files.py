@@ -7,12 +7,13 @@ like any other; runs may be 200 characters long, not 100. transformers' slow tok
 vocab.txt alone and keeps its own ways there.
 """
 
-import collections
 import json
 import os
+from typing import Any, Callable, NamedTuple
 
+from data.text.characters import CJK_RANGES
 from data.tokenizers import huggingface_albert, vocabulary_file
-from data.tokenizers.wordpiece import CJK_RANGES, FINAL_SIGMA, MAX_CHARS_PER_WORD
+from data.tokenizers.wordpiece import FINAL_SIGMA, MAX_CHARS_PER_WORD
 
 SPECIAL_TOKENS = {
     "unk_token": "[UNK]",
@@ -53,9 +54,19 @@ AWKWARD = (
 )
 
 
-# What transformers calls a kind of vocabulary, its special tokens and settings, and the function of
-# (vocabulary, do_lower_case) that makes a tokenizers.Tokenizer without special tokens.
-Family = collections.namedtuple("Family", ["name", "special_tokens", "settings", "make"])
+class Family(NamedTuple):
+    """A kind of vocabulary in transformers.
+
+    Attributes:
+      name: of the tokenizer's class there.
+      special_tokens, settings: for its files.
+      make: function (vocabulary, do_lower_case) -> tokenizers.Tokenizer without special tokens.
+    """
+
+    name: str
+    special_tokens: Any
+    settings: Any
+    make: Callable
 
 
 def write(folder, vocabulary, do_lower_case, max_length):
@@ -155,7 +166,7 @@ FAMILIES = {
     vocabulary_file.WORDPIECE: Family(
         "BertTokenizer",
         SPECIAL_TOKENS,
-        # None: as do_lower_case says.
+        # None: as do_lower_case.
         {"do_basic_tokenize": True, "tokenize_chinese_chars": True, "strip_accents": None},
         _wordpiece_tokenizer,
     ),

@@ -6,16 +6,17 @@ as texts; where a sentence is their sum, as nearly all are, so are the offsets, 
 is asked what its normalisation did.
 """
 
-import collections
 import hashlib
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
+from data.text.characters import code_points
 from data.tokenizers import vocabulary_file
 from data.tokenizers.albert_text import AlbertText
-from data.tokenizers.wordpiece import Pieces, Spelling, code_points
+from data.tokenizers.wordpiece import Pieces, Spelling
 
 # As ALBERT's released models have them, in the order pad, unk, cls, sep, mask.
 SPECIAL_TOKENS = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
@@ -120,9 +121,9 @@ class SentencePieceTokenizer:
     def tokenize(self, text, sentence_starts=(), is_inner=False):
         """Pieces of `text`, in order.
 
-        A piece's offsets leave out the blank before it. A piece that is nothing but a blank, which
-        may be one that no text has, at the beginning of a sentence, is said to stand where the
-        character after it does, so that it goes with the word that it begins.
+        A piece's offsets do not include the blank before it. A piece that is nothing but a blank
+        (at the beginning of a sentence maybe one that the text does not have) has the place of the
+        character after it, and so belongs to the word that it begins.
 
         Args:
           text: str.
@@ -189,16 +190,16 @@ class SentencePieceTokenizer:
     def _cut_again(self, piece):
         """[(id, length)] that stand for a piece of a number and a comma, as in encode_pieces."""
         if piece not in self._cut:
-            found = self._processor.encode(piece[:-1].replace(BLANK, ""), out_type=str)
-            if not piece.startswith(BLANK) and found and found[0].startswith(BLANK):
-                found = ([found[0][1:]] if len(found[0]) > 1 else []) + found[1:]
-            found.append(piece[-1])
-            lengths = [len(part) for part in found]
-            if "".join(found) != piece:
-                lengths = [len(piece)] + [0] * (len(found) - 1)
+            spellings = self._processor.encode(piece[:-1].replace(BLANK, ""), out_type=str)
+            if not piece.startswith(BLANK) and spellings and spellings[0].startswith(BLANK):
+                spellings = ([spellings[0][1:]] if len(spellings[0]) > 1 else []) + spellings[1:]
+            spellings.append(piece[-1])
+            lengths = [len(part) for part in spellings]
+            if "".join(spellings) != piece:
+                lengths = [len(piece)] + [0] * (len(spellings) - 1)
             if len(self._cut) >= self.MAX_CUT:
                 self._cut.clear()
-            self._cut[piece] = [(self._ids[p], n) for p, n in zip(found, lengths)]
+            self._cut[piece] = [(self._ids[p], n) for p, n in zip(spellings, lengths)]
         return self._cut[piece]
 
     def _normal_forms(self, prepared, sentences, counts):
@@ -234,15 +235,15 @@ class SentencePieceTokenizer:
     def _continuation(self, text, starts, ends, heads):
         """bool [pieces]: True for pieces that share a character, or a run of letters, with the
         piece before them."""
-        found = np.zeros(len(starts), dtype=bool)
+        is_continued = np.zeros(len(starts), dtype=bool)
         if len(starts) > 1:
             is_letter = self._text.letters(code_points(text))
             shared = starts[1:] < ends[:-1]
-            found[1:] = shared | (
+            is_continued[1:] = shared | (
                 (starts[1:] == ends[:-1]) & is_letter[starts[1:]] & is_letter[ends[:-1] - 1]
             )
-            found[heads] = False
-        return found
+            is_continued[heads] = False
+        return is_continued
 
     def _without_prefix(self, pieces):
         first = self.vocabulary.tokens[pieces.ids[0]]
@@ -273,9 +274,19 @@ class _Ids(dict):
         return self._unk
 
 
-# Sentences as SentencePiece normalised them, one behind the other. is_blank: bool [characters];
-# borders: int64 [sentences + 1]; first, last: int64 [characters], places in the text.
-_Normal = collections.namedtuple("_Normal", ["is_blank", "borders", "first", "last"])
+class _Normal(NamedTuple):
+    """Sentences in a row as SentencePiece normalised them.
+
+    Attributes:
+      is_blank: bool [characters].
+      borders: int64 [sentences + 1].
+      first, last: int64 [characters], places in the text.
+    """
+
+    is_blank: np.ndarray
+    borders: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
 
 
 def _spans(normal, lengths, counts):

@@ -67,14 +67,14 @@ def train_model(paths, size, do_lower_case):
 
 def _read_sentences(paths, preparation):
     """List of str: the prepared lines of all files."""
-    found = []
+    texts = []
     for path in paths:
         try:
             with files.open_file(path, "rb") as f:
                 for _, line in files.lines(f, path):
-                    found += preparation.prepare(line.decode("utf-8-sig")).texts
+                    texts += preparation.prepare(line.decode("utf-8-sig")).texts
         except UnicodeDecodeError as error:
             raise UserError("{} is not UTF-8: {}".format(path, error)) from None
         except files.failures() as error:
             raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-    return found
+    return texts

@@ -1,4 +1,4 @@
-"""Vocabularies of either kind behind one function.
+"""Vocabularies of either kind, read by one function.
 
 A vocabulary, of whichever kind, has
 
@@ -39,14 +39,14 @@ def read_vocabulary(path, kind=None):
     Raises:
       UserError: it is of another kind, damaged, or lacks a special token.
     """
-    found = vocabulary_file.kind_of(path, vocabulary_file.read_vocabulary_file(path))
-    if kind not in (None, found):
+    actual = vocabulary_file.kind_of(path, vocabulary_file.read_vocabulary_file(path))
+    if kind not in (None, actual):
         raise UserError(
             "{} is {}, not {}: give --tokenizer={}, or another --vocab_file".format(
-                path, _WHAT[found], _WHAT[kind], found
+                path, _WHAT[actual], _WHAT[kind], actual
             )
         )
-    return _CLASSES[found](path)
+    return _CLASSES[actual](path)
 
 
 def model_vocabulary(path, size, source):

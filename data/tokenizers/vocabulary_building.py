@@ -8,7 +8,8 @@ from tokenizers import normalizers, pre_tokenizers
 
 from common import files
 from common.errors import UserError
-from data.tokenizers.wordpiece import SPECIAL_TOKENS, is_cjk, is_punctuation
+from data.text.characters import is_cjk, is_punctuation
+from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case):
@@ -22,7 +23,7 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case):
     Args:
       paths: text files, UTF-8.
       size: int, largest vocabulary.
-      min_frequency: int, rarer characters and words are left out.
+      min_frequency: int, rarer characters and words are skipped.
       do_lower_case: bool.
 
     Returns:
@@ -63,8 +64,8 @@ def _count_words(paths, do_lower_case):
             with files.open_file(path, "rb") as f:
                 for line in f:
                     text = line.decode("utf-8-sig")
-                    found = splitter.pre_tokenize_str(normalizer.normalize_str(text))
-                    words.update(word for word, _ in found)
+                    splits = splitter.pre_tokenize_str(normalizer.normalize_str(text))
+                    words.update(word for word, _ in splits)
         except UnicodeDecodeError as error:
             raise UserError("{} is not UTF-8: {}".format(path, error)) from None
         except files.failures() as error:

@@ -1,7 +1,7 @@
 """WordPiece over a whole work unit at once, with character offsets.
 
 Token for token what google-research/bert's FullTokenizer gives (golden vectors in the tests), but
-laid out for speed: a table over code points classifies every character of a megabyte in one numpy
+organised for speed: a table over code points classifies every character of a megabyte in one numpy
 step, Chinese characters and punctuation take their id from a second table, and only runs of other
 characters (English words, numbers, kana) go through the `tokenizers` library, each distinct run
 once.
@@ -12,10 +12,12 @@ import hashlib
 import io
 import re
 import unicodedata
+from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
+from data.text.characters import CODE_POINTS, code_points, is_cjk, is_punctuation
 from data.tokenizers import vocabulary_file
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -23,41 +25,20 @@ MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert to
 _VOCABULARY_CHARS = 1 << 24
 # Classes of code points.
 _UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
-CODE_POINTS = 0x110000
 # Which sigma becomes ς in lower case, as a regular expression of the `tokenizers` library.
 FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
-CJK_RANGES = (
-    (0x4E00, 0x9FFF),
-    (0x3400, 0x4DBF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B820, 0x2CEAF),
-    (0xF900, 0xFAFF),
-    (0x2F800, 0x2FA1F),
-)
 
 
-def is_cjk(code):
-    """True for the code points that BERT's tokenizer stands apart (not kana, not hangul)."""
-    return any(low <= code <= high for low, high in CJK_RANGES)
+class Spelling(NamedTuple):
+    """A token for people.
 
+    Attributes:
+      text: of the token.
+      is_inner: whether it continues the word before it.
+    """
 
-def is_punctuation(char):
-    """Unicode punctuation, and every ASCII symbol, as google-research/bert has it."""
-    code = ord(char)
-    if 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126:
-        return True
-    return unicodedata.category(char).startswith("P")
-
-
-def is_letter(char):
-    """True for what words of several characters are made of: no blank, punctuation or CJK."""
-    return not (char.isspace() or is_punctuation(char) or is_cjk(ord(char)))
-
-
-# A token for people: its text, and whether it goes on with the word before it.
-Spelling = collections.namedtuple("Spelling", ["text", "is_inner"])
+    text: str
+    is_inner: bool
 
 
 class Vocabulary:
@@ -101,7 +82,7 @@ class Vocabulary:
         """Ids that may stand in for a masked piece, int32 [n].
 
         google-research/bert draws from the whole file; here the rows that no text can produce
-        are left out: special and [unused] tokens, and `##` before a CJK character.
+        are skipped: special and [unused] tokens, and `##` before a CJK character.
         """
         unused = re.compile(r"\[unused\d+\]|<[ST]>")
         keep = [
@@ -134,9 +115,19 @@ def _read_tokens(path):
     return [line.strip() for line in io.StringIO(text, newline=None)]
 
 
-# One tokenised text. ids, starts, ends: int32 [pieces]; starts and ends are character offsets.
-# continuation: bool [pieces], True inside an English word or number (the `##` pieces).
-Pieces = collections.namedtuple("Pieces", ["ids", "starts", "ends", "continuation"])
+class Pieces(NamedTuple):
+    """A tokenised text.
+
+    Attributes:
+      ids: int32 [pieces].
+      starts, ends: int32 [pieces], character offsets.
+      continuation: bool [pieces], True inside an English word or number (the `##` pieces).
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    continuation: np.ndarray
 
 
 class WordPieceTokenizer:
@@ -334,11 +325,6 @@ class _RunTable:
     def forget_if_larger_than(self, limit):
         if self._known > limit:
             self._clear()
-
-
-def code_points(text):
-    """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def _lower_and_strip(run, lowered):

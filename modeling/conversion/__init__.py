@@ -1,1 +1,3 @@
-"""Hugging Face directories and TensorFlow checkpoints, one into the other."""
+"""Conversion between Hugging Face directories and TensorFlow checkpoints: names, weights, configs
+and comparison of both; no tokenizers, no flags.
+"""

@@ -1,12 +1,12 @@
-"""The files that the conversion writes: configs of both kinds and weights."""
+"""Writers of the conversion: configs of both sides, and Hugging Face's weights."""
 
 import collections
 import json
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError, quoted
+from common.validation import is_text
 from modeling.config import read_json_object
 from modeling.conversion import folders
 from modeling.kernels import LAYER_NORM_EPSILON
@@ -14,7 +14,7 @@ from modeling.kernels import LAYER_NORM_EPSILON
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 
-# What we compute -> the name that transformers has for it.
+# Activation of a model config -> its name in transformers.
 HIDDEN_ACTS = {
     "gelu_erf": "gelu",
     "gelu_tanh": "gelu_new",
@@ -22,7 +22,7 @@ HIDDEN_ACTS = {
     "tanh": "tanh",
     "linear": "linear",
 }
-# The names of transformers -> hidden_act as our configs and the original programs' have it.
+# Name in transformers -> hidden_act in the configs of Quanci and of the original programs.
 ORIGINAL_HIDDEN_ACTS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -37,13 +37,13 @@ ORIGINAL_HIDDEN_ACTS = {
 
 
 def hugging_face_config(source, selection, pad_token_id, labels):
-    """The content of config.json, as transformers itself would save it.
+    """The content of config.json, like a file that transformers saves.
 
     Args:
       source: Source.
       selection: Selection.
       pad_token_id: int.
-      labels: list of str, by class number; None = LABEL_0, LABEL_1, ...
+      labels: list of str, names of the classes by number; None = LABEL_0, LABEL_1, ...
 
     Returns:
       Ordered dict.
@@ -58,9 +58,9 @@ def hugging_face_config(source, selection, pad_token_id, labels):
     values["tie_word_embeddings"] = True
     values["torch_dtype"] = "float32"
     if source.family.network and source.family.task:
-        # ELECTRA's variables are called by it.
+        # It names the variables of ELECTRA's heads.
         values["finetuning_task"] = source.family.task.name
-    if "classifier" in selection.parts or "tagger" in selection.parts:
+    if "classifier" in selection.components or "tagger" in selection.components:
         labels = labels or ["LABEL_{}".format(i) for i in range(source.num_labels)]
         values["num_labels"] = len(labels)
         values["id2label"] = collections.OrderedDict((str(i), n) for i, n in enumerate(labels))
@@ -69,17 +69,17 @@ def hugging_face_config(source, selection, pad_token_id, labels):
 
 
 def original_config(path, family):
-    """The model config that a Hugging Face directory's config file amounts to.
+    """The model config equivalent to the config file of a Hugging Face directory.
 
     Args:
-      path: config.json or bert_config.json; keys that are not there have transformers' defaults.
+      path: config.json or bert_config.json; missing keys take transformers' defaults.
       family: Family.
 
     Returns:
       Model config; see original_values.
 
     Raises:
-      UserError: the file is wrong, or its hidden_act is not one of ours.
+      UserError: the file is wrong, or its hidden_act is not supported.
     """
     import transformers
 
@@ -87,22 +87,22 @@ def original_config(path, family):
     defaults = transformers.AutoConfig.for_model(family.model_type).to_dict()
     values = dict(defaults, **values)
     act = values["hidden_act"]
-    if not isinstance(act, str) or act not in ORIGINAL_HIDDEN_ACTS:
+    if not is_text(act) or act not in ORIGINAL_HIDDEN_ACTS:
         raise UserError(
             "{}: hidden_act {} cannot be converted; known are {}".format(
                 path, quoted(act), ", ".join(ORIGINAL_HIDDEN_ACTS)
             )
         )
     act = ORIGINAL_HIDDEN_ACTS[act]
-    if family.config_class.DEFAULT_GELU == "tanh":  # what ALBERT's program means by gelu
+    if family.config_class.DEFAULT_GELU == "tanh":  # the meaning of gelu in ALBERT's program
         act = {"gelu": "gelu_erf", "gelu_new": "gelu"}.get(act, act)
     values["hidden_act"] = act
-    del values["model_type"]  # from here on it is no file of Hugging Face's
+    del values["model_type"]  # which would mark it as Hugging Face's
     return family.config_class(values, source=path)
 
 
 def original_values(config, family):
-    """The content of the config file that goes with a TensorFlow checkpoint."""
+    """The content of the config file of a TensorFlow checkpoint."""
     if not family.settings:
         return config.to_dict()
     values = dict(config.to_dict(), **family.settings)
@@ -115,7 +115,7 @@ def write_json(path, values):
     Raises:
       UserError: it cannot be written.
     """
-    with folders.writing(path), tf.io.gfile.GFile(path, "w") as writer:
+    with folders.writing(path), files.open_file(path, "w") as writer:
         writer.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -126,7 +126,7 @@ def write_weights(path, names, tensors, bare):
       path: *.bin gives a state dict of torch.save, any other name safetensors.
       names: NameMap.
       tensors: dict variable name -> float32 array.
-      bare: whether they are the bare encoder's, whose names lack the first part.
+      bare: whether they are the bare encoder's, whose names lack the prefix NameMap.base.
 
     Raises:
       UserError: it cannot be written.
@@ -139,20 +139,20 @@ def write_weights(path, names, tensors, bare):
         write(path, names, converted)
 
 
-def write_aside(folder, aside, tensors):
-    """Writes the file of a name_tables.Aside.
+def write_side_file(folder, side_file, tensors):
+    """Writes the file of a name_tables.SideFile.
 
     Args:
-      folder: where.
-      aside: name_tables.Aside.
+      folder: the Hugging Face directory.
+      side_file: name_tables.SideFile.
       tensors: dict variable name -> float32 array.
 
     Raises:
       UserError: it cannot be written.
     """
-    path = os.path.join(folder, aside.file)
+    path = os.path.join(folder, side_file.file)
     with folders.writing(path):
-        _write_safetensors(path, aside.rules, aside.rules.to_huggingface(tensors).tensors)
+        _write_safetensors(path, side_file.rules, side_file.rules.to_huggingface(tensors).tensors)
 
 
 def _write_safetensors(path, names, tensors):
@@ -163,18 +163,18 @@ def _write_safetensors(path, names, tensors):
     with open(path, "wb"):
         mode = os.stat(path).st_mode
     try:
-        # transformers refuses a file that does not say it is PyTorch's.
+        # transformers refuses a file whose metadata do not name PyTorch.
         save_file(tensors, path, metadata={"format": "pt"})
     except safetensors.SafetensorError as error:
         raise OSError(str(error)) from error
-    os.chmod(path, mode)  # the library lets only the owner read it
+    os.chmod(path, mode)  # the library makes it readable by its owner alone
 
 
 def _write_state_dict(path, names, tensors):
     import torch
 
     state = {name: torch.from_numpy(array) for name, array in tensors.items()}
-    # Tensors that share their memory are stored once; load_state_dict asks for both names.
+    # load_state_dict expects both names; torch.save stores tensors that share memory once.
     state.update(names.tied(state))
     try:
         torch.save(state, path)

@@ -1,7 +1,8 @@
-"""What the conversion knows of a model family beside its names: a table per family."""
+"""The families that are converted, a table each: components, heads and classes of transformers."""
 
 import collections
 import re
+import typing
 
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
@@ -9,95 +10,139 @@ from modeling.conversion import name_tables
 from modeling.kernels import LAYER_NORM_EPSILON
 from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
 
-# A part of a network that a checkpoint may lack. variables: pattern of its variables' names;
-# output: what messages call what it computes.
-Part = collections.namedtuple("Part", ["name", "variables", "output"])
-
-# A class of transformers. parts: names of the parts without which it is not whole; logits: part
-# -> the attribute of its result that holds the part's scores, or a list of them.
-Architecture = collections.namedtuple("Architecture", ["name", "parts", "logits"])
-
-# Names of a release's files: the checkpoint's prefix, and the config's.
-Files = collections.namedtuple("Files", ["checkpoint", "config"])
-
-# The fine-tuned head of a checkpoint. name: of the task that its variables are called by, None
-# where they lie at the root; network: what computes it, see modeling.task_heads; counts: names of
-# the variables that are as long as there are labels.
-TaskHead = collections.namedtuple("TaskHead", ["name", "network", "counts"])
-
-# ELECTRA's two networks, as --discriminator_or_generator has them.
+# ELECTRA's two networks, the values of --discriminator_or_generator.
 DISCRIMINATOR, GENERATOR = NETWORKS = ("discriminator", "generator")
 
 
-class Family(
-    collections.namedtuple(
-        "Family",
-        [
-            "title",
-            "model_type",
-            "config_class",
-            "names",
-            "parts",
-            "heads",
-            "architectures",
-            "files",
-            "asides",
-            "settings",
-            "network",
-            "scopes",
-            "task",
-        ],
-        defaults=[(), {}, None, (), None],
-    )
-):
-    """One family.
+class Component(typing.NamedTuple):
+    """A component of a network that a checkpoint may lack.
 
-    title: what messages call it; model_type: of config.json, None where Hugging Face has no such
-    model; config_class: of its configs; names: NameMap; parts: list of Part; heads: ordered dict
-    of the choices of --head -> names of their parts, the first that a checkpoint has is the
-    default; architectures: list of Architecture, the first that parts suffice for is taken, the
-    last needs none; files: Files; asides: list of name_tables.Aside; settings: dict of what the
-    original's config file holds beside the config's keys; network: one of NETWORKS or None;
-    scopes: of a generator's variables, see ElectraConfig.as_generator; task: TaskHead or None.
+    Attributes:
+      name: the key of network.OUTPUTS.
+      variables: pattern of the names of its variables.
+      output: what messages call its output.
     """
 
-    __slots__ = ()
+    name: str
+    variables: str
+    output: str
 
-    def parts_in(self, variables):
-        """The Parts of which any of `variables` (names) is one."""
-        return [p for p in self.parts if any(re.fullmatch(p.variables, v) for v in variables)]
 
-    def part_of(self, variable):
-        """Name of the part that a variable belongs to, None for embeddings and layers."""
-        for part in self.parts:
-            if re.fullmatch(part.variables, variable):
-                return part.name
+class Architecture(typing.NamedTuple):
+    """A class of transformers.
+
+    Attributes:
+      name: of the class.
+      components: list of the names of the components that it cannot do without.
+      logits: dict component name -> attribute of the result of the class that holds the scores of
+        the component, or a list of such attributes.
+    """
+
+    name: str
+    components: list
+    logits: dict
+
+
+class Files(typing.NamedTuple):
+    """File names of a release.
+
+    Attributes:
+      checkpoint: prefix of the checkpoint.
+      config: of the model config.
+    """
+
+    checkpoint: str
+    config: str
+
+
+class TaskHead(typing.NamedTuple):
+    """The fine-tuned head of a checkpoint.
+
+    Attributes:
+      name: of the task that names its variables, None where they lie at the root.
+      network: what computes it, see modeling.task_heads.
+      counts: tuple of the names of the variables whose length is the number of labels.
+    """
+
+    name: typing.Optional[str]
+    network: typing.Any
+    counts: tuple
+
+
+class Family(typing.NamedTuple):
+    """One family.
+
+    Attributes:
+      title: what messages call it.
+      model_type: of config.json, None where Hugging Face has no such model.
+      config_class: of its configs.
+      names: NameMap.
+      components: list of Component.
+      heads: ordered dict of the choices of --head -> names of their components; the first that a
+        checkpoint has is the default.
+      architectures: list of Architecture; the first whose components a checkpoint has is taken,
+        the last needs none.
+      files: Files.
+      side_files: tuple of name_tables.SideFile.
+      settings: dict of what the original's config file holds beside the keys of the config.
+      network: one of NETWORKS or None.
+      scopes: of the variables of a generator, see ElectraConfig.as_generator.
+      task: TaskHead or None.
+    """
+
+    title: str
+    model_type: typing.Optional[str]
+    config_class: type
+    names: typing.Any
+    components: list
+    heads: dict
+    architectures: list
+    files: Files
+    side_files: tuple = ()
+    settings: dict = {}
+    network: typing.Optional[str] = None
+    scopes: tuple = ()
+    task: typing.Optional[TaskHead] = None
+
+    def components_in(self, variables):
+        """List of the Components that have any of `variables` (names)."""
+        return [c for c in self.components if any(re.fullmatch(c.variables, v) for v in variables)]
+
+    def component_of(self, variable):
+        """Name of the component that a variable belongs to, None for embeddings and layers."""
+        for component in self.components:
+            if re.fullmatch(component.variables, variable):
+                return component.name
         return None
 
-    def architecture(self, parts):
-        """The Architecture for a network of these parts (names)."""
-        return next(a for a in self.architectures if set(a.parts) <= set(parts))
+    def architecture(self, components):
+        """The Architecture of a network with these components (names)."""
+        return next(a for a in self.architectures if set(a.components) <= set(components))
 
-    def has_part(self, name):
-        """Whether there is a Part of that name."""
-        return any(part.name == name for part in self.parts)
+    def has_component(self, name):
+        """Whether there is a Component of that name."""
+        return any(component.name == name for component in self.components)
 
-    def parts_beside(self, parts):
-        """Names of those of the parts that asides hold, since the class has no place for them."""
-        found = [a.part for a in self.asides if set(a.needs) & set(parts)]
-        return [part for part in parts if part in found]
+    def components_beside(self, components):
+        """Those of the components (names) that side files hold, not the class of transformers."""
+        held = [f.component for f in self.side_files if set(f.needs) & set(components)]
+        return [component for component in components if component in held]
 
     def num_labels(self, shapes):
-        """Number of labels of the fine-tuned head, by the shapes of a checkpoint's variables."""
+        """Number of labels of the fine-tuned head.
+
+        Args:
+          shapes: dict variable name -> list of ints of a checkpoint.
+        """
         counts = self.task.counts if self.task else ()
         return next((shapes[name][0] for name in counts if shapes.get(name)), 1)
 
     def network_config(self, config):
-        """`config` as that of this network: a generator's variables have scopes of their own."""
+        """`config` for this network: the variables of a generator have scopes of their own."""
         return config.as_generator(*self.scopes) if self.network == GENERATOR else config
 
 
-# What --head may ask for.
+# The choices of --head.
 PRETRAINING, QUESTIONS, CLASSIFICATION, TAGGING, NONE = HEADS = (
     "pretraining",
     "qa",
@@ -106,15 +151,15 @@ PRETRAINING, QUESTIONS, CLASSIFICATION, TAGGING, NONE = HEADS = (
     "none",
 )
 
-_TAGGER = Part("tagger", r"output_(weights|bias)", "tag logits")
-_BERT_PARTS = [
-    Part("pooler", r"bert/pooler/.*", "pooled output"),
-    Part("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
-    Part("sentence_pair", r"cls/seq_relationship/.*", "sentence-pair logits"),
-    Part("classifier", r"output_(weights|bias)", "classifier logits"),
-    Part("answers", r"cls/squad/output_(weights|bias)", "start and end logits"),
+_TAGGER = Component("tagger", r"output_(weights|bias)", "tag logits")
+_BERT_COMPONENTS = [
+    Component("pooler", r"bert/pooler/.*", "pooled output"),
+    Component("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
+    Component("sentence_pair", r"cls/seq_relationship/.*", "sentence-pair logits"),
+    Component("classifier", r"output_(weights|bias)", "classifier logits"),
+    Component("answers", r"cls/squad/output_(weights|bias)", "start and end logits"),
 ]
-# Questions before classification: a checkpoint of CJRC's has a classifier for kinds of answers.
+# Questions before classification: checkpoints of CJRC have a classifier for kinds of answers, too.
 _BERT_HEADS = collections.OrderedDict(
     [
         (PRETRAINING, ["masked_lm", "sentence_pair"]),
@@ -132,7 +177,7 @@ BERT = Family(
     model_type="bert",
     config_class=BertConfig,
     names=name_tables.BERT,
-    parts=_BERT_PARTS,
+    components=_BERT_COMPONENTS,
     heads=_BERT_HEADS,
     task=_GOOGLE_TASK,
     architectures=[
@@ -154,7 +199,7 @@ BERT = Family(
         Architecture("BertModel", [], {}),
     ],
     files=Files("bert_model.ckpt", "bert_config.json"),
-    asides=[name_tables.LERT_HEADS, name_tables.BERT_POOLER],
+    side_files=(name_tables.LERT_HEADS, name_tables.BERT_POOLER),
 )
 
 ALBERT = Family(
@@ -162,7 +207,7 @@ ALBERT = Family(
     model_type="albert",
     config_class=AlbertConfig,
     names=name_tables.ALBERT,
-    parts=_BERT_PARTS,
+    components=_BERT_COMPONENTS,
     heads=_BERT_HEADS,
     task=_GOOGLE_TASK,
     architectures=[
@@ -179,7 +224,7 @@ ALBERT = Family(
         Architecture("AlbertModel", [], {}),
     ],
     files=Files("albert_model.ckpt", "albert_config.json"),
-    asides=[name_tables.ALBERT_POOLER],
+    side_files=(name_tables.ALBERT_POOLER,),
 )
 
 ALBERT_ZH = Family(
@@ -187,14 +232,14 @@ ALBERT_ZH = Family(
     model_type=None,
     config_class=AlbertZhConfig,
     names=name_tables.ALBERT_ZH,
-    parts=_BERT_PARTS,
+    components=_BERT_COMPONENTS,
     heads=_BERT_HEADS,
     task=_GOOGLE_TASK,
     architectures=[],
     files=Files("albert_model.ckpt", "albert_config.json"),
 )
 
-# What Chinese-ELECTRA's files hold beside the sizes.
+# What Chinese-ELECTRA's config files hold beside the sizes.
 _ELECTRA_SETTINGS = {
     "layer_norm_eps": LAYER_NORM_EPSILON,
     "model_type": "electra",
@@ -206,16 +251,16 @@ _ELECTRA_SETTINGS = {
 }
 
 
-def _electra(network, names, part, architecture, scopes=()):
+def _electra(network, names, component, architecture, scopes=()):
     return Family(
         title="ELECTRA's " + network,
         model_type="electra",
         config_class=ElectraConfig,
         names=names,
-        parts=[part],
-        heads=collections.OrderedDict([(PRETRAINING, [part.name]), (NONE, [])]),
+        components=[component],
+        heads=collections.OrderedDict([(PRETRAINING, [component.name]), (NONE, [])]),
         architectures=[
-            Architecture(architecture, [part.name], {part.name: "logits"}),
+            Architecture(architecture, [component.name], {component.name: "logits"}),
             Architecture("ElectraModel", [], {}),
         ],
         files=Files("electra_model.ckpt", network + ".json"),
@@ -228,7 +273,7 @@ def _electra(network, names, part, architecture, scopes=()):
 ELECTRA = _electra(
     DISCRIMINATOR,
     name_tables.ELECTRA_DISCRIMINATOR,
-    Part("replaced", r"discriminator_predictions/.*", "replaced-token logits"),
+    Component("replaced", r"discriminator_predictions/.*", "replaced-token logits"),
     "ElectraForPreTraining",
 )
 
@@ -238,7 +283,7 @@ def electra_generator(scope="generator", embedding_scope="electra"):
     return _electra(
         GENERATOR,
         name_tables.electra_generator(scope, embedding_scope),
-        Part("masked_lm", r"generator_predictions/.*", "masked-LM logits"),
+        Component("masked_lm", r"generator_predictions/.*", "masked-LM logits"),
         "ElectraForMaskedLM",
         (scope, embedding_scope),
     )
@@ -246,25 +291,26 @@ def electra_generator(scope="generator", embedding_scope="electra"):
 
 ELECTRA_GENERATOR = electra_generator()
 
-# The name tables by the scope of fine-tuned heads.
+# By model type: function from the scope of fine-tuned heads to the name table.
 _GOOGLE_NAMES = {"bert": name_tables.bert, "albert": name_tables.albert}
 
 
 def google_task(family, name, has_tags):
-    """`family` with a head of Google's.
+    """`family` with a fine-tuned head of Google's.
 
     Args:
       family: BERT or ALBERT.
-      name: of the task of which the variables are named, None where they lie at the root.
-      has_tags: whether output_weights stands on tokens.
+      name: of the task that names the variables, None where they lie at the root.
+      has_tags: whether output_weights classifies tokens.
     """
     scope = scope_of(name)
     names = _GOOGLE_NAMES[family.model_type](scope)
-    parts = family.parts
+    components = family.components
     if has_tags:
-        parts = [_TAGGER if p.name == "classifier" else p for p in parts]
+        components = [_TAGGER if c.name == "classifier" else c for c in components]
         heads = [
-            (TAGGING, ["tagger"]) if h == CLASSIFICATION else (h, p) for h, p in _BERT_HEADS.items()
+            (TAGGING, ["tagger"]) if head == CLASSIFICATION else (head, of_head)
+            for head, of_head in _BERT_HEADS.items()
         ]
         class_name = family.architectures[-1].name.replace("Model", "ForTokenClassification")
         tags = Architecture(class_name, ["tagger"], {"tagger": "logits"})
@@ -272,16 +318,17 @@ def google_task(family, name, has_tags):
             heads=collections.OrderedDict(heads), architectures=[tags, *family.architectures]
         )
     heads_of_task = ("classifier", "tagger", "answers")
-    parts = [
-        p._replace(variables=re.escape(scope) + p.variables) if p.name in heads_of_task else p
-        for p in parts
+    components = [
+        c._replace(variables=re.escape(scope) + c.variables) if c.name in heads_of_task else c
+        for c in components
     ]
     counts = tuple(scope + variable for variable in _GOOGLE_COUNTS)
-    return family._replace(names=names, parts=parts, task=TaskHead(name, GoogleHeads(name), counts))
+    task = TaskHead(name, GoogleHeads(name), counts)
+    return family._replace(names=names, components=components, task=task)
 
 
 def electra_task(head, name):
-    """ELECTRA's discriminator with a fine-tuned head that Hugging Face has, too.
+    """ELECTRA's discriminator with a fine-tuned head that Hugging Face has as well.
 
     Args:
       head: TAGGING, or QUESTIONS without joint prediction.
@@ -289,18 +336,20 @@ def electra_task(head, name):
     """
     scope = scope_of(name)
     if head == TAGGING:
-        part = _TAGGER._replace(variables=re.escape(scope) + r"dense/.*")
+        component = _TAGGER._replace(variables=re.escape(scope) + r"dense/.*")
         names, class_name, logits = name_tables.electra_tags, "TokenClassification", "logits"
     else:
-        part = _BERT_PARTS[-1]._replace(variables=re.escape(scope) + r"dense(_1)?/.*")
+        component = _BERT_COMPONENTS[-1]._replace(variables=re.escape(scope) + r"dense(_1)?/.*")
         names, class_name = name_tables.electra_answers, "QuestionAnswering"
         logits = _START_AND_END
     options = QuestionOptions(joint_prediction=False, answerable_classifier=False)
-    architecture = Architecture("ElectraFor" + class_name, [part.name], {part.name: logits})
-    heads = [(PRETRAINING, ["replaced"]), (head, [part.name]), (NONE, [])]
+    architecture = Architecture(
+        "ElectraFor" + class_name, [component.name], {component.name: logits}
+    )
+    heads = [(PRETRAINING, ["replaced"]), (head, [component.name]), (NONE, [])]
     return ELECTRA._replace(
         names=names(scope),
-        parts=[*ELECTRA.parts, part],
+        components=[*ELECTRA.components, component],
         heads=collections.OrderedDict(heads),
         architectures=[architecture, *ELECTRA.architectures],
         task=TaskHead(name, ElectraHeads(name, options), (scope + "dense/bias",)),
@@ -308,7 +357,7 @@ def electra_task(head, name):
 
 
 def scope_of(name):
-    """First part of the names of a task's variables; None: of those at the root."""
+    """Prefix of the names of a task's variables; None: of those at the root."""
     return "task_specific/{}/".format(name) if name else ""
 
 

@@ -1,6 +1,7 @@
-"""Which family a checkpoint or a Hugging Face directory is of."""
+"""The family of a checkpoint or of a Hugging Face directory."""
 
 from common.errors import UserError, quoted
+from common.validation import is_text
 from modeling.config_families import ElectraConfig, generator_scopes, kind_of
 from modeling.conversion.families import (
     DISCRIMINATOR,
@@ -12,7 +13,7 @@ from modeling.conversion.families import (
 )
 
 SUPPORTED = "BERT, RoBERTa-wwm, MacBERT, LERT, ALBERT and ELECTRA"
-# For directories: their classes have other names.
+# The same for directories, by the classes of transformers.
 SUPPORTED_TYPES = (
     "bert (BERT, RoBERTa-wwm, MacBERT, LERT), albert and electra (classes BertModel, "
     "BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, "
@@ -25,12 +26,12 @@ def of_checkpoint(prefix, variables, network=None):
     """Family of a checkpoint.
 
     Args:
-      prefix: what messages call it.
+      prefix: of the checkpoint, for messages.
       variables: names of its variables.
-      network: one of NETWORKS, which of ELECTRA's; None: the discriminator.
+      network: one of NETWORKS, for ELECTRA; None: the discriminator.
 
     Raises:
-      UserError: it is of none that is known, or does not hold that network.
+      UserError: it is of no known family, or does not hold that network.
     """
     config_class = kind_of({}, variables).config
     if config_class is ElectraConfig:
@@ -44,7 +45,7 @@ def of_checkpoint(prefix, variables, network=None):
         )
     if network:
         raise UserError(
-            "{}={} goes with an ELECTRA checkpoint, but {} is {}; leave it out".format(
+            "{}={} goes with an ELECTRA checkpoint, but {} is {}; remove it".format(
                 _FLAG, network, prefix, family.title
             )
         )
@@ -55,7 +56,7 @@ def check_convertible(family, prefix):
     """Refuses a family that Hugging Face does not have.
 
     Raises:
-      UserError: it is one.
+      UserError: it is such a family.
     """
     if family.model_type is None:
         raise UserError(
@@ -67,9 +68,9 @@ def check_convertible(family, prefix):
 
 def other_network(family, variables):
     """The Family of ELECTRA's other network where a checkpoint holds both, else None."""
-    if family.network == GENERATOR and _is_there(variables, "electra/encoder/"):
+    if family.network == GENERATOR and _any_starts_with(variables, "electra/encoder/"):
         return ELECTRA if family.scopes[0] != "electra" else None
-    if family.network == DISCRIMINATOR and _is_there(variables, "generator/encoder/"):
+    if family.network == DISCRIMINATOR and _any_starts_with(variables, "generator/encoder/"):
         return electra_generator(*generator_scopes(variables))
     return None
 
@@ -78,52 +79,52 @@ def of_directory(path, model_type, tensors, network=None):
     """Family of a Hugging Face directory.
 
     Args:
-      path: what messages call it.
-      model_type: of its config; supported, see `check_model_type`.
+      path: of the directory, for messages.
+      model_type: of its config, see `check_model_type`.
       tensors: names of its tensors.
-      network: one of NETWORKS, which of ELECTRA's; None: what its head says, without a head the
+      network: one of NETWORKS, for ELECTRA; None: the network of its head, without a head the
         discriminator.
 
     Raises:
-      UserError: it is another network of ELECTRA's, or none.
+      UserError: it is the other network of ELECTRA, or of another family.
     """
     family = next(f for f in FAMILIES if f.model_type == model_type)
     if family.network is None:
         if network:
             raise UserError(
-                "{}={} goes with an ELECTRA model, but {} is {}; leave it out".format(
+                "{}={} goes with an ELECTRA model, but {} is {}; remove it".format(
                     _FLAG, network, path, family.title
                 )
             )
         return family
-    found = None
+    by_head = None
     for of_head, name in (
         (GENERATOR, "generator_"),
         (DISCRIMINATOR, "discriminator_predictions."),
     ):
-        if _is_there(tensors, name):
-            found = of_head
-    if network and found and network != found:
+        if _any_starts_with(tensors, name):
+            by_head = of_head
+    if network and by_head and network != by_head:
         raise UserError(
             "{}={}, but {} holds ELECTRA's {}; give the other one's directory, or {}={}".format(
-                _FLAG, network, path, found, _FLAG, found
+                _FLAG, network, path, by_head, _FLAG, by_head
             )
         )
-    return ELECTRA_GENERATOR if GENERATOR in (network, found) else ELECTRA
+    return ELECTRA_GENERATOR if GENERATOR in (network, by_head) else ELECTRA
 
 
 def check_model_type(values, config):
-    """The model_type of a config.json; files of before 2019 have none and are BERT's.
+    """The model_type of a config.json; files from before 2019 have none and are BERT's.
 
     Args:
-      values: dict, its content.
-      config: what messages call it.
+      values: dict, the content of the file.
+      config: its name, for messages.
 
     Raises:
       UserError: it is not supported.
     """
     model_type = values.get("model_type", "bert")
-    if isinstance(model_type, str) and model_type in [f.model_type for f in FAMILIES]:
+    if is_text(model_type) and model_type in [f.model_type for f in FAMILIES]:
         return model_type
     hint = ""
     if model_type == "roberta":
@@ -139,17 +140,17 @@ def check_model_type(values, config):
 
 
 def _of_electra(prefix, variables, network):
-    # Trained as a masked language model alone: the generator has the discriminator's place.
-    is_generator_alone = _is_there(variables, "generator_predictions/") and not (
-        _is_there(variables, "discriminator_predictions/")
-        or _is_there(variables, "generator/encoder/")
+    # A masked language model trained alone: the generator has the discriminator's scope.
+    is_generator_alone = _any_starts_with(variables, "generator_predictions/") and not (
+        _any_starts_with(variables, "discriminator_predictions/")
+        or _any_starts_with(variables, "generator/encoder/")
     )
     if network == DISCRIMINATOR:
-        if _is_there(variables, "electra/encoder/") and not is_generator_alone:
+        if _any_starts_with(variables, "electra/encoder/") and not is_generator_alone:
             return ELECTRA
         other = GENERATOR
     else:
-        if _is_there(variables, "generator/encoder/") or is_generator_alone:
+        if _any_starts_with(variables, "generator/encoder/") or is_generator_alone:
             return electra_generator(*generator_scopes(variables))
         other = DISCRIMINATOR
     raise UserError(
@@ -159,7 +160,7 @@ def _of_electra(prefix, variables, network):
     )
 
 
-def _is_there(names, beginning):
+def _any_starts_with(names, beginning):
     return any(name.startswith(beginning) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Output folders: what is half written or has failed a check never stands where users look."""
+"""Output folders: incomplete files and those that fail a check never get to their destination."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import uuid
 
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import UserError
 
 
@@ -13,20 +14,20 @@ def check(what, folder):
     """Refuses a file where a folder is to be written.
 
     Args:
-      what: what names the folder, for the message ("--out=x/y").
+      what: name of the folder in the message ("--out=x/y").
       folder: the destination; it need not exist.
 
     Raises:
-      UserError: it, or a part of its path, is a file.
+      UserError: it, or a folder of its path, is a file.
     """
-    place = _nearest(folder, tf.io.gfile.exists)
-    if "://" not in place and not tf.io.gfile.isdir(place):
+    place = _nearest(folder, files.exists)
+    if "://" not in place and not files.is_directory(place):
         raise UserError("{}: {} is a file; name another directory".format(what, place))
 
 
 @contextlib.contextmanager
 def staged(folder):
-    """Makes a scratch folder for files that `publish` moves to `folder`; it is gone at the end.
+    """Makes a scratch folder for files that `publish` moves to `folder`; removed at the end.
 
     Args:
       folder: the destination; it need not exist, and is not made here.
@@ -37,24 +38,23 @@ def staged(folder):
     Raises:
       UserError: it cannot be made.
     """
-    # A name of its own: what is half written is never taken for a checkpoint, not even by
-    # something that looks for *.index.
+    # A folder: incomplete files are never taken for a checkpoint, not even by a search for *.index.
     name = "_converted.partial-{}".format(uuid.uuid4().hex[:12])
-    scratch = os.path.join(_nearest(folder, tf.io.gfile.isdir), name)
+    scratch = os.path.join(_nearest(folder, files.is_directory), name)
     try:
         with writing(folder or "."):
-            tf.io.gfile.makedirs(scratch)
+            files.make_directories(scratch)
         yield scratch
     finally:
-        if tf.io.gfile.isdir(scratch):
-            tf.io.gfile.rmtree(scratch)
+        if files.is_directory(scratch):
+            files.remove_tree(scratch)
 
 
 def publish(scratch, folder):
-    """Moves all files of `scratch` to `folder`, where others stay as they are.
+    """Moves all files of `scratch` to `folder`, whose other files are kept.
 
-    A checkpoint's index comes last, so where that is, it is complete; the files of another
-    checkpoint under its name go.
+    The index of a checkpoint is moved last, so a checkpoint with an index is complete; the files of
+    a former checkpoint of the same name are removed.
 
     Args:
       scratch: see staged.
@@ -64,22 +64,22 @@ def publish(scratch, folder):
       tf.errors.OpError: it cannot be written to.
     """
     folder = folder or "."
-    if not tf.io.gfile.exists(folder):
-        tf.io.gfile.makedirs(os.path.dirname(folder) or ".")
-        tf.io.gfile.rename(scratch, folder)
+    if not files.exists(folder):
+        files.make_directories(os.path.dirname(folder) or ".")
+        files.rename(scratch, folder)
         return
-    names = sorted(tf.io.gfile.listdir(scratch), key=lambda n: (n.endswith(".index"), n))
+    names = sorted(files.names_in(scratch), key=lambda n: (n.endswith(".index"), n))
     for name in names:
         if name.endswith(".index"):
             _remove_checkpoint(folder, name[: -len(".index")])
     for name in names:
         source, target = os.path.join(scratch, name), os.path.join(folder, name)
-        tf.io.gfile.rename(source, target, overwrite=True)
+        files.rename(source, target)
 
 
 @contextlib.contextmanager
 def writing(what):
-    """Turns a failure to write inside into a UserError: "`what` cannot be written: ..."."""
+    """Turns a failed write in its block into a UserError: "`what` cannot be written: ..."."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -87,25 +87,25 @@ def writing(what):
 
 
 def _nearest(folder, is_there):
-    """The destination itself or, where it does not exist, what does of the path to it."""
+    """The destination, or the deepest folder of its path that exists."""
     while folder and "://" not in folder and not is_there(folder):
         folder = os.path.dirname(folder)
     return folder or "."
 
 
 def _remove_checkpoint(folder, base):
-    there = tf.io.gfile.listdir(folder)
+    names = files.names_in(folder)
     # The index first: without it the rest is no checkpoint.
-    if base + ".index" in there:
-        tf.io.gfile.remove(os.path.join(folder, base + ".index"))
-    for name in there:
+    if base + ".index" in names:
+        files.remove(os.path.join(folder, base + ".index"))
+    for name in names:
         if name.startswith(base + ".data-"):
-            tf.io.gfile.remove(os.path.join(folder, name))
+            files.remove(os.path.join(folder, name))
 
 
 def _reason(error):
-    """The one line of an error that says what happened."""
+    """The line of an error that names the cause."""
     if isinstance(error, OSError):
         return error.strerror or str(error).split("\n")[0]
-    # The graph's own words stand before it, the node behind it.
+    # The message of the graph precedes it, the node follows.
     return error.message.split("\n\t [[")[0].strip().split("\n")[-1]

@@ -1,9 +1,10 @@
-"""Which head a fine-tuned model has, and whether Hugging Face has it, too."""
+"""The fine-tuned head of a model, and whether Hugging Face has one like it."""
 
-import collections
 import re
+import typing
 
 from common.errors import UserError
+from common.validation import is_text
 from modeling.conversion.families import (
     CLASSIFICATION,
     DISCRIMINATOR,
@@ -13,16 +14,12 @@ from modeling.conversion.families import (
     PRETRAINING,
     QUESTIONS,
     TAGGING,
+    Family,
     electra_task,
     google_task,
     scope_of,
 )
 from modeling.conversion.sources import AUTO
-
-# What is converted. family: Family with the head; head: for sources.select; task: name of the task
-# by what lies beside the checkpoint, None where that is not known or its head is not converted;
-# reasons: for sources.left_out_lines; notes: sentences for the log.
-Choice = collections.namedtuple("Choice", ["family", "head", "task", "reasons", "notes"])
 
 _SCOPE = re.compile(r"task_specific/([^/]+)/.+")
 # Variables of ELECTRA's heads that Hugging Face's classes lack.
@@ -36,25 +33,43 @@ _JOINT = (
 _KINDS = "they tell kinds of answers apart, which transformers' class does not"
 
 
+class HeadChoice(typing.NamedTuple):
+    """The head that is converted.
+
+    Attributes:
+      family: Family with that head.
+      head: for sources.select.
+      task: name of the task in task.json, None where it is not known or its head is not converted.
+      reasons: for sources.skipped_lines.
+      notes: list of sentences for the log.
+    """
+
+    family: Family
+    head: str
+    task: typing.Optional[str]
+    reasons: list
+    notes: list
+
+
 def task_names(variables):
-    """Names of the tasks by which heads among `variables` (names) are called."""
+    """Names of the tasks that have heads among `variables` (names)."""
     matches = (_SCOPE.fullmatch(name) for name in variables)
     return sorted({match.group(1) for match in matches if match})
 
 
 def choose(family, shapes, shown, known, head=AUTO, task_name=None):
-    """Settles which head of a checkpoint is converted.
+    """Chooses the head of a checkpoint that is converted.
 
     Args:
       family: Family of the checkpoint.
       shapes: dict variable name -> list of ints.
-      shown: what messages call the checkpoint.
-      known: dict task -> one of HEADS, what lies beside the checkpoint says of its tasks.
+      shown: name of the checkpoint in messages.
+      known: dict task -> one of HEADS, by the task.json beside the checkpoint.
       head: --head.
       task_name: --task_name or None.
 
     Returns:
-      Choice.
+      HeadChoice.
 
     Raises:
       UserError: there is no such task, or no such head in Hugging Face's classes.
@@ -62,7 +77,7 @@ def choose(family, shapes, shown, known, head=AUTO, task_name=None):
     scoped = task_names(shapes)
     _check_name(shown, scoped, known, task_name)
     if head in (PRETRAINING, NONE) or family.network == GENERATOR:
-        return Choice(family, head, None, [], [])
+        return HeadChoice(family, head, None, [], [])
     if task_name is None and len(scoped) > 1:
         return _of_several(family, scoped, shown, head)
     name = task_name or (
@@ -76,18 +91,18 @@ def choose(family, shapes, shown, known, head=AUTO, task_name=None):
         return _of_electra(family, shapes, shown, head, kind, scope)
     family = google_task(family, scope, kind == TAGGING)
     reasons = [(re.escape(scope_of(scope)) + "output_(weights|bias)", _KINDS, "answers")]
-    return Choice(family, head, name, reasons, [])
+    return HeadChoice(family, head, name, reasons, [])
 
 
 def of_directory(family, values, tensors, task_name=None):
-    """The Family of a Hugging Face directory with the head that was fine-tuned.
+    """The Family of a Hugging Face directory with its fine-tuned head.
 
     Args:
       family: Family of the directory.
       values: dict, content of its config.json.
       tensors: names of its tensors.
-      task_name: by which ELECTRA's variables are to be called; None: `finetuning_task` of
-        config.json. Without either that head is no part of the model.
+      task_name: which names the variables of ELECTRA's heads; None: `finetuning_task` of
+        config.json. Without either the head is not part of the model.
     """
     if family.network is None:
         return google_task(family, None, True) if _has_tags(values, tensors) else family
@@ -99,17 +114,17 @@ def of_directory(family, values, tensors, task_name=None):
 
 
 def head_of_electra(tensors):
-    """TAGGING or QUESTIONS, where that is the head in an ELECTRA directory; else None."""
+    """TAGGING or QUESTIONS if an ELECTRA directory has such a head, else None."""
     if "qa_outputs.weight" in tensors:
         return QUESTIONS
-    # With a summary before it, it is a choice between texts.
+    # With a summary before it, it chooses between texts.
     has_tags = "classifier.weight" in tensors and "sequence_summary.summary.weight" not in tensors
     return TAGGING if has_tags else None
 
 
 def is_task_name(name):
-    """Whether variables can be called by it."""
-    return isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name, re.ASCII))
+    """Whether variables can be named by it."""
+    return is_text(name) and bool(re.fullmatch(r"\w[\w.-]*", name, re.ASCII))
 
 
 def _check_name(shown, scoped, known, task_name):
@@ -121,8 +136,8 @@ def _check_name(shown, scoped, known, task_name):
         )
     if task_name and not scoped and task_name not in known:
         raise UserError(
-            "--task_name={}, but checkpoint {} has no head that is called by a task; leave it "
-            "out".format(task_name, shown)
+            "--task_name={}, but checkpoint {} has no head that is named by a task; remove "
+            "it".format(task_name, shown)
         )
 
 
@@ -135,19 +150,19 @@ def _of_several(family, scoped, shown, head):
             )
         )
     reason = "the heads of {}; --task_name converts one".format(names)
-    return Choice(family, head, None, [(_SCOPE.pattern, reason, None)], [])
+    return HeadChoice(family, head, None, [(_SCOPE.pattern, reason, None)], [])
 
 
 def _kind_of(family, scope, shapes):
-    """The head that variables look like; tags look like classes."""
+    """The head by the names of its variables, where tagging cannot be told from classification."""
     names = ("dense_1/kernel",) if family.network else ("cls/squad/output_weights",)
-    found = any(scope_of(scope) + name in shapes for name in names)
-    return QUESTIONS if found else CLASSIFICATION
+    has_answers = any(scope_of(scope) + name in shapes for name in names)
+    return QUESTIONS if has_answers else CLASSIFICATION
 
 
 def _of_electra(family, shapes, shown, head, kind, scope):
     if scope is None:
-        return Choice(family, head, None, [], [])
+        return HeadChoice(family, head, None, [], [])
     first = scope_of(scope)
     reason = None
     if kind == CLASSIFICATION:
@@ -160,19 +175,19 @@ def _of_electra(family, shapes, shown, head, kind, scope):
                 "--head={}: the head in checkpoint {} cannot be converted: {}; use "
                 "--head=none".format(head, shown, reason)
             )
-        return Choice(family, head, None, [(re.escape(first) + ".*", reason, None)], [])
+        return HeadChoice(family, head, None, [(re.escape(first) + ".*", reason, None)], [])
     reasons, notes = [], []
     if kind == QUESTIONS:
         reasons = [(re.escape(first) + "(dense_[23]|answer_kind)/.*", _KINDS, "answers")]
         notes = [
             "ELECTRA looks for answers in the passage alone; transformers' class scores the "
-            "question's tokens, too (its question-answering pipeline leaves them out)"
+            "question's tokens, too (its question-answering pipeline drops them)"
         ]
-    return Choice(electra_task(kind, scope), head, scope, reasons, notes)
+    return HeadChoice(electra_task(kind, scope), head, scope, reasons, notes)
 
 
 def _has_tags(values, tensors):
-    """Whether classifier.weight of a BERT or ALBERT directory stands on tokens."""
+    """Whether classifier.weight of a BERT or ALBERT directory classifies tokens."""
     names = [name.split(".", 1)[-1] for name in tensors]
     classes = values.get("architectures")
     if isinstance(classes, list) and classes:

@@ -1,14 +1,16 @@
-"""Hugging Face directories as a starting point: reading them, writing TensorFlow checkpoints."""
+"""Import of Hugging Face directories: reading them, writing TensorFlow checkpoints."""
 
 import collections
 import os
 import re
+import typing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted, some
+from common.validation import dict_of, is_object, is_text, is_whole
 from modeling.config import read_json_object
 from modeling.conversion import family_choice, folders, head_choice, tensor_files
 from modeling.kernels import LAYER_NORM_EPSILON
@@ -21,23 +23,42 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-MOST_LABELS = 1 << 20
-
-# What a directory holds. path: its name; family: Family; variables: dict variable name -> array;
-# unknown: Hugging Face tensors that have no place in the model; notes: sentences of warning.
-Directory = collections.namedtuple("Directory", ["path", "family", "variables", "unknown", "notes"])
+MAX_LABELS = 1 << 20
 
 
-class ImportReport(
-    collections.namedtuple("ImportReport", ["path", "prefix", "written", "unknown", "notes"])
-):
-    """What an import did.
+class Directory(typing.NamedTuple):
+    """The content of a Hugging Face directory.
 
-    path: the directory; prefix: the checkpoint written; written: its variable names; unknown:
-    Hugging Face tensors that have no place in the model; notes: sentences of warning.
+    Attributes:
+      path: name of the directory.
+      family: Family.
+      variables: dict variable name -> float32 array.
+      unknown: list of the Hugging Face tensors that are not part of the model.
+      notes: list of sentences of warning.
     """
 
-    __slots__ = ()
+    path: str
+    family: typing.Any
+    variables: dict
+    unknown: list
+    notes: list
+
+
+class ImportReport(typing.NamedTuple):
+    """The result of an import.
+
+    Attributes:
+      path: name of the directory.
+      prefix: of the checkpoint written.
+      written: list of its variable names.
+      unknown, notes: see Directory.
+    """
+
+    path: str
+    prefix: str
+    written: list
+    unknown: list
+    notes: list
 
     def lines(self):
         """The report for the log: a list of (is_warning, text)."""
@@ -55,17 +76,17 @@ class ImportReport(
 
 
 def is_directory(path):
-    """Whether `path` is a directory of Hugging Face weights, and not one of TensorFlow's."""
-    if not tf.io.gfile.isdir(path):
+    """Whether `path` is a directory of Hugging Face weights and not of TensorFlow checkpoints."""
+    if not files.is_directory(path):
         return False
-    names = set(tf.io.gfile.listdir(path))
+    names = set(files.names_in(path))
     if any(name.endswith(".index") for name in names):
         return False
     return any(name in names for name in CONFIGS) and any(name in names for name in WEIGHTS)
 
 
 def config_file(path):
-    """Name of the config in the directory `path`.
+    """Path of the config in the directory `path`.
 
     Raises:
       UserError: there is none.
@@ -77,7 +98,7 @@ def read_tensors(path):
     """Reads the weights in a directory.
 
     Args:
-      path: directory with one of WEIGHTS; the first that is there is read.
+      path: directory with any of WEIGHTS; the first of them is read.
 
     Returns:
       Ordered dict name -> numpy array: float32 whatever the file's precision; integers and
@@ -94,7 +115,7 @@ def read_tensors(path):
     weight_map = _weight_map(weights)
     for name in sorted(set(weight_map.values())):
         shard = os.path.join(path, name)
-        if not tf.io.gfile.exists(shard):
+        if not files.exists(shard):
             raise UserError("{} is missing, but {} names it; copy it there".format(shard, weights))
         tensors.update(tensor_files.read_file(shard))
     for name in weight_map:
@@ -110,17 +131,20 @@ def read_tensors(path):
 def read_directory(path, network=None, task_name=None):
     """Reads the weights of a directory under the released variable names.
 
+    directory = read_directory("hfl/chinese-macbert-base")
+    directory.variables["bert/embeddings/word_embeddings"]  # float32 [vocab, hidden]
+
     Args:
       path: directory, see is_directory.
       network: see family_choice.of_directory.
-      task_name: see finetuned.of_directory.
+      task_name: see head_choice.of_directory.
 
     Returns:
       Directory.
 
     Raises:
-      UserError: there are no weights or config, they are of a family that is not supported, a
-        file is damaged, or a package is missing.
+      UserError: weights or config are missing, of a family that is not supported, or damaged, or a
+        package is missing.
     """
     config = config_file(path)
     values = read_json_object(config, "model config")
@@ -133,31 +157,31 @@ def read_directory(path, network=None, task_name=None):
     _check_tensors(path, family.names, tensors, converted)
     if values.get("tie_word_embeddings") is False:
         _check_tied(path, family.names, tensors, converted.tensors)
-    parts = [part.name for part in family.parts_in(converted.tensors)]
-    for aside in family.asides:
-        if set(aside.needs) & set(parts) and aside.part not in parts:
-            converted.tensors.update(_read_aside(path, aside))
+    components = [component.name for component in family.components_in(converted.tensors)]
+    for side_file in family.side_files:
+        if set(side_file.needs) & set(components) and side_file.component not in components:
+            converted.tensors.update(_read_side_file(path, side_file))
     return Directory(path, family, converted.tensors, sorted(converted.unknown), notes)
 
 
 def class_names(path):
-    """The names of a fine-tuned model's classes, by their number (id2label of its config).
+    """The names of a fine-tuned model's classes by number (id2label of its config).
 
     Args:
       path: directory, see is_directory.
 
     Returns:
-      List of str; None where the config has none, or those that transformers makes up.
+      List of str; None where the config has none, or the default names of transformers.
 
     Raises:
-      UserError: there is no config, or they are no names of 0, 1, 2 and so on.
+      UserError: there is no config, or its id2label does not name the classes 0, 1, 2 and so on.
     """
     config = config_file(path)
-    found = read_json_object(config, "model config").get("id2label")
-    if found is None:
+    labels = read_json_object(config, "model config").get("id2label")
+    if labels is None:
         return None
-    names = [found.get(str(i)) for i in range(len(found))] if isinstance(found, dict) else [None]
-    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+    names = [labels.get(str(i)) for i in range(len(labels))] if is_object(labels) else [None]
+    if not all(map(is_text, names)) or len(set(names)) < len(names):
         raise UserError("{}: id2label must name the classes 0, 1, 2 and so on".format(config))
     return None if all(re.fullmatch("LABEL_[0-9]+", name) for name in names) else names
 
@@ -167,10 +191,10 @@ def import_checkpoint(path, prefix, network=None, task_name=None):
 
     Args:
       path: directory, see is_directory.
-      prefix: the checkpoint's prefix; its `.index` comes last, so where that is, it is complete.
-        Optimizer state, a step and a state file `checkpoint` are not written.
+      prefix: the checkpoint's prefix; its `.index` is written last, so that a checkpoint with one
+        is complete. Optimizer state, step and state file `checkpoint` are not written.
       network: see family_choice.of_directory.
-      task_name: see finetuned.of_directory.
+      task_name: see head_choice.of_directory.
 
     Returns:
       ImportReport.
@@ -188,23 +212,23 @@ def report_of(read, prefix):
     return ImportReport(read.path, prefix, sorted(read.variables), read.unknown, read.notes)
 
 
-def _read_aside(path, aside):
-    """Variables of a name_tables.Aside in a directory: dict name -> array, {} without its file."""
-    name = os.path.join(path, aside.file)
-    if not tf.io.gfile.exists(name):
+def _read_side_file(path, side_file):
+    """The variables in a side file of a directory: dict name -> array, {} without the file."""
+    name = os.path.join(path, side_file.file)
+    if not files.exists(name):
         return {}
-    converted = aside.rules.to_tensorflow(tensor_files.read_file(name))
+    converted = side_file.rules.to_tensorflow(tensor_files.read_file(name))
     if converted.unknown or not converted.tensors:
         raise UserError(
             "{} does not hold {}, but {}; remove it or take another copy".format(
-                name, aside.what, some(converted.unknown, 3) or "nothing"
+                name, side_file.what, some(converted.unknown, 3) or "nothing"
             )
         )
     return converted.tensors
 
 
 def write_checkpoint(prefix, tensors):
-    """Writes arrays as a TensorFlow checkpoint; what was at `prefix` is replaced.
+    """Writes arrays as a TensorFlow checkpoint; one that exists at `prefix` is replaced.
 
     Args:
       prefix: the checkpoint's prefix; missing folders are made.
@@ -220,11 +244,11 @@ def write_checkpoint(prefix, tensors):
 
 
 def _one_of(path, names, what):
-    if not tf.io.gfile.isdir(path):
+    if not files.is_directory(path):
         raise UserError("Hugging Face directory {} does not exist or is a file".format(path))
-    there = set(tf.io.gfile.listdir(path))
+    present = set(files.names_in(path))
     for name in names:
-        if name in there:
+        if name in present:
             return os.path.join(path, name)
     raise UserError(
         "directory {} holds no {}; one of these files must be there: {}".format(
@@ -236,12 +260,7 @@ def _one_of(path, names, what):
 def _weight_map(path):
     """Dict tensor name -> file name of an index file."""
     weight_map = read_json_object(path, "weight index", bounded_json.LIST_BYTES).get("weight_map")
-    well_formed = isinstance(weight_map, dict) and all(
-        # Only names: a path could lead out of the directory.
-        isinstance(v, str) and os.path.basename(v) == v not in ("", ".", "..")
-        for v in weight_map.values()
-    )
-    if not weight_map or not well_formed:
+    if not weight_map or not dict_of(_is_plain_name)(weight_map):
         raise UserError(
             "weight index {} has no usable weight_map (tensor name to file name); take another "
             "copy of it".format(path)
@@ -249,8 +268,13 @@ def _weight_map(path):
     return weight_map
 
 
+def _is_plain_name(value):
+    """A file name; a path could lead out of the directory."""
+    return is_text(value) and os.path.basename(value) == value not in ("", ".", "..")
+
+
 def _check_network(values, config):
-    """Refuses settings that make another network; returns notes on what changes it slightly."""
+    """Refuses settings of another network; returns notes on those that change it slightly."""
     positions = values.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise UserError(
@@ -258,9 +282,9 @@ def _check_network(values, config):
                 config, quoted(positions)
             )
         )
-    # transformers makes a table of them.
+    # transformers allocates a table of them.
     labels = values.get("num_labels", 2)
-    if not isinstance(labels, int) or not 0 <= labels <= MOST_LABELS:
+    if not is_whole(labels) or not 0 <= labels <= MAX_LABELS:
         raise UserError("{}: num_labels is {}, no number of classes".format(config, quoted(labels)))
     epsilon = values.get("layer_norm_eps", LAYER_NORM_EPSILON)
     if epsilon == LAYER_NORM_EPSILON:
@@ -310,12 +334,12 @@ def _check_tied(path, names, tensors, converted):
 def _save(prefix, tensors):
     names = sorted(tensors)
     with tf.Graph().as_default():
-        # Fed, not constants: a graph may not be larger than 2 GB.
+        # Fed, not constants: a graph must stay below 2 GB.
         inputs = [tf.placeholder(tensors[n].dtype, tensors[n].shape) for n in names]
         save = tf.raw_ops.SaveV2(
             prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=inputs
         )
-        # No accelerator: it would be taken, with all of its memory, from the training to come.
+        # No accelerator: TensorFlow would keep all of its memory, which training needs.
         devices = tf.ConfigProto(device_count={"GPU": 0})
         with tf.Session(config=devices) as session:
             session.run(save, {i: tensors[n] for i, n in zip(inputs, names)})

@@ -1,9 +1,9 @@
-"""The families' name tables."""
+"""The name tables of the families."""
 
-import collections
 import re
+import typing
 
-from modeling.conversion.names import (
+from modeling.conversion.name_map import (
     NameMap,
     Rule,
     dense,
@@ -17,7 +17,7 @@ _SENTENCE_PAIR = "cls/seq_relationship/output_{}"
 
 
 def _google_heads(scope):
-    """Rules of what Google's programs fine-tune: [labels, hidden] and [2, hidden] on both sides."""
+    """Rules of the heads of Google's programs: [labels, hidden] and [2, hidden] on both sides."""
     return [
         Rule(scope + "output_weights", "classifier.weight", False),
         Rule(scope + "output_bias", "classifier.bias", False),
@@ -31,7 +31,7 @@ def bert(scope=""):
     BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering.
 
     Args:
-      scope: first part of the names of the heads that are fine-tuned.
+      scope: prefix of the names of fine-tuned heads.
     """
     return NameMap(
         rules=(
@@ -114,7 +114,7 @@ def albert(scope=""):
 
 ALBERT = albert()
 
-# brightmart's own network is not among Hugging Face's: the names tell its variables only.
+# Hugging Face does not have brightmart's network; the table only serves to tell its variables.
 ALBERT_ZH = NameMap(
     rules=transformer_block("bert/encoder/layer_shared", "bert.encoder.layer_shared"),
     base="bert.",
@@ -138,20 +138,20 @@ def _electra(scope, embedding_scope, head_rules, output_table=None, output_bias=
     )
 
 
-# google-research/electra's head of pre-training, and those that are fine-tuned.
+# google-research/electra's head of pre-training.
 _REPLACED = dense("discriminator_predictions/dense", "discriminator_predictions.dense") + dense(
     "discriminator_predictions/dense_1", "discriminator_predictions.dense_prediction"
 )
 
 
 def electra_tags(scope):
-    """NameMap of a discriminator with a layer over tokens: ElectraForTokenClassification."""
+    """NameMap of a discriminator that classifies tokens: ElectraForTokenClassification."""
     return _electra("electra", "electra", _REPLACED + dense(scope + "dense", "classifier"))
 
 
 def electra_answers(scope):
     """NameMap of a discriminator with a layer for starts of answers and one for ends:
-    ElectraForQuestionAnswering, which has one for both."""
+    ElectraForQuestionAnswering, which has a single layer for both."""
     rules = [
         Rule(scope + layer + ours, theirs.format(i), ours == "/kernel")
         for ours, theirs in (("/kernel", "qa_outputs.weight[{}]"), ("/bias", "qa_outputs.bias[{}]"))
@@ -181,25 +181,31 @@ def electra_generator(scope, embedding_scope):
     )
 
 
-class Aside(
-    collections.namedtuple("Aside", ["file", "what", "needs", "part", "variables", "rules"])
-):
-    """Variables that Hugging Face's models have no place for, and the file beside theirs that
-    holds them.
+class SideFile(typing.NamedTuple):
+    """A file beside a Hugging Face model with the variables that the model has no place for.
 
-    file: its name; what: what they are; needs: names of parts, with any of which it is written;
-    part: name of the part that they are, None where they are of none; variables: pattern of their
-    names; rules: NameMap, whose Hugging Face names are those of PyTorch modules at the same place.
+    Attributes:
+      file: its name.
+      what: what messages call the variables.
+      needs: names of components; the file is written with any of them.
+      component: name of the component that the variables form, or None.
+      variables: pattern of their names.
+      rules: NameMap, whose Hugging Face names are those of PyTorch modules at the same place.
     """
 
-    __slots__ = ()
+    file: str
+    what: str
+    needs: tuple
+    component: typing.Optional[str]
+    variables: str
+    rules: NameMap
 
     def of(self, names):
-        """Those of `names` that belong to it."""
+        """Those of `names` (of variables) that belong to it."""
         return [name for name in names if re.fullmatch(self.variables, name)]
 
 
-LERT_HEADS = Aside(
+LERT_HEADS = SideFile(
     "lert_heads.safetensors",
     "LERT's tag heads",
     ("masked_lm",),
@@ -222,9 +228,9 @@ LERT_HEADS = Aside(
 
 
 def _pooler(huggingface):
-    return Aside(
+    return SideFile(
         "pooler.safetensors",
-        "the pooler, on which this head does not stand",
+        "the pooler, which this head does not use",
         ("tagger", "answers"),
         "pooler",
         r"bert/pooler/dense/(kernel|bias)",

@@ -1,6 +1,7 @@
-"""Our network with the parts that a checkpoint has."""
+"""The TensorFlow network of a checkpoint, with the components that it has."""
 
 import collections
+import typing
 
 import tensorflow.compat.v1 as tf
 
@@ -9,31 +10,41 @@ from modeling.encoder import encoder
 from modeling.kernels import PlainKernels
 
 HIDDEN_STATES = "hidden states"
-# Of a network with a fine-tuned head. network: see task_heads; labels: how many there are.
-_Head = collections.namedtuple("_Head", ["network", "labels"])
+
+
+class _Head(typing.NamedTuple):
+    """A fine-tuned head.
+
+    Attributes:
+      network: what computes it, see task_heads.
+      labels: number of its labels.
+    """
+
+    network: typing.Any
+    labels: int
 
 
 class _FedStore:
-    """Stands in for a ParameterStore: parameters are fed, so nothing is initialised or kept."""
+    """A ParameterStore of placeholders: parameters are fed, so no variable is created."""
 
     def __init__(self):
         self.fed = collections.OrderedDict()
 
     def get(self, name, shape, initializer, trainable=True):
-        """A placeholder of `shape` for parameter `name`, always the same one."""
+        """The placeholder of `shape` for parameter `name`."""
         del initializer, trainable
         if name not in self.fed:
             self.fed[name] = tf.placeholder(tf.float32, shape)
         return self.fed[name]
 
 
-def shapes(config, parts, labels, fine_tuned=None):
+def shapes(config, components, labels, fine_tuned=None):
     """Ordered dict variable name -> list of ints of a network.
 
     Args:
       config: model config.
-      parts: names of parts, see OUTPUTS.
-      labels: number of a fine-tuned head's labels, where it is one of them.
+      components: names of components, see OUTPUTS.
+      labels: number of labels of a fine-tuned head, if one of the components is one.
       fine_tuned: what computes that head, see modeling.task_heads; None: Google's.
     """
     with tf.Graph().as_default():
@@ -41,21 +52,21 @@ def shapes(config, parts, labels, fine_tuned=None):
         ids = tf.placeholder(tf.int32, [1, 1])
         inputs = {"input_ids": ids, "input_mask": ids, "segment_ids": ids}
         head = _Head(fine_tuned or task_heads.GoogleHeads(), labels)
-        _build(config, store, inputs, parts, head)
+        _build(config, store, inputs, components, head)
         return collections.OrderedDict((n, p.shape.as_list()) for n, p in store.fed.items())
 
 
-def outputs(source, parts, inputs):
-    """Computes what the network of a checkpoint gives.
+def outputs(source, components, inputs):
+    """Computes the outputs of the network of a checkpoint.
 
     Args:
       source: Source.
-      parts: names of the parts whose outputs are wanted.
+      components: names of the components whose outputs are wanted.
       inputs: dict of int32 arrays input_ids, input_mask, segment_ids [batch, seq].
 
     Returns:
       Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first, then one for each
-      layer, of ALBERT's the last of its blocks; part -> its array: pooler [batch, hidden],
+      layer (of ALBERT's layers the last block); component -> its array: pooler [batch, hidden],
       masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier [batch, labels],
       tagger [batch, seq, labels], replaced [batch, seq]; answers -> list of two, scores of starts
       and ends [batch, seq] of all tokens.
@@ -65,9 +76,9 @@ def outputs(source, parts, inputs):
         store = _FedStore()
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         head = _Head(source.family.task and source.family.task.network, source.num_labels)
-        tensors = _build(source.config, store, tensors, parts, head)
+        tensors = _build(source.config, store, tensors, components, head)
         values = {p: reader.get_tensor(n) for n, p in store.fed.items() if n in source.shapes}
-        # No accelerator: one may be in use, and rounds otherwise.
+        # No accelerator: it may be in use, and rounds in another way.
         with tf.Session(config=tf.ConfigProto(device_count={"GPU": 0})) as session:
             return session.run(tensors, values)
 
@@ -98,15 +109,15 @@ def _replaced(trunk, head):
 
 
 def _answers(trunk, head):
-    """ELECTRA's heads keep answers out of question and padding, Hugging Face's classes do not: so
-    all tokens count as the passage's here."""
+    """[starts, ends], each [batch, seq]. ELECTRA's heads exclude question and padding from answers,
+    Hugging Face's classes do not; so all tokens count as the passage here."""
     ones = tf.ones(tf.shape(trunk.encoded.sequence_output)[:2], tf.int32)
     features = {"input_mask": ones, "segment_ids": ones}
     answers = head.network.answers(trunk, features, ())
     return [answers.start_logits, answers.end_logits]
 
 
-# Part -> function of (Trunk, _Head).
+# Component -> function of (Trunk, _Head).
 OUTPUTS = {
     "pooler": lambda trunk, head: trunk.encoded.pooled_output,
     "masked_lm": _masked_lm,
@@ -118,7 +129,7 @@ OUTPUTS = {
 }
 
 
-def _build(config, store, inputs, parts, head):
+def _build(config, store, inputs, components, head):
     """Ordered dict of the tensors that `outputs` gives."""
     kernels = PlainKernels()
     encoded = encoder(config, store, kernels, **inputs)
@@ -126,6 +137,6 @@ def _build(config, store, inputs, parts, head):
     states = [encoded.embedding_output] + encoded.all_encoder_layers[blocks - 1 :: blocks]
     tensors = collections.OrderedDict([(HIDDEN_STATES, states)])
     trunk = task_heads.Trunk(config, store, kernels, encoded, is_training=False)
-    for part in parts:
-        tensors[part] = OUTPUTS[part](trunk, head)
+    for component in components:
+        tensors[component] = OUTPUTS[component](trunk, head)
     return tensors

@@ -1,4 +1,4 @@
-"""Comparison of our network with PyTorch's on the same random rows."""
+"""Comparison of the TensorFlow network with PyTorch's on the same random rows."""
 
 import collections
 import contextlib
@@ -11,7 +11,7 @@ from common.errors import UserError
 from modeling.config import read_json_object
 from modeling.conversion import huggingface, network
 
-# Of any number that either side computes, in float32.
+# Largest difference allowed between the two outputs, in float32.
 TOLERANCE = 1e-4
 ROWS, LONGEST_ROW = 4, 32
 PACKAGES = ("torch", "transformers", "safetensors", "tokenizers")
@@ -33,38 +33,38 @@ def compare(source, selection, folder, weights):
     """Computes both networks on random rows: padded ones, of several token types.
 
     Args:
-      source: Source, our side.
-      selection: Selection, what is compared of it.
+      source: Source, the TensorFlow side.
+      selection: Selection, the components to compare.
       folder: Hugging Face directory, the other side; read by transformers.
       weights: name of the weights file in it, None = the one that transformers finds.
 
     Returns:
-      Ordered dict: what was computed -> the largest difference, nan where that is no number.
+      Ordered dict: name of an output -> the largest difference, nan where either is no number.
 
     Raises:
       UserError: transformers does not find all weights.
     """
     inputs = random_inputs(source.config)
     theirs = _their_outputs(folder, weights, source.family, selection, inputs)
-    ours = network.outputs(source, [p for p in selection.parts if p in theirs], inputs)
-    titles = {part.name: part.output for part in source.family.parts}
+    ours = network.outputs(source, [p for p in selection.components if p in theirs], inputs)
+    titles = {component.name: component.output for component in source.family.components}
     return collections.OrderedDict(
         (titles.get(name, name), _largest_difference(ours[name], theirs[name])) for name in theirs
     )
 
 
 def check(differences, hint):
-    """Refuses a conversion that computes something else.
+    """Refuses a conversion whose outputs differ.
 
     Args:
-      differences: of `compare`.
+      differences: result of `compare`.
       hint: end of the message, what to do.
 
     Raises:
       UserError: a difference is above TOLERANCE.
     """
     for name, difference in differences.items():
-        if not difference <= TOLERANCE:  # so written for nan
+        if not difference <= TOLERANCE:  # true for nan, too
             raise UserError(
                 "TensorFlow and PyTorch differ by {:.2g} in {}, where {:g} is allowed; nothing was "
                 "written; {}".format(difference, name, TOLERANCE, hint)
@@ -84,13 +84,13 @@ def random_inputs(config):
 
 
 def _their_outputs(folder, weights, family, selection, inputs):
-    """The outputs of network.outputs, as transformers computes them."""
+    """The outputs of network.outputs, computed by transformers."""
     import torch
 
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
     fed = {names.get(k, k): torch.from_numpy(v).long() for k, v in inputs.items()}
-    has_pooler = "pooler" in selection.parts
-    pooling = {"add_pooling_layer": has_pooler} if family.has_part("pooler") else {}
+    has_pooler = "pooler" in selection.components
+    pooling = {"add_pooling_layer": has_pooler} if family.has_component("pooler") else {}
     with _quiet(), torch.no_grad(), _library_errors(folder):
         bare = _load(family.architectures[-1].name, folder, weights, **pooling)
         encoded = bare(output_hidden_states=True, **fed)
@@ -102,8 +102,8 @@ def _their_outputs(folder, weights, family, selection, inputs):
         del bare
         if selection.architecture.logits:
             scores = _load(selection.architecture.name, folder, weights)(**fed)
-            for part, attribute in selection.architecture.logits.items():
-                outputs[part] = _scores(scores, attribute)
+            for component, attribute in selection.architecture.logits.items():
+                outputs[component] = _scores(scores, attribute)
     return outputs
 
 
@@ -115,7 +115,7 @@ def _scores(result, attribute):
 
 
 def _load(class_name, folder, weights, **arguments):
-    """A model in float32, from a directory or from a weights file of any name in it."""
+    """A model of transformers in float32, from a directory or a weights file of any name in it."""
     import torch
     import transformers
 
@@ -142,7 +142,7 @@ def _load(class_name, folder, weights, **arguments):
 
 @contextlib.contextmanager
 def _library_errors(folder):
-    """A config may hold anything for transformers, and what it then raises is not documented."""
+    """Reports any failure of transformers; a config can make it raise undocumented exceptions."""
     try:
         yield
     except UserError:
@@ -158,7 +158,7 @@ def _library_errors(folder):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without transformers' bars, and its remarks on weights that a class has no place for."""
+    """Silences transformers' progress bars and its warnings about unused weights."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

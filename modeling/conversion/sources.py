@@ -1,7 +1,8 @@
-"""TensorFlow checkpoints as the conversion sees them: which parts there are, and their values."""
+"""TensorFlow checkpoints as the source of a conversion: their components and values."""
 
 import collections
 import re
+import typing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,62 +10,83 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError, some
 from modeling import checkpoint
 from modeling.conversion import families, family_choice, network
+from modeling.load_plan import LoadPlan
 
-# Choice of --head: the first of the family's heads that is there.
+# Value of --head: the first head of the family that the checkpoint has.
 AUTO = "auto"
 
 
-class Source(
-    collections.namedtuple("Source", ["prefix", "shown", "config", "family", "shapes", "plan"])
-):
+class Source(typing.NamedTuple):
     """A checkpoint that was compared with its config.
 
-    prefix: of the checkpoint; shown: what messages call it; config: model config; family: Family;
-    shapes: dict variable name -> list of ints, of all that is in it; plan: LoadPlan.
+    Attributes:
+      prefix: of the checkpoint.
+      shown: name of the checkpoint in messages.
+      config: model config.
+      family: Family.
+      shapes: dict variable name -> list of ints, of all its variables.
+      plan: LoadPlan.
     """
 
-    __slots__ = ()
+    prefix: str
+    shown: str
+    config: typing.Any
+    family: families.Family
+    shapes: dict
+    plan: LoadPlan
 
     @property
-    def parts(self):
-        """Names of the parts that are there."""
-        return [part.name for part in self.family.parts_in(self.shapes)]
+    def components(self):
+        """Names of the components that it has."""
+        return [component.name for component in self.family.components_in(self.shapes)]
 
     @property
     def num_labels(self):
-        """Number of the labels of its fine-tuned head, if it has one."""
+        """Number of labels of its fine-tuned head, 1 if it has none."""
         return self.family.num_labels(self.shapes)
 
 
-# What is converted. parts: names of the parts, in the family's order; architecture: the class of
-# transformers they make; left_out: names of variables that stay behind.
-Selection = collections.namedtuple("Selection", ["parts", "architecture", "left_out"])
+class Selection(typing.NamedTuple):
+    """The components of a checkpoint that are converted.
+
+    Attributes:
+      components: list of their names, in the order of the family.
+      architecture: Architecture, the class of transformers for them.
+      skipped: list of the names of the variables that are not converted.
+    """
+
+    components: list
+    architecture: families.Architecture
+    skipped: list
 
 
 def open_checkpoint(prefix, config, family, shown=None):
-    """Checks a checkpoint against its config.
+    """Compares a checkpoint with its config.
+
+    config = read_config("bert_config.json")
+    source = open_checkpoint("bert_model.ckpt", config, families.BERT)
 
     Args:
-      prefix: the checkpoint's.
-      config: model config as its file has it.
+      prefix: of the checkpoint.
+      config: model config as read from its file.
       family: Family.
-      shown: what messages call the checkpoint, where it was made from something else.
+      shown: name of the checkpoint in messages, where it was made from something else.
 
     Returns:
       Source.
 
     Raises:
-      UserError: sizes differ, variables are missing, too many, or cannot be read.
+      UserError: sizes differ, variables are missing, surplus or unreadable.
     """
     shown = shown or prefix
     shapes = checkpoint.read_shapes(prefix)
-    parts = [part.name for part in family.parts_in(shapes)]
+    components = [component.name for component in family.components_in(shapes)]
     _check_network(shown, shapes, config, family)
     config = family.network_config(config)
-    wanted = _wanted(family, config, parts, shapes)
+    wanted = _wanted(family, config, components, shapes)
     plan = checkpoint.plan_loading(prefix, wanted, config.source, shown=shown)
     source = Source(prefix, shown, config, family, shapes, plan)
-    _check_whole(source, parts)
+    _check_whole(source, components)
     checkpoint.verify(prefix)
     types = tf.train.NewCheckpointReader(prefix).get_variable_to_dtype_map()
     for name in plan.loaded:
@@ -78,7 +100,7 @@ def open_checkpoint(prefix, config, family, shown=None):
 
 
 def select(source, head=AUTO):
-    """Chooses what is converted: encoder, pooler and the parts of one head.
+    """Chooses the components to convert: the pooler and those of one head.
 
     Args:
       source: Source.
@@ -88,92 +110,92 @@ def select(source, head=AUTO):
       Selection.
 
     Raises:
-      UserError: there is no such head, or not in this checkpoint.
+      UserError: the checkpoint has no such head.
     """
-    family, there = source.family, source.parts
+    family, present = source.family, source.components
     if head == AUTO:
-        head = next(h for h, p in family.heads.items() if not p or set(p) & set(there))
-    of_head = [name for name in there if name in family.heads.get(head, ())]
+        head = next(h for h, p in family.heads.items() if not p or set(p) & set(present))
+    of_head = [name for name in present if name in family.heads.get(head, ())]
     if head != families.NONE and not of_head:
         raise UserError(
             "--head={}: checkpoint {} has no such head; use {}".format(
-                head, source.shown, " or ".join("--head=" + h for h in _heads_in(family, there))
+                head, source.shown, " or ".join("--head=" + h for h in _heads_in(family, present))
             )
         )
-    architecture = family.architecture([n for n in there if n == "pooler" or n in of_head])
-    if of_head and not architecture.parts:
+    architecture = family.architecture([n for n in present if n == "pooler" or n in of_head])
+    if of_head and not architecture.components:
         raise UserError(
             "checkpoint {} has a {} head, but not {}; use --head=none".format(
                 source.shown,
                 head,
                 "all that Hugging Face's classes for it need"
-                if "pooler" in there
-                else "the pooler on which it stands",
+                if "pooler" in present
+                else "the pooler that it needs",
             )
         )
-    parts = [name for name in there if name == "pooler" or name in architecture.parts]
-    beside = family.parts_beside(parts)
-    parts = [name for name in parts if name not in beside]
-    kept = [n for n in source.plan.loaded if family.part_of(n) in [None] + parts]
-    left_out = [n for n in source.plan.loaded if n not in kept] + source.plan.unused
-    return Selection(parts, architecture, sorted(left_out))
+    components = [name for name in present if name == "pooler" or name in architecture.components]
+    beside = family.components_beside(components)
+    components = [name for name in components if name not in beside]
+    kept = [n for n in source.plan.loaded if family.component_of(n) in [None] + components]
+    skipped = [n for n in source.plan.loaded if n not in kept] + source.plan.unused
+    return Selection(components, architecture, sorted(skipped))
 
 
 def everything(source):
-    """Selection of all parts that a checkpoint has, on whatever head they stand."""
-    beside = source.family.parts_beside(source.parts)
-    parts = [name for name in source.parts if name not in beside]
-    return Selection(parts, source.family.architecture(source.parts), [])
+    """Selection of all components that a checkpoint has, whichever head they belong to."""
+    beside = source.family.components_beside(source.components)
+    components = [name for name in source.components if name not in beside]
+    return Selection(components, source.family.architecture(source.components), [])
 
 
-def left_out_lines(source, selection, reasons=()):
-    """What stays behind, for the log: a list of str.
+def skipped_lines(source, selection, reasons=()):
+    """The variables that are not converted, for the log: a list of str.
 
     Args:
       source: Source.
       selection: Selection.
-      reasons: list of (pattern of names, why these have no place, name of the part beside which
-        they have none or None).
+      reasons: list of (pattern of names, why they are skipped, name of the component whose
+        selection is the reason or None).
     """
-    beside = [name for aside in _asides(source, selection) for name in aside.of(selection.left_out)]
-    rest = [name for name in selection.left_out if name not in beside]
+    held = {name for f in _side_files(source, selection) for name in f.of(selection.skipped)}
+    rest = [name for name in selection.skipped if name not in held]
     lines = []
-    for pattern, reason, part in reasons:
-        if part not in (None, *selection.parts):
+    for pattern, reason, component in reasons:
+        if component not in (None, *selection.components):
             continue
-        found = [name for name in rest if re.fullmatch(pattern, name)]
-        rest = [name for name in rest if name not in found]
-        if found:
-            lines.append("left out: {} ({})".format(some(found, 12), reason))
-    return lines + (["left out: " + some(rest, 12)] if rest else [])
+        matching = [name for name in rest if re.fullmatch(pattern, name)]
+        rest = [name for name in rest if name not in matching]
+        if matching:
+            lines.append("skipped: {} ({})".format(some(matching, 12), reason))
+    return lines + (["skipped: " + some(rest, 12)] if rest else [])
 
 
-def read_asides(source, selection):
-    """What Hugging Face's models have no place for: list of (Aside, dict variable -> array)."""
-    found = ((aside, aside.of(source.shapes)) for aside in _asides(source, selection))
-    return [(aside, _read(source.prefix, names)) for aside, names in found if names]
+def read_side_files(source, selection):
+    """The side files to write: list of (SideFile, dict variable name -> array)."""
+    names = [(file, file.of(source.shapes)) for file in _side_files(source, selection)]
+    return [(file, _read(source.prefix, of_file)) for file, of_file in names if of_file]
 
 
-def _asides(source, selection):
-    return [a for a in source.family.asides if set(a.needs) & set(selection.parts)]
+def _side_files(source, selection):
+    return [f for f in source.family.side_files if set(f.needs) & set(selection.components)]
 
 
 def read_variables(source, selection):
-    """Ordered dict variable name -> float32 array of what was selected."""
-    names = [n for n in source.plan.loaded if n not in selection.left_out]
+    """The selected variables: ordered dict variable name -> float32 array."""
+    names = [n for n in source.plan.loaded if n not in selection.skipped]
     return _read(source.prefix, names)
 
 
 def read_release(source):
-    """Ordered dict variable name -> array of everything but the optimizer's state and the step."""
+    """All variables but the optimizer state and the step: ordered dict name -> array."""
     state = set(source.plan.training_state)
     return _read(source.prefix, [name for name in source.shapes if name not in state])
 
 
-def _wanted(family, config, parts, shapes):
-    """What network.shapes says of the network with the labels of a checkpoint's shapes."""
+def _wanted(family, config, components, shapes):
+    """network.shapes with as many labels as a checkpoint with these `shapes` has."""
     fine_tuned = family.task.network if family.task else None
-    return network.shapes(config, parts, family.num_labels(shapes), fine_tuned)
+    return network.shapes(config, components, family.num_labels(shapes), fine_tuned)
 
 
 def _read(prefix, names):
@@ -181,12 +203,14 @@ def _read(prefix, names):
     return collections.OrderedDict((name, np.asarray(reader.get_tensor(name))) for name in names)
 
 
-def _heads_in(family, parts):
-    return [h for h, of_head in family.heads.items() if not of_head or set(of_head) & set(parts)]
+def _heads_in(family, components):
+    return [
+        h for h, of_head in family.heads.items() if not of_head or set(of_head) & set(components)
+    ]
 
 
 def _check_network(shown, shapes, config, family):
-    """Refuses the config of the other of ELECTRA's networks."""
+    """Refuses the config of ELECTRA's other network."""
     other = family_choice.other_network(family, shapes)
     if other and not fits(config, family, shapes) and fits(config, other, shapes):
         raise UserError(
@@ -198,24 +222,24 @@ def _check_network(shown, shapes, config, family):
 
 
 def fits(config, family, shapes):
-    """Whether a network of this config has all of its variables among `shapes`, and no more layers
-    are there.
+    """Whether `shapes` hold exactly the variables of a network of this config.
 
     Args:
-      config: model config as its file has it.
+      config: model config as read from its file.
       family: Family.
-      shapes: dict variable name -> list of ints of a checkpoint.
+      shapes: dict variable name -> list of ints of a checkpoint; variables of no network of the
+        family do not count.
     """
-    parts = [part.name for part in family.parts_in(shapes)]
-    wanted = _wanted(family, family.network_config(config), parts, shapes)
-    there = [name for name in shapes if family.names.huggingface_name(name)]
-    return set(there) <= set(wanted) and all(shapes.get(n) == wanted[n] for n in wanted)
+    components = [component.name for component in family.components_in(shapes)]
+    wanted = _wanted(family, family.network_config(config), components, shapes)
+    present = [name for name in shapes if family.names.huggingface_name(name)]
+    return set(present) <= set(wanted) and all(shapes.get(n) == wanted[n] for n in wanted)
 
 
-def _check_whole(source, parts):
-    """Refuses a checkpoint that lacks variables of the parts it has, or has further layers."""
+def _check_whole(source, components):
+    """Refuses a checkpoint with incomplete components or further layers."""
     family, plan = source.family, source.plan
-    missing = [n for n in plan.new if family.part_of(n) in [None] + parts]
+    missing = [n for n in plan.new if family.component_of(n) in [None] + components]
     if missing:
         raise UserError(
             "{} is not whole: it lacks {}, by config {}; take another copy of it, or its own "

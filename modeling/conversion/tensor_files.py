@@ -1,16 +1,16 @@
-"""Files of named tensors, safetensors' and PyTorch's, as numpy arrays."""
+"""Readers of tensor files, safetensors' and PyTorch's, that return numpy arrays."""
 
 import collections
 import io
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError
+from common.validation import dict_of, is_text
 
 _GIT_LFS = b"version https://git-lfs"
-# safetensors' number formats; bfloat16 is read as its bits. All are little-endian.
+# safetensors' number formats, little-endian; bfloat16 is read as its 16 bits.
 _FORMATS = {
     "F64": "<f8",
     "F32": "<f4",
@@ -28,6 +28,8 @@ _FORMATS = {
 def read_file(path):
     """Reads one file of tensors.
 
+    arrays = read_file("hf/model.safetensors")
+
     Args:
       path: a *.safetensors file, or one that torch.save wrote.
 
@@ -40,10 +42,10 @@ def read_file(path):
     """
     decode = _decode_safetensors if path.endswith(".safetensors") else _decode_torch
     try:
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = reader.read()
-    except tf.errors.OpError as error:
-        raise UserError("{} cannot be read: {}".format(path, error.message)) from error
+    except files.failures() as error:
+        raise UserError("{} cannot be read: {}".format(path, files.reason(error))) from error
     if content.startswith(_GIT_LFS):
         raise UserError(
             "{} is only git-lfs' pointer to the weights; run git lfs pull there".format(path)
@@ -77,7 +79,7 @@ def _decode_safetensors(path, content):
 
 
 def _check_header(path, content):
-    """Refuses a header of JSON that is unfit before the library reads it."""
+    """Refuses a malformed JSON header before the library parses it."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(len(content) - 8, bounded_json.LIST_BYTES):
         raise _damaged(path)
@@ -97,8 +99,7 @@ def _decode_torch(path, content):
             "{} is damaged, or holds more than tensors and is not opened for safety; take another "
             "copy of it".format(path)
         ) from error
-    is_table = isinstance(state, dict) and all(isinstance(name, str) for name in state)
-    if not is_table or not all(torch.is_tensor(v) for v in state.values()):
+    if not dict_of(torch.is_tensor)(state) or not all(map(is_text, state)):
         raise UserError(
             "{} is no table of tensors (a model's state_dict); save the model with "
             "save_pretrained".format(path)

@@ -1,4 +1,4 @@
-"""ELECTRA: a generator fills masks in, a discriminator tells what it filled in."""
+"""ELECTRA: a generator fills masks, a discriminator detects the replaced tokens."""
 
 import collections
 import copy
@@ -29,9 +29,9 @@ BINS, LARGEST_LOGIT = 1000, 20.0
 class Electra(Objective):
     """Clark et al. 2020 (arXiv 2003.10555), section 2: L_mlm + 50 L_disc.
 
-    The generator reads `masked_input_ids` and predicts the masked places; a sample of each is
-    written into `input_ids`, which are unmasked, and the discriminator tells of every token whether
-    it is another one than before. No gradient passes the samples.
+    The generator reads `masked_input_ids` and predicts the masked positions; a sample of each is
+    written into the unmasked `input_ids`, and the discriminator predicts for every token whether it
+    was replaced. No gradient passes through the samples.
     """
 
     options = ElectraOptions()
@@ -74,7 +74,7 @@ class Electra(Objective):
 
         features: input_ids (unmasked), masked_input_ids, input_mask, segment_ids int32
         [batch, seq]; masked_lm_positions, masked_lm_ids int32 [batch, P]; masked_lm_weights
-        float32 [batch, P]. A place may be predicted twice; position 0 is none.
+        float32 [batch, P]. A position may occur twice; position 0 is padding.
 
         Tensors: masked_lm_logits [batch * P, vocab]; sampled_ids int32 [batch, P]; fake_ids,
         is_fake int32 [batch, seq]; disc_logits [batch, seq]; generator and encoder, which is the
@@ -95,14 +95,14 @@ class Electra(Objective):
         return output
 
     def figures(self, counts):
-        """disc_auc: the probability that a replaced token looks more so than one that is not."""
+        """disc_auc: the probability that a replaced token scores higher than an original one."""
         if "disc_replaced_scores" not in counts:
             return {}
         area = area_under_curve(counts["disc_replaced_scores"], counts["disc_original_scores"])
         return {} if area is None else {"disc_auc": area}
 
     def _generator(self, config, store, kernels, features, is_training, output):
-        """Scores of the masked places, [batch * P, vocab]."""
+        """Scores at the masked positions, [batch * P, vocab]."""
         generator = self.options.generator_of(config)
         positions = features["masked_lm_positions"]
         if self.options.uniform_generator:
@@ -114,7 +114,7 @@ class Electra(Objective):
         return heads.masked_lm_logits(generator, store, kernels, vectors, encoded.embedding_tables)
 
     def _cloze(self, config, store, kernels, features, is_training, output):
-        """Scores of all places by two towers, [batch, seq, vocab]; adds their loss."""
+        """Scores at all positions by two towers, [batch, seq, vocab]; adds their loss."""
         towers = [
             self.options.generator_of(config, scope) for scope in electra_two_tower.DIRECTIONS
         ]
@@ -136,7 +136,7 @@ class Electra(Objective):
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
         nll = losses.cross_entropy(logits, labels)
-        # What trains two towers is the loss of all places.
+        # Two towers are trained by the loss at all positions.
         trained = output.metrics if self.options.two_tower_generator else output.losses
         trained["masked_lm_loss"] = losses.weighted_ratio(
             nll, weights, EPSILON, self.options.gen_weight
@@ -145,7 +145,7 @@ class Electra(Objective):
         output.tensors.update(masked_lm_logits=logits, masked_lm_example_loss=nll)
 
     def _sample(self, logits, features, kernels):
-        """A token for each masked place by the generator's scores: int32 [batch, P].
+        """A token for each masked position, sampled from the generator's scores: int32 [batch, P].
 
         argmax(score / temperature + Gumbel noise) draws by softmax(score / temperature).
         """
@@ -162,7 +162,7 @@ class Electra(Objective):
     def _discriminator(self, config, store, kernels, features, sampled, is_training, output, cloze):
         ids = features["input_ids"]
         fake_ids, written = write_samples(ids, features["masked_lm_positions"], sampled)
-        is_fake = written  # Electric takes a sample for one even where it is the true token
+        is_fake = written  # for Electric a sample is a replacement even if it is the true token
         if not self.options.electric_objective:
             is_fake = tf.logical_and(written, tf.not_equal(fake_ids, ids))
         read = dict(features, input_ids=fake_ids)
@@ -194,15 +194,15 @@ class Electra(Objective):
 def write_samples(ids, positions, sampled):
     """Puts samples into a text (google-research/electra, pretrain_helpers.py: scatter_update).
 
-    Where a place was drawn more than once, the integer average of its samples is written, an
-    oddity of the original. Position 0 is never written.
+    If a position was drawn more than once, the integer average of its samples is written, as in the
+    original. Position 0 is never written.
 
     Args:
       ids: int32 [batch, seq].
       positions, sampled: int32 [batch, P].
 
     Returns:
-      new ids int32 [batch, seq], which places were written bool [batch, seq].
+      new ids int32 [batch, seq], written positions bool [batch, seq].
     """
     shape = tf.shape(ids)
     rows = tf.zeros_like(positions) + tf.range(shape[0])[:, tf.newaxis]
@@ -226,7 +226,7 @@ def area_under_curve(replaced, original):
 
 
 def _add_metrics(logits, labels, weights, output):
-    """Adds what an evaluation tells of the discriminator; all arguments float32 [batch, seq]."""
+    """Adds the discriminator's metrics; all arguments float32 [batch, seq]."""
     predicted = tf.cast(logits > 0, tf.float32)
     correct = tf.cast(tf.equal(predicted, labels), tf.float32)
     output.metrics["disc_accuracy"] = losses.weighted_ratio(correct, weights)

@@ -66,7 +66,7 @@ class ElectraOptions(FamilyOptions):
         return self.has_discriminator and self.untied_generator and not self.uniform_generator
 
     def check(self):
-        """Refuses what means nothing, or what the original program fails on.
+        """Refuses combinations without a meaning, or on which the original program fails.
 
         Raises:
           UserError: naming the flags.
@@ -103,7 +103,7 @@ class ElectraOptions(FamilyOptions):
         """Config of the generator for the discriminator `config`; `scope` of its variables.
 
         Raises:
-          UserError: it does not fit to the discriminator.
+          UserError: it does not fit the discriminator.
         """
         if not isinstance(config, ElectraConfig):
             raise UserError(

@@ -1,5 +1,5 @@
-"""The generator of Electric (Clark et al. 2020, arXiv 2012.08561, section 2.2): two networks, of
-which one reads what is before a token and the other what is behind it."""
+"""The generator of Electric (Clark et al. 2020, arXiv 2012.08561, section 2.2): two networks, one
+reads the tokens before a position, the other the tokens after it."""
 
 import math
 
@@ -8,17 +8,17 @@ import tensorflow.compat.v1 as tf
 from modeling import heads
 from modeling.encoder import encode
 
-# Scope of a tower's variables -> which way its tokens look, and by how many places its states move
-# so that none has seen the token that it predicts (google-research/electra, run_pretraining.py).
+# Scope of a tower's variables -> direction of its attention, and the shift of its states, after
+# which no state has seen the token that it predicts (google-research/electra, run_pretraining.py).
 DIRECTIONS = {"generator_ltr": ("left", 1), "generator_rtl": ("right", -1)}
 SCOPE = "cloze_predictions"
 
 
 def cloze_logits(towers, store, kernels, features, is_training):
-    """Scores of every place by what stands around it.
+    """Scores of every token given the tokens around it.
 
     Args:
-      towers: configs of both towers, in the order of DIRECTIONS; the first one's word table counts.
+      towers: configs of both towers, in the order of DIRECTIONS; the word table is the first one's.
       store, kernels: see modules parameters and kernels.
       features: dict of input_ids, input_mask, segment_ids int32 [batch, seq], unmasked.
       is_training: dropout on or off.

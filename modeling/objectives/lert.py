@@ -13,7 +13,7 @@ from modeling import heads, losses
 from modeling.objectives import tag_tables
 from modeling.objectives.masked_lm import MASKED_LM_EPSILON, MaskedLm
 
-# Steps after which a task counts in full, as shares of all steps: 333,000, 666,000 and 1,000,000
+# Steps after which a task has full weight, as shares of all steps: 333,000, 666,000 and 1,000,000
 # of the paper's 2,000,000 (Cui et al. 2022, section 3.3).
 LIP_SHARES = (0.1665, 0.333, 0.5)
 
@@ -50,7 +50,7 @@ class Lert(MaskedLm):
 
     options = LertOptions()
 
-    # The sum of the losses grows with the weights; a later checkpoint is not worse for that.
+    # The sum of the losses grows with the weights, which does not make a later checkpoint worse.
     best_by = "masked_lm_loss"
     recognised_by = "pos_labels"
 
@@ -77,7 +77,7 @@ class Lert(MaskedLm):
         return tag_tables.tables(counts)
 
     def _add_heads(self, config, store, kernels, features, output):
-        """Adds pos_loss, pos_accuracy and the like; a label of -1 counts nowhere."""
+        """Adds pos_loss, pos_accuracy and the like; labels of -1 are ignored."""
         step = tf.train.get_global_step()
         step = tf.zeros([]) if step is None else tf.cast(step, tf.float32)
         masked = tf.reshape(features["masked_lm_weights"], [-1])
@@ -105,7 +105,7 @@ def all_tag_logits(config, store, kernels, transformed):
 
 
 def _counts(kind, logits, labels, weights):
-    """How often each tag is the label, is predicted, and is both: dict of float32 [tags]."""
+    """Counts of each tag as label, as prediction, and as both: dict of float32 [tags]."""
     size = logits.shape.as_list()[-1]
     wanted = tf.one_hot(labels, size) * weights[:, tf.newaxis]
     chosen = tf.one_hot(tf.argmax(logits, axis=-1, output_type=tf.int32), size)

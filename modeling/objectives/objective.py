@@ -1,4 +1,4 @@
-"""What all objectives have in common."""
+"""The base class of objectives."""
 
 import collections
 import copy
@@ -75,18 +75,18 @@ class Objective:
         return chosen
 
     def for_masks(self, probability, special_ids):
-        """The objective for masks that are drawn in training.
+        """The objective for masks drawn in training.
 
         Args:
           probability: share of the pieces that are masked.
-          special_ids: list of ids that never are.
+          special_ids: list of ids that are never masked.
         """
         del probability, special_ids
         return self
 
     def networks(self, config):
-        """The encoders that run in a step, for what is said of a run: ordered dict of what to call
-        them -> model config.
+        """The encoders that run in a step, for the report of a run: ordered dict name -> model
+        config.
 
         Args:
           config: model config.
@@ -102,7 +102,7 @@ class Objective:
         return self.options.to_dict()
 
     def figures(self, counts):
-        """Figures that follow from the counts of a whole evaluation.
+        """Figures computed from the counts of a whole evaluation.
 
         Args:
           counts: dict name -> vector.
@@ -114,7 +114,7 @@ class Objective:
         return {}
 
     def tables(self, counts):
-        """Tables that follow from the counts of a whole evaluation.
+        """Tables made of the counts of a whole evaluation.
 
         Args:
           counts: dict name -> vector.

@@ -1,4 +1,4 @@
-"""Answers to questions, as spans of a text (reading comprehension)."""
+"""Reading comprehension: answers to questions as spans of a text."""
 
 import tensorflow.compat.v1 as tf
 

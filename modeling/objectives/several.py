@@ -1,4 +1,4 @@
-"""Several tasks at once: one encoder, heads for each (Liu et al. 2019, arXiv 1901.11504)."""
+"""Multi-task fine-tuning: one encoder, heads for each task (Liu et al. 2019, arXiv 1901.11504)."""
 
 import collections
 
@@ -16,10 +16,10 @@ class Several(Objective):
     Attributes:
       name: names of the tasks.
       objectives: list of TaskObjective; the feature task_numbers counts them from 0.
-      feature_names: record features that `build` reads; for a task without one of them it holds
-        anything within its limits.
+      feature_names: record features that `build` reads; rows of a task without one of them hold any
+        values within its limits.
       predicted: names of tensors that predictions hold, <task>/<name of its objective's>.
-      optional: what none of them depends on, see TaskObjective.
+      optional: variables that none of them depends on, see TaskObjective.
     """
 
     def __init__(self, objectives):

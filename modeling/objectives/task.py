@@ -1,4 +1,4 @@
-"""What the objectives of fine-tuning have in common."""
+"""The base class of the objectives of fine-tuning."""
 
 import tensorflow.compat.v1 as tf
 
@@ -11,7 +11,7 @@ class TaskObjective(Objective):
     """One loss of heads that stand on one pass of the encoder.
 
     Attributes:
-      name: what a run calls it.
+      name: of the task.
       heads: GoogleHeads or an object with its methods.
       feature_names: record features that `build` reads.
       predicted: names of ObjectiveOutput.tensors that predictions hold.
@@ -39,8 +39,8 @@ class TaskObjective(Objective):
         Args:
           trunk: task_heads.Trunk.
           features: dict of the features named above.
-          counted: float32 [batch], 1 for rows of this task, 0 for those of others, whose labels
-            mean nothing here.
+          counted: float32 [batch], 1 for rows of this task, 0 for those of other tasks, whose
+            labels are ignored.
 
         Returns:
           ObjectiveOutput with one loss.

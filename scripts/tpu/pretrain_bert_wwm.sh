@@ -5,8 +5,8 @@
 #   MODEL_DIR=gs://bucket/bert_wwm INIT_CHECKPOINT=gs://bucket/chinese_bert/bert_model.ckpt \
 #       bash scripts/tpu/pretrain_bert_wwm.sh
 #
-# Flags behind the script's name go to both phases (--save_checkpoints_steps=1000). Where a run was
-# cut short, start it again: a finished phase is passed over, a started one is gone on with.
+# Flags after the script's name go to both phases (--save_checkpoints_steps=1000). To resume an
+# interrupted run, start it again: a finished phase is skipped, a started one resumes.
 # EXT=true takes the longer schedules of BERT-wwm-ext; USE_TPU=false runs on this machine.
 #
 # Records, from text in corpus/ and the vocab.txt of the model to start from. dupe_factor 5 is

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# ELECTRA: a small generator fills masks in, a discriminator tells what was filled in.
+# ELECTRA: a small generator fills masks in, a discriminator predicts which tokens were filled in.
 #
 #   TPU_NAME=my-tpu TPU_ZONE=us-central1-b DATA_DIR=gs://bucket/records \
 #   MODEL_DIR=gs://bucket/electra_small INIT_CHECKPOINT= bash scripts/tpu/pretrain_electra.sh
 #
-# Flags behind the script's name go to run_pretraining.py. Start it again to go on with a run that
-# was cut short. USE_TPU=false runs on this machine. The masks are drawn in training, so vocab.txt
-# must be at hand: VOCAB_FILE, default $DATA_DIR/vocab.txt. Other models of the family:
+# Flags after the script's name go to run_pretraining.py. Start it again to resume an
+# interrupted run. USE_TPU=false runs on this machine. The masks are drawn in training, so vocab.txt
+# is needed: VOCAB_FILE, default $DATA_DIR/vocab.txt. Other models of the family:
 #   PRESET=electra_small_ex, electra_base, electra_large or electra_tiny (in rows of 128)
 #   continued  INIT_CHECKPOINT=.../electra_base with discriminator.json and generator.json beside it:
 #              PRESET=electra_base bash scripts/tpu/pretrain_electra.sh --learning_rate=5e-5 \

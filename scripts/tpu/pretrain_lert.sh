@@ -5,8 +5,8 @@
 #   MODEL_DIR=gs://bucket/lert INIT_CHECKPOINT=gs://bucket/chinese_roberta_wwm_ext/bert_model.ckpt \
 #       bash scripts/tpu/pretrain_lert.sh
 #
-# Flags behind the script's name go to run_pretraining.py. Start it again to go on with a run that
-# was cut short. USE_TPU=false runs on this machine. Other models of the family:
+# Flags after the script's name go to run_pretraining.py. Start it again to resume an
+# interrupted run. USE_TPU=false runs on this machine. Other models of the family:
 #   small      INIT_CHECKPOINT=  bash scripts/tpu/pretrain_lert.sh \
 #                  --bert_config_file=configs/models/bert_small.json
 #   continued  PRESET=lert_continue INIT_CHECKPOINT=.../chinese_lert_base/lert_model.ckpt \

@@ -5,8 +5,8 @@
 #   MODEL_DIR=gs://bucket/roberta_wwm_ext INIT_CHECKPOINT=gs://bucket/chinese_bert/bert_model.ckpt \
 #       bash scripts/tpu/pretrain_roberta_wwm_ext.sh
 #
-# Flags behind the script's name go to run_pretraining.py. Start it again to go on with a run that
-# was cut short. USE_TPU=false runs on this machine. Other models of the family:
+# Flags after the script's name go to run_pretraining.py. Start it again to resume an
+# interrupted run. USE_TPU=false runs on this machine. Other models of the family:
 #   large  PRESET=roberta_wwm_ext_large INIT_CHECKPOINT=        (random weights)
 #   RBT3   PRESET=rbt3   INIT_CHECKPOINT=.../chinese_roberta_wwm_ext/bert_model.ckpt
 #   RBTL3  PRESET=rbtl3  INIT_CHECKPOINT=.../chinese_roberta_wwm_ext_large/bert_model.ckpt

@@ -37,6 +37,6 @@ def test_wrong_values_are_one_line():
 
 def test_help_lists_the_flags(run_script):
     done = run_script("run_prediction.py --help")
-    assert "Asks a model about lines of text" in done.stdout
+    assert "Predicts with a trained model from lines of text" in done.stdout
     assert "--bert_config_file" in done.stdout and "--pooling" in done.stdout
     assert done.stderr == ""

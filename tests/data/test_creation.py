@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from record_checks import check_shards, read_shard, restored
 
 from common.errors import UserError
+from data.creation import RecordWork
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 from data.records import manifest
 from data.rows.inspection import read_rows
 from data.text import corpus
@@ -224,7 +226,8 @@ def test_remote_files_go_through_the_parent(workers, tmp_path):
     inputs = files.matching(folder + "*.txt", "--input_file")
     names = ["records-{:05d}-of-00002".format(i) for i in range(2)]
     outputs = [folder + name for name in names]
-    result = runner.create(BASE, inputs, outputs, workers, say=lambda line: None)
+    work, executor = RecordWork(BASE), LocalProcesses(workers)
+    result = runner.create(work, inputs, outputs, executor, say=lambda line: None)
     local, expected = make(tmp_path, names=names)
     assert result["records"] == expected["records"]
     for remote, path in zip(outputs, local):

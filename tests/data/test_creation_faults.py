@@ -62,7 +62,7 @@ def attempt(tmp_path, run_script, one_line_error):
         ),
         (
             {"electra_builder": "zh", "objective": "albert"},
-            ["--electra_builder=zh does not fit --objective=albert, which has one way"],
+            ["--electra_builder cannot be combined with --objective=albert, which has no such"],
         ),
         ({"ngram_probs": "0.5,0.5", "objective": "electra"}, ["--ngram_probs needs"]),
         ({"ngram_probs": "", "objective": "albert"}, ["--ngram_probs"]),
@@ -85,7 +85,10 @@ def attempt(tmp_path, run_script, one_line_error):
         ({"text_fields": "a"}, ["--text_fields needs --input_format=jsonl"]),
         ({"input_format": "text", "max_sentence_chars": 9}, ["--max_sentence_chars needs"]),
         ({"ltp_model": "/nowhere"}, ["--ltp_model needs --segmenter=ltp"]),
-        ({"user_dict": VOCAB, "masking_unit": "wordpiece"}, ["--user_dict has no use"]),
+        (
+            {"user_dict": VOCAB, "masking_unit": "wordpiece"},
+            ["--user_dict cannot be combined with --masking_unit=wordpiece"],
+        ),
         ({"user_dict": VOCAB, "segmenter": "none"}, ["--user_dict needs a segmenter"]),
         ({"ngram_probs": "nan,1", "masking_unit": "ngram"}, ["--ngram_probs"]),
         ({"vocab_file": "gs://bucket/vocab.txt"}, ["must be a local file"]),
@@ -94,7 +97,7 @@ def attempt(tmp_path, run_script, one_line_error):
         ({"user_dict": "/nowhere/words.txt"}, ["cannot read /nowhere/words.txt", "--user_dict"]),
         (
             {"input_format": "presegmented", "segmenter": "ltp"},
-            ["--segmenter has no use with --input_format=presegmented"],
+            ["--segmenter cannot be combined with --input_format=presegmented"],
         ),
         ({"output_file": "/proc/nothing/records"}, ["cannot write /proc/nothing/records"]),
     ],

@@ -7,8 +7,8 @@ import pytest
 from conftest import ROOT
 
 from data.records import tfrecord
-from data.records.schema import RecordLayout
-from data.rows.inspection import Row, show_row
+from data.records.encoding import RecordLayout
+from data.rows.inspection import ShownRow, show_row
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -72,7 +72,7 @@ def test_words_are_bracketed_and_masks_shown(tmp_path):
     original = np.array([2, 5, 6, 7, 8, 11, 9, 10, 3, 0])
     ids = original.copy()
     ids[[1, 2, 7]] = [4, 4, 10]
-    row = Row(ids, original, np.array([1, 2, 7]), 9, 0, None)
+    row = ShownRow(ids, original, np.array([1, 2, 7]), 9, 0, None)
     expected = "[CLS] ([MASK]<-语 [MASK]<-言) (模 型) 的 (pro ##ba<-##ba) [SEP]"
     assert show_row(row, vocabulary, make_segmenter("rjieba")) == expected
     groups = np.array([0, 1, 1, 2, 3, 4, 5, 5, 0, 0])

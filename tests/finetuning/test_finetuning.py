@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from common.errors import UserError
 from data.records import schema
 from data.records.tfrecord import read_records
-from data.rows.sequences import encode_text, lay_out
+from data.rows.sequences import encode_pieces, encode_text
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
 from finetuning import audit, task_file
 from finetuning.examples import Example, Examples
@@ -42,7 +42,7 @@ def googles_pair(first, second, room):
     max_seq_length=st.integers(8, 40),
 )
 def test_rows_are_googles(vocabulary, first, second, max_seq_length):
-    row = lay_out(vocabulary, first, second, max_seq_length)
+    row = encode_pieces(vocabulary, first, second, max_seq_length)
     cls, sep = vocabulary.cls, vocabulary.sep
     if second is None:
         expected = [cls, *first[: max_seq_length - 2], sep]

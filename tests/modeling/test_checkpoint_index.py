@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from golden_cases import ROOT
+from places import ROOT
 
 from common.errors import UserError
 from modeling import checkpoint, checkpoint_index
@@ -93,7 +93,7 @@ def test_a_footer_that_points_anywhere(prefix, place, number):
     handles[place] = number
     footer = b"".join(map(checkpoint_bytes.varint, handles))[:40].ljust(40, b"\x00")
     message = refusal(prefix, content[:-48] + footer + content[-8:])
-    assert "a block lies behind its end" in message or "a number has" in message
+    assert "a block lies beyond its end" in message or "a number has" in message
 
 
 def entry_changed(content, change, at=1):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from huggingface_models import torch_weights
 
 from modeling import heads
 from modeling.config import BertConfig
@@ -54,24 +55,6 @@ def random_inputs(batch=3, seq=12, seed=0):
         "input_mask": (np.arange(seq) < lengths[:, None]).astype(np.int32),
         "segment_ids": rng.randint(0, 2, (batch, seq)).astype(np.int32),
     }
-
-
-def torch_weights(model):
-    """A Hugging Face BertModel's weights under TensorFlow names (kernels transposed)."""
-    weights = {}
-    for name, value in model.state_dict().items():
-        if name.endswith("position_ids"):
-            continue
-        value = value.detach().numpy()
-        name = "bert/" + name.replace(".", "/").replace("encoder/layer/", "encoder/layer_")
-        if "LayerNorm" in name:
-            name = name.replace("weight", "gamma").replace("bias", "beta")
-        elif "embeddings" in name:
-            name = name.replace("/weight", "")
-        elif name.endswith("weight"):
-            name, value = name.replace("weight", "kernel"), value.T
-        weights[name] = value
-    return weights
 
 
 @pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from huggingface_models import torch_weights
 from task_models import CONFIGS, SIZES, head_shapes, log_softmax, rows, run
-from test_encoder import torch_weights
 
 from modeling import losses
 from modeling.objectives.classification import Classification
@@ -158,9 +158,9 @@ def test_initial_values():
     Google's truncated normal, and all biases 0."""
     for heads, prefix in ((ElectraHeads("t"), "task_specific/"), (GoogleHeads(), "cls/squad/")):
         variables = run(Questions("t", heads), rows(), CONFIGS["electra"]).variables
-        found = {k: v for k, v in variables.items() if k.startswith(prefix)}
-        assert found
-        for name, value in found.items():
+        of_task = {k: v for k, v in variables.items() if k.startswith(prefix)}
+        assert of_task
+        for name, value in of_task.items():
             largest = np.max(np.abs(value))
             if name.endswith("bias"):
                 assert largest == 0.0
@@ -212,9 +212,9 @@ def test_names_and_shapes_of_google(objective, shapes):
 )
 def test_a_mean_or_a_sum_over_rows(objective, loss):
     reduce = np.mean if isinstance(objective.heads, GoogleHeads) else np.sum
-    found = run(objective, rows(), CONFIGS["electra"])
-    expected = reduce(found.tensors["example_loss"])
-    np.testing.assert_allclose(found.losses[loss], expected, rtol=1e-5)
+    result = run(objective, rows(), CONFIGS["electra"])
+    expected = reduce(result.tensors["example_loss"])
+    np.testing.assert_allclose(result.losses[loss], expected, rtol=1e-5)
 
 
 def test_a_sum_is_divided_by_the_replicas():
@@ -240,10 +240,10 @@ def test_a_sum_is_divided_by_the_replicas():
 
 
 def test_electra_tags_are_summed_too():
-    found = run(Tagging("t", 3, ElectraHeads("t")), rows(), CONFIGS["electra"])
+    result = run(Tagging("t", 3, ElectraHeads("t")), rows(), CONFIGS["electra"])
     count = np.sum(rows()["tag_ids"] >= 0, axis=1)
     np.testing.assert_allclose(
-        found.losses["tagging_loss"], np.sum(found.tensors["example_loss"] * count), rtol=1e-5
+        result.losses["tagging_loss"], np.sum(result.tensors["example_loss"] * count), rtol=1e-5
     )
 
 

@@ -60,8 +60,8 @@ def test_several_are_each_alone_on_its_rows(style):
         for name, value in alone.metrics.items():
             np.testing.assert_allclose(together.metrics["{}/{}".format(task.name, name)], value)
         for name in task.predicted:
-            found = together.tensors["{}/{}".format(task.name, name)][chosen]
-            np.testing.assert_allclose(found, alone.tensors[name], rtol=1e-4, atol=1e-5)
+            values = together.tensors["{}/{}".format(task.name, name)][chosen]
+            np.testing.assert_allclose(values, alone.tensors[name], rtol=1e-4, atol=1e-5)
     assert all(name.startswith("electra/") for name in left)
 
 
@@ -92,17 +92,17 @@ def test_the_encoder_runs_once(monkeypatch):
 
     encode = several.encode
     monkeypatch.setattr(several, "encode", counting)
-    found = run(Several(tasks("electra")), mixed_rows(), CONFIG, is_training=True)
+    result = run(Several(tasks("electra")), mixed_rows(), CONFIG, is_training=True)
     assert len(passes) == 1
-    assert not any("span_" in name for name in found.tensors)
+    assert not any("span_" in name for name in result.tensors)
 
 
 def test_a_batch_without_a_task():
     features = mixed_rows()
     features["task_numbers"][:], features["label_ids"][:] = 1, 1
-    found = run(Several(tasks("electra")), features, CONFIG)
-    assert found.losses["two_loss"] > 0
-    assert [found.losses[n + "_loss"] for n in ("many", "tags", "asked")] == [0.0, 0.0, 0.0]
+    result = run(Several(tasks("electra")), features, CONFIG)
+    assert result.losses["two_loss"] > 0
+    assert [result.losses[n + "_loss"] for n in ("many", "tags", "asked")] == [0.0, 0.0, 0.0]
 
 
 def test_tasks_must_not_share_variables():

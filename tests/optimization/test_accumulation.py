@@ -1,4 +1,4 @@
-"""Four parts of eight rows train like one batch of 32, though they hold different mask counts."""
+"""Four micro-batches of eight rows train like a batch of 32, though their mask counts differ."""
 
 import collections
 
@@ -17,6 +17,7 @@ from record_files import (
 from modeling.config import BertConfig
 from modeling.losses import Ratio
 from modeling.objectives import get_objective
+from optimization import gradients
 from optimization.config import OPTIMIZERS, OptimizerConfig
 from optimization.gradients import Forward
 from optimization.replicas import OneReplica
@@ -27,14 +28,14 @@ from training.run_config import RunConfig
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
 
-ROWS, PARTS, STEPS = 32, 4, 5
+ROWS, MICRO_BATCHES, STEPS = 32, 4, 5
 
 
 def uneven_records():
-    """In every 32 rows the parts of eight hold 24, 16, 8 and 0 masks."""
+    """In every 32 rows the micro-batches of eight hold 24, 16, 8 and 0 masks."""
     records = learnable_records(ROWS * STEPS)
     for index, record in enumerate(records):
-        masks = PREDICTIONS - index % ROWS // (ROWS // PARTS)
+        masks = PREDICTIONS - index % ROWS // (ROWS // MICRO_BATCHES)
         record["masked_lm_weights"] = np.float32([i < masks for i in range(PREDICTIONS)])
     return records
 
@@ -43,7 +44,7 @@ def stacked(records):
     return {name: np.stack([r[name] for r in records]) for name in records[0]}
 
 
-def make_train_op(rows, parts, optimizer="adamw", dropout=0.0, run_changes=()):
+def make_train_op(rows, num_micro_batches, optimizer="adamw", dropout=0.0, run_changes=()):
     """(placeholders, TrainOp) of a tiny BERT in the default graph."""
     config = BertConfig(
         dict(TINY_CONFIG, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
@@ -58,16 +59,16 @@ def make_train_op(rows, parts, optimizer="adamw", dropout=0.0, run_changes=()):
     step = tf.train.get_or_create_global_step()
     forward = make_forward(config, get_objective("bert"), run, step)
     optimizer_config = OptimizerConfig(
-        1e-2, 10, optimizer=optimizer, clip_norm=0.5, gradient_accumulation_steps=parts
+        1e-2, 10, optimizer=optimizer, clip_norm=0.5, gradient_accumulation_steps=num_micro_batches
     )
     return features, build_train_op(forward, features, optimizer_config, step, OneReplica())
 
 
-def trained(parts, optimizer):
+def trained(num_micro_batches, optimizer):
     """(losses and norms of five steps, all variables afterwards)."""
     records = uneven_records()
     with tf.Graph().as_default(), tf.Session() as session:
-        features, train = make_train_op(ROWS, parts, optimizer)
+        features, train = make_train_op(ROWS, num_micro_batches, optimizer)
         session.run(tf.global_variables_initializer())
         shown = []
         for step in range(STEPS):
@@ -85,51 +86,51 @@ def largest_difference(one, other):
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-def test_four_parts_train_like_one(optimizer):
+def test_four_micro_batches_train_like_one_batch(optimizer):
     shown, expected = trained(1, optimizer)
     assert shown[:, -1].min() > 0.5  # clipping acts
-    shown_in_parts, found = trained(PARTS, optimizer)
-    assert largest_difference(expected, found) < 1e-6  # weights and moments
-    np.testing.assert_allclose(shown_in_parts, shown, rtol=2e-6)
+    shown_in_four, values = trained(MICRO_BATCHES, optimizer)
+    assert largest_difference(expected, values) < 1e-6  # weights and moments
+    np.testing.assert_allclose(shown_in_four, shown, rtol=2e-6)
 
 
-def test_the_mean_of_the_parts_would_be_another_step(monkeypatch):
+def test_the_mean_over_micro_batches_would_be_another_step(monkeypatch):
     """So the comparison above sees denominators that are not joint."""
     _, expected = trained(1, "adamw")
 
-    def own_counts(part, denominators):
-        own = {name: ratio.denominator * PARTS for name, ratio in part.losses.items()}
-        return part_gradients(part, own)
+    def own_counts(micro_batch, denominators):
+        own = {
+            name: ratio.denominator * MICRO_BATCHES for name, ratio in micro_batch.losses.items()
+        }
+        return gradients_of(micro_batch, own)
 
-    part_gradients = __import__("optimization.gradients").gradients._part_gradients
-    monkeypatch.setattr("optimization.gradients._part_gradients", own_counts)
-    _, found = trained(PARTS, "adamw")
-    assert largest_difference(expected, found) > 1e-3
+    gradients_of = gradients._gradients_of
+    monkeypatch.setattr(gradients, "_gradients_of", own_counts)
+    _, values = trained(MICRO_BATCHES, "adamw")
+    assert largest_difference(expected, values) > 1e-3
 
 
 def test_by_hand():
-    """Two parts, masks (1, 1, 1) and (1): the loss is (1+2+3+5)/4 = 2.75, not (2+5)/2 = 3.5."""
+    """Masks (1, 1, 1) and (1): the loss is (1 + 2 + 3 + 5) / 4 = 2.75, not (2 + 5) / 2 = 3.5."""
     with tf.Graph().as_default(), tf.Session() as session:
         weight = tf.get_variable("w", initializer=1.0, use_resource=True)
         features = {"x": tf.constant([1.0, 2.0, 3.0, 5.0, 9.0, 9.0])}
         features["weights"] = tf.constant([1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
 
-        def forward(part):
-            tops = tf.reduce_sum(part["x"] * part["weights"] * weight)
-            ratio = Ratio(tops, tf.reduce_sum(part["weights"]), 0.0)
+        def forward(micro_batch):
+            tops = tf.reduce_sum(micro_batch["x"] * micro_batch["weights"] * weight)
+            ratio = Ratio(tops, tf.reduce_sum(micro_batch["weights"]), 0.0)
             return Forward(collections.OrderedDict(loss=ratio), [(weight, weight)])
 
-        from optimization.gradients import joint_gradients
-
-        joint = joint_gradients(forward, features, 2, OneReplica())
+        joint = gradients.joint_gradients(forward, features, 2, OneReplica())
         session.run(tf.global_variables_initializer())
-        loss, gradients = session.run([joint.losses["loss"], joint.gradients])
+        loss, values = session.run([joint.losses["loss"], joint.gradients])
         assert loss == pytest.approx(2.75)
-        assert gradients == [pytest.approx(2.75)]
+        assert values == [pytest.approx(2.75)]
 
 
-def test_parts_draw_their_own_dropout_masks(monkeypatch):
-    """Two parts with the same masks would be one part twice: half the rows' own gradient."""
+def test_micro_batches_draw_their_own_dropout_masks(monkeypatch):
+    """Two micro-batches with the same masks would be one of them twice."""
     drawn = []
     draw = tf.random.stateless_uniform
 
@@ -141,17 +142,17 @@ def test_parts_draw_their_own_dropout_masks(monkeypatch):
 
     monkeypatch.setattr(tf.random, "stateless_uniform", noted)
     with tf.Graph().as_default(), tf.Session() as session:
-        features, train = make_train_op(ROWS, PARTS, dropout=0.1)
+        features, train = make_train_op(ROWS, MICRO_BATCHES, dropout=0.1)
         session.run(tf.global_variables_initializer())
         batch = stacked(uneven_records()[:ROWS])
         session.run(train.op, {features[name]: batch[name] for name in features})
-    embeddings = [x for x in drawn if x.shape == (ROWS // PARTS, SEQ, 32)]
-    assert len({x.tobytes() for x in drawn}) == len(drawn) >= 4 * PARTS
-    assert len(embeddings) >= PARTS
+    embeddings = [x for x in drawn if x.shape == (ROWS // MICRO_BATCHES, SEQ, 32)]
+    assert len({x.tobytes() for x in drawn}) == len(drawn) >= 4 * MICRO_BATCHES
+    assert len(embeddings) >= MICRO_BATCHES
 
 
 def test_by_the_flag(tmp_path, run_in_one):
-    """The same run in one part and in four."""
+    """The same run in one batch and in four micro-batches."""
     shared = {
         "input_file": write_records(tmp_path / "rows", uneven_records()),
         "bert_config_file": write_json(tmp_path / "config.json", TINY_CONFIG),
@@ -165,15 +166,15 @@ def test_by_the_flag(tmp_path, run_in_one):
         "learning_rate": 1e-3,
         "shuffle_buffer_size": 0,
     }
-    folders = {parts: str(tmp_path / str(parts)) for parts in (1, PARTS)}
+    folders = {count: str(tmp_path / str(count)) for count in (1, MICRO_BATCHES)}
     several = [
-        dict(shared, output_dir=folder, gradient_accumulation_steps=parts)
-        for parts, folder in folders.items()
+        dict(shared, output_dir=folder, gradient_accumulation_steps=count)
+        for count, folder in folders.items()
     ]
-    found = []
+    runs = []
     for folder, result in zip(folders.values(), run_in_one("run_pretraining.py", several)):
         assert result.returncode == 0, result.stderr
         reader = tf.train.NewCheckpointReader(folder + "/model.ckpt-{}".format(STEPS))
         names = reader.get_variable_to_shape_map()
-        found.append({name: reader.get_tensor(name) for name in names})
-    assert largest_difference(*found) < 1e-6
+        runs.append({name: reader.get_tensor(name) for name in names})
+    assert largest_difference(*runs) < 1e-6

@@ -30,7 +30,7 @@ def case_config():
     return ElectraConfig.from_json_file(golden_cases.path(CASE, "discriminator_config.json"))
 
 
-def optimizer_config(parts=1):
+def optimizer_config(num_micro_batches=1):
     meta = golden_cases.settings(CASE, "meta.json")
     hparams = golden_cases.settings(CASE, "hparams.json")
     return OptimizerConfig(
@@ -39,11 +39,11 @@ def optimizer_config(parts=1):
         num_warmup_steps=int(meta["warmup_steps"]),
         warmup="multiply",
         layerwise_lr_decay=hparams["layerwise_lr_decay"],
-        gradient_accumulation_steps=parts,
+        gradient_accumulation_steps=num_micro_batches,
     )
 
 
-def build(parts):
+def build(num_micro_batches):
     """(dict of what is traced, train op, step) of the case's training."""
     config, first = case_config(), ParameterStore()
     task = golden_cases.settings(CASE, "meta.json")
@@ -58,7 +58,7 @@ def build(parts):
         return Forward(output.losses, store.trainable())
 
     step = tf.train.get_or_create_global_step()
-    settings, layers = optimizer_config(parts), layers_below_heads(config)
+    settings, layers = optimizer_config(num_micro_batches), layers_below_heads(config)
     train = build_train_op(forward, features, settings, step, OneReplica(), layers)
     return {"loss": train.loss, "grad_global_norm": train.global_norm}, train.op, step
 
@@ -68,14 +68,14 @@ def no_dropout(monkeypatch):
     monkeypatch.setattr("modeling.task_heads.DROPOUT", 0.0)
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_three_steps(parts, no_dropout):
+@pytest.mark.parametrize("num_micro_batches", [1, 3])
+def test_three_steps(num_micro_batches, no_dropout):
     """Our gradients are dense, so the numbers are those of the lookup by product (gather counts a
     repeated token's rows apart in the norm)."""
     before = golden_cases.arrays(CASE, "vars_before_step1.npz")
     trace = golden_cases.arrays(CASE, "train_trace.npz")
     with tf.Graph().as_default():
-        traced, op, step = build(parts)
+        traced, op, step = build(num_micro_batches)
         variables = {v.op.name: v for v in tf.global_variables()}
         assert set(variables) == set(before) | set(golden_cases.settings(CASE, "slot_names.json"))
         with tf.Session() as session:

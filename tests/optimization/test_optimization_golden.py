@@ -23,7 +23,7 @@ CASES = {"bert_adam": "adamw", "bert_lamb": "lamb"}
 pytestmark = [pytest.mark.tf1, needs_golden]
 
 
-def build(case, parts=1):
+def build(case, num_micro_batches=1):
     """The training graph of the case: a dict of what the trace holds, and the train op."""
     meta = golden_cases.settings(case, "meta.json")
     config = BertConfig.from_json_file(golden_cases.path(case, "bert_config.json"), gelu="tanh")
@@ -32,7 +32,7 @@ def build(case, parts=1):
         num_train_steps=meta["num_train_steps"],
         num_warmup_steps=meta["num_warmup_steps"],
         optimizer=CASES[case],
-        gradient_accumulation_steps=parts,
+        gradient_accumulation_steps=num_micro_batches,
     )
     first = ParameterStore()
 
@@ -64,13 +64,13 @@ def compare_trace(case, session, traced, op, rows):
             )
 
 
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("num_micro_batches", [1, 3])
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_three_steps_from_the_start(case, parts):
+def test_three_steps_from_the_start(case, num_micro_batches):
     before = golden_cases.arrays(case, "vars_before_step1.npz")
     after = golden_cases.arrays(case, "vars_after_step3.npz")
     with tf.Graph().as_default():
-        traced, op, step = build(case, parts)
+        traced, op, step = build(case, num_micro_batches)
         variables = {v.op.name: v for v in tf.global_variables()}
         slots = golden_cases.settings(case, "slot_names.json")
         assert set(variables) == set(before) | set(slots)

@@ -189,7 +189,7 @@ def test_gradient_norm_is_over_merged_rows_and_unreached_variables_get_no_slots(
     np.testing.assert_allclose(dense, [[0.0], [6.0], [0.0]])
 
 
-def test_parts_share_the_denominator():
+def test_micro_batches_share_the_denominator():
     """Counts 3 and 1, losses (1, 2, 3) and (5): 11/4, not the mean of 2 and 5."""
     with tf.Graph().as_default(), tf.Session() as session:
         weight = tf.get_variable("w", initializer=np.float32(1.0), use_resource=True)
@@ -198,19 +198,19 @@ def test_parts_share_the_denominator():
             "weights": tf.constant([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
         }
 
-        def forward(part):
+        def forward(micro_batch):
             tensor = tf.convert_to_tensor(weight)
-            top = tf.reduce_sum(part["nll"] * part["weights"]) * tensor
-            ratio = Ratio(top, tf.reduce_sum(part["weights"]), 0.0)
+            top = tf.reduce_sum(micro_batch["nll"] * micro_batch["weights"]) * tensor
+            ratio = Ratio(top, tf.reduce_sum(micro_batch["weights"]), 0.0)
             return Forward({"a_loss": ratio}, [(weight, tensor)])
 
         session.run(weight.initializer)
-        for parts in (1, 2):
-            joint = joint_gradients(forward, features, parts, OneReplica())
+        for count in (1, 2):
+            joint = joint_gradients(forward, features, count, OneReplica())
             loss, gradients = session.run([joint.losses["a_loss"], joint.gradients])
             assert loss == pytest.approx(11 / 4)
             np.testing.assert_allclose(gradients, [11 / 4])
-        with pytest.raises(ValueError, match="2 rows cannot be cut into 3 parts"):
+        with pytest.raises(ValueError, match="2 rows cannot be split into 3 micro-batches"):
             joint_gradients(forward, features, 3, OneReplica())
 
 

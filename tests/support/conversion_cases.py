@@ -28,16 +28,20 @@ def parity(printed):
     return {name: float(figure) for name, figure in (line.split(": ") for line in lines)}
 
 
-def assert_parity(printed, *names):
+def assert_compared(printed, *names):
     figures = parity(printed)
     assert set(figures) == {"hidden states"} | set(names)
     assert all(figure < 1e-5 for figure in figures.values()), figures
 
 
 def random_variables(config, family, seed=0):
-    """Random values of all variables of a network with all its parts but fine-tuned ones."""
-    parts = [part.name for part in family.parts if part.name not in ("classifier", "answers")]
-    shapes = network.shapes(family.network_config(config), parts, 1)
+    """Random values of all variables of a network with all its components but fine-tuned ones."""
+    components = [
+        component.name
+        for component in family.components
+        if component.name not in ("classifier", "answers")
+    ]
+    shapes = network.shapes(family.network_config(config), components, 1)
     rng = np.random.RandomState(seed)
     return {n: (rng.standard_normal(s) * 0.3).astype(np.float32) for n, s in shapes.items()}
 

@@ -4,10 +4,11 @@ import dataclasses
 import glob
 import os
 
-from conftest import ROOT
+from places import ROOT
 
-from data.creation import CreationSettings
+from data.creation import CreationSettings, RecordWork
 from data.jobs import runner
+from data.jobs.executors import LocalProcesses
 
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
 
@@ -22,16 +23,17 @@ def make(folder, inputs=None, workers=1, names=("records",), **changes):
     """Runs data creation in this process; returns the shard paths and the manifest."""
     chosen = dataclasses.replace(BASE, **changes)
     paths = [os.path.join(str(folder), name) for name in names]
-    result = runner.create(chosen, inputs or CORPUS, paths, workers, say=lambda line: None)
+    work, executor = RecordWork(chosen), LocalProcesses(workers)
+    result = runner.create(work, inputs or CORPUS, paths, executor, say=lambda line: None)
     return paths, result
 
 
 def contents(paths):
-    found = []
+    contents = []
     for path in paths:
         with open(path, "rb") as f:
-            found.append(f.read())
-    return found
+            contents.append(f.read())
+    return contents
 
 
 FLAGS = {

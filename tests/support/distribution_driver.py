@@ -5,11 +5,11 @@ import of TensorFlow serves all, and virtual devices must be asked for before a 
 session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
-PretrainingRunner; its keys: output_dir, train_file; optional: replicas,
-parts, optimizer, dropout, stop_step, save_steps, init (a checkpoint, slots are taken too),
-"counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it
-is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart: variable
-name -> largest difference between its copies, with replicas; masks, with dropout: list of
+training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
+replicas, num_micro_batches, optimizer, dropout, stop_step, save_steps, init (a checkpoint with its
+slots), "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id;
+where it is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart:
+variable name -> largest difference between its copies, with replicas; masks, with dropout: list of
 [replica, step, checksum of the pass's first dropout mask].
 """
 
@@ -145,7 +145,7 @@ def train(case):
         num_train_steps=STEPS,
         optimizer=case.get("optimizer", "adamw"),
         clip_norm=CLIP_NORM,
-        gradient_accumulation_steps=case.get("parts", 1),
+        gradient_accumulation_steps=case.get("num_micro_batches", 1),
     )
     dropout = case.get("dropout", 0.0)
     config = dict(TINY_CONFIG, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)

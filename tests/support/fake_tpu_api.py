@@ -111,8 +111,8 @@ class FakeTpuApi:
         status = self.failures.pop(0) if self.failures else None
         if status:
             return _error(status, "The fake was told to say {}.\nAnd more.".format(status))
-        found = self.nodes.get(path.split("?")[0][len("/v1/") :])
-        return _error(404, "Resource not found") if found is None else (200, found)
+        node = self.nodes.get(path.split("?")[0][len("/v1/") :])
+        return _error(404, "Resource not found") if node is None else (200, node)
 
 
 def _error(status, message):

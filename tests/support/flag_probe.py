@@ -1,10 +1,10 @@
-"""The flags of a script and what presets make of them, found out in a process of its own."""
+"""The flags of a script and what presets make of them, read in a process of its own."""
 
 import json
 import subprocess
 import sys
 
-from conftest import ROOT
+from places import ROOT
 
 # Prints the flags of a program and what each preset makes of them.
 PROBE = """

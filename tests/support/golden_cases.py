@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 import pytest
+from places import SHARED
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-GOLDEN = os.path.join(os.path.dirname(ROOT), "shared", "golden")
+GOLDEN = os.path.join(SHARED, "golden")
 
 needs_golden = pytest.mark.skipif(
     not os.path.isdir(GOLDEN), reason="{} is not there".format(GOLDEN)

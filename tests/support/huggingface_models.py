@@ -160,3 +160,21 @@ def state_of_before_2019(model):
     for now, then in names.items():
         state = {name.replace(now, then): value for name, value in state.items()}
     return state
+
+
+def torch_weights(model):
+    """A Hugging Face BertModel's weights under TensorFlow names (kernels transposed)."""
+    weights = {}
+    for name, value in model.state_dict().items():
+        if name.endswith("position_ids"):
+            continue
+        value = value.detach().numpy()
+        name = "bert/" + name.replace(".", "/").replace("encoder/layer/", "encoder/layer_")
+        if "LayerNorm" in name:
+            name = name.replace("weight", "gamma").replace("bias", "beta")
+        elif "embeddings" in name:
+            name = name.replace("/weight", "")
+        elif name.endswith("weight"):
+            name, value = name.replace("weight", "kernel"), value.T
+        weights[name] = value
+    return weights

@@ -6,7 +6,7 @@ through the same code of the `ltp` package. They know the sentences by heart and
 
 import os
 
-from conftest import ROOT
+from places import ROOT
 
 from data.text.sentences import split_sentences
 from data.tokenizers.wordpiece import SPECIAL_TOKENS

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from data.recipes import BERT_FEATURES
 from data.records import manifest
 from data.records.schema import FEATURES, feature_length
-from data.tokenizers.wordpiece import is_cjk
+from data.text.characters import is_cjk
 
 
 def read_shard(path, max_seq_length, max_predictions, names=BERT_FEATURES):

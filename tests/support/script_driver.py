@@ -17,8 +17,7 @@ import traceback
 from unittest import mock
 
 from fast_sessions import hurry
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from places import ROOT
 
 
 def run_many(script, command_lines, texts=None, timeout=600, folder=None, hurried=True):

@@ -86,3 +86,8 @@ def _piece(text, score, kind):
 def _field(number, value):
     assert len(value) < 128
     return bytes([number << 3 | 2, len(value)]) + value
+
+
+AWKWARD = (
+    "今天很好的,。，…㎡①ﬁ각ｶﾞ'\"  \t\n\x00\u200b\u0301\u0327é▁Σσ ςΑabcABC19,3,İß\ufffd½\u00a8<>😀"
+)

@@ -16,10 +16,11 @@ from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_records
 from tensorflow.python.framework import kernels
 from tensorflow_estimator.python.estimator.tpu import tpu_context
 
-from data.input.dynamic_masking import DynamicMasking
+from data.input.drawing import Drawing
 from data.input.pipeline import stored_features
 from data.records.schema import FEATURES, feature_length
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec
+from data.rows.corruption import Tokens
+from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
@@ -31,6 +32,7 @@ from training.run_config import RunConfig
 
 CORES_PER_HOST, ROWS_PER_CORE, EVAL_ROWS_PER_CORE = 8, 4, 2
 RECORDS = 64
+TOKENS = Tokens(4, list(range(5, VOCAB)), (2, 3, 4))
 DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 # Network, or objective that has one of its own -> (class of its configs, further values).
 CONFIGS = {
@@ -71,7 +73,14 @@ class StopWithGraph(tf.train.SessionRunHook):
 
 
 def training_graph(
-    folder, objective, optimizer="adamw", parts=1, hosts=1, masking=None, cores=8, **changes
+    folder,
+    objective,
+    optimizer="adamw",
+    num_micro_batches=1,
+    hosts=1,
+    masking=None,
+    cores=8,
+    **changes,
 ):
     """The graph in which PretrainingRunner would train on a TPU, dropout on.
 
@@ -79,14 +88,14 @@ def training_graph(
       folder: a new directory.
       objective: an object of modeling.objectives.
       optimizer: name of an optimizer.
-      parts: gradient_accumulation_steps.
+      num_micro_batches: gradient_accumulation_steps.
       hosts: machines of the TPU, with 8 cores each.
-      masking: DynamicMasking or None.
+      masking: Drawing or None.
       cores: cores of each host.
       changes: see model_config.
     """
     run = run_config(folder, objective, hosts * cores, masking, do_train=True)
-    pretraining = make_pretraining(run, objective, optimizer, parts, masking, **changes)
+    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, masking, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 
 
@@ -117,14 +126,16 @@ def run_config(folder, objective, cores, masking=None, **changes):
     return RunConfig(**dict(settings, **changes))
 
 
-def make_pretraining(run, objective, optimizer="adamw", parts=1, masking=None, **changes):
+def make_pretraining(
+    run, objective, optimizer="adamw", num_micro_batches=1, masking=None, **changes
+):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
         learning_rate=0.01,
         num_train_steps=20,
         num_warmup_steps=2,
         optimizer=optimizer,
-        gradient_accumulation_steps=parts,
+        gradient_accumulation_steps=num_micro_batches,
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)
@@ -157,19 +168,19 @@ def random_records(names, count=RECORDS):
 
 
 def dynamic_masking():
-    """DynamicMasking for random_records."""
-    return DynamicMasking(MaskingSpec(max_predictions=PREDICTIONS), 4, list(range(5, VOCAB)), 7)
+    """Drawing for random_records."""
+    return Drawing(Masks(MaskingSpec(max_predictions=PREDICTIONS)), TOKENS, 7)
 
 
 def electra_masking():
-    """DynamicMasking for random_records of unmasked rows, as ELECTRA draws."""
+    """Drawing for random_records of unmasked rows, as ELECTRA draws."""
     spec = MaskingSpec(
         max_predictions=PREDICTIONS,
         unit="wordpiece",
         replacement=ELECTRA_REPLACEMENT,
         with_replacement=True,
     )
-    return DynamicMasking(spec, 4, list(range(5, VOCAB)), 7, (2, 3, 4), apart=True)
+    return Drawing(Masks(spec), TOKENS, 7, apart=True)
 
 
 def write_checkpoint(folder, objective):
@@ -244,13 +255,13 @@ def host_operations(graph, kind):
 
 def problems(graph):
     """What a TPU could not run: list of lines `name (type): reason`, empty if it can."""
-    found = []
+    lines = []
     for op in tpu_operations(graph):
         reasons = [_reason_against(op)] + [_reason_against_tensor(op, x) for x in _tensors(op)]
         # Once each: a tensor may be read twice.
         for reason in collections.OrderedDict.fromkeys(r for r in reasons if r):
-            found.append("{} ({}): {}".format(op.name, op.type, reason))
-    return found
+            lines.append("{} ({}): {}".format(op.name, op.type, reason))
+    return lines
 
 
 def _tensors(op):
@@ -303,10 +314,10 @@ def _reason_against_tensor(op, tensor):
 def xla_kernels(op_type):
     """The kernels that XLA has for an operation, as a list of {attribute: allowed types}."""
     _load_xla()
-    found = kernels.get_registered_kernels_for_op(op_type).kernel
+    kernels_of_type = kernels.get_registered_kernels_for_op(op_type).kernel
     return [
         {c.name: set(c.allowed_values.list.type) for c in kernel.constraint}
-        for kernel in found
+        for kernel in kernels_of_type
         if kernel.device_type == "XLA_CPU_JIT"
     ]
 

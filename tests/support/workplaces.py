@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import preloaded_python
-from conftest import ROOT
+from places import ROOT
 
 
 @contextlib.contextmanager

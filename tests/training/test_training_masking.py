@@ -65,7 +65,7 @@ def test_records_without_a_manifest_are_masked_as_google_does(records, vocab_fil
     assert spec.with_replacement and spec.unit == "wordpiece" and spec.probability == 0.15
     assert spec.replacement == ELECTRA_REPLACEMENT
     assert spec.max_predictions == 19  # int((0.15 + 0.005) * 128), not the flag
-    assert masking.apart and masking.special_ids == (2, 3, 4) and masking.mask_id == 4
+    assert masking.apart and masking.special_ids == (2, 3, 4) and masking.tokens.mask_id == 4
     assert masking.seed == 3
     assert choose([records()], vocab_file, run=Run(512, 20, 3)).spec.max_predictions == 79
 
@@ -134,6 +134,8 @@ def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
     "changes, message",
     [
         ({"with_replacement": 1}, "masking must be an object with kind, unit and shares"),
+        ({"unit": None}, "masking must be an object with kind, unit and shares, found"),
+        ({"ngram_probs": [1.0, "x"]}, "masking must be an object with kind, unit and shares"),
         ({"with_replacement": True}, "draws with replacement take single pieces"),
         ({"unit": "letter"}, "unknown masking unit 'letter'"),
     ],

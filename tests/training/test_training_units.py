@@ -1,6 +1,7 @@
 """Evaluation sums, the record of a run, and its hooks."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -204,7 +205,7 @@ def test_progress(tmp_path, capsys, monkeypatch):
 
 
 def test_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(hooks.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     shown = run_hook(tmp_path, 10, 17, capsys, monkeypatch)
     assert shown.out == ""
     last = shown.err.rstrip().split("\r")[-1]

@@ -1,11 +1,9 @@
-"""The best checkpoint of a run, kept beside the latest ones."""
+"""The best checkpoint of a run, in a folder of its own, and the file of its figures."""
 
 import math
 import os
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError
 from common.files import copy_atomically, write_atomically
 from training.checkpoints.recovery import write_state
@@ -15,24 +13,34 @@ RESULTS_FILE = "eval_results.txt"
 
 
 def results_text(results):
-    """One `name = value` a line."""
+    """The text of an eval_results.txt: one `name = value` a line.
+
+    Args:
+      results: dict name -> number.
+    """
     return "".join("{} = {}\n".format(name, value) for name, value in results.items())
 
 
 def read_results(path):
-    """What results_text wrote, as a dict of floats; empty where there is no such file.
+    """The figures of an eval_results.txt.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      dict name -> float, empty where there is no such file.
 
     Raises:
-      UserError: it holds something else.
+      UserError: the file holds anything but `name = value` lines.
     """
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return {}
     try:
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             lines = bounded_json.read(reader, path, bounded_json.CONFIG_BYTES).decode("utf-8")
         pairs = [line.split(" = ") for line in lines.splitlines()]
         results = {name: float(value) for name, value in pairs}
-        if results.get("global_step", 0) % 1:  # so written for nan
+        if results.get("global_step", 0) % 1:  # nan % 1 is nan, which is true
             raise ValueError("no step")
         return results
     except ValueError:
@@ -44,56 +52,63 @@ def read_results(path):
 class BestCheckpoint:
     """output_dir/best: the checkpoint with the best evaluation, and its figures.
 
+      best = BestCheckpoint(output_dir, key="accuracy", larger_is_better=True)
+      if best.offer(prefix, {"global_step": 100, "accuracy": 0.9}):
+          log("best so far: " + best.shown())
+
     Attributes:
-      folder: where it is.
-      key: name of the figure that decides.
-      value: its figure, None before the first evaluation.
+      folder: its path.
+      key: name of the figure that checkpoints are compared by.
+      value: the best figure so far, None before the first evaluation.
     """
 
     def __init__(self, output_dir, key="loss", larger_is_better=False):
-        """Takes up what an earlier part of the run left there.
+        """Reads the best figure of an earlier process of the same run.
 
         Args:
           output_dir: of the run.
-          key: name of the figure that decides.
-          larger_is_better: whether it is an accuracy rather than a loss.
+          key: name of the figure that checkpoints are compared by.
+          larger_is_better: True for an accuracy, False for a loss.
         """
         self.folder = os.path.join(output_dir, FOLDER)
         self.key, self._sign = key, -1 if larger_is_better else 1
         self.value = self._saved_value()
 
     def offer(self, prefix, results):
-        """Keeps a copy of a checkpoint if it is better than all so far.
+        """Keeps a copy of a checkpoint if it is better than all before it.
 
         Args:
-          prefix: the checkpoint.
-          results: its evaluation, a dict with the key that decides.
+          prefix: of the checkpoint.
+          results: its evaluation, dict name -> number, with `key`.
 
         Returns:
           Whether it was kept.
         """
         value = results[self.key]
-        if math.isnan(value):  # nothing would be better than that
+        if math.isnan(value):  # no later figure would compare as better
             return False
         if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
-        tf.io.gfile.makedirs(self.folder)
-        older = tf.io.gfile.glob(os.path.join(self.folder, "*.data-*"))
-        older += tf.io.gfile.glob(os.path.join(self.folder, "*.index"))
+        files.make_directories(self.folder)
+        older = [
+            os.path.join(self.folder, name)
+            for name in files.names_in(self.folder)
+            if name.endswith(".index") or ".data-" in name
+        ]
         name = os.path.basename(prefix)
-        # The index last: without it nothing takes the data for a checkpoint.
-        sources = sorted(tf.io.gfile.glob(prefix + ".data-*")) + [prefix + ".index"]
+        # The index last: data without an index is no checkpoint to any reader.
+        sources = [*files.beginning_with(prefix + ".data-"), prefix + ".index"]
         targets = [self._copy(source) for source in sources]
         write_state(self.folder, [name])
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
         for path in older:
             if path not in targets:
-                tf.io.gfile.remove(path)
+                files.remove(path)
         self.value = value
         return True
 
     def shown(self):
-        """The figure for the log."""
+        """The best figure as a text for the log."""
         if self.value is None:
             return "no {} that is a number".format(self.key)
         return "{} {:.4f}".format(self.key, self.value)

@@ -1,4 +1,4 @@
-"""The weights that a training or a prediction starts from, in the form that TensorFlow reads."""
+"""The weights that a training or a prediction starts from, as a TensorFlow checkpoint."""
 
 import os
 import tempfile
@@ -9,11 +9,11 @@ from modeling.conversion import huggingface
 
 
 class InitialWeights:
-    """A checkpoint, or a Hugging Face directory, which is laid down as a checkpoint when it is
-    asked for first; the log then says what became of it.
+    """A checkpoint, or a Hugging Face directory, which is converted to a checkpoint at its first
+    use; the report of the conversion goes to the log.
 
     Attributes:
-      path: its prefix, or the directory.
+      path: the checkpoint's prefix, or the directory.
     """
 
     def __init__(self, path, folder=None, task_name=None):
@@ -21,8 +21,8 @@ class InitialWeights:
 
         Args:
           path: see the class.
-          folder: where a directory is laid down; None: a temporary one, which goes with this
-            object.
+          folder: where the converted checkpoint is written; None: a temporary folder, which is
+            removed with this object.
           task_name: see huggingface.import_checkpoint.
         """
         self.path, self._folder, self._task_name = path, folder, task_name
@@ -30,24 +30,24 @@ class InitialWeights:
 
     @property
     def prefix(self):
-        """The checkpoint's prefix; it has been read once against its checksums.
+        """The checkpoint's prefix; its checksums have been verified.
 
         Raises:
-          UserError: it cannot be read, or the folder not be written to.
+          UserError: the checkpoint cannot be read, or the folder cannot be written to.
         """
         if self._prefix is None:
-            prefix = self._laid_down() if huggingface.is_directory(self.path) else self.path
+            prefix = self._converted() if huggingface.is_directory(self.path) else self.path
             checkpoint.verify(prefix)
             self._prefix = prefix
         return self._prefix
 
     def plan(self, shapes, config_source, init_layers=None):
-        """LoadPlan for a model; see checkpoint.plan_loading."""
+        """The LoadPlan of these weights for a model; see checkpoint.plan_loading."""
         return checkpoint.plan_loading(
             self.prefix, shapes, config_source, init_layers, shown=self.path
         )
 
-    def _laid_down(self):
+    def _converted(self):
         folder = self._folder
         if folder is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="quanci-")

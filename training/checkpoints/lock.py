@@ -11,24 +11,31 @@ import time
 from common import bounded_json, files
 from common.errors import UserError
 from common.log import warn
+from common.validation import is_count, is_object, is_object_of, is_text, is_text_or_null
 from training.failures import output_errors
 
 FILE_NAME = ".lock"
+_MOST_CHARACTERS = 4096
+# What a lock file says of the process that holds it.
+_HOLDER = {"process": is_count, "host": is_text, "since": is_text, "job": is_text_or_null}
 
 
 @contextlib.contextmanager
 def hold(output_dir, job=None):
-    """Keeps other trainings out of output_dir; readers do not ask.
+    """Context in which no other process trains in output_dir; readers need no lock.
 
-    The lock is the operating system's: it goes with the process, however that ends. There is none
-    on gs:// and the like.
+    The lock is the operating system's (flock), so it ends with the process, however that ends.
+    Remote directories (gs:// and the like) have none.
+
+      with lock.hold(output_dir, lock.job_of(os.environ.get("TF_CONFIG"))):
+          ...  # train
 
     Args:
-      output_dir: made where it is not there.
+      output_dir: created if it does not exist.
       job: name of a job of several processes, which share the lock; None: this process alone.
 
     Raises:
-      UserError: another training works there, or nothing can be written there.
+      UserError: another training holds the lock, or nothing can be written there.
     """
     if files.is_remote(output_dir):
         yield
@@ -38,7 +45,7 @@ def hold(output_dir, job=None):
         try:
             yield
         finally:
-            # A run that was refused leaves nothing.
+            # A run that was refused leaves no trace.
             if is_new and os.listdir(output_dir) == [FILE_NAME]:
                 os.remove(held.name)
                 os.rmdir(output_dir)
@@ -51,18 +58,32 @@ def _locked(output_dir, job):
             files.make_directories(output_dir)
             held = files.open_lock(os.path.join(output_dir, FILE_NAME))
         _lock(held, output_dir, job)
-        # Between the two the holder may have removed the file, and another one be there now.
+        # Between open and lock, the holder may have removed the file, and another may have replaced
+        # it: that lock would exclude nobody.
         if os.fstat(held.fileno()).st_nlink:
             return held
         held.close()
 
 
 def job_of(tf_config):
-    """Name of the job that TF_CONFIG (its text, or None) makes this process a part of, or None."""
+    """Name of the job of several processes that this process belongs to.
+
+    Args:
+      tf_config: value of the environment variable TF_CONFIG, or None.
+
+    Returns:
+      A digest of the cluster's description, the same in all its processes; None without a cluster.
+
+    Raises:
+      UserError: tf_config is no JSON object.
+    """
     try:
-        cluster = json.loads(tf_config or "{}").get("cluster")
-    except (ValueError, AttributeError, RecursionError):
-        raise UserError("TF_CONFIG in the environment is no JSON object: unset it") from None
+        value = bounded_json.decode(tf_config or "{}", strict=False)
+    except ValueError:
+        value = None
+    if not is_object(value):
+        raise UserError("TF_CONFIG in the environment is no JSON object: unset it")
+    cluster = value.get("cluster")
     if not cluster:
         return None
     return hashlib.sha256(json.dumps(cluster, sort_keys=True).encode("utf-8")).hexdigest()
@@ -73,7 +94,7 @@ def _lock(held, output_dir, job):
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = _read(held)
-        if job is None or holder.get("job") != job:
+        if job is None or holder is None or holder["job"] != job:
             raise UserError(
                 "another training works in --output_dir {} ({}); wait for it, stop it, or use "
                 "another --output_dir".format(output_dir, _shown(holder))
@@ -101,12 +122,13 @@ def _lock(held, output_dir, job):
 
 
 def _read(held):
+    """What the holder of a lock wrote, a dict; None while it is being written."""
     held.seek(0)
     try:
-        holder = bounded_json.decode(held.read(4096))
-    except ValueError:  # just being written
-        return {}
-    return holder if isinstance(holder, dict) else {}
+        holder = bounded_json.decode(held.read(_MOST_CHARACTERS))
+    except ValueError:
+        return None
+    return holder if is_object_of(_HOLDER, holder) else None
 
 
 def _write(held, holder):
@@ -117,8 +139,6 @@ def _write(held, holder):
 
 
 def _shown(holder):
-    if not holder:
+    if holder is None:
         return "it has just begun"
-    return "process {} on {} since {}".format(
-        *(holder.get(k) for k in ("process", "host", "since"))
-    )
+    return "process {process} on {host} since {since}".format(**holder)

@@ -1,4 +1,4 @@
-"""What a run finds in its output_dir when it starts: a checkpoint to go on from, and debris."""
+"""The state of output_dir when a run starts: the checkpoint to resume from, and debris."""
 
 import fnmatch
 import os
@@ -12,10 +12,10 @@ from modeling import checkpoint
 from training.failures import output_errors
 
 DAMAGED_FOLDER = "damaged"
-# What TensorFlow and this program leave of a file whose writing was cut off.
+# Names of files that TensorFlow and this program leave when writing is interrupted.
 _DEBRIS = ("model.ckpt-*_temp*", "*.tempstate*", "checkpoint.tmp*", "graph.pbtxt.tmp*", "*.tmp")
-# Faults of the way to a file; its content may be sound.
-_OUT_OF_REACH = (
+# Errors of access to a file; its content may be intact.
+_ACCESS_ERRORS = (
     tf.errors.PermissionDeniedError,
     tf.errors.UnauthenticatedError,
     tf.errors.UnavailableError,
@@ -26,25 +26,28 @@ _CHUNK_BYTES = 1 << 24
 
 
 def newest_good(output_dir):
-    """The checkpoint to go on from or to evaluate; changes no file.
+    """The checkpoint to resume from or to evaluate; changes no file.
 
     Returns:
-      Its prefix; None where there is none.
+      Its prefix; None where there is no checkpoint.
 
     Raises:
-      UserError: none of those that are there can be read.
+      UserError: there are checkpoints, and none can be read.
     """
     return _choose(output_dir)[0]
 
 
 def recover(output_dir):
-    """Makes an output_dir fit to go on in: only for the one process that trains there.
+    """Prepares output_dir for a run to resume: only for the one process that trains there.
 
-    Debris of unfinished saves is removed; checkpoints that are newer than the one to go on from
-    and damaged are set aside; the state file names the one to go on from.
+    Debris of unfinished saves is removed; damaged checkpoints newer than the one to resume from
+    are moved to the folder `damaged`; the state file then names the one to resume from.
+
+      with lock.hold(output_dir):
+          prefix = recovery.recover(output_dir)
 
     Returns:
-      Prefix of the checkpoint to go on from, None for a run from the start.
+      Prefix of the checkpoint to resume from, None for a run from the start.
 
     Raises:
       UserError: none of the checkpoints that the state file lists can be read, or output_dir
@@ -64,11 +67,11 @@ def recover(output_dir):
 
 
 def remove_debris(output_dir, failed=None):
-    """Removes what a killed or failed save left; only for the process that trains there.
+    """Removes the files of interrupted saves; only for the process that trains there.
 
     Args:
       output_dir: of the run.
-      failed: name of a checkpoint whose saving has just failed; all of it goes.
+      failed: name of a checkpoint whose saving has just failed; all its files are removed.
     """
     removed, patterns = [], list(_DEBRIS)
     patterns += [failed + ".*"] if failed else []
@@ -76,18 +79,18 @@ def remove_debris(output_dir, failed=None):
     for name in names:
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) or _is_orphan(name, names):
             path = os.path.join(output_dir, name)
-            (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)
+            (files.remove_tree if files.is_directory(path) else files.remove)(path)
             removed.append(name)
     if removed:
-        log("removed what an unfinished save left: {}".format(", ".join(removed)))
+        log("removed files of an unfinished save: {}".format(", ".join(removed)))
 
 
 def write_state(folder, names):
-    """Writes the state file `checkpoint`.
+    """Writes the state file `checkpoint`, as TensorFlow reads it.
 
     Args:
-      folder: where the checkpoints are.
-      names: their names there, the latest last.
+      folder: of the checkpoints.
+      names: of the checkpoints in it, the latest last.
     """
     lines = ['model_checkpoint_path: "{}"'.format(names[-1])]
     lines += ['all_model_checkpoint_paths: "{}"'.format(name) for name in names]
@@ -95,60 +98,61 @@ def write_state(folder, names):
 
 
 def _choose(output_dir):
-    """(prefix to go on from or None, list of damaged ones that were tried before it)."""
+    """(prefix to resume from or None, list of the damaged ones that are newer)."""
     damaged = []
     first = checkpoint.latest(output_dir)
     for prefix in checkpoint.candidates(output_dir) if first else ():
         try:
-            checkpoint.verify(prefix, "it is passed over")
+            checkpoint.verify(prefix, "it is skipped")
         except UserError as error:
             _check_reachable(prefix)
             warn(str(error))
             damaged.append(prefix)
             continue
         if damaged:
-            warn("going on from {} instead, which is whole".format(prefix))
+            warn("resuming from {} instead, which is intact".format(prefix))
         return prefix, damaged
-    if damaged and tf.io.gfile.exists(os.path.join(output_dir, "checkpoint")):
+    if damaged and files.exists(os.path.join(output_dir, "checkpoint")):
         raise UserError(
-            "no checkpoint in --output_dir {} can be read: {}; take copies of them, or start anew "
-            "in an empty directory".format(
+            "no checkpoint in --output_dir {} can be read: {}; restore them from copies, or start "
+            "anew in an empty directory".format(
                 output_dir, ", ".join(os.path.basename(p) for p in damaged)
             )
         )
-    # Without a state file no save was ever finished here.
+    # Without a state file no save has ever finished here.
     return None, damaged
 
 
 def _check_reachable(prefix):
-    """Raises UserError where a checkpoint's files cannot be got at, which is no damage."""
+    """Raises UserError where a checkpoint's files cannot be accessed, which is no damage."""
     for path in _files_of(prefix):
         try:
             with tf.io.gfile.GFile(path, "rb") as reader:
                 while reader.read(_CHUNK_BYTES):
                     pass
-        except _OUT_OF_REACH as error:
+        except _ACCESS_ERRORS as error:
             raise UserError("cannot read {}: {}".format(path, files.reason(error))) from error
-        except tf.errors.OpError:  # a bad sector is damage like any other
+        except tf.errors.OpError:  # a bad sector: damage
             return
 
 
 def _set_aside(output_dir, prefix):
     folder = os.path.join(output_dir, DAMAGED_FOLDER)
-    tf.io.gfile.makedirs(folder)
+    files.make_directories(folder)
     for path in _files_of(prefix):
         target = os.path.join(folder, os.path.basename(path))
-        tf.io.gfile.rename(path, target, overwrite=True)
-    warn("{} was moved to {}; remove it when you have looked at it".format(prefix, folder))
+        files.rename(path, target)
+    warn("{} was moved to {}; remove it once you have looked at it".format(prefix, folder))
 
 
 def _files_of(prefix):
-    return tf.io.gfile.glob(prefix + ".index") + tf.io.gfile.glob(prefix + ".[dm]*")
+    whole = [path for path in (prefix + ".index", prefix + ".meta") if files.exists(path)]
+    return whole + files.beginning_with(prefix + ".data-")
 
 
 def _is_orphan(name, names):
-    """Whether a file is part of a training's checkpoint whose index was not written."""
+    """Whether a file belongs to a checkpoint of a training whose index was not written."""
     stem, dot, ending = name.rpartition(".")
-    is_part = dot and (ending == "meta" or ending.startswith("data-"))
+    is_data = dot and (ending == "meta" or ending.startswith("data-"))
     is_ours = checkpoint.step_in_name("/" + stem) is not None
-    return bool(is_part and is_ours and stem + ".index" not in names)
+    return bool(is_data and is_ours and stem + ".index" not in names)

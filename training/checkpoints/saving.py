@@ -1,4 +1,4 @@
-"""Writes the checkpoints of a run."""
+"""Writes the checkpoints of a run, and checks beforehand that the disk has room for them."""
 
 import os
 import shutil
@@ -16,14 +16,20 @@ _FLOAT_BYTES = 4
 
 
 class SaverHook(tf.train.SessionRunHook):
-    """Saves at every multiple of `every_steps`, and where training ends.
+    """Saves at every multiple of `every_steps`, and at the end of training.
 
-    TensorFlow's own hook counts from where a part of the run began, so that a run which was
-    stopped saves at other steps than one which was not, and it writes the checkpoint that a run
-    goes on from once more.
+    TensorFlow's own hook counts from the step at which the process started, so a resumed run would
+    save at other steps than an uninterrupted one; it also writes the checkpoint that a run resumes
+    from a second time.
     """
 
     def __init__(self, output_dir, every_steps):
+        """Makes the hook.
+
+        Args:
+          output_dir: of the run.
+          every_steps: int, in updates.
+        """
         self._output_dir, self._every = output_dir, every_steps
 
     def begin(self):
@@ -31,14 +37,14 @@ class SaverHook(tf.train.SessionRunHook):
 
     def after_create_session(self, session, coord):
         self._saved = session.run(self._global_step)
-        if not tf.io.gfile.exists(self._prefix() + "-{}.index".format(self._saved)):
+        if not files.exists(self._prefix() + "-{}.index".format(self._saved)):
             self._save(session, self._saved)
 
     def before_run(self, run_context):
         return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
-        # The fetched step may be the one before or after the update; it only says when to look.
+        # The fetched step may be the one before or after the update: it only tells when to ask.
         if self._is_due(run_values.results + 1):
             step = run_context.session.run(self._global_step)
             if self._is_due(step):
@@ -67,7 +73,7 @@ class SaverHook(tf.train.SessionRunHook):
         remove_debris(self._output_dir, "{}-{}".format(NAME, step))
         good, advice = checkpoint.latest(self._output_dir), "make room and start again"
         if good:
-            advice = "{} is whole: make room, and the same command goes on from there".format(
+            advice = "{} is intact: make room, and the same command resumes from it".format(
                 os.path.basename(good)
             )
         return UserError(
@@ -78,31 +84,31 @@ class SaverHook(tf.train.SessionRunHook):
 
 
 def check_space(output_dir, numbers, kept):
-    """Compares the space that is left with the size of checkpoints.
+    """Compares the free disk space with the size of checkpoints; warns where it is short.
 
     Args:
-      output_dir: a directory that is there; remote ones are not looked at.
-      numbers: how many numbers a checkpoint holds, optimizer state counted.
-      kept: how many checkpoints will be there at a time.
+      output_dir: an existing directory; remote ones are not checked.
+      numbers: count of float32 numbers in a checkpoint, optimizer state included.
+      kept: most checkpoints that are there at a time.
 
     Raises:
-      UserError: not even one more would fit.
+      UserError: not even one checkpoint would fit.
     """
     if files.is_remote(output_dir):
         return
     size, free = numbers * _FLOAT_BYTES, shutil.disk_usage(output_dir).free
     if free < size:
         raise UserError(
-            "--output_dir {} has {} left, and one checkpoint takes {}; make room or take another "
+            "--output_dir {} has {} left, and one checkpoint takes {}; make room or use another "
             "--output_dir".format(output_dir, _megabytes(free), _megabytes(size))
         )
-    there = sum(
-        files.size(path) for path in tf.io.gfile.glob(os.path.join(output_dir, NAME + "-*"))
+    existing = sum(
+        files.size(path) for path in files.beginning_with(os.path.join(output_dir, NAME + "-"))
     )
-    if free + there < size * kept:
+    if free + existing < size * kept:
         warn(
             "--output_dir {} has {} left, and {} checkpoints of {} will be kept there; make room "
-            "or take a smaller --keep_checkpoint_max".format(
+            "or use a smaller --keep_checkpoint_max".format(
                 output_dir, _megabytes(free), kept, _megabytes(size)
             )
         )

@@ -1,1 +1,3 @@
-"""Where a run computes: strategies, and how a Cloud TPU is found."""
+"""The devices that a run computes on: tf.distribute strategies and Cloud TPUs; not what is
+computed there.
+"""

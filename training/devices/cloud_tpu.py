@@ -1,16 +1,15 @@
-"""Finds the Cloud TPU that --tpu_name, --tpu_zone, --gcp_project and --master speak of.
+"""Finds the Cloud TPU of --tpu_name, --tpu_zone, --gcp_project and --master.
 
-An address needs nobody. A bare name is looked up in the Cloud TPU API; project and zone that were
-not given are asked from the metadata server of a Google Cloud machine. Every way in which that
-fails is one UserError, after METADATA_SECONDS + API_SECONDS at the latest.
+An address is used as it is. A name is looked up in the Cloud TPU API; a project or zone that was
+not given is asked from the metadata server of the Google Cloud machine. Every failure of that is
+one UserError, after METADATA_SECONDS + API_SECONDS at the latest.
 
-TensorFlow 1.15 asks the API by itself, 2.15 through cloud-tpu-client; both without a time limit,
-through the outdated oauth2client, and with every fault in the same ValueError. So both are given
-a `service` of ours, CloudTpuApi. They go on using it: where TPUEstimator takes the machine for one
-of Google's, it asks every 30 seconds whether the TPU was taken away.
+TensorFlow 1.15 asks the API itself, 2.15 through cloud-tpu-client; both without a time limit,
+through the outdated oauth2client, and with the same ValueError for every failure. So both are
+given a `service` of this project, CloudTpuApi. They keep using it: where TPUEstimator detects a
+Google Cloud machine, it asks every 30 seconds whether the TPU was preempted.
 """
 
-import collections
 import http.client
 import os
 import re
@@ -19,6 +18,7 @@ import threading
 import types
 import urllib.request
 import warnings
+from typing import Any, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -26,13 +26,25 @@ from common.errors import UserError
 from common.log import warn
 from training.devices.cloud_tpu_api import EXAMPLE, SOCKET_SECONDS, CloudTpuApi, shortened
 
-METADATA_SECONDS = 5  # project and zone together; the server is a neighbour or absent
+METADATA_SECONDS = 5  # project and zone together; the server is next to the machine or absent
 API_SECONDS = 25  # description, credentials and answer together, retries counted
 
-# Exactly one of resolver and master is not None: RunConfig(cluster=resolver, master=master).
-Tpu = collections.namedtuple("Tpu", "resolver master description")
 
-_LOCAL = "local"  # what TensorFlow calls the TPU of the machine it runs on
+class Tpu(NamedTuple):
+    """A TPU that was found; exactly one of resolver and master is not None.
+
+    Attributes:
+      resolver: tf.distribute.cluster_resolver.TPUClusterResolver, for RunConfig(cluster=...).
+      master: address of a session, for RunConfig(master=...).
+      description: one line for the log.
+    """
+
+    resolver: Any
+    master: Optional[str]
+    description: str
+
+
+_LOCAL = "local"  # TensorFlow's name for the TPU of the machine it runs on
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _ADDRESS = re.compile(r"(?:grpc://)?([^\s/:]+)(?::(\d+))?")
 _WAIT = "wait until it is READY, then start again"
@@ -52,23 +64,26 @@ _WHAT_TO_DO = {
 
 
 def resolve_tpu(tpu_name, tpu_zone=None, gcp_project=None, master=None, service_url=None):
-    """Finds the TPU and checks that it is ready. Warns if the API calls it unhealthy.
+    """Finds the TPU and checks that it is ready. Warns if the API reports it as unhealthy.
+
+      tpu = resolve_tpu("my-tpu", tpu_zone="us-central1-b", gcp_project="my-project")
+      check_reachable(tpu)
+      devices = Devices(tpu.resolver, tpu.master)
 
     Args:
-      tpu_name: a name that the Cloud TPU API knows, grpc://address[:port] (several with commas),
-        or `local` for the TPU of a TPU VM.
+      tpu_name: a name in the Cloud TPU API, grpc://address[:port] (several separated by commas), or
+        `local` for the TPU of a TPU VM.
       tpu_zone: zone of a named TPU; None is the zone of this machine.
       gcp_project: project of a named TPU; None is the project of this machine.
-      master: address of a session in place of tpu_name; handed on as it is.
-      service_url: where the API's discovery document lies; the environment variable
-        TPU_API_DISCOVERY_URL comes first, as in TensorFlow.
+      master: address of a session, instead of tpu_name; passed on unchanged.
+      service_url: URL of the API's discovery document; the environment variable
+        TPU_API_DISCOVERY_URL overrides it, as in TensorFlow.
 
     Returns:
-      Tpu(resolver, master, description): tf.distribute.cluster_resolver.TPUClusterResolver and
-      None, or None and `master`; and one line for the log.
+      Tpu.
 
     Raises:
-      UserError: no TPU is named, it cannot be found, may not be asked for, or is not READY.
+      UserError: no TPU is named, or it cannot be found, access is denied, or it is not READY.
     """
     if master and tpu_name:
         both = "--master={} and --tpu_name={}".format(master, tpu_name)
@@ -94,7 +109,7 @@ def _named_tpu(name, zone, project, service_url):
     zone, project = _complete(name, zone, project)
     api = CloudTpuApi(name, zone, project, service_url)
     with warnings.catch_warnings():
-        # google-auth speaks of quotas and old Pythons; no concern of the user.
+        # google-auth warns of quotas and old Pythons, which does not concern the user.
         warnings.simplefilter("ignore")
         node = _within(API_SECONDS, api.fetch, api.unreachable("no answer in time"))
     addresses = _addresses_of_ready(node, api.where)
@@ -109,8 +124,8 @@ def _named_tpu(name, zone, project, service_url):
 
 
 def _resolver(tpu, zone=None, project=None, fetch=lambda: {"state": "READY"}):
-    # An address has a service, too, which knows nothing bad: on Google Cloud, TensorFlow 1.15
-    # asks even for the state of an address, and would show a traceback.
+    # An address gets a service, too, which always answers READY: on Google Cloud, TensorFlow 1.15
+    # asks even for the state of an address, and would print a traceback.
     return tf.distribute.cluster_resolver.TPUClusterResolver(
         tpu=tpu, zone=zone, project=project, service=_NodeService(fetch)
     )
@@ -134,18 +149,18 @@ class _NodeService:
 
 
 def _normal_address(tpu_name):
-    """grpc://host:port[,grpc://host:port...]: with every port, for the versions differ there."""
-    found = [_ADDRESS.fullmatch(part) for part in tpu_name.split(",")]
-    if not all(found):
+    """grpc://host:port[,grpc://host:port...]: the port always given, as defaults differ."""
+    addresses = [_ADDRESS.fullmatch(address) for address in tpu_name.split(",")]
+    if not all(addresses):
         raise UserError("--tpu_name={} is no address; write {}".format(tpu_name, EXAMPLE))
-    return ",".join("grpc://{}:{}".format(m.group(1), m.group(2) or 8470) for m in found)
+    return ",".join("grpc://{}:{}".format(m.group(1), m.group(2) or 8470) for m in addresses)
 
 
 def _complete(name, zone, project):
-    """(zone, project); what was not given is asked from the metadata server.
+    """(zone, project); the missing ones are asked from the metadata server.
 
     Raises:
-      UserError: there is no such server here, or a flag cannot be right.
+      UserError: there is no such server here, or the value of a flag is invalid.
     """
     given = (("--tpu_zone", zone), ("--gcp_project", project))
     for flag, value in given:
@@ -177,7 +192,7 @@ def _ask_metadata(path):
     request = urllib.request.Request(
         "http://{}/computeMetadata/v1/{}".format(host, path), headers={"Metadata-Flavor": "Google"}
     )
-    # A proxy could only answer for another machine.
+    # A proxy would answer for another machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=METADATA_SECONDS) as response:
         if response.headers.get("Metadata-Flavor") != "Google":
@@ -186,9 +201,10 @@ def _ask_metadata(path):
 
 
 def _within(seconds, work, too_late):
-    """What `work()` returns or raises; `too_late` is raised after `seconds`.
+    """Calls `work` with a time limit: returns or raises what it does, or raises `too_late` after
+    `seconds`.
 
-    The time limits of sockets cover neither the name lookup nor an answer that trickles.
+    The time limits of sockets cover neither name lookups nor slow answers.
     """
     outcome = []
 
@@ -198,7 +214,7 @@ def _within(seconds, work, too_late):
         except Exception as error:
             outcome.append((None, error))
 
-    # A daemon: if it is late it must not hold up the end of the program.
+    # A daemon: a late thread must not delay the end of the program.
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -216,7 +232,7 @@ def _addresses_of_ready(node, where):
     if state != "READY":
         what_to_do = _WHAT_TO_DO.get(state, "start again when it is READY")
         raise UserError("{} is {}, not READY: {}".format(where, state, what_to_do))
-    # Before networkEndpoints there was one address, at the top.
+    # Older answers have no networkEndpoints, but one address at the top level.
     endpoints = node.get("networkEndpoints", [node])
     if not endpoints or not all(e.get("ipAddress") and e.get("port") for e in endpoints):
         raise UserError(
@@ -227,11 +243,11 @@ def _addresses_of_ready(node, where):
 
 
 def _warn_of_health(node, where):
-    """TensorFlow and cloud-tpu-client start on a READY node of any health: a line, no refusal."""
+    """Warns only: TensorFlow and cloud-tpu-client start on a READY node of any health."""
     health = node.get("health", "HEALTH_UNSPECIFIED")
     if health not in ("HEALTHY", "HEALTH_UNSPECIFIED"):
-        said = node.get("healthDescription")
-        health += " ({})".format(shortened(said)) if said else ""
+        description = node.get("healthDescription")
+        health += " ({})".format(shortened(description)) if description else ""
         warn(
             "{} is READY, but its health is {}; should the run fail, recreate it".format(
                 where, health
@@ -240,25 +256,25 @@ def _warn_of_health(node, where):
 
 
 def check_reachable(tpu):
-    """Sees whether somebody listens at the TPU's address.
+    """Checks that a server listens at the TPU's address.
 
-    TensorFlow would wait for an answer for hours, and without a word.
+    TensorFlow would wait for an answer for hours, without a message.
 
     Args:
       tpu: Tpu.
 
     Raises:
-      UserError: naming the address that does not answer.
+      UserError: no server listens; names the address.
     """
     masters = [tpu.master] if tpu.master else _addresses_of_workers(tpu.resolver)
     for master in masters:
-        found = _ADDRESS.fullmatch(master)
-        if found and found.group(2):
-            _connect(found.group(1), int(found.group(2)))
+        address = _ADDRESS.fullmatch(master)
+        if address and address.group(2):
+            _connect(address.group(1), int(address.group(2)))
 
 
 def lost(error):
-    """The UserError for a TPU that was taken away after it was found; `error` is TensorFlow's."""
+    """The UserError for a TPU that was lost after it was found; `error` is TensorFlow's."""
     return UserError("the TPU can no longer be used: {}".format(shortened(error)))
 
 
@@ -267,7 +283,7 @@ def _addresses_of_workers(resolver):
         spec = resolver.cluster_spec()
     except (ValueError, RuntimeError) as error:
         raise lost(error) from error
-    # TensorFlow 1.15 has none for the machine's own TPU, 2.15 an empty one.
+    # For the machine's own TPU, TensorFlow 1.15 has no spec, 2.15 an empty one.
     return [address for job in (spec.jobs if spec else ()) for address in spec.job_tasks(job)]
 
 

@@ -1,4 +1,4 @@
-"""Asks the Cloud TPU API for one node; time limits, and one clear sentence for every failure."""
+"""The client of the Cloud TPU API: one request, with time limits and one sentence for a failure."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ import types
 from common.errors import UserError
 
 SOCKET_SECONDS = 8  # one connection or one read
-# Retries sit here alone (CloudTpuApi.fetch): neither TensorFlow nor the callers have any.
+# The only retries (in CloudTpuApi.fetch): neither TensorFlow nor the callers have any.
 RETRY_WAITS = (1, 3)
 
 EXAMPLE = "--tpu_name=grpc://ADDRESS:8470"
@@ -21,17 +21,17 @@ class CloudTpuApi:
     """Asks the Cloud TPU API for one node; every failure is one UserError."""
 
     def __init__(self, name, zone, project, service_url=None):
-        """Args are those of resolve_tpu, all known.
+        """Makes the client; the arguments are those of resolve_tpu, none missing.
 
         Raises:
-          UserError: cloud-tpu-client and what it brings along is not installed.
+          UserError: cloud-tpu-client or one of its dependencies is not installed.
         """
         self.where = "TPU {} (zone {}, project {})".format(name, zone, project)
         self._full_name = "projects/{}/locations/{}/nodes/{}".format(project, zone, name)
         self._library = _import_library()
         url = os.environ.get("TPU_API_DISCOVERY_URL") or service_url
         discovery = self._library.discovery
-        # An address that was given must not end at Google's after all.
+        # Where an address is given, Google's must not be asked instead.
         urls = [url] if url else [discovery.DISCOVERY_URI, discovery.V2_DISCOVERY_URI]
         values = {"api": "tpu", "apiVersion": "v1"}
         self._urls = [self._library.uritemplate.expand(each, values) for each in urls]
@@ -60,7 +60,7 @@ class CloudTpuApi:
         )
 
     def _ask(self):
-        # A connection of its own each time: httplib2 serves one thread, and old ones time out.
+        # A new connection each time: httplib2 serves one thread, and idle ones time out.
         library, http = self._library, self._library.httplib2.Http(timeout=SOCKET_SECONDS)
         if self._document is None:
             self._document = self._discover(http)
@@ -83,7 +83,7 @@ class CloudTpuApi:
         raise self._library.HttpError(response, content, uri=url)
 
     def _explained(self, error):
-        """UserError that says what `error` means for the user."""
+        """The UserError for an error of the libraries."""
         library = self._library
         if isinstance(error, library.HttpError) and self._document is not None:
             return self._refused(error.resp.status, _api_message(error))
@@ -123,7 +123,7 @@ class CloudTpuApi:
 
 
 def _import_library():
-    """What is used of cloud-tpu-client's dependencies; cloud_tpu_client itself is TensorFlow's."""
+    """Names from cloud-tpu-client's dependencies; only TensorFlow imports cloud_tpu_client."""
     try:
         import google.auth
         import google.auth.exceptions
@@ -137,7 +137,7 @@ def _import_library():
             "cloud-tpu-client, which looks TPUs up by name, is not installed ({}); run `pip "
             "install cloud-tpu-client==0.10`, or give {}".format(error, EXAMPLE)
         ) from error
-    # They warn on standard error of what is then said in one line; TensorFlow does the same.
+    # They warn on standard error of what becomes one UserError; TensorFlow does the same.
     for name in ("google.auth", "google_auth_httplib2", "googleapiclient"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return types.SimpleNamespace(
@@ -151,7 +151,7 @@ def _import_library():
 
 
 def _is_transient(error):
-    """Whether the same question may be answered in a moment: an overload or a lost connection."""
+    """Whether a retry may succeed: an overload or a lost connection."""
     status = getattr(getattr(error, "resp", None), "status", 0)
     lost = isinstance(error, (socket.timeout, ConnectionResetError, http.client.BadStatusLine))
     return lost or status == 429 or status >= 500

@@ -1,4 +1,4 @@
-"""What a run is computed on: this machine, its GPUs together, or a TPU."""
+"""Devices of a run: this machine, all of its GPUs, or a TPU."""
 
 import warnings
 
@@ -11,7 +11,7 @@ DISTRIBUTIONS = ("none", "mirrored")
 
 
 class _UnderStrategies:
-    """What TPUEstimator lacks under a tf.distribute strategy; goes before it in a class's bases."""
+    """Fixes TPUEstimator under a tf.distribute strategy; must precede it in a class's bases."""
 
     def _call_input_fn(self, input_fn, mode, input_context=None):
         # A strategy passes the context; TensorFlow 1.15's method does not take it, and our input
@@ -21,19 +21,24 @@ class _UnderStrategies:
 
     @tf.autograph.experimental.do_not_convert
     def _call_model_fn(self, features, labels, mode, config):
-        # TensorFlow 2 puts it through AutoGraph there: another program, and slow to build.
+        # TensorFlow 2 would convert it with AutoGraph: another graph, and slow to build.
         return super()._call_model_fn(features, labels, mode, config)
 
 
 class Devices:
-    """Where a run takes place.
+    """The devices of a run, and the door to TPUEstimator.
+
+      Devices()  # this machine's CPU, or its first GPU
+      mirrored()  # all GPUs of this machine
+      tpu = resolve_tpu("my-tpu")
+      Devices(tpu.resolver, tpu.master)
 
     Attributes:
-      replicas: copies of the model under a tf.distribute strategy that share a batch; 1 without.
+      replicas: copies of the model that share a batch under a tf.distribute strategy; 1 without.
     """
 
     def __init__(self, cluster=None, master=None, strategy=None, session_config=None):
-        """Makes it from parts.
+        """Makes the devices; without arguments, those that TensorFlow takes by itself.
 
         Args:
           cluster: a TPUClusterResolver, or None.
@@ -45,18 +50,29 @@ class Devices:
         self._strategy, self._session_config = strategy, session_config
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         if strategy:
-            # TensorFlow 2's, about what it does itself with the dataset of a strategy.
+            # TensorFlow 2's warning about its own treatment of a strategy's dataset.
             warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
 
     def make_estimator(self, model_fn, run):
-        """The estimator of a model_fn and a training.run_config.RunConfig."""
+        """Makes the estimator that runs a model on these devices.
+
+        Args:
+          model_fn: of training.model_fn.make_model_fn.
+          run: training.run_config.RunConfig.
+
+        Returns:
+          a tf.estimator.tpu.TPUEstimator.
+
+        Raises:
+          UserError: the TPU was lost since it was found.
+        """
 
         class Estimator(_UnderStrategies, tf.estimator.tpu.TPUEstimator):
-            pass  # made here, as TensorFlow 1.15 prints a warning at the mere name
+            pass  # defined here, as TensorFlow 1.15 prints a warning where TPUEstimator is named
 
         try:
             config = self._estimator_config(run)
-        except (ValueError, RuntimeError) as error:  # it asks for the TPU once more
+        except (ValueError, RuntimeError) as error:  # it asks the API for the TPU again
             if self._cluster is None:
                 raise
             raise cloud_tpu.lost(error) from error
@@ -77,7 +93,7 @@ class Devices:
             save_checkpoints_steps=None,
             save_checkpoints_secs=None,
             keep_checkpoint_max=run.keep_checkpoint_max,
-            # The progress hook writes the scalars; the estimator's own would be the same again.
+            # The progress hook writes the scalars; the estimator's own would duplicate them.
             save_summary_steps=0,
             log_step_count_steps=None,
             cluster=self._cluster,
@@ -93,7 +109,7 @@ class Devices:
 
 
 def mirrored(devices=None):
-    """Devices with a copy of the model on every GPU.
+    """Devices with a replica of the model on every GPU.
 
     Args:
       devices: names of devices; None = all GPUs of the machine.
@@ -106,21 +122,21 @@ def mirrored(devices=None):
         if not devices:
             raise UserError(
                 "--distribution=mirrored needs GPUs, and TensorFlow finds none on this machine; "
-                "leave it out"
+                "remove the flag"
             )
     return Devices(strategy=tf.distribute.MirroredStrategy(devices))
 
 
-def check_batch(run, parts, replicas=1):
+def check_batch(run, num_micro_batches, replicas=1):
     """Checks that a batch divides over cores, replicas and micro-batches.
 
     Args:
       run: RunConfig.
-      parts: gradient_accumulation_steps.
+      num_micro_batches: gradient_accumulation_steps.
       replicas: copies of the model under a tf.distribute strategy.
 
     Raises:
-      UserError: naming the flags.
+      UserError: it does not; names the flags.
     """
     if run.use_tpu:
         for name in ("train_batch_size", "eval_batch_size"):
@@ -131,7 +147,7 @@ def check_batch(run, parts, replicas=1):
     if replicas > 1:
         what += " x {} replicas".format(replicas)
     copies = run.num_tpu_cores if run.use_tpu else replicas
-    _check_multiple("train_batch_size", run.train_batch_size, copies * parts, what)
+    _check_multiple("train_batch_size", run.train_batch_size, copies * num_micro_batches, what)
 
 
 def _check_multiple(name, value, divisor, what):

@@ -1,8 +1,8 @@
-"""Checks units of record files side by side, one process to a core.
+"""Checks sections of record files side by side, one process to a core.
 
 The processes are started as programs of their own, not with multiprocessing: that would import the
-calling script, and with it TensorFlow, into each of them. They speak through pipes, so that they
-end with this process however it ends, and one that is killed is seen at once.
+calling script, and with it TensorFlow, into each of them. They are connected by pipes, so that they
+end with this process however it ends, and one that is killed is noticed at once.
 """
 
 import collections
@@ -32,29 +32,29 @@ _PROGRAM = (
 )
 
 
-def check_all(units, processes, advance):
-    """What record_checks.check returns for each unit, in their order.
+def check_all(sections, processes, advance):
+    """What checker.check returns for each section, in their order.
 
     Args:
-      units: list of record_checks.Unit.
+      sections: list of checker.Section.
       processes: int.
       advance: called with numbers of bytes that have been looked at.
 
     Raises:
       UserError: the processes are killed again and again, or cannot be started.
     """
-    remote = any(files.is_remote(unit.path) for unit in units)
-    if not remote and (processes == 1 or sum(map(bytes_of, units)) < _SMALL_BYTES):
-        return [check(unit, advance) for unit in units]
+    remote = any(files.is_remote(section.path) for section in sections)
+    if not remote and (processes == 1 or sum(map(bytes_of, sections)) < _SMALL_BYTES):
+        return [check(section, advance) for section in sections]
     if remote:
         processes = max(processes, _REMOTE_READERS)
-    todo, events = collections.deque(enumerate(units)), queue.Queue()
-    checkers = [_Checker(todo, events) for _ in range(min(processes, len(units)))]
+    todo, events = collections.deque(enumerate(sections)), queue.Queue()
+    checkers = [_Checker(todo, events) for _ in range(min(processes, len(sections)))]
     results, killed = {}, 0
     try:
         for checker in checkers:
             checker.start()
-        while len(results) < len(units):
+        while len(results) < len(sections):
             event, *values = events.get()
             if event == "advance":
                 advance(*values)
@@ -72,17 +72,17 @@ def check_all(units, processes, advance):
     finally:
         for checker in checkers:
             checker.stop()
-    return [results[index] for index in range(len(units))]
+    return [results[index] for index in range(len(sections))]
 
 
 class _Checker(threading.Thread):
-    """Takes unit after unit from a list; local files are read in a process that it owns."""
+    """Takes section after section from a list; local files are read in a process that it owns."""
 
     def __init__(self, todo, events):
         """Makes the thread.
 
         Args:
-          todo: deque of (index, Unit).
+          todo: deque of (index, Section).
           events: queue for ("advance", bytes), ("done", index, result), ("killed", path) and
             ("failed", exception).
         """
@@ -94,14 +94,14 @@ class _Checker(threading.Thread):
         try:
             while not self._stopped:
                 try:
-                    index, unit = self._todo.popleft()
+                    index, section = self._todo.popleft()
                 except IndexError:
                     return
-                found = check(unit, self._advance) if files.is_remote(unit.path) else None
-                while found is None and not self._stopped:
-                    found = self._ask(unit)
-                self._events.put(("done", index, found))
-        except BaseException as error:  # whoever waits for the units must hear of it
+                result = check(section, self._advance) if files.is_remote(section.path) else None
+                while result is None and not self._stopped:
+                    result = self._ask(section)
+                self._events.put(("done", index, result))
+        except BaseException as error:  # whoever waits for the sections must hear of it
             self._events.put(("failed", error))
         finally:
             self.stop()
@@ -117,11 +117,11 @@ class _Checker(threading.Thread):
     def _advance(self, count):
         self._events.put(("advance", count))
 
-    def _ask(self, unit):
-        """The result for a local unit; None if the process was killed at it."""
+    def _ask(self, section):
+        """The result for a local section; None if the process was killed at it."""
         process, done = self._running(), 0
         try:
-            process.stdin.write(json.dumps(unit).encode("ascii") + b"\n")
+            process.stdin.write(json.dumps(section).encode("ascii") + b"\n")
             process.stdin.flush()
             for line in process.stdout:
                 value = json.loads(line.decode("ascii"))
@@ -133,7 +133,7 @@ class _Checker(threading.Thread):
             pass  # killed before it read, or in the middle of a line
         self._advance(-done)
         if not self._stopped:
-            self._events.put(("killed", unit.path))
+            self._events.put(("killed", section.path))
         with self._lock:
             process.kill()
             process.wait()

@@ -3,19 +3,33 @@
 Such a process (`serve`) imports no TensorFlow, which alone takes some 400 MB.
 """
 
-import collections
 import json
 import sys
 import time
+from typing import List, NamedTuple
 
 import google_crc32c
 
 from common import files
 from data.records.tfrecord import CUT, Damaged, Reader, walk
 
-# A piece of a file. path; begin: its first byte; parts: [bytes, crc32c in hex digits or None] of
-# the neighbouring parts it is made of, which each begin with a record; size: of the whole file.
-Unit = collections.namedtuple("Unit", ["path", "begin", "parts", "size"])
+
+class Section(NamedTuple):
+    """A stretch of a record file that is checked by one process.
+
+    Attributes:
+      path: of the file.
+      begin: its first byte.
+      parts: [bytes, crc32c in hex digits or None] of the neighbouring parts of the shard that it is
+        made of, which each begin with a record.
+      size: bytes of the whole file.
+    """
+
+    path: str
+    begin: int
+    parts: List[list]
+    size: int
+
 
 # A sound part whose bytes are others than listed, a part with a damaged record, a file that the
 # operating system does not give out.
@@ -24,49 +38,53 @@ REPLACED, DAMAGED, UNREADABLE = "replaced", "damaged", "unreadable"
 _PROGRESS_SECONDS = 0.2
 
 
-def bytes_of(unit):
-    """Length of a unit."""
-    return sum(length for length, _ in unit.parts)
+def bytes_of(section):
+    """Length of a section."""
+    return sum(length for length, _ in section.parts)
 
 
-def check(unit, advance):
-    """Reads a unit: lengths and checksums of all records, and those of its parts.
+def check(section, advance):
+    """Reads a section: lengths and checksums of all records, and those of its parts.
 
     Args:
-      unit: Unit.
-      advance: called with numbers of bytes that have been looked at, all of the unit in the end.
+      section: Section.
+      advance: called with numbers of bytes that have been looked at, all of the section in the end.
 
     Returns:
-      {"records": sound ones in front of the first fault of each part, "faults": [fault]}, one for a
+      {"records": sound ones before the first fault of each part, "faults": [fault]}, one for a
       part, in order. A fault is {"kind", "text"}; with DAMAGED also "byte" and "record", counted
-      from the unit's first and exact in the first fault; with REPLACED "begin" and "end", bytes.
+      from the section's first and exact in the first fault; with REPLACED "begin" and "end", bytes.
     """
-    found = {"records": 0, "faults": []}
+    result = {"records": 0, "faults": []}
     progress = _Progress(advance)
     try:
-        with files.open_file(unit.path, "rb") as f:
-            begin = unit.begin
-            for length, checksum in unit.parts:
+        with files.open_file(section.path, "rb") as f:
+            begin = section.begin
+            for length, checksum in section.parts:
                 end = begin + length
                 records, crc, damage = _read_part(f, begin, end, progress.add)
-                found["records"] += records
+                result["records"] += records
                 if damage:
-                    found["faults"].append(_damage_fault(damage, found["records"], end, unit.size))
+                    result["faults"].append(
+                        _damage_fault(damage, result["records"], end, section.size)
+                    )
                 elif checksum not in (None, crc):
                     fault = {"kind": REPLACED, "begin": begin, "end": end}
-                    found["faults"].append(dict(fault, text="another checksum"))
-                progress.up_to(end - unit.begin)
+                    result["faults"].append(dict(fault, text="another checksum"))
+                progress.up_to(end - section.begin)
                 begin = end
     except files.failures() as error:
-        found["faults"].append({"kind": UNREADABLE, "text": files.reason(error)})
+        result["faults"].append({"kind": UNREADABLE, "text": files.reason(error)})
     except MemoryError:
-        found["faults"].append({"kind": UNREADABLE, "text": "a record is too large for the memory"})
-    progress.up_to(bytes_of(unit))
-    return found
+        result["faults"].append(
+            {"kind": UNREADABLE, "text": "a record is too large for the memory"}
+        )
+    progress.up_to(bytes_of(section))
+    return result
 
 
 class _Progress:
-    """Counts what was said to be done, to say the rest at the end of a part."""
+    """Counts the bytes reported as done, to report the rest at the end of a part."""
 
     def __init__(self, advance):
         self._advance, self._done = advance, 0
@@ -81,7 +99,7 @@ class _Progress:
 
 
 def _read_part(f, begin, end, advance):
-    """(sound records in front of the first damaged one, crc32c in hex digits, Damaged or None)."""
+    """(sound records before the first damaged one, crc32c in hex digits, Damaged or None)."""
     records, crc = 0, 0
 
     def seen(content):
@@ -105,10 +123,10 @@ def _damage_fault(damage, record, end, size):
 
 
 def serve(requests, replies):
-    """Checks units until there are no more: the main function of a checking process.
+    """Checks sections until there are no more: the main function of a checking process.
 
     Args:
-      requests: binary file, a line of JSON (a Unit as a list) for each.
+      requests: binary file, a line of JSON (a Section as a list) for each.
       replies: binary file for lines of JSON: numbers of bytes that have been looked at, and what
         `check` returns.
     """
@@ -127,9 +145,9 @@ def serve(requests, replies):
 
     try:
         for line in requests:
-            found = check(Unit(*json.loads(line.decode("ascii"))), advance)
+            result = check(Section(*json.loads(line.decode("ascii"))), advance)
             reply(waiting)
             waiting = 0
-            reply(found)
+            reply(result)
     except BrokenPipeError:  # whoever asked is gone
         sys.stderr.close()

@@ -1,9 +1,9 @@
 """Copies of damaged record files that hold what is sound in them."""
 
-import collections
 import contextlib
 import itertools
 import uuid
+from typing import List, NamedTuple
 
 from common import files
 from common.errors import UserError
@@ -11,9 +11,21 @@ from data.records.tfrecord import Damaged, Reader, enframe, next_record, walk
 
 SHOWN_GAPS = 4
 
-# What a copy holds. gaps: places that were left out; first_bytes: where the first of them begin;
-# bytes: of all of them.
-Mended = collections.namedtuple("Mended", ["records", "gaps", "first_bytes", "bytes"])
+
+class Mended(NamedTuple):
+    """What a copy of a damaged file holds.
+
+    Attributes:
+      records: how many.
+      gaps: how many places were skipped.
+      first_bytes: where the first of them begin.
+      bytes: of all of them.
+    """
+
+    records: int
+    gaps: int
+    first_bytes: List[int]
+    bytes: int
 
 
 def mend(source, target):
@@ -39,7 +51,7 @@ def mend(source, target):
             mended = _copy_sound(Reader(f, 0, files.size(source)), out)
         if not mended.records:
             raise UserError(
-                "{} holds no sound record; write it anew, or leave it out of --input_file".format(
+                "{} holds no sound record; write it anew, or remove it from --input_file".format(
                     source
                 )
             )

@@ -1,7 +1,7 @@
-"""Checks record files completely, and against what manifests say of them.
+"""Checks record files completely, and compares them with their manifests.
 
-A cut file, a flipped bit and a shard that was replaced are all found: by the checksums of records,
-the counts of the manifest, and its checksums of the parts that a shard is made of.
+A cut file, a flipped bit and a shard that was replaced are all detected: by the checksums of
+records, the counts of the manifest, and its checksums of the parts that a shard is made of.
 """
 
 import collections
@@ -9,6 +9,7 @@ import concurrent.futures
 import os
 import re
 import time
+from typing import List, NamedTuple, Optional
 
 from common import files
 from common.errors import UserError
@@ -16,25 +17,61 @@ from common.processes import available_cores
 from common.progress import Progress
 from common.progress import size as shown_size
 from data.records.checks.check_processes import check_all
-from data.records.checks.checker import REPLACED, UNREADABLE, Unit
+from data.records.checks.checker import REPLACED, UNREADABLE, Section
 from data.records.tfrecord import describe
 
-# Parts are read together up to about so many bytes; a large one is a unit of its own.
-_UNIT_BYTES = 64 << 20
+# Parts are read together up to about so many bytes; a large one is a section of its own.
+_SECTION_BYTES = 64 << 20
 _REMOTE_CALLS = 16
 
-# What a manifest says of a file; records, bytes and parts ([bytes, crc32c] each) or None.
-Listing = collections.namedtuple("Listing", ["manifest", "bytes", "records", "parts"])
+
+class Listing(NamedTuple):
+    """The entry of a manifest for a file.
+
+    Attributes:
+      manifest: its path.
+      bytes, records: of the file, or None.
+      parts: [bytes, crc32c] of each part, or None.
+    """
+
+    manifest: str
+    bytes: Optional[int]
+    records: Optional[int]
+    parts: Optional[List[list]]
+
 
 # Further kinds of faults: the file has fewer bytes than listed, or more.
 SHORT, LONG = "short", "long"
 
-# What is wrong with a file; text: "is damaged: record 2 (byte 340) is cut off".
-Fault = collections.namedtuple("Fault", ["kind", "text"])
+
+class Fault(NamedTuple):
+    """What is wrong with a file.
+
+    Attributes:
+      kind: DAMAGED, UNREADABLE, REPLACED, SHORT or LONG.
+      text: "is damaged: record 2 (byte 340) is cut off".
+    """
+
+    kind: str
+    text: str
 
 
-class Report(collections.namedtuple("Report", ["path", "bytes", "records", "listing", "faults"])):
-    """What a file was found to be; records are those that were read, faults in the file's order."""
+class Report(NamedTuple):
+    """What a file was found to be.
+
+    Attributes:
+      path: of the file.
+      bytes: its size.
+      records: how many were read.
+      listing: Listing, None where no manifest has an entry for it.
+      faults: list of Fault, in the file's order.
+    """
+
+    path: str
+    bytes: int
+    records: int
+    listing: Optional[Listing]
+    faults: List[Fault]
 
     def has(self, *kinds):
         """Whether one of its faults is of one of the kinds."""
@@ -46,14 +83,14 @@ class Report(collections.namedtuple("Report", ["path", "bytes", "records", "list
 
 
 def listings(paths, manifests):
-    """What the manifests say of files: {path: Listing}, without those that are not listed.
+    """The entries of manifests for files: {path: Listing}, without files that have none.
 
     Args:
       paths: record files.
       manifests: {path: manifest} of them.
 
     Raises:
-      UserError: what a manifest says of the parts of a shard cannot be.
+      UserError: the entry of a shard cannot be true.
     """
     listed = {}
     for manifest_path, manifest in manifests.items():
@@ -61,7 +98,7 @@ def listings(paths, manifests):
         for name, shard in manifest["shards"].items():
             listed[os.path.normpath(os.path.join(folder, name))] = (manifest_path, name, shard)
     wanted = ((path, listed.get(os.path.normpath(path))) for path in paths)
-    return {path: _listing(*found) for path, found in wanted if found}
+    return {path: _listing(*entry) for path, entry in wanted if entry}
 
 
 def _listing(manifest_path, name, shard):
@@ -98,7 +135,7 @@ def check_sizes(paths, manifests):
     if wrong:
         raise UserError(
             "{} {}{}; write the records anew; --verify_records finds the place, "
-            "--skip_damaged_records leaves out what is damaged".format(
+            "--skip_damaged_records skips the damaged records".format(
                 wrong[0],
                 _size_fault(listed[wrong[0]], sizes[wrong[0]]).text,
                 " ({} of {} files differ)".format(len(wrong), len(sizes)) if wrong[1:] else "",
@@ -153,28 +190,30 @@ def verify(paths, manifests, say, processes=None):
     """
     paths = list(dict.fromkeys(paths))
     listed, sizes = listings(paths, manifests), _sizes(paths)
-    units = [unit for path in paths for unit in _units(path, sizes[path], listed.get(path))]
+    sections = [
+        section for path in paths for section in _sections(path, sizes[path], listed.get(path))
+    ]
     begin = time.monotonic()
     with Progress("verifying", sum(sizes.values()), say) as progress:
-        results = check_all(units, processes or available_cores(), progress)
-    found = collections.defaultdict(list)
-    for unit, result in zip(units, results):
-        found[unit.path].append(result)
-    reports = [_report(path, sizes[path], listed.get(path), found[path]) for path in paths]
+        results = check_all(sections, processes or available_cores(), progress)
+    by_path = collections.defaultdict(list)
+    for section, result in zip(sections, results):
+        by_path[section.path].append(result)
+    reports = [_report(path, sizes[path], listed.get(path), by_path[path]) for path in paths]
     _say_total(reports, time.monotonic() - begin, say)
     return reports
 
 
-def _units(path, size, listing):
-    """Cuts a file into Units at the borders of its listed parts."""
-    units, parts, begin, end = [], [], 0, 0
+def _sections(path, size, listing):
+    """Cuts a file into Sections at the borders of its listed parts."""
+    sections, parts, begin, end = [], [], 0, 0
     for length, checksum in _parts(size, listing):
-        if parts and end - begin + length > _UNIT_BYTES:
-            units.append(Unit(path, begin, parts, size))
+        if parts and end - begin + length > _SECTION_BYTES:
+            sections.append(Section(path, begin, parts, size))
             parts, begin = [], end
         parts.append([length, checksum])
         end += length
-    return units + [Unit(path, begin, parts, size)]
+    return sections + [Section(path, begin, parts, size)]
 
 
 def _parts(size, listing):

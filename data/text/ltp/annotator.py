@@ -3,7 +3,7 @@
 The one way to LTP for data creation, with and without tags, and for annotate_corpus.py.
 """
 
-import collections
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 
@@ -21,10 +21,27 @@ _BATCH_CHARS = 768
 _LTP_CHARS = 500
 _SHOWN_CHARS = 60
 
-# A part of a sentence as LTP sees it. sentence: its number. start, end: character offsets. words:
-# list of str, None where they do not join to the text. pos, ner, deps: lists of str, an entry a
-# word; heads: list of int, 0 is the root and 1 the first word; None where the model gives none.
-Stretch = collections.namedtuple("Stretch", "sentence start end words pos ner heads deps")
+
+class Stretch(NamedTuple):
+    """A stretch of a sentence as LTP sees it.
+
+    Attributes:
+      sentence: its number.
+      start, end: character offsets.
+      words: None where they do not join to the text.
+      pos, ner: tags, one a word; None where the model gives none.
+      heads: of each word, 0 is the root and 1 the first word; None where the model gives none.
+      deps: relations, one a word; None where the model gives none.
+    """
+
+    sentence: int
+    start: int
+    end: int
+    words: Optional[List[str]]
+    pos: Optional[List[str]]
+    ner: Optional[List[str]]
+    heads: Optional[List[int]]
+    deps: Optional[List[str]]
 
 
 class LtpAnnotator:
@@ -77,16 +94,16 @@ class LtpAnnotator:
           list of Stretch in text order; blanks and characters of no width lie between them.
         """
         spans = _ltp_spans(text, starts, ends)
-        found = [None] * len(spans)
+        stretches = [None] * len(spans)
         done, total = 0, max(1, sum(end - start for _, start, end in spans))
         for batch in _batches(spans, self._batch_size, self._batch_chars):
-            stretches = self._annotate_batch(text, [spans[i] for i in batch])
-            for i, stretch in zip(batch, stretches):
-                found[i] = stretch
+            answers = self._annotate_batch(text, [spans[i] for i in batch])
+            for i, stretch in zip(batch, answers):
+                stretches[i] = stretch
                 done += stretch.end - stretch.start
             progress(done / total)
         progress(1.0)
-        return found
+        return stretches
 
     def words(self, text, starts, ends, progress):
         """Where words begin, and their tags if it was made for them.
@@ -118,13 +135,13 @@ class LtpAnnotator:
         """Stretch of each (sentence, start, end)."""
         texts = [text[start:end] for _, start, end in spans]
         try:
-            found = self._pipeline(texts, self.tasks, self._hook)
+            answers = self._pipeline(texts, self.tasks, self._hook)
         except Exception:  # whatever the package's parts raise
-            found = [self._one(part) for part in texts]
-        return [_stretch(*parts) for parts in zip(spans, texts, found)]
+            answers = [self._one(part) for part in texts]
+        return [_stretch(*parts) for parts in zip(spans, texts, answers)]
 
     def _one(self, text):
-        """{task: what LTP says of one text}, words alone where it says no more.
+        """{task: LTP's answer for one text}, words alone where there is no other.
 
         LTP stumbles over texts that its tokenizer leaves nothing of, and over words of a dictionary
         that end inside a piece.
@@ -152,17 +169,17 @@ class LtpAnnotator:
         return {"cws": self._hook.hook(text, words) if joins else words}
 
     def _pipeline(self, texts, tasks, hook=None):
-        """[{task: what LTP says}] of the texts."""
+        """[{task: LTP's answer}] for the texts."""
         import torch
 
         usual = self._ltp.hook  # the loaded model is shared
         self._ltp.hook = hook or usual
         try:
             with torch.inference_mode():
-                found = self._ltp.pipeline(texts, tasks=tasks, raw_format=True, **self._options)
+                answers = self._ltp.pipeline(texts, tasks=tasks, raw_format=True, **self._options)
         finally:
             self._ltp.hook = usual
-        return [dict(zip(tasks, said)) for said in zip(*(found[task] for task in tasks))]
+        return [dict(zip(tasks, answer)) for answer in zip(*(answers[task] for task in tasks))]
 
 
 def example_of(text, start, end):
@@ -182,11 +199,11 @@ def _tags_of(ltp):
     return tags if "pos" in tags else []
 
 
-def _stretch(span, text, found):
+def _stretch(span, text, answer):
     """A Stretch; its words None where they do not join to the text, or a tag has no word."""
-    words, dep = found["cws"], found.get("dep")
+    words, dep = answer["cws"], answer.get("dep")
     heads, labels = (dep["head"], dep["label"]) if dep else (None, None)
-    lists = [found.get("pos"), found.get("ner"), heads, labels]
+    lists = [answer.get("pos"), answer.get("ner"), heads, labels]
     if "".join(words) != text or any(x is not None and len(x) != len(words) for x in lists):
         return Stretch(*span, None, None, None, None, None)
     return Stretch(*span, words, *lists)

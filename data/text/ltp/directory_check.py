@@ -101,10 +101,10 @@ def _is_part(target):
     if not re.fullmatch(r"ltp_core\.models(\.\w+)+", module):
         return False
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        named = getattr(importlib.import_module(module), name, None)
     except ImportError:
         return False
-    if found is load_transformers:
+    if named is load_transformers:
         return True
-    is_network = isinstance(found, type) and issubclass(found, torch.nn.Module)
-    return is_network and found.__module__.startswith("ltp_core.")
+    is_network = isinstance(named, type) and issubclass(named, torch.nn.Module)
+    return is_network and named.__module__.startswith("ltp_core.")

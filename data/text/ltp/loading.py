@@ -8,7 +8,7 @@ import os
 from common.errors import UserError
 from data.text.ltp import directory_check
 
-# The packages that LTP's words and tags hang on.
+# The packages that LTP's words and tags depend on.
 LIBRARIES = ["ltp", "ltp-core", "ltp-extension", "torch", "transformers", "tokenizers"]
 _LTP_FILES = ["*.json", "*.bin", "vocab.txt"]
 
@@ -50,7 +50,7 @@ def load_ltp(model):
 
 
 def _in_short(error):
-    """What an exception of another library says, to stand inside a sentence."""
+    """The message of another library's exception, as a part of a sentence."""
     words = str(error).split("Stack backtrace")[0].split()
     return " ".join(words)[:300].rstrip(" .:;,")
 

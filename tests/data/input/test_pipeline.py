@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from golden_network import run_case
 from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_records
-from test_network_golden import run_case
 
 from common.errors import UserError
 from data.input import pipeline
+from data.records.checks import record_contents
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -167,7 +168,7 @@ def test_only_named_features_are_parsed(shards):
 def test_first_records_of_the_original_program():
     """Golden records through the pipeline and the objective: the original program's losses."""
     files = [golden_cases.path("bert", "pretrain.tfrecord")]
-    pipeline.check_records(files, NAMES, 48, 8, 240, 2)
+    record_contents.check_records(files, NAMES, 48, 8, 240, 2)
     input_fn = pipeline.make_input_fn(files, NAMES, 48, 8)
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = tf.data.make_one_shot_iterator(input_fn({"batch_size": 4})).get_next()
@@ -183,12 +184,12 @@ def test_first_records_of_the_original_program():
 
 def refusal(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
     with pytest.raises(UserError) as caught:
-        pipeline.check_records(files, names, seq, predictions, vocab, types)
+        record_contents.check_records(files, names, seq, predictions, vocab, types)
     return str(caught.value)
 
 
 def test_lengths_and_ids_that_do_not_fit(shards):
-    pipeline.check_records(shards, NAMES, SEQ, PREDICTIONS, VOCAB, 2)
+    record_contents.check_records(shards, NAMES, SEQ, PREDICTIONS, VOCAB, 2)
     assert refusal(shards, seq=32).endswith(
         "r-0.tfrecord, record 0: input_ids has 16 values, but --max_seq_length is 32"
     )

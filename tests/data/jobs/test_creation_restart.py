@@ -15,7 +15,8 @@ from conftest import ROOT
 from creation_runs import BASE, CORPUS, FLAGS, contents, make
 
 from common.errors import UserError
-from data.jobs import runner, shard
+from data.creation import RecordWork
+from data.jobs import executors, runner, shard
 from data.jobs.job import Job
 from data.records import manifest
 from data.text import corpus
@@ -57,7 +58,7 @@ def test_workers_killed_again_and_again_end_the_run(tmp_path, monkeypatch):
     def broken(*arguments):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(runner, "_run_pool", broken)
+    monkeypatch.setattr(executors, "_run_pool", broken)
     with pytest.raises(UserError, match="were killed 3 times"):
         make(tmp_path, workers=2)
 
@@ -80,7 +81,8 @@ def test_a_damaged_manifest_is_named(tmp_path, content, message):
         ({"records": -1}, "records must be a count, found -1"),
         ({"vocab_size": 10**30}, "vocab_size must be a count, found 1000"),
         ({"unknown_top": {"x": "y"}}, "unknown_top must be an object of counts"),
-        ({"masking": {"kind": "dynamic"}}, "masking must be an object with kind, unit and shares"),
+        ({"masking": {"kind": 1}}, "masking must be an object with the kind of masking"),
+        ({"masking": "dynamic"}, "masking must be an object with the kind of masking"),
         ({"flags": {"user_dict": 0}}, "flags must be the settings that the records were made with"),
     ],
 )
@@ -153,10 +155,11 @@ def test_a_finished_run_is_kept_and_other_flags_replace_it(tmp_path):
     said = []
     paths, first = make(tmp_path)
     before = os.stat(paths[0]).st_mtime_ns
-    again = runner.create(BASE, CORPUS, paths, 1, said.append)
+    again = runner.create(RecordWork(BASE), CORPUS, paths, say=said.append)
     assert json.dumps(again) == json.dumps(first) and os.stat(paths[0]).st_mtime_ns == before
     assert len(said) == 1 and "kept" in said[0]
-    changed = runner.create(dataclasses.replace(BASE, dupe_factor=1), CORPUS, paths, 1, said.append)
+    once = RecordWork(dataclasses.replace(BASE, dupe_factor=1))
+    changed = runner.create(once, CORPUS, paths, say=said.append)
     assert changed["fingerprint"] != first["fingerprint"]
     assert changed["records"] < first["records"]
     assert said[1] == "{} was made with other flags, input or libraries: made anew".format(paths[0])

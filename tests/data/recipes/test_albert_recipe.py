@@ -5,10 +5,10 @@ import pytest
 from creation_runs import CORPUS, VOCAB, contents, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_units import make_unit
 from record_checks import check_shards, restored
-from test_masking import make_unit
 
-from data.rows import instances
+from data.rows import pairs
 from data.rows.inspection import read_rows, summarize
 from data.tokenizers.wordpiece import Vocabulary
 
@@ -27,7 +27,7 @@ def ordered(rows):
 @settings(max_examples=150, deadline=None)
 def test_pairs_are_consecutive_text_of_one_document(seed, length, short):
     unit = make_unit(np.random.default_rng(seed))
-    rows = instances.sentence_order_pairs(unit, length, short, seed)
+    rows = pairs.sentence_order_pairs(unit, length, short, seed)
     assert set(rows.labels.tolist()) <= {0, 1} and rows.order is None
     start, end, other_start, other_end = ordered(rows)
     assert (start < end).all() and (other_start < other_end).all()
@@ -48,7 +48,7 @@ def test_pairs_are_consecutive_text_of_one_document(seed, length, short):
 
 def test_without_cuts_nothing_is_left_out():
     unit = make_unit(np.random.default_rng(4), documents=50)
-    rows = instances.sentence_order_pairs(unit, 4096, 0.0, "seed")
+    rows = pairs.sentence_order_pairs(unit, 4096, 0.0, "seed")
     start, end, other_start, other_end = ordered(rows)
     assert (end == other_start).all()
     borders = unit.sentences[unit.documents].tolist()
@@ -66,7 +66,7 @@ def test_half_is_swapped_and_cuts_do_not_tell_which():
     rng = np.random.default_rng(5)
     unit = make_unit(rng, documents=2000, longest_sentence=40)
     unit = unit._replace(documents=np.arange(0, len(unit.sentences), 2))
-    rows = instances.sentence_order_pairs(unit, 48, 0.0, "seed")
+    rows = pairs.sentence_order_pairs(unit, 48, 0.0, "seed")
     count = len(rows.labels)
     assert count == len(unit.documents) - 1
     assert abs(rows.labels.mean() - 0.5) < 4 * 0.5 / np.sqrt(count)

@@ -11,15 +11,18 @@ from golden_cases import arrays, needs_golden, path, settings
 from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
+from random_units import Ids, make_unit
 from record_checks import read_shard
-from test_masking import Ids, make_unit
 
-from data.creation import CreationSettings, UnitProcessor
+from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
-from data.input.dynamic_masking import DynamicMasking
+from data.input.drawing import Drawing
 from data.recipes import electra
 from data.records import manifest
+from data.records.checks import record_contents
 from data.rows import inspection, instances
+from data.rows.corruption import tokens_of
+from data.rows.masking import MaskingSpec, Masks, predictions_limit
 from data.text import corpus, documents
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
@@ -27,8 +30,8 @@ FEATURES = ("input_ids", "input_mask", "segment_ids")
 builders = pytest.mark.parametrize("builder", ["google", "zh"])
 
 
-def lay_out(unit, rows, length):
-    return instances.lay_out(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
+def assemble(unit, rows, length):
+    return instances.assemble(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
 
 
 @needs_golden
@@ -37,16 +40,16 @@ def test_with_the_originals_draws_the_rows_are_the_originals(builder):
     """The golden files were made with Python's generator seeded by random_seed."""
     made_with = settings("electra", "records_settings.json")
     length = made_with["max_seq_length"]
-    processor = UnitProcessor(
-        CreationSettings(path("electra", "vocab.txt"), objective="electra", masking="dynamic")
-    )
+    vocab_file = path("electra", "vocab.txt")
+    made_for = CreationSettings(vocab_file, objective="electra", masking="dynamic")
+    processor = RecordWork(made_for).make_processor()
     with open(path("electra", "corpus.txt"), encoding="utf-8") as f:
         source = corpus.Source(f.read().encode(), "corpus.txt", lambda: 0)
     text = documents.read_documents([source], processor.settings)
     unit, numbers = processor.prepare(text, processor.empty_statistics(), lambda share: None)
     rng = random.Random(made_with["random_seed"])
     rows = electra.build_rows(unit, length, 0.05, electra.BUILDERS[builder], rng, False)
-    batch = instances.lay_out(unit, numbers, rows, length, processor.vocabulary)
+    batch = instances.assemble(unit, numbers, rows, length, processor.vocabulary)
     expected = arrays("electra", "records_" + builder, "records.npz")
     assert (batch.ids == expected["input_ids"]).all()
     assert (batch.segment_ids == expected["segment_ids"]).all()
@@ -75,12 +78,9 @@ def test_the_original_programs_files_are_read(builder):
 
 
 def rule(vocabulary, share, length, unit="wordpiece", replacement=(0.85, 0.0, 0.15)):
-    from data.rows.masking import MaskingSpec, predictions_limit
-
     room = predictions_limit(share, length)
     spec = MaskingSpec(share, unit, (1.0,), replacement, room, unit == "wordpiece")
-    special = (vocabulary.cls, vocabulary.sep, vocabulary.mask)
-    return DynamicMasking(spec, vocabulary.mask, [5], 1, special, True)
+    return Drawing(Masks(spec), tokens_of(vocabulary)._replace(random_ids=[5]), 1, True)
 
 
 def first_batch(files, masking, length, size):
@@ -140,7 +140,7 @@ def test_rows_are_whole_sentences_of_one_document(builder, seed, length, short, 
                 if end > start and not borders[rows.order[end - 1] + 1]
             ]  # fmt: skip
             assert not cut_inside
-    batch = lay_out(unit, rows, length)
+    batch = assemble(unit, rows, length)
     for i, order in enumerate(zip(*rows[:4])):
         a, a_end, b, b_end = order
         first, second = (unit.ids[rows.order[s:e]].tolist() for s, e in ((a, a_end), (b, b_end)))
@@ -185,7 +185,7 @@ def test_records_have_the_originals_schema_and_hold_the_corpus(tmp_path):
     assert not {"max_predictions", "max_predictions_per_seq"} & {*masking, *result}
     assert masking["unit"] == "wordpiece" and masking["replacement"] == (0.85, 0.0, 0.15)
     assert result["masked_share"] == 0 and result["ngram_distribution"] == {}
-    (raw,) = pipeline.first_records(paths[0], 1)
+    (raw,) = record_contents.first_records(paths[0], 1)
     assert set(raw) == set(FEATURES)
     rows = read_shard(paths[0], 512, 20, FEATURES)
     vocabulary = Vocabulary(VOCAB)

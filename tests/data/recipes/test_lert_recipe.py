@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import ROOT
+from conllu_lines import lines
 from creation_runs import VOCAB, make
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from record_checks import read_shard, restored
-from test_conllu_text import lines
 
 from common.errors import UserError
 from common.tags import KINDS, TAGS
-from data.input.dynamic_masking import DynamicMasking, sample_dynamic
+from data.input.drawing import Drawing, draw
 from data.recipes.lert import FEATURES
 from data.records import manifest
-from data.records.schema import RecordLayout
-from data.rows.masking import MaskingSpec
+from data.records.encoding import RecordLayout
+from data.rows.corruption import tokens_of
+from data.rows.masking import MaskingSpec, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 SAMPLE = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))
@@ -241,12 +242,10 @@ def test_labels_of_masks_drawn_in_training(tmp_path):
     (path,), result = make(tmp_path, SAMPLE, dupe_factor=1, masking="dynamic", **CONLLU)
     rows = read_shard(path, 128, 20, result["features"])
     vocabulary = Vocabulary(VOCAB)
-    rule = DynamicMasking(
-        MaskingSpec(unit="ngram"), vocabulary.mask, vocabulary.random_replacements().tolist(), 1
-    )
+    rule = Drawing(Masks(MaskingSpec(unit="ngram")), tokens_of(vocabulary), 1)
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(values.astype(np.int32)) for name, values in rows.items()}
-        drawn = session.run(sample_dynamic(features, tf.constant(3, tf.int64), rule))
+        drawn = session.run(draw(features, tf.constant(3, tf.int64), rule))
     assert sorted(drawn) == sorted(FEATURES)
     real = drawn["masked_lm_weights"] > 0
     at = np.nonzero(real)
@@ -318,8 +317,8 @@ class TestFlags:
         "flags, words",
         [
             ({"input_format": "presegmented"}, ["--objective=lert needs words with tags"]),
-            ({"segmenter": "ltp"}, ["--segmenter has no use with --input_format=conllu"]),
-            ({"user_dict": VOCAB}, ["--user_dict has no use with --input_format=conllu"]),
+            ({"segmenter": "ltp"}, ["--segmenter cannot be combined with --input_format=conllu"]),
+            ({"user_dict": VOCAB}, ["--user_dict cannot be combined with --input_format=conllu"]),
             ({"max_sentence_chars": 99}, ["--max_sentence_chars needs --input_format=raw"]),
             ({"short_seq_prob": 0.1}, ["--short_seq_prob does not fit --objective=lert"]),
             ({"input_format": "raw", "tag_set": "ud"}, ["--tag_set needs --input_format=conllu"]),

@@ -4,49 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from mask_draws import mask_once
+from random_units import RANDOM_IDS, Ids, assemble, make_unit
 
 from common.errors import UserError
-from data.rows import instances, masking
-
-
-class Ids:
-    """Stands for a vocabulary: only the special ids are asked for."""
-
-    pad, unk, cls, sep, mask = range(5)
-
-
-RANDOM_IDS = np.arange(1000, 2000, dtype=np.int32)
-
-
-def make_unit(rng, documents=6, longest_sentence=30, longest_word=4):
-    """A unit of random words; piece ids count up, so that every piece is told apart."""
-    sentence_lengths, document_sentences = [], []
-    for _ in range(documents):
-        count = int(rng.integers(1, 8))
-        document_sentences.append(count)
-        sentence_lengths += rng.integers(1, longest_sentence + 1, count).tolist()
-    sentences = np.concatenate([[0], np.cumsum(sentence_lengths)])
-    starts = np.zeros(sentences[-1], dtype=bool)
-    at = 0
-    while at < len(starts):
-        starts[at] = True
-        at += int(rng.integers(1, longest_word + 1))
-    starts[sentences[:-1]] = True
-    ids = np.arange(len(starts), dtype=np.int32) + 5000
-    borders = np.concatenate([[0], np.cumsum(document_sentences)])
-    return instances.UnitPieces(ids, starts, sentences, borders)
-
-
-def lay_out(unit, rows, length):
-    return instances.lay_out(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
+from data.rows import instances, masking, pairs, sampling
 
 
 def rows_of(kind, unit, length, seed):
     if kind == "nsp":
-        return instances.nsp_pairs(unit, length, 0.2, seed)
+        return pairs.nsp_pairs(unit, length, 0.2, seed)
     if kind == "order":
-        return instances.sentence_order_pairs(unit, length, 0.2, seed)
-    return instances.full_pairs(unit, length, seed)
+        return pairs.sentence_order_pairs(unit, length, 0.2, seed)
+    return pairs.full_pairs(unit, length, seed)
 
 
 kinds = st.sampled_from(["nsp", "order", "full"])
@@ -74,7 +44,7 @@ def test_layout_is_cls_a_sep_b_sep(kind, seed, length):
     unit = make_unit(np.random.default_rng(seed))
     rows = rows_of(kind, unit, length, seed)
     assume(len(rows.labels))
-    batch = lay_out(unit, rows, length)
+    batch = assemble(unit, rows, length)
     for i in range(len(rows.labels)):
         a = unit.ids[rows.a_start[i] : rows.a_end[i]].tolist()
         b = unit.ids[rows.b_start[i] : rows.b_end[i]].tolist()
@@ -93,7 +63,7 @@ def test_layout_is_cls_a_sep_b_sep(kind, seed, length):
 
 def test_nsp_labels_say_whether_the_second_segment_follows():
     unit = make_unit(np.random.default_rng(1), documents=200)
-    rows = instances.nsp_pairs(unit, 512, 0.0, "seed")
+    rows = pairs.nsp_pairs(unit, 512, 0.0, "seed")
     document = np.searchsorted(unit.sentences[unit.documents], np.arange(len(unit.ids)), "right")
     follows = rows.b_start == rows.a_end
     assert (follows == (rows.labels == 0)).all()
@@ -104,7 +74,7 @@ def test_nsp_labels_say_whether_the_second_segment_follows():
 
 def test_full_rows_are_full_and_leave_nothing_out():
     unit = make_unit(np.random.default_rng(2), documents=100)
-    rows = instances.full_pairs(unit, 64, "seed")
+    rows = pairs.full_pairs(unit, 64, "seed")
     assert (rows.a_end == rows.b_start).all()
     assert (rows.a_start[1:] == rows.b_end[:-1]).all()
     lengths = rows.b_end - rows.a_start
@@ -123,12 +93,12 @@ def test_truncation_takes_from_the_longer_segment_at_both_ends():
         np.arange(100, dtype=np.int32), np.ones(100, bool), np.array([0, 100]), np.array([0, 1])
     )
     full = np.ones(count, dtype=np.int64)
-    rows = instances.Rows(full * 0, full * 60, full * 60, full * 80, full * 0)
-    cut = instances._cut_to_length(unit, rows, 50, rng)
+    rows = instances.RowRanges(full * 0, full * 60, full * 60, full * 80, full * 0)
+    cut = pairs._cut_to_length(unit, rows, 50, rng)
     assert (cut.a_end - cut.a_start == 30).all() and (cut.b_end - cut.b_start == 20).all()
     # 30 pieces leave the first segment, each from either end with probability 1/2
     assert abs(cut.a_start.mean() - 15) < 0.3 and cut.a_start.std() > 2
-    cut = instances._cut_to_length(unit, rows, 31, rng)
+    cut = pairs._cut_to_length(unit, rows, 31, rng)
     assert (cut.a_end - cut.a_start == 16).all()  # equal lengths: the second gives first
     assert (cut.b_end - cut.b_start == 15).all()
 
@@ -147,9 +117,9 @@ def test_masks_take_whole_groups_and_can_be_undone(kind, spec, seed, length):
     unit = make_unit(np.random.default_rng(seed))
     rows = rows_of(kind, unit, length, seed)
     assume(len(rows.labels))
-    batch = lay_out(unit, rows, length)
-    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed))
-    limit = masking.predictions_per_row(batch.lengths, spec)
+    batch = assemble(unit, rows, length)
+    masked = mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
+    limit = sampling.predictions_per_row(batch.lengths, spec)
     for i in range(len(rows.labels)):
         count = int(masked.weights[i].sum())
         assert 0 <= count <= limit[i]
@@ -174,15 +144,13 @@ def test_predictions_per_row_are_googles():
     spec = masking.MaskingSpec(0.15, max_predictions=20)
     lengths = np.array([5, 10, 30, 50, 128, 512])
     # round() of Python 3 is half to even: 1.5 -> 2, 4.5 -> 4, 7.5 -> 8
-    assert masking.predictions_per_row(lengths, spec).tolist() == [1, 2, 4, 8, 19, 20]
+    assert sampling.predictions_per_row(lengths, spec).tolist() == [1, 2, 4, 8, 19, 20]
 
 
 def long_run(spec, length=128, seed=3):
     unit = make_unit(np.random.default_rng(seed), documents=1500)
-    batch = lay_out(unit, instances.full_pairs(unit, length, seed), length)
-    return batch, masking.sample_static(
-        batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(seed)
-    )
+    batch = assemble(unit, pairs.full_pairs(unit, length, seed), length)
+    return batch, mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
 
 
 @pytest.mark.parametrize("unit", masking.UNITS)
@@ -213,18 +181,13 @@ def test_ngram_runs_follow_their_probabilities():
 
 def test_ngram_runs_are_neighbouring_words_of_one_segment():
     unit = make_unit(np.random.default_rng(5), documents=40)
-    batch = lay_out(unit, instances.full_pairs(unit, 64, 5), 64)
+    batch = assemble(unit, pairs.full_pairs(unit, 64, 5), 64)
     spec = masking.MaskingSpec(0.15, "ngram", (0.0, 0.0, 0.0, 1.0), max_predictions=30)
-    masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, np.random.default_rng(1))
+    masked = mask_once(batch, spec, Ids.mask, RANDOM_IDS, 1)
     assert masked.ngrams[3] > 10 * masked.ngrams[:3].max() or masked.ngrams[3] > 0
     # four words at a time: far fewer, longer stretches than words drawn alone
-    words = masking.sample_static(
-        batch,
-        masking.MaskingSpec(0.15, "word", max_predictions=30),
-        Ids.mask,
-        RANDOM_IDS,
-        np.random.default_rng(1),
-    )
+    spec = masking.MaskingSpec(0.15, "word", max_predictions=30)
+    words = mask_once(batch, spec, Ids.mask, RANDOM_IDS, 1)
 
     def stretches(result):
         mask = np.zeros(batch.ids.shape, bool)

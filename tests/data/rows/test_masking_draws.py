@@ -5,10 +5,13 @@ import functools
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from mask_draws import mask_once
 from scipy import stats
 
-from data.input.dynamic_masking import DynamicMasking, sample_dynamic
-from data.rows import instances, masking
+from data.input.drawing import Drawing, draw
+from data.rows import instances, masking, sampling
+from data.rows.corruption import Tokens
+from data.rows.masking import Masks
 from data.rows.row_features import numbered_in_row
 
 tf.disable_v2_behavior()
@@ -45,7 +48,7 @@ def static(batch, spec):
     names = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
     results = []
     for seed in range(BATCHES):
-        drawn = masking.sample_static(batch, spec, MASK, RANDOM_IDS, np.random.default_rng(seed))
+        drawn = mask_once(batch, spec, MASK, RANDOM_IDS, seed)
         found = dict(zip(names, drawn[1:4]))
         results.append(dict(found, input_ids=batch.ids, masked_input_ids=drawn.ids))
     return results
@@ -53,7 +56,7 @@ def static(batch, spec):
 
 def in_pipeline(batch, spec):
     """BATCHES draws of the samplers of the input pipeline."""
-    rule = DynamicMasking(spec, MASK, RANDOM_IDS.tolist(), 7, (CLS, SEP, MASK), True)
+    rule = Drawing(Masks(spec), Tokens(MASK, RANDOM_IDS, (CLS, SEP, MASK)), 7, True)
     mask = np.arange(batch.ids.shape[1])[None, :] < batch.lengths[:, None]
     features = {
         "input_ids": batch.ids,
@@ -66,7 +69,7 @@ def in_pipeline(batch, spec):
     with tf.Graph().as_default(), tf.Session() as session:
         number = tf.placeholder(tf.int64, [])
         constants = {name: tf.constant(value) for name, value in features.items()}
-        sampled = sample_dynamic(constants, number, rule)
+        sampled = draw(constants, number, rule)
         return [session.run(sampled, {number: n}) for n in range(BATCHES)]
 
 
@@ -116,7 +119,7 @@ def z_bound(figures=1):
 @each
 def test_number_of_predictions(case):
     batch, spec, results, places = draws(case)
-    wanted = masking.predictions_per_row(batch.lengths, spec)
+    wanted = sampling.predictions_per_row(batch.lengths, spec)
     assert wanted[0] == min(spec.max_predictions, round(59 * 0.15))
     assert ((places > 0).sum(axis=2) == wanted).all()
     for result in results:
@@ -204,7 +207,7 @@ def test_electra_draws_with_replacement(share):
         for result in results
         for row, weight in zip(result["masked_lm_positions"], result["masked_lm_weights"])
     ]
-    n, k = 56, int(masking.predictions_per_row(batch.lengths, spec)[0])
+    n, k = 56, int(sampling.predictions_per_row(batch.lengths, spec)[0])
     expected = n * (1 - (1 - 1 / n) ** k)
     pair = n * (n - 1) * (1 - 2 / n) ** k + n * (1 - 1 / n) ** k
     variance = pair - (n * (1 - 1 / n) ** k) ** 2
@@ -238,7 +241,7 @@ def test_runs_of_words_follow_the_table(table):
     runs, rows = np.zeros(len(spec.ngram_probs)), 0
     per_seed = []
     for seed in range(40):
-        drawn = masking.sample_static(batch, spec, MASK, RANDOM_IDS, np.random.default_rng(seed))
+        drawn = mask_once(batch, spec, MASK, RANDOM_IDS, seed)
         assert (drawn.weights.sum(axis=1) == 30).all()
         per_seed.append(drawn.ngrams / len(batch.ids))
         runs += drawn.ngrams

@@ -9,6 +9,7 @@ import conllu
 import numpy as np
 import pytest
 from conftest import ROOT
+from conllu_lines import lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,16 +39,6 @@ def words_of(found):
         tags = tuple(TAGS[k][n] if n != UNKNOWN else None for k, n in zip(KINDS, row))
         words[number].append((text, tags))
     return words
-
-
-def lines(*words, comments=()):
-    """A sentence; a word is a dict of columns by name."""
-    names = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-    rows = []
-    for number, word in enumerate(words, 1):
-        columns = dict(dict.fromkeys(names, "_"), id=str(number), **word)
-        rows.append("\t".join(columns[name] for name in names))
-    return "\n".join(["# " + comment for comment in comments] + rows) + "\n\n"
 
 
 NO_SPACE = "SpaceAfter=No"

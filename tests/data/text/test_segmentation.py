@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ltp_models import GOLD, RAW_SENTENCES, SENTENCES, raw_text, write_vocabulary
 
 from common.errors import UserError
-from data.creation import CreationSettings, UnitProcessor
+from data.creation import CreationSettings, RecordWork
 from data.jobs.statistics import new_statistics
 from data.text import corpus, documents, segmentation
 from data.text.ltp import annotator
@@ -262,7 +262,7 @@ def prepare(tmp_path):
     vocab_file = write_vocabulary(tmp_path / "vocab.txt", ["pro", "##ba", "##bility"])
 
     def groups_of(text, built=None, **options):
-        processor = UnitProcessor(CreationSettings(vocab_file, **options))
+        processor = RecordWork(CreationSettings(vocab_file, **options)).make_processor()
         processor.segmenter = built or processor.segmenter
         statistics = new_statistics()
         source = corpus.Source(text.encode("utf-8"), "text", lambda: 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from test_convert_checkpoint import no_warnings
+from conversion_runs import no_warnings
 from test_sentencepiece_pieces import AWKWARD
 
 from common.errors import UserError

@@ -132,7 +132,7 @@ def test_building_a_model(tmp_path, run_script, one_line_error):
     path = tmp_path / "x.model"
     for changes, *words in (
         ({"vocab_size": 100}, "--vocab_size 100 is too small for the corpus, whose characters"),
-        ({"min_frequency": 2}, "--min_frequency has no use with --tokenizer=sentencepiece"),
+        ({"min_frequency": 2}, "--min_frequency cannot be combined with --tokenizer=sentencepiece"),
         ({"output_file": "vocab.txt"}, "vocab.txt with --tokenizer=sentencepiece: SentencePiece"),
         ({"input_file": tmp_path / "empty"}, "no text in", "empty"),
         ({"input_file": tmp_path / "latin"}, "latin is not UTF-8"),

@@ -7,15 +7,13 @@ import pytest
 import sentencepiece_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentencepiece_models import AWKWARD
 
 from data.rows.alignment import word_groups, wordpiece_groups
 from data.tokenizers.albert_text import AlbertText
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.wordpiece import Spelling
 
-AWKWARD = (
-    "今天很好的,。，…㎡①ﬁ각ｶﾞ'\"  \t\n\x00\u200b\u0301\u0327é▁Σσ ςΑabcABC19,3,İß\ufffd½\u00a8<>😀"
-)
 TEXTS = st.one_of(
     st.text(AWKWARD, max_size=30), st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 )

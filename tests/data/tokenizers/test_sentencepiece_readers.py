@@ -11,7 +11,7 @@ import sentencepiece_models
 import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
-from data.input import pipeline
+from data.records.checks import record_contents
 from data.tokenizers.vocabularies import read_vocabulary
 from finetuning.examples import Example
 from finetuning.features import write_features
@@ -49,7 +49,7 @@ def test_features_of_finetuning(tiny, tmp_path):
     examples = [Example("今天天气", "Books", "0", "x")]
     task = ClassificationTask("t", labels=["0", "1"])
     write_features(str(tmp_path / "f"), task, examples, tokenizer, 10)
-    (record,) = pipeline.read_features(str(tmp_path / "f"))
+    (record,) = record_contents.read_features(str(tmp_path / "f"))
     tokens = [tokenizer.vocabulary.tokens[i] for i in record["input_ids"]]
     assert tokens == [
         *("[CLS]", "▁今天", "天气", "[SEP]", "▁book", "s", "[SEP]"),

@@ -6,10 +6,10 @@ import sentencepiece_models
 from creation_runs import contents, make
 
 from common.tags import KINDS, TAGS
-from data.creation import CreationSettings, UnitProcessor
-from data.input import pipeline
+from data.creation import CreationSettings, RecordWork
 from data.jobs.statistics import new_statistics
-from data.rows.inspection import Row, show_row
+from data.records.checks import record_contents
+from data.rows.inspection import ShownRow, show_row
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
 from data.tokenizers.vocabularies import read_vocabulary
@@ -37,7 +37,9 @@ def test_any_number_of_workers_makes_the_same_bytes(tmp_path, spiece, segmenter)
     assert manifest["vocab_size"] == len(vocabulary) == 3000
     assert 0.12 < manifest["masked_share"] < 0.16
     assert (manifest["unaligned_words"] > 0) == (segmenter != "none")
-    ids = {i for path in paths for row in pipeline.read_features(path) for i in row["input_ids"]}
+    ids = {
+        i for path in paths for row in record_contents.read_features(path) for i in row["input_ids"]
+    }
     assert ids <= set(range(3000)) and {vocabulary.cls, vocabulary.sep, vocabulary.mask} <= ids
 
 
@@ -51,7 +53,7 @@ def test_another_model_makes_the_records_anew(tmp_path, spiece, tiny):
 def groups_of(path, text, **options):
     """Groups of the pieces of a text, and how many words did not align."""
     settings = CreationSettings(path, tokenizer="sentencepiece", **options)
-    processor, statistics = UnitProcessor(settings), new_statistics()
+    processor, statistics = RecordWork(settings).make_processor(), new_statistics()
     source = corpus.Source(text.encode("utf-8"), "text", lambda: 0)
     read = documents.read_documents([source], settings)
     unit, numbers = processor.prepare(read, statistics, lambda share: None)
@@ -93,7 +95,7 @@ def test_tags_of_words(tiny):
     settings = CreationSettings(
         tiny, tokenizer="sentencepiece", objective="lert", input_format="conllu", short_seq_prob=0
     )
-    processor, statistics = UnitProcessor(settings), new_statistics()
+    processor, statistics = RecordWork(settings).make_processor(), new_statistics()
     source = corpus.Source(CONLLU.encode("utf-8"), "text", lambda: 0)
     unit, numbers = processor.prepare(
         documents.read_documents([source], settings), statistics, lambda share: None
@@ -111,7 +113,7 @@ def test_rows_for_people(tiny):
     original = np.array([vocabulary.ids[token] for token in tokens])
     ids = original.copy()
     ids[2] = vocabulary.mask
-    row = Row(ids, original, np.array([2]), len(ids), 0, None)
+    row = ShownRow(ids, original, np.array([2]), len(ids), 0, None)
     expected = "[CLS] ▁今天 [MASK]<-天气 (▁ 图书馆) (▁book s) [SEP]"
     assert show_row(row, vocabulary, None) == expected
     of_words = expected.replace("▁今天 [MASK]<-天气", "(▁今天 [MASK]<-天气)")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from data.records.schema import RecordLayout
+from data.records.encoding import RecordLayout
 from data.records.tfrecord import read_records
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer

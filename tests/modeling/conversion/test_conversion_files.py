@@ -317,7 +317,7 @@ def test_writing_where_nothing_can_be_written(tmp_path):
 
 
 @pytest.mark.tf1
-def test_a_full_disk_is_said_in_a_line(tmp_path):
+def test_a_full_disk_is_reported_in_a_line(tmp_path):
     """A limit on the size of files fails in the same place."""
     prefix = str(tmp_path / "x.ckpt")
     program = (

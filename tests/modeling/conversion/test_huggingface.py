@@ -89,7 +89,7 @@ def test_models_with_fewer_heads(class_name, new, form, tmp_path):
     import_and_compare(model, folder, tmp_path / "x.ckpt", new)
 
 
-def test_classifiers_are_taken_along_and_other_heads_left_out(tmp_path):
+def test_classifiers_are_imported_and_other_heads_skipped(tmp_path):
     model = models.make_model("BertForSequenceClassification", num_labels=3)
     folder = save(model, tmp_path / "classes", "safetensors")
     report = huggingface.import_checkpoint(folder, str(tmp_path / "x.ckpt"))
@@ -189,12 +189,12 @@ def test_works_with_version_2_behaviour(tmp_path):
 def test_names_of_classes(tmp_path):
     """Those that transformers makes up say nothing."""
     config = tmp_path / "config.json"
-    for found, names in (
+    for values, names in (
         ({}, None),
         ({"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}, None),
         ({"id2label": {"1": "O", "0": "B-PER"}}, ["B-PER", "O"]),
     ):
-        write_json(config, found)
+        write_json(config, values)
         assert huggingface.class_names(str(tmp_path)) == names
     for wrong in (["O"], {"a": "O"}, {"0": "O", "2": "P"}, {"0": "O", "1": "O"}, {"0": 1}):
         write_json(config, {"id2label": wrong})

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling.config import BertConfig
-from modeling.conversion import names
+from modeling.conversion import name_map
+from modeling.conversion.name_map import NameMap, Rule
 from modeling.conversion.name_tables import BERT
-from modeling.conversion.names import NameMap, Rule
 from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
 from modeling.parameters import ParameterStore
@@ -52,7 +52,7 @@ def assert_equal(first, second):
 
 @settings(max_examples=10, deadline=None)
 @given(st.sampled_from([1, 2, 11]), st.integers(1, 3), st.integers(1, 5), st.integers(1, 20))
-def test_there_and_back(layers, heads, head_size, vocabulary):
+def test_round_trip(layers, heads, head_size, vocabulary):
     variables = model_variables(layers, heads, head_size, vocabulary)
     there = BERT.to_huggingface(variables)
     assert not there.unknown and len(there.tensors) == len(variables)
@@ -168,7 +168,7 @@ def test_another_family_is_another_table():
             Rule("a/group_{g}/inner_{i}/attention_1/kernel", "a.inner.{i}.groups.{g}.weight", True),
             Rule("generator/table", "a.table.weight", False),
         ]
-        + names.dense("a/project", "a.mapping"),
+        + name_map.dense("a/project", "a.mapping"),
         base="a.",
         word_table="generator/table",
         output_table="lm_head.weight",

@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 
-from data.input.dynamic_masking import mask_drawn
+from data.rows.graph_sampling import mask_drawn
 from modeling import checkpoint, losses
 from modeling.config_families import read_config
 from modeling.kernels import PlainKernels

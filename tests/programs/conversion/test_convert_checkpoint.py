@@ -1,13 +1,7 @@
 """convert_checkpoint.py: TensorFlow and Hugging Face, both ways, with the same numbers."""
 
-import contextlib
 import importlib
-import io
-import json
-import logging
 import os
-import re
-import sys
 import tempfile
 
 import golden_cases
@@ -15,117 +9,30 @@ import huggingface_models as models
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from absl import flags
+from conversion_runs import (
+    GOLDEN_COMPONENTS,
+    OUTPUTS,
+    assert_compared,
+    assert_equal_bits,
+    converted,
+    load,
+    make_checkpoint,
+    no_warnings,
+    read_json,
+    variables_of,
+)
 from golden_cases import needs_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.app import one_line
 from modeling import checkpoint
 from modeling.config import BertConfig
-from modeling.conversion import families, huggingface, network
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
 tf.disable_v2_behavior()
-
-GOLDEN_PARTS = ["pooler", "masked_lm", "sentence_pair"]
-
-
-def convert(**values):
-    """(exit code, stdout, stderr) of the script with these flags, in this process."""
-    script = importlib.import_module("convert_checkpoint")
-    out, err = io.StringIO(), io.StringIO()
-    words = ["--{}={}".format(name, value) for name, value in values.items()]
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            rest = flags.FLAGS(["convert_checkpoint.py"] + words)
-            code = one_line(script.main)(rest)
-        return code or 0, out.getvalue(), err.getvalue()
-    finally:
-        # Other scripts define some of these flags, too.
-        for flag in list(flags.FLAGS.flags_by_module_dict()["convert_checkpoint"]):
-            delattr(flags.FLAGS, flag.name)
-        flags.FLAGS.unparse_flags()
-        del sys.modules["convert_checkpoint"]
-
-
-def converted(**values):
-    """Standard output of a conversion that must succeed."""
-    code, out, err = convert(**values)
-    assert code == 0 and not err, err
-    return out
-
-
-def refused(*words, **values):
-    """The message of a conversion that must fail, in one line with these words."""
-    code, _, err = convert(**values)
-    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1, err
-    for word in words:
-        assert str(word) in err, err
-    return err
-
-
-def make_checkpoint(folder, parts, labels=3, seed=0, extra=None, **changes):
-    """Random variables of a network with these parts, and its config; flags to convert it."""
-    sizes = dict(dict(models.SIZES, num_hidden_layers=1), **changes)
-    shapes = network.shapes(BertConfig(sizes), parts, labels)
-    rng = np.random.RandomState(seed)
-    variables = {
-        name: (rng.standard_normal(shape) * 0.3).astype(np.float32)
-        for name, shape in shapes.items()
-        if "pooler" in parts or "/pooler/" not in name
-    }
-    variables.update(extra or {})
-    os.makedirs(str(folder), exist_ok=True)
-    huggingface.write_checkpoint(os.path.join(str(folder), "model.ckpt"), variables)
-    config = os.path.join(str(folder), "bert_config.json")
-    with open(config, "w", encoding="utf-8") as writer:
-        json.dump(sizes, writer)
-    return {"tf_checkpoint_path": str(folder), "config_file": config}
-
-
-def variables_of(prefix):
-    """Dict name -> array of a checkpoint."""
-    reader = tf.train.NewCheckpointReader(str(prefix))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def assert_equal_bits(first, second):
-    assert set(first) == set(second)
-    for name, value in first.items():
-        assert value.shape == second[name].shape and value.tobytes() == second[name].tobytes(), name
-
-
-@contextlib.contextmanager
-def no_warnings():
-    """Whatever transformers has to say inside is an error."""
-    records = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = records.append
-    logger = logging.getLogger("transformers")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-    assert not records, [record.getMessage() for record in records]
-
-
-def load(class_name, folder, **arguments):
-    """A model of transformers; all of its weights must be in the directory."""
-    model, info = getattr(transformers, class_name).from_pretrained(
-        str(folder), output_loading_info=True, **arguments
-    )
-    assert not info["missing_keys"] and not info["mismatched_keys"], info
-    return model.eval(), info["unexpected_keys"]
-
-
-def read_json(*path):
-    with open(os.path.join(*[str(part) for part in path]), encoding="utf-8") as reader:
-        return json.load(reader)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +65,7 @@ def test_golden_files(golden):
     assert sorted(os.listdir(str(folder))) == ["new", "tf"]
     assert os.listdir(str(folder / "new")) == ["hf"]
     for printed in (out, back):
-        assert_parity(printed, GOLDEN_PARTS)
+        assert_compared(printed, GOLDEN_COMPONENTS)
     assert "activation: gelu_tanh" in out and "20 of 20 strings are tokenised alike" in out
     config = read_json(folder / "new" / "hf" / "config.json")
     assert config["model_type"] == "bert" and config["architectures"] == ["BertForPreTraining"]
@@ -316,7 +223,7 @@ def assert_tag_logits(folder, model, features):
             np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-5)
 
 
-# The parts of a checkpoint -> the class that they make.
+# The components of a checkpoint -> the class that they make.
 KINDS = {
     ("pooler", "masked_lm", "sentence_pair"): "BertForPreTraining",
     ("pooler", "masked_lm"): "BertForMaskedLM",
@@ -326,18 +233,11 @@ KINDS = {
     ("pooler",): "BertModel",
     (): "BertModel",
 }
-# What is printed of a part, and what tests call it.
-OUTPUTS = {
-    "pooler": ("pooled output", "pooled"),
-    "masked_lm": ("masked-LM logits", "mlm"),
-    "sentence_pair": ("sentence-pair logits", "nsp"),
-    "classifier": ("classifier logits", "classes"),
-}
 
 
 @settings(max_examples=6, deadline=None)
 @given(
-    parts=st.sampled_from(sorted(KINDS)),
+    components=st.sampled_from(sorted(KINDS)),
     heads=st.integers(1, 3),
     head_size=st.integers(2, 6),
     layers=st.integers(1, 3),
@@ -348,8 +248,8 @@ OUTPUTS = {
     labels=st.integers(1, 4),
     binary=st.booleans(),
 )
-def test_random_configs_there_and_back(
-    parts, heads, head_size, layers, types, vocabulary, positions, activation, labels, binary
+def test_round_trip_of_random_configs(
+    components, heads, head_size, layers, types, vocabulary, positions, activation, labels, binary
 ):
     sizes = dict(
         models.SIZES,
@@ -362,49 +262,31 @@ def test_random_configs_there_and_back(
         hidden_act=activation,
     )
     with tempfile.TemporaryDirectory() as folder:
-        source = make_checkpoint(folder, parts, labels, seed=vocabulary, **sizes)
+        source = make_checkpoint(folder, components, labels, seed=vocabulary, **sizes)
         hf = os.path.join(folder, "hf")
         target = os.path.join(hf, "pytorch_model.bin") if binary else hf
         there = converted(pytorch_dump_path=target, **source)
         config = read_json(hf, "config.json")
-        assert config["architectures"] == [KINDS[parts]] and config["hidden_act"] == activation
+        assert config["architectures"] == [KINDS[components]] and config["hidden_act"] == activation
         back = converted(from_pytorch=hf, tf_dump_path=os.path.join(folder, "back", "x"))
         for printed in (there, back):
-            assert_parity(printed, parts)
+            assert_compared(printed, components)
         original = checkpoint.resolve(folder)
         assert_equal_bits(variables_of(original), variables_of(os.path.join(folder, "back", "x")))
         assert read_json(folder, "back", "bert_config.json") == BertConfig(sizes).to_dict()
 
 
-def assert_parity(printed, parts):
-    """All parts were compared, and differ by no more than 1e-5."""
-    figures = dict(re.findall(r"largest difference, (.*): (\S+)\n", printed))
-    assert set(figures) == {"hidden states"} | {OUTPUTS[part][0] for part in parts}
-    assert all(float(figure) < 1e-5 for figure in figures.values()), figures
-
-
-@pytest.mark.parametrize("parts", [("masked_lm",), ("pooler", "classifier")])
-def test_same_numbers_as_in_training(parts, tmp_path):
+@pytest.mark.parametrize("components", [("masked_lm",), ("pooler", "classifier")])
+def test_same_numbers_as_in_training(components, tmp_path):
     """Against the variables and the graph of training, not those of the conversion."""
-    source = make_checkpoint(tmp_path, parts)
+    source = make_checkpoint(tmp_path, components)
     converted(pytorch_dump_path=tmp_path / "hf", **source)
     sizes = read_json(source["config_file"])
     inputs = models.random_inputs(sizes)
     ours, _ = models.our_outputs(sizes, checkpoint.resolve(str(tmp_path)), inputs, labels=3)
-    bare, _ = load("BertModel", tmp_path / "hf", add_pooling_layer="pooler" in parts)
-    whole, _ = load(KINDS[parts], tmp_path / "hf")
+    bare, _ = load("BertModel", tmp_path / "hf", add_pooling_layer="pooler" in components)
+    whole, _ = load(KINDS[components], tmp_path / "hf")
     outputs = dict(models.their_outputs(bare, inputs), **models.their_outputs(whole, inputs))
-    wanted = {OUTPUTS[part][1] for part in parts}
+    wanted = {OUTPUTS[component][1] for component in components}
     assert set(outputs) == {"embeddings", "hidden_states"} | wanted
     models.assert_same(ours, outputs)
-
-
-def test_every_family_table_is_sound():
-    for family in families.FAMILIES:
-        names = [part.name for part in family.parts]
-        assert set(names) <= set(network.OUTPUTS)
-        assert family.model_type is None or family.architectures[-1].parts == []
-        for architecture in family.architectures:
-            assert set(architecture.parts) <= set(names)
-            assert set(architecture.logits) <= set(architecture.parts)
-        assert {p for parts in family.heads.values() for p in parts} <= set(names)

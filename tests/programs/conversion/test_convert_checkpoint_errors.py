@@ -18,8 +18,8 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("safetensors")
 
-from test_convert_checkpoint import (
-    GOLDEN_PARTS,
+from conversion_runs import (
+    GOLDEN_COMPONENTS,
     converted,
     make_checkpoint,
     refused,
@@ -35,7 +35,7 @@ tf.disable_v2_behavior()
 def places(tmp_path_factory):
     """A folder with a checkpoint (tf), a Hugging Face directory (hf) and a file (file)."""
     folder = tmp_path_factory.mktemp("errors")
-    make_checkpoint(folder / "tf", GOLDEN_PARTS)
+    make_checkpoint(folder / "tf", GOLDEN_COMPONENTS)
     models.make_model(num_hidden_layers=1).save_pretrained(str(folder / "hf"))
     (folder / "file").write_text("a file")
     return folder
@@ -70,7 +70,9 @@ def test_missing_and_surplus_flags(places):
     refused("--tf_dump_path is required", from_pytorch=places / "hf")
     both = forth(places, from_pytorch=places / "hf", tf_dump_path="x")
     refused("--pytorch_dump_path and --from_pytorch exclude each other", **both)
-    refused("--tf_dump_path does not go with --pytorch_dump", **forth(places, tf_dump_path="x"))
+    refused(
+        "--tf_dump_path cannot be combined with --pytorch_dump", **forth(places, tf_dump_path="x")
+    )
     back = {"from_pytorch": places / "hf", "tf_dump_path": places / "out" / "x"}
     for flag, value in (
         ("head", "none"),
@@ -80,8 +82,11 @@ def test_missing_and_surplus_flags(places):
         ("config_file", "c"),
         ("tf_checkpoint_path", "t"),
     ):
-        refused("--{} does not go with --from_pytorch".format(flag), **dict(back, **{flag: value}))
-    refused("--gelu does not go with --strip_optimizer", **dict(strip, gelu="tanh"))
+        refused(
+            "--{} cannot be combined with --from_pytorch".format(flag),
+            **dict(back, **{flag: value}),
+        )
+    refused("--gelu cannot be combined with --strip_optimizer", **dict(strip, gelu="tanh"))
 
 
 def test_missing_files(places):
@@ -104,7 +109,7 @@ def test_missing_files(places):
 @pytest.mark.parametrize(
     "changes", [{"problem_type": "x"}, {"architectures": 3}, {"pad_token_id": 999}]
 )
-def test_what_transformers_does_not_take_is_said(places, tmp_path, changes):
+def test_configs_that_transformers_refuses_are_reported(places, tmp_path, changes):
     folder = shutil.copytree(str(places / "hf"), str(tmp_path / "hf"))
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         values = json.load(f)
@@ -125,7 +130,7 @@ def test_heads(places, tmp_path):
     message = refused_and_clean(places, **forth(places, head="classification"))
     assert "has no such head; use --head=pretraining or --head=none" in message
     bare = make_checkpoint(tmp_path / "a", ["classifier"])
-    words = "has a classification head, but not the pooler on which it stands; use --head=none"
+    words = "has a classification head, but not the pooler that it needs; use --head=none"
     refused(words, pytorch_dump_path=tmp_path / "hf", **bare)
     converted(pytorch_dump_path=tmp_path / "hf", head="none", **bare)
     none = make_checkpoint(tmp_path / "b", ["pooler"])
@@ -193,14 +198,14 @@ def test_config_of_another_model(places, tmp_path):
             )
         )
         refused_and_clean(places, str(config), *words, **forth(places, config_file=config))
-    two = make_checkpoint(tmp_path / "two", GOLDEN_PARTS, num_hidden_layers=2)
+    two = make_checkpoint(tmp_path / "two", GOLDEN_COMPONENTS, num_hidden_layers=2)
     two["config_file"] = places / "tf" / "bert_config.json"
     message = refused(pytorch_dump_path=tmp_path / "hf", **two)
     assert "holds more than config" in message and "(num_hidden_layers 1)" in message
 
 
 def test_half_a_head_and_other_numbers(tmp_path):
-    source = make_checkpoint(tmp_path, GOLDEN_PARTS)
+    source = make_checkpoint(tmp_path, GOLDEN_COMPONENTS)
     variables = variables_of(tmp_path / "model.ckpt")
     bias = variables.pop("cls/predictions/transform/dense/bias")
     huggingface.write_checkpoint(str(tmp_path / "model.ckpt"), variables)

@@ -13,11 +13,10 @@ pytest.importorskip("safetensors")
 
 import torch
 import transformers
-from task_files import save_labels
-from test_convert_checkpoint import (
-    GOLDEN_PARTS,
+from conversion_runs import (
+    GOLDEN_COMPONENTS,
+    assert_compared,
     assert_equal_bits,
-    assert_parity,
     converted,
     load,
     make_checkpoint,
@@ -25,6 +24,7 @@ from test_convert_checkpoint import (
     read_json,
     variables_of,
 )
+from task_files import save_labels
 
 from data.tokenizers import huggingface_files
 from finetuning import task_file
@@ -33,7 +33,7 @@ tf.disable_v2_behavior()
 
 
 def test_weights_file_of_any_name(tmp_path):
-    source = make_checkpoint(tmp_path / "tf", GOLDEN_PARTS)
+    source = make_checkpoint(tmp_path / "tf", GOLDEN_COMPONENTS)
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf" / "notes.txt").write_text("the user's own")
     (tmp_path / "hf" / "model.safetensors").write_text("old")
@@ -96,8 +96,8 @@ def test_labels_of_a_task(place, tmp_path):
     converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
     converted(strip_optimizer=tmp_path / "release", **source)
     for folder in ("hf", "back", "release"):
-        found = task_file.find(str(tmp_path / folder / "x"), "classification", 2)
-        assert found["labels"] == ["负面", "正面"]
+        saved = task_file.find(str(tmp_path / folder / "x"), "classification", 2)
+        assert saved["labels"] == ["负面", "正面"]
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "hf"))
     assert not tokenizer.do_lower_case and tokenizer.tokenize("A a") == ["A", "a"]
     converted(pytorch_dump_path=tmp_path / "lower", do_lower_case=True, **source)
@@ -123,7 +123,7 @@ def test_vocabulary_comes_back_unchanged(tmp_path):
             assert tokenizer("一丁")["input_ids"] == [2, 7, 8, 3] and len(tokenizer) == 50
 
 
-def test_tokenizers_that_differ_are_said(tmp_path, monkeypatch):
+def test_tokenizers_that_differ_are_reported(tmp_path, monkeypatch):
     source = make_checkpoint(tmp_path / "tf", ["pooler"])
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(97 + i) for i in range(45)]
     (tmp_path / "tf" / "vocab.txt").write_text("\n".join(tokens))
@@ -142,8 +142,8 @@ def test_labels_without_a_task(tmp_path):
 
 
 def test_chosen_heads(tmp_path):
-    parts = GOLDEN_PARTS + ["classifier", "answers"]
-    source = make_checkpoint(tmp_path / "tf", parts)
+    components = GOLDEN_COMPONENTS + ["classifier", "answers"]
+    source = make_checkpoint(tmp_path / "tf", components)
     for head, name in (
         ("auto", "BertForPreTraining"),
         ("pretraining", "BertForPreTraining"),
@@ -155,17 +155,17 @@ def test_chosen_heads(tmp_path):
         assert read_json(tmp_path / head / "config.json")["architectures"] == [name]
         with no_warnings():
             assert not load(name, tmp_path / head)[1]
-        line = out.split("left out: ")[-1].split("\n")[0]
+        line = out.split("skipped: ")[-1].split("\n")[0]
         assert ("cls/squad/output_bias" in line) == (head != "qa")
         assert ("output_weights" in line.split(", ")) == (head not in ("classification", "qa"))
         assert ("cls/predictions/output_bias" in line) == (head not in ("auto", "pretraining"))
         assert ("(they tell kinds of answers apart" in out) == (head == "qa")
 
 
-def test_a_pair_head_without_pooler_stays_behind(tmp_path):
+def test_a_pair_head_without_pooler_is_skipped(tmp_path):
     source = make_checkpoint(tmp_path, ["masked_lm", "sentence_pair"])
     out = converted(pytorch_dump_path=tmp_path / "hf", **source)
-    assert "left out: cls/seq_relationship/output_bias" in out
+    assert "skipped: cls/seq_relationship/output_bias" in out
     assert read_json(tmp_path / "hf" / "config.json")["architectures"] == ["BertForMaskedLM"]
 
 
@@ -192,7 +192,7 @@ def test_parts_of_half_precision(tmp_path):
     model.save_pretrained(str(tmp_path / "hf"), max_shard_size="15KB")
     assert (tmp_path / "hf" / "model.safetensors.index.json").exists()
     out = converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
-    assert_parity(out, GOLDEN_PARTS)
+    assert_compared(out, GOLDEN_COMPONENTS)
 
 
 def test_directories_of_before_2019(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from test_convert_checkpoint import no_warnings
+from conversion_runs import no_warnings
 
 from data.tokenizers import huggingface_files
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer

@@ -20,14 +20,13 @@ pytest.importorskip("safetensors")
 from conversion_cases import (
     SIZES,
     assert_close,
-    assert_parity,
+    assert_compared,
     at_positions,
     inputs_of,
     random_variables,
     write,
 )
-from record_files import write_json
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     convert,
     converted,
@@ -36,6 +35,7 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from record_files import write_json
 
 from modeling import checkpoint
 from modeling.config_families import AlbertConfig, ElectraConfig
@@ -70,7 +70,7 @@ def electra(tmp_path_factory):
 def test_golden_electra(which, electra, tmp_path):
     folder, printed = electra
     class_name, logits = ELECTRA_NAMES[which]
-    assert_parity(printed[which], logits)
+    assert_compared(printed[which], logits)
     assert "converted: ELECTRA's " + which.upper() in printed[which]
     assert "strings are tokenised alike" in printed[which]
     assert sorted(os.listdir(str(folder / which)))[:2] == ["config.json", "model.bin"]
@@ -128,7 +128,7 @@ def test_golden_electra_comes_back_from_both(electra, tmp_path):
     refused("one must hold", from_pytorch=same, tf_dump_path=tmp_path / "no" / "x")
     refused("names 3 directories", from_pytorch="a,b,c", tf_dump_path=tmp_path / "no" / "x")
     refused(
-        "does not go with two directories",
+        "cannot be combined with two directories",
         from_pytorch=pair,
         tf_dump_path=tmp_path / "no" / "x",
         discriminator_or_generator="generator",
@@ -173,9 +173,9 @@ def test_random_electra(which, heads, head_size, layers, narrow, vocabulary):
         hf, back = os.path.join(folder, "hf"), os.path.join(folder, "back", "x")
         source = write(folder, variables, sizes)
         there = converted(pytorch_dump_path=hf, discriminator_or_generator=which, **source)
-        assert_parity(there, ELECTRA_NAMES[which][1])
+        assert_compared(there, ELECTRA_NAMES[which][1])
         assert read_json(hf, "config.json")["architectures"] == [ELECTRA_NAMES[which][0]]
-        assert_parity(converted(from_pytorch=hf, tf_dump_path=back), ELECTRA_NAMES[which][1])
+        assert_compared(converted(from_pytorch=hf, tf_dump_path=back), ELECTRA_NAMES[which][1])
         assert_equal_bits(variables, variables_of(back))
         new = read_json(folder, "back", which + ".json")
         assert {key: new[key] for key in ElectraConfig(sizes).to_dict()} == (
@@ -229,7 +229,7 @@ def test_networks_that_are_not_there(tmp_path):
     source = write(tmp_path / "b", variables, large)
     refused("holds no discriminator of ELECTRA's", **source, **target)
     out = converted(discriminator_or_generator="generator", **source, **target)
-    assert_parity(out, "masked-LM logits")
+    assert_compared(out, "masked-LM logits")
 
 
 def test_a_release_has_the_configs_of_both_networks(tmp_path):
@@ -252,7 +252,7 @@ def test_a_release_has_the_configs_of_both_networks(tmp_path):
     assert_equal_bits(variables, variables_of(release / "electra_model.ckpt"))
 
 
-def test_the_choice_of_a_network_goes_with_electra_alone(tmp_path):
+def test_the_choice_of_a_network_is_for_electra_alone(tmp_path):
     config = AlbertConfig(SIZES)
     source = write(tmp_path / "a", random_variables(config, families.ALBERT), SIZES)
     words = "--discriminator_or_generator=generator goes with an ELECTRA"

@@ -24,13 +24,13 @@ import transformers
 from conversion_cases import (
     SIZES,
     assert_close,
-    assert_parity,
+    assert_compared,
     at_positions,
     inputs_of,
     random_variables,
     write,
 )
-from test_convert_checkpoint import (
+from conversion_runs import (
     assert_equal_bits,
     converted,
     load,
@@ -57,7 +57,7 @@ def test_golden_albert(tmp_path):
     hf, back = tmp_path / "hf", tmp_path / "tf" / "albert_model.ckpt"
     out = converted(tf_checkpoint_path=folder, config_file=config, pytorch_dump_path=hf)
     names = ("pooled output", "masked-LM logits", "sentence-pair logits")
-    assert_parity(out, *names)
+    assert_compared(out, *names)
     assert "activation: gelu_tanh (hidden_act 'gelu'" in out and "converted:" not in out
     with no_warnings():
         model, unexpected = load("AutoModelForPreTraining", hf)
@@ -74,7 +74,7 @@ def test_golden_albert(tmp_path):
     }
     assert_close(got, golden_cases.arrays("albert_google", "outputs.npz"))
     out = converted(from_pytorch=hf, tf_dump_path=back)
-    assert_parity(out, *names)
+    assert_compared(out, *names)
     assert_equal_bits(variables_of(checkpoint.resolve(folder)), variables_of(back))
     old, new = read_json(config), read_json(back.parent, "albert_config.json")
     assert {key: old.get(key) for key in new} == new and "num_hidden_groups" in new
@@ -116,8 +116,8 @@ def test_random_albert(heads, head_size, blocks, narrow, vocabulary, activation,
         class_name = {None: "AlbertForPreTraining", "cls/": "AlbertModel"}
         expected = class_name.get(without, "AlbertForMaskedLM")
         assert read_json(hf, "config.json")["architectures"] == [expected]
-        assert_parity_of_heads(there, without)
-        assert_parity_of_heads(converted(from_pytorch=hf, tf_dump_path=back), without)
+        assert_compared_of_heads(there, without)
+        assert_compared_of_heads(converted(from_pytorch=hf, tf_dump_path=back), without)
         assert_equal_bits(variables, variables_of(back))
         assert read_json(folder, "back", "albert_config.json") == AlbertConfig(sizes).to_dict()
         mapping = load(expected, hf)[0].base_model.encoder.embedding_hidden_mapping_in
@@ -126,10 +126,10 @@ def test_random_albert(heads, head_size, blocks, narrow, vocabulary, activation,
             assert not mapping.bias.detach().numpy().any()
 
 
-def assert_parity_of_heads(printed, without):
+def assert_compared_of_heads(printed, without):
     names = ["pooled output", "masked-LM logits", "sentence-pair logits"]
     count = {None: 3, "cls/seq_relationship": 2, "cls/": 1}[without]
-    assert_parity(printed, *names[:count])
+    assert_compared(printed, *names[:count])
 
 
 def test_a_mapping_that_is_no_identity(tmp_path):
@@ -170,7 +170,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("class_name", sorted(MODELS))
-def test_hugging_faces_own_models_there_and_back(class_name, tmp_path):
+def test_round_trip_of_hugging_faces_own_models(class_name, tmp_path):
     model = models.make_model(class_name, **MODELS[class_name])
     model.save_pretrained(str(tmp_path / "hf"))
     converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")

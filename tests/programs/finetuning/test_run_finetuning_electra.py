@@ -336,7 +336,7 @@ def test_refusals(root, tmp_path):
         ({"data-dir": str(root)}, "give one of them"),
         ({"model_name": "x"}, "--data-dir and --model-name belong together"),
         ({"hparams": '{"task_name": "x"}'}, "unknown key 'task_name'; did you mean task_names or"),
-        ({"hparams": '{"debug": true}'}, "debug has no use here; give a small model_size"),
+        ({"hparams": '{"debug": true}'}, "debug cannot be used here; give a small model_size"),
         ({"task_name": "cmrc2018,cmrc2018"}, "names a task twice"),
         ({"task_name": "cmrc2018,drcd"}, "does not exist; give the folder that holds"),
         ({"task_name": "cmrc2018,tsv", "labels": "a,b"}, "--labels is for one task"),

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from golden_cases import ROOT
+from places import ROOT
 from prediction_runs import (
     CONFIG,
     LABELS,

@@ -195,8 +195,8 @@ def test_answers_are_those_of_finetuning(folder, answers, network):
         assert [c["answer"] for c in result["n_best"]] == [c["text"] for c in expected]
         scores = [c["score"] for c in expected]
         np.testing.assert_allclose([c["score"] for c in result["n_best"]], scores, atol=1e-4)
-        for found in result["n_best"]:
-            assert found["answer"] == line["context"][found["start"] : found["end"]] != ""
+        for span in result["n_best"]:
+            assert span["answer"] == line["context"][span["start"] : span["end"]] != ""
         if result["kind"] == "span":
             best = result["n_best"][0]
             assert [result[key] for key in best] == list(best.values())

@@ -17,9 +17,9 @@ from data.tokenizers.vocabularies import read_vocabulary
 from modeling import checkpoint
 from modeling.config_families import read_config
 from prediction.fill_mask import FillMask
+from prediction.prediction_task import TaskSetup
 from prediction.predictor import Predictor
 from prediction.replaced import Replaced
-from prediction.task import Setup
 
 tf.disable_v2_behavior()
 pytestmark = needs_golden
@@ -34,8 +34,8 @@ def run_task(task_class, role, rows, **options):
     config = read_config(golden_cases.path("electra", role + "_config.json"))
     config = task_class.network(config, checkpoint.read_shapes(PREFIX), PREFIX)
     vocabulary = read_vocabulary(golden_cases.path("electra", "vocab.txt"))
-    task = task_class(Setup(config, vocabulary.make_tokenizer(True), 24, {}), **options)
-    with Predictor(config, task, PREFIX, 24, 4) as predictor:
+    task = task_class(TaskSetup(config, vocabulary.make_tokenizer(True), 24, {}), **options)
+    with Predictor(config, task, PREFIX, 4) as predictor:
         return predictor.run(rows), task
 
 
@@ -57,11 +57,11 @@ def golden_rows(ids, positions=None):
 def test_probabilities_are_the_originals():
     expected = golden_cases.arrays("electra", "outputs.npz")
     rows = golden_rows(expected["fake/input_ids"])
-    found, _ = run_task(Replaced, "discriminator", rows)
+    outputs, _ = run_task(Replaced, "discriminator", rows)
     for number, row in enumerate(rows):
         length = len(row["input_ids"])
         np.testing.assert_allclose(
-            found[number]["probabilities"][:length],
+            outputs[number]["probabilities"][:length],
             expected["discriminator/probs"][number][:length],
             atol=ATOL,
         )
@@ -70,9 +70,9 @@ def test_probabilities_are_the_originals():
 def test_the_generator_fills_masks_as_the_original():
     expected = golden_cases.arrays("electra", "outputs.npz")
     rows = golden_rows(expected["masked/input_ids"], expected["masked/masked_lm_positions"])
-    found, task = run_task(FillMask, "generator", rows, top_k=5)
+    outputs, task = run_task(FillMask, "generator", rows, top_k=5)
     allowed = task.vocabulary.random_replacements()
-    for number, output in enumerate(found):
+    for number, output in enumerate(outputs):
         log_probs = expected["generator/mlm_log_probs"][number]
         best = -np.sort(-log_probs[:, allowed], axis=1)[:, : output["log_probs"].shape[1]]
         np.testing.assert_allclose(output["log_probs"], best, atol=ATOL)
@@ -118,30 +118,30 @@ def lines_of(run):
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_replaced_tokens_are_told_with_their_places(runs):
+def test_replaced_tokens_and_their_positions(runs):
     first, empty, long = lines_of(runs["replaced"])
     assert first["text"] == TEXT and len(first["tokens"]) == len(TEXT)
     assert "".join(first["tokens"]).replace("[UNK]", "?").startswith("清晨的小")
     assert len(first["probabilities"]) == len(first["tokens"])
     above = [n for n, p in enumerate(first["probabilities"]) if p > 0.5]
     assert [r["position"] for r in first["replaced"]] == above
-    for found in first["replaced"]:
-        assert found["length"] == 1 and found["token"] == first["tokens"][found["position"]]
-        assert found["probability"] == first["probabilities"][found["position"]]
+    for token in first["replaced"]:
+        assert token["length"] == 1 and token["token"] == first["tokens"][token["position"]]
+        assert token["probability"] == first["probabilities"][token["position"]]
     assert (empty["tokens"], empty["probabilities"], empty["replaced"]) == ([], [], [])
     assert len(long["tokens"]) == 22  # a row's
-    assert all(found["position"] < 22 for found in long["replaced"])
+    assert all(token["position"] < 22 for token in long["replaced"])
     assert "1 of 3 lines were cut" in runs["replaced"][2]
 
 
 def test_pooled_is_the_first_token(runs):
-    (found,) = lines_of(runs["features"])
-    assert found["pooled"] == found["layers"][0]["values"][0]
+    (result,) = lines_of(runs["features"])
+    assert result["pooled"] == result["layers"][0]["values"][0]
 
 
 def test_masks_are_filled(runs):
-    (found,) = lines_of(runs["fill"])
-    assert len(found["masks"][0]["top"]) == 5
+    (result,) = lines_of(runs["fill"])
+    assert len(result["masks"][0]["top"]) == 5
 
 
 @pytest.mark.parametrize(

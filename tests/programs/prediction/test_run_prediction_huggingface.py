@@ -109,17 +109,17 @@ def best_words(model, tokenizer, text, length):
     words = tokenizer.convert_tokens_to_ids(WORDS)
     ids = tokenizer(text)["input_ids"]
     first = ids.index(tokenizer.mask_token_id)
-    found = {(): 1.0}
+    probabilities = {(): 1.0}
     for step in range(length):
-        beginnings = list(found)
+        beginnings = list(probabilities)
         rows = [ids[:first] + list(b) + ids[first + step :] for b in beginnings]
         shares = shares_of(model, rows)[:, first + step]
-        found = {
-            beginning + (word,): found[beginning] * share[word]
+        probabilities = {
+            beginning + (word,): probabilities[beginning] * share[word]
             for beginning, share in zip(beginnings, shares)
             for word in words
         }
-    return sorted(found.items(), key=lambda item: -item[1])
+    return sorted(probabilities.items(), key=lambda item: -item[1])
 
 
 def spelled(tokenizer, ids):

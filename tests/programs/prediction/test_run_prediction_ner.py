@@ -179,12 +179,12 @@ def expected_entities(network, line, length):
     tags, shares, best = [None] * len(ids), np.zeros(len(ids)), [-1] * len(ids)
     for start in windows:
         inner = ids[start : start + room]
-        found = network.tags([known["[CLS]"], *inner, known["[SEP]"]])
+        tagged = network.tags([known["[CLS]"], *inner, known["[SEP]"]])
         for i in range(len(inner)):
             context = min(i, len(inner) - 1 - i) + 0.01 * len(inner)
             if context > best[start + i]:
                 best[start + i] = context
-                tags[start + i], shares[start + i] = LABELS[found[0][i + 1]], found[1][i + 1]
+                tags[start + i], shares[start + i] = LABELS[tagged[0][i + 1]], tagged[1][i + 1]
     return [
         {
             "text": line[start:end],

@@ -10,9 +10,9 @@ import script_driver
 import tensorflow.compat.v1 as tf
 from finetuning_runs import flags_of as finetuning_flags
 from finetuning_runs import make_task
+from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import error_of, out_of
-from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, read_config

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from pretraining_runs import checkpoint_values
 from record_files import PREDICTIONS, SEQ, TINY_CONFIG, learnable_records, write_json, write_records
 from shard_files import change
-from test_run_pretraining import checkpoint_values
 
 from common.errors import UserError
-from data.input import pipeline
+from data.records.checks import record_contents
 from data.records.tfrecord import enframe, read_records
 from training.failures import session_errors
 
@@ -143,7 +143,7 @@ def test_verified_and_skipping_runs(copy_of):
     assert "WARNING: {}/t-2 is damaged: record 39".format(folder) in done[6][1]
     assert done[6][2] == (
         "error: {}/t-1 is damaged: {} (2 of 3 files are not sound, each is named above); write the "
-        "records anew, or leave out what is damaged with --skip_damaged_records\n".format(
+        "records anew, or skip the damaged records with --skip_damaged_records\n".format(
             folder, CRC.format(5, 1275)
         )
     )
@@ -190,7 +190,7 @@ def test_what_cannot_be_mended(copy_of):
     messages = (
         "t-1 is not the file that manifest {}/_t.manifest.json lists: its records are sound, but "
         "bytes 0 to 10200 have another checksum; this is not for --skip_damaged_records to mend",
-        "t-2 holds no sound record; write it anew, or leave it out of --input_file",
+        "t-2 holds no sound record; write it anew, or remove it from --input_file",
         "t-0 is not the file that manifest {}/_t.manifest.json lists: its records are sound",
         "bytes 0 to 10200 have another checksum; write the records anew, or",
     )
@@ -215,7 +215,7 @@ def test_damage_met_in_training(copy_of):
         write_records(folder / "t-2", changed)
     done = run_many([flags_of(folder) for folder in folders])
     hint = (
-        "; write the records anew, or leave out what is damaged with --skip_damaged_records of "
+        "; write the records anew, or skip the damaged records with --skip_damaged_records of "
         "run_pretraining.py (--verify_records finds it before training)"
     )
     messages = (
@@ -260,4 +260,4 @@ def test_a_read_that_failed_once(sound, capsys):
     unfit = pytest.raises(UserError, match=r"a record of .*t-0 and the rest, which does not fit")
     with unfit, session_errors([str(sound / "t-0")]):
         raise tf.errors.InvalidArgumentError(None, None, "Key: input_ids, Index: 0.")
-    assert pipeline.find_misfit([str(sound / "t-1")], "input_ids", seconds=-1) is None
+    assert record_contents.find_misfit([str(sound / "t-1")], "input_ids", seconds=-1) is None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
+from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import (
     TINY_CONFIG,
     learnable_records,
@@ -15,7 +16,6 @@ from record_files import (
     write_records,
 )
 from script_driver import error_of, out_of
-from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 from common.tags import KINDS, TAGS
 from modeling.objectives import lert

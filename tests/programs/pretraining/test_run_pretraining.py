@@ -7,12 +7,10 @@ import sys
 import golden_cases
 import numpy as np
 import pytest
-import script_driver
-import tensorflow.compat.v1 as tf
-from golden_cases import ROOT, needs_golden
+from golden_cases import needs_golden
+from places import ROOT
+from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import (
-    PREDICTIONS,
-    SEQ,
     TINY_CONFIG,
     learnable_records,
     write_json,
@@ -36,30 +34,6 @@ def run_script(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def run_many(command_lines):
-    """script_driver.run_many of this script."""
-    return script_driver.run_many("run_pretraining", command_lines)
-
-
-def flags_of(folder, **changes):
-    """The command line of a tiny run in `folder`; None takes a flag out."""
-    values = {
-        "input_file": str(folder / "train.tfrecord"),
-        "bert_config_file": str(folder / "config.json"),
-        "output_dir": str(folder / "out"),
-        "max_seq_length": SEQ,
-        "max_predictions_per_seq": PREDICTIONS,
-        "do_train": True,
-        "train_batch_size": 8,
-        "learning_rate": 0.01,
-        "num_train_steps": 20,
-        "num_warmup_steps": 2,
-        "shuffle_buffer_size": 32,
-    }
-    values.update(changes)
-    return ["--{}={}".format(k, v) for k, v in sorted(values.items()) if v is not None]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("run")
@@ -67,18 +41,6 @@ def folder(tmp_path_factory):
     write_records(path / "dev.tfrecord", learnable_records(13, seed=9))
     write_json(path / "config.json", TINY_CONFIG)
     return path
-
-
-def results_of(path):
-    """eval_results.txt as an ordered list of (name, number)."""
-    with open(str(path / "eval_results.txt"), encoding="utf-8") as reader:
-        lines = [line.rstrip("\n").split(" = ") for line in reader]
-    return [(name, float(value)) for name, value in lines]
-
-
-def checkpoint_values(prefix):
-    reader = tf.train.NewCheckpointReader(str(prefix))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
 def losses_in(output):

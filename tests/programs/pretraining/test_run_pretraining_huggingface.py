@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 import pytest
+from pretraining_runs import flags_of, results_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
-from test_run_pretraining import flags_of, results_of, run_many
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node
+from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import (
     PREDICTIONS,
     SEQ,
@@ -17,7 +18,6 @@ from record_files import (
     write_records,
 )
 from script_driver import out_of
-from test_run_pretraining import checkpoint_values, flags_of, results_of, run_many
 
 # What of the runs TensorFlow 1.15 makes, too.
 TF1_RUNS = ("straight", "stopped", "stopped again", "best", "best again", "best once more")

@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from golden_cases import ROOT
+from places import ROOT
+from pretraining_runs import checkpoint_values, flags_of
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import run_many as run_script
-from test_run_pretraining import checkpoint_values, flags_of
 
 from cli.app import one_line
 from common.errors import Stopped, UserError
@@ -140,7 +140,7 @@ def test_sigterm_saves_the_step_that_was_reached(folder):
     assert steps[0] == 0 and len(steps) == 2 and steps[1] % SAVED_EVERY, steps
     assert err.splitlines() == [
         "SIGTERM: stopping after this step; once more to stop at once",
-        "stopped by SIGTERM: step {} is saved in {}; the same command goes on from there".format(
+        "stopped by SIGTERM: step {} is saved in {}; the same command resumes there".format(
             steps[1], folder / "term"
         ),
     ]
@@ -214,7 +214,7 @@ def test_every_script_says_a_word_at_sigterm(capsys):
 
     assert one_line(main)(["x"]) == 143
     assert capsys.readouterr().err == (
-        "stopped by SIGTERM: what is finished is kept; the same command goes on from there\n"
+        "stopped by SIGTERM: what is finished is kept; the same command resumes\n"
     )
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -318,7 +318,7 @@ def test_a_full_disk_stops_with_one_line(folder, undisturbed):
     failed = re.search(r"the checkpoint of step (\d+) cannot be saved in --output_dir", errors[0])
     step = int(failed.group(1))
     before = "model.ckpt-{}".format(step - 10)
-    assert "the disk is full" in errors[0] and before + " is whole" in errors[0]
+    assert "the disk is full" in errors[0] and before + " is intact" in errors[0]
     left = rest.split("RESUME")[0]
     assert "_temp" not in left and "tempstate" not in left
     assert "model.ckpt-{}".format(step) not in left and before + ".index" in left

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from checkpoint_files import WORDS, save
+from pretraining_runs import checkpoint_values, flags_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
-from test_checkpoint import WORDS, save
-from test_run_pretraining import checkpoint_values, flags_of, run_many
 
 from common.errors import UserError
 from modeling import checkpoint
@@ -41,7 +41,7 @@ def cut(path, size):
 
 DATA = ".data-00000-of-00001"
 
-# name -> (what is done to a folder with steps 4, 8, 12; the step it goes on from; words said)
+# name -> (what is done to a folder with steps 4, 8, 12; the step it resumes from; words of the log)
 FAULTS = {
     "nothing": (lambda f: None, 12, []),
     "a byte": (lambda f: damage(f / ("model.ckpt-12" + DATA)), 8, ["model.ckpt-12 is damaged"]),
@@ -76,7 +76,7 @@ def test_the_checkpoint_to_go_on_from(tmp_path, capsys, name):
     for word in words:
         assert word.format(tmp_path) in said
     assert recovery.recover(str(tmp_path)) == expected
-    # What TensorFlow goes by itself, and a second start, see the same without a word.
+    # TensorFlow's own choice, and a second start, give the same without a message.
     assert tf.train.latest_checkpoint(str(tmp_path)) == expected
     capsys.readouterr()
     assert recovery.recover(str(tmp_path)) == expected

@@ -354,10 +354,10 @@ def test_flags(refusal, flags, message, offline):
 @pytest.fixture
 def listener():
     """A socket on which somebody listens, as a TPU would."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        found.listen(5)
-        yield found
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        yield listener
 
 
 def test_somebody_answers(fake, listener):

@@ -50,7 +50,7 @@ def poisoned_records():
 
 
 def cases_in(folder):
-    """name -> case of distribution_driver.py; some go on from what others have left."""
+    """name -> case of distribution_driver.py; some resume the runs of others."""
     poisoned = {
         "train_file": write_records(folder / "poisoned", poisoned_records()),
         "poison": POISON,
@@ -61,7 +61,7 @@ def cases_in(folder):
     cases = {
         "one": {},
         "two": {"replicas": 2},
-        "parts": {"replicas": 2, "parts": 2},
+        "num_micro_batches": {"replicas": 2, "num_micro_batches": 2},
         "wrong": {"replicas": 2, "counts": "own"},
         "lamb_one": {"optimizer": "lamb"},
         "lamb_two": {"optimizer": "lamb", "replicas": 2},
@@ -113,11 +113,11 @@ def variables_of(folder, step=STEPS):
 
 def scalars_of(folder, tag):
     """The values that TensorBoard shows, by step."""
-    found = {}
+    values = {}
     for path in folder.glob("events.out.*"):
         for event in tf.train.summary_iterator(str(path)):
-            found.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
-    return found
+            values.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
+    return values
 
 
 def largest_difference(one, other):
@@ -148,7 +148,7 @@ def assert_like_one(folder, results, one, names):
 
 
 def test_two_replicas_train_like_one(folder, results):
-    assert_like_one(folder, results, "one", ["two", "parts"])
+    assert_like_one(folder, results, "one", ["two", "num_micro_batches"])
     # The comparison would see a mean over replicas.
     assert largest_difference(variables_of(folder / "one"), variables_of(folder / "wrong")) > 1e-3
 
@@ -193,7 +193,7 @@ def test_the_loss_shown_is_the_joint_one(folder, results, tmp_path):
 
 
 def test_a_gradient_not_finite_on_one_replica_and_a_restart(folder, results):
-    """The third update is left out on both; the run goes on from its checkpoint after it."""
+    """The third update is skipped on both; the run resumes from its checkpoint after it."""
     first, rest = results["poisoned_two"]["log"], results["poisoned_again"]["log"]
     told = [line for line in first + rest if "WARNING" in line]
     assert len(told) == 1
@@ -253,7 +253,7 @@ def test_no_optimizer_takes_over_what_strategies_need():
             assert getattr(kind, method) is getattr(tf.train.Optimizer, method), (kind, method)
 
 
-def test_batches_divide_over_replicas_and_parts():
+def test_batches_divide_over_replicas_and_micro_batches():
     run = RunConfig("out", "bert", [], [], None, train_batch_size=24)
     check_batch(run, 4, replicas=2)
     message = r"24 is not a multiple of 16 \(--gradient_accumulation_steps x 4 replicas\)"

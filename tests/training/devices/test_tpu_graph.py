@@ -1,5 +1,6 @@
 """The graphs of a TPU run hold nothing that a TPU cannot do; built without one."""
 
+import dataclasses
 import functools
 import re
 
@@ -30,8 +31,8 @@ from optimization.config import OPTIMIZERS
 tf.disable_v2_behavior()
 
 
-# (objective, optimizer, parts). Every objective, every optimizer, with and without parts; roberta's
-# graphs are below. The further pairs are left to the slow tests.
+# (objective, optimizer, num_micro_batches). Every objective, every optimizer, with and without
+# micro-batches; roberta's graphs are below. The slow tests have the other pairs.
 TRAINED = [
     ("bert", "adamw", 1),
     ("bert", "lamb", 2),
@@ -42,8 +43,12 @@ TRAINED = [
 
 
 def training_cases():
-    """TRAINED and, as slow ones, all others in which two of objective, optimizer, parts meet."""
-    cases = {("bert", optimizer, parts) for optimizer in OPTIMIZERS for parts in (1, 2)}
+    """TRAINED and, as slow ones, all others in which two of the three meet."""
+    cases = {
+        ("bert", optimizer, num_micro_batches)
+        for optimizer in OPTIMIZERS
+        for num_micro_batches in (1, 2)
+    }
     for objective in OBJECTIVES:
         for index, optimizer in enumerate(sorted(OPTIMIZERS)):
             cases.add((objective, optimizer, 1 + index % 2))
@@ -53,12 +58,12 @@ def training_cases():
 
 @pytest.fixture(scope="module")
 def graph_of(tmp_path_factory):
-    """The training graph of (objective, optimizer, parts), built once."""
+    """The training graph of (objective, optimizer, num_micro_batches), built once."""
 
     @functools.lru_cache(maxsize=1)
-    def build(objective, optimizer, parts):
+    def build(objective, optimizer, num_micro_batches):
         folder = tmp_path_factory.mktemp("graph")
-        return training_graph(folder, get_objective(objective), optimizer, parts)
+        return training_graph(folder, get_objective(objective), optimizer, num_micro_batches)
 
     return build
 
@@ -75,8 +80,8 @@ def on_host(variable, task=0):
 
 def variables_below(graph, prefix):
     """Local variables whose names begin with prefix/."""
-    found = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
-    return [v for v in found if v.op.name.startswith(prefix + "/")]
+    variables = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
+    return [v for v in variables if v.op.name.startswith(prefix + "/")]
 
 
 def assert_sums(graph, cores):
@@ -128,9 +133,9 @@ def test_every_core_is_fed_batches_of_its_own(plain):
         assert [(x.dtype.name, x.shape.as_list()) for x in op.inputs] == expected
 
 
-@pytest.mark.parametrize("objective,optimizer,parts", training_cases())
-def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, parts):
-    graph = graph_of(objective, optimizer, parts)
+@pytest.mark.parametrize("objective,optimizer,num_micro_batches", training_cases())
+def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, num_micro_batches):
+    graph = graph_of(objective, optimizer, num_micro_batches)
     assert len(tpu_operations(graph)) > 500
     assert problems(graph) == []
     (metadata,) = tpu_operations(graph, "TPUReplicateMetadata")
@@ -138,8 +143,8 @@ def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, parts):
     assert tpu_operations(graph, "StatelessRandomUniform") or tpu_operations(
         graph, "StatelessRandomUniformV2"
     )
-    # The training loop, and the one over the parts.
-    assert len(tpu_operations(graph, "LoopCond")) >= parts
+    # The training loop, and the one over the micro-batches.
+    assert len(tpu_operations(graph, "LoopCond")) >= num_micro_batches
     assert_sums(graph, CORES_PER_HOST)
 
 
@@ -185,8 +190,8 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     graph = evaluation_graph(tmp_path, get_objective(objective))
     assert len(tpu_operations(graph)) > 100
     assert problems(graph) == []
-    found = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
-    sums = [v for v in found if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
+    variables = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
+    sums = [v for v in variables if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
     # Beside the sums a weight for each loss that is trained on.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
@@ -251,7 +256,7 @@ def test_a_tpu_is_asked_for_no_more_batches_than_there_are(tmp_path):
     run = tpu_graphs.run_config(tmp_path, objective, CORES_PER_HOST, do_eval=True)
     batches = tpu_graphs.RECORDS // run.eval_batch_size
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == batches == 4
-    run.max_eval_steps = 3
+    run = dataclasses.replace(run, max_eval_steps=3)
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == 3
     records = tpu_graphs.random_records(objective.feature_names, run.eval_batch_size - 1)
     write_records(run.eval_files[0], records)
@@ -327,9 +332,11 @@ class Faulty(Objective):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """What is found in training with accumulation, where every fault lies in a loop, too."""
+    """The problems of training with accumulation, where every fault lies in a loop, too."""
     objective = Faulty(get_objective("roberta"))
-    return problems(training_graph(tmp_path_factory.mktemp("faulty"), objective, parts=2))
+    return problems(
+        training_graph(tmp_path_factory.mktemp("faulty"), objective, num_micro_batches=2)
+    )
 
 
 @pytest.mark.tf1

@@ -1,6 +1,7 @@
 """The training step compiled by XLA, as a TPU compiles it, computes what it computes uncompiled."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -50,11 +51,13 @@ class Training:
       dropping: bool placeholder: whether dropout drops anything.
     """
 
-    def __init__(self, monkeypatch, optimizer, parts, objective="bert"):
+    def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert"):
         objective = get_objective(objective)
         run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
-        run.max_predictions_per_seq = PREDICTIONS
-        self._config = SharedSlots(1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=parts)
+        run = dataclasses.replace(run, max_predictions_per_seq=PREDICTIONS)
+        self._config = SharedSlots(
+            1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=num_micro_batches
+        )
         self._features = features(objective.feature_names)
         self.dropping = tf.placeholder(tf.bool, [])
         _put_a_switch(monkeypatch, self.dropping)
@@ -116,8 +119,8 @@ def without_grappler():
     return config
 
 
-def assert_same(found, expected):
-    numbers, variables = found
+def assert_same(result, expected):
+    numbers, variables = result
     np.testing.assert_allclose(numbers, expected[0], rtol=1e-5)
     assert variables.keys() == expected[1].keys()
     for name, value in expected[1].items():
@@ -130,7 +133,7 @@ def distance(some, others):
 
 
 @pytest.mark.parametrize(
-    ("objective", "optimizer", "parts"),
+    ("objective", "optimizer", "num_micro_batches"),
     [
         ("bert", "adamw", 1),
         pytest.param("bert", "lamb", 2, marks=pytest.mark.slow),  # lamb is in a loop below
@@ -138,16 +141,16 @@ def distance(some, others):
         pytest.param("electra", "adamw", 1, marks=pytest.mark.slow),
     ],
 )
-def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, parts):
+def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, num_micro_batches):
     with tf.Graph().as_default():
-        training = Training(monkeypatch, optimizer, parts, objective)
+        training = Training(monkeypatch, optimizer, num_micro_batches, objective)
         plain = training.build()
         numbers = compiled(training.outcome)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
         expected = (expected, weights)
-        found = training.run(numbers, False)
-        assert_same(found, expected)
-        assert found[1]["global_step"] == STEPS
+        result = training.run(numbers, False)
+        assert_same(result, expected)
+        assert result[1]["global_step"] == STEPS
         fresh = training.run(tf.no_op(), False)[1]
         scope = "electra" if objective == "electra" else "bert"
         moved = {n: v for n, v in weights.items() if n.startswith(scope) and "_m" not in n[-2:]}
@@ -160,7 +163,7 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
 
 @pytest.mark.tf1
 def test_a_loop_of_steps_compiles_as_on_a_tpu(monkeypatch):
-    """tf.cond and the loop over parts, both inside of the training loop."""
+    """tf.cond and the loop over micro-batches, both inside of the training loop."""
     with tf.Graph().as_default():
         training = Training(monkeypatch, "lamb", 2)
         plain = training.build()
@@ -175,8 +178,8 @@ def test_a_loop_of_steps_compiles_as_on_a_tpu(monkeypatch):
 
         numbers = tf.xla.experimental.compile(loop)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
-        _, *found = numbers
-        assert_same(training.run(found, False, times=1), (expected, weights))
+        _, *others = numbers
+        assert_same(training.run(others, False, times=1), (expected, weights))
 
 
 @pytest.mark.tf1

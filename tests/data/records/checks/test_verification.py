@@ -233,7 +233,7 @@ def units(tmp_path, monkeypatch):
         size = listed["bytes"]
         for part, begin in zip(listed["parts"], (0, listed["parts"][0]["bytes"])):
             parts = [[part["bytes"], part["crc32c"]]]
-            made.append(checker.Unit(str(tmp_path / name), begin, parts, size))
+            made.append(checker.Section(str(tmp_path / name), begin, parts, size))
     change(tmp_path / "b", made[3].begin + 70)
     return made
 

@@ -16,11 +16,8 @@ pytest.importorskip("safetensors")
 
 import huggingface_models as models
 import torch
-from conversion_cases import SIZES, assert_parity, write
-from prediction_runs import TOKENS, results_of, write_text
-from record_files import write_json
-from script_driver import run_many
-from test_convert_checkpoint import (
+from conversion_cases import SIZES, assert_compared, write
+from conversion_runs import (
     assert_equal_bits,
     converted,
     load,
@@ -29,6 +26,9 @@ from test_convert_checkpoint import (
     refused,
     variables_of,
 )
+from prediction_runs import TOKENS, results_of, write_text
+from record_files import write_json
+from script_driver import run_many
 
 from finetuning.kinds.spans import spans_of_tags
 from modeling.config_families import read_config
@@ -52,12 +52,12 @@ def make(folder, model, head, labels=5, task=None, has_pooler=True, **changes):
     write_text(path, json.dumps(sizes))
     config = read_config(path)
     if model == "electra":
-        family, parts = families.electra_task(head, task), []
+        family, components = families.electra_task(head, task), []
     else:
         family = families.google_task(getattr(families, model.upper()), task, head == "tagging")
-        parts = ["pooler"] if has_pooler else []
-    parts.append("tagger" if head == "tagging" else "answers")
-    shapes = network.shapes(config, parts, labels, family.task.network)
+        components = ["pooler"] if has_pooler else []
+    components.append("tagger" if head == "tagging" else "answers")
+    shapes = network.shapes(config, components, labels, family.task.network)
     rng = np.random.RandomState(labels)
     variables = {
         name: (rng.standard_normal(shape) * 0.5).astype(np.float32)
@@ -92,13 +92,13 @@ def add(folder, variables, **further):
     task=st.sampled_from([None, "cluener", "my-task.2"]),
     has_pooler=st.booleans(),
 )
-def test_there_and_back(model, head, labels, task, has_pooler):
+def test_round_trip(model, head, labels, task, has_pooler):
     task = task or ("drcd" if model == "electra" else None)
     with tempfile.TemporaryDirectory() as folder:
         hf, back = os.path.join(folder, "hf"), os.path.join(folder, "back", "x")
         source, variables = make(folder, model, head, labels, task, has_pooler)
         out = converted(pytorch_dump_path=hf, head=head, **source)
-        assert_parity(out, OUTPUTS[head])
+        assert_compared(out, OUTPUTS[head])
         class_name = PREFIXES[model] + CLASSES[head]
         config = read_json(hf, "config.json")
         assert config["architectures"] == [class_name]
@@ -107,7 +107,7 @@ def test_there_and_back(model, head, labels, task, has_pooler):
         assert os.path.exists(os.path.join(hf, "pooler.safetensors")) == beside
         with no_warnings():
             assert not load("AutoModel" + CLASSES[head], hf)[1]
-        assert_parity(converted(from_pytorch=hf, tf_dump_path=back), OUTPUTS[head])
+        assert_compared(converted(from_pytorch=hf, tf_dump_path=back), OUTPUTS[head])
         if model != "electra" and task:
             # One of several tasks becomes a model of its own.
             variables = {n.split("/" + task + "/")[-1]: v for n, v in variables.items()}
@@ -124,22 +124,22 @@ def test_hugging_faces_own_models(model, tmp_path):
         theirs.save_pretrained(str(tmp_path / head))
         flags = {"from_pytorch": tmp_path / head, "tf_dump_path": tmp_path / (head + "_tf") / "x"}
         if model == "electra":
-            refused("say its name", "with --task_name", **flags)
+            refused("give its name", "as --task_name", **flags)
             flags["task_name"] = "a"
         out = converted(**flags)
-        assert_parity(out, OUTPUTS[head])
-        found = variables_of(flags["tf_dump_path"])
+        assert_compared(out, OUTPUTS[head])
+        variables = variables_of(flags["tf_dump_path"])
         state = {name: value.numpy() for name, value in theirs.state_dict().items()}
         weights = state["classifier.weight" if head == "tagging" else "qa_outputs.weight"]
         if model != "electra":
             name = "output_weights" if head == "tagging" else "cls/squad/output_weights"
-            np.testing.assert_array_equal(found[name], weights)
-            refused("has none; leave it out", task_name="a", **flags)
+            np.testing.assert_array_equal(variables[name], weights)
+            refused("has none; remove it", task_name="a", **flags)
         elif head == "tagging":
-            np.testing.assert_array_equal(found["task_specific/a/dense/kernel"], weights.T)
+            np.testing.assert_array_equal(variables["task_specific/a/dense/kernel"], weights.T)
         else:
             for i, layer in enumerate(("dense", "dense_1")):
-                kernel = found["task_specific/a/{}/kernel".format(layer)]
+                kernel = variables["task_specific/a/{}/kernel".format(layer)]
                 np.testing.assert_array_equal(kernel, weights[i : i + 1].T)
 
 
@@ -164,7 +164,7 @@ def test_labels_and_kinds_by_the_task_file(tmp_path):
     add(tmp_path / "qa", variables, shapes={"output_weights": [4, 16], "output_bias": [4]})
     write_task(tmp_path / "qa", "questions", "cjrc", kinds)
     out = converted(pytorch_dump_path=tmp_path / "qa_hf", **source)
-    assert "left out: output_bias, output_weights (they tell kinds of answers apart" in out
+    assert "skipped: output_bias, output_weights (they tell kinds of answers apart" in out
     assert read_json(tmp_path / "qa_hf", "task.json")["labels"] == ["span"]
     assert read_json(tmp_path / "qa_hf", "config.json")["architectures"] == [
         "BertForQuestionAnswering"
@@ -175,7 +175,7 @@ def test_electra_heads_that_hugging_face_lacks(tmp_path):
     first = "task_specific/drcd/"
     source, variables = make(tmp_path / "a", "electra", "tagging", task="drcd")
     out = converted(pytorch_dump_path=tmp_path / "a_hf", **source)
-    left = "left out: {0}dense/bias, {0}dense/kernel (transformers' ElectraForSequenceClassifi"
+    left = "skipped: {0}dense/bias, {0}dense/kernel (transformers' ElectraForSequenceClassifi"
     assert left.format(first) in out and "largest difference, hidden states" in out
     assert read_json(tmp_path / "a_hf", "config.json")["architectures"] == ["ElectraModel"]
     target = {"pytorch_dump_path": tmp_path / "x"}
@@ -219,7 +219,7 @@ def test_one_of_several_tasks(tmp_path):
     refused("say which with --task_name", head="tagging", **source, **target)
     refused("has the heads of tsv, weibo_ner", task_name="a", **source, **target)
     source, _ = make(tmp_path / "one", "bert", "qa")
-    refused("has no head that is called by a task", task_name="a", **source, **target)
+    refused("has no head that is named by a task", task_name="a", **source, **target)
 
 
 TEXTS = ["今天天气好", "好气", "天dog好。"]
@@ -281,8 +281,8 @@ def test_entities_are_those_of_transformers(model, is_directory, asked):
         logits = logits_of(PREFIXES[model] + CLASSES["tagging"], hf, tokens).logits[0, 1:-1]
         shares, tags = torch.softmax(logits, -1).max(-1)
         spans = spans_of_tags([LABELS[i] for i in tags])[0]
-        found = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
-        assert found == [(span.start, span.end, span.type) for span in spans]
+        entities = [(e["start"], e["end"], e["type"]) for e in result["entities"]]
+        assert entities == [(span.start, span.end, span.type) for span in spans]
         for span, entity in zip(spans, result["entities"]):
             share = float(shares[span.start : span.end].mean())
             assert abs(entity["probability"] - share) < 1e-5
@@ -306,5 +306,5 @@ def test_answers_are_those_of_transformers(model, is_directory, asked):
     }
     assert (result["start"], result["end"]) == max(expected, key=expected.get)
     assert len(result["n_best"]) == 5
-    for found in result["n_best"]:
-        assert abs(found["score"] - expected[found["start"], found["end"]]) < 1e-5
+    for span in result["n_best"]:
+        assert abs(span["score"] - expected[span["start"], span["end"]]) < 1e-5

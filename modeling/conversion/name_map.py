@@ -1,33 +1,62 @@
-"""Names of one weight in TensorFlow checkpoints and in Hugging Face files.
+"""Translation between names in TensorFlow checkpoints and in Hugging Face files.
 
-A family is a table of rules, read in both directions; the table is all that a further family adds.
+A family is a table of rules, read in both directions; a further family adds one more table.
 """
 
 import collections
 import re
+import typing
 
 import numpy as np
-
-# One weight: its variable name, its Hugging Face name, and whether the matrix lies transposed
-# there. {n} (any word in braces) stands for a number and is the same one on both sides. A Hugging
-# Face name that ends in [0], [1], ... is that row of a tensor whose rows are variables of their
-# own.
-Rule = collections.namedtuple("Rule", ["tensorflow", "huggingface", "transposed"])
-
-# What a name is called on the other side.
-Target = collections.namedtuple("Target", ["name", "transposed"])
-
-# tensors: ordered dict name -> array under the other side's names; unknown: list of names that no
-# rule covers.
-Converted = collections.namedtuple("Converted", ["tensors", "unknown"])
 
 # Buffers that some versions of transformers save beside the weights.
 _BUFFERS = re.compile(r"(.*\.)?embeddings\.(position_ids|token_type_ids)")
 _NUMBER = "(?P<{}>0|[1-9][0-9]*)"
 
 
+class Rule(typing.NamedTuple):
+    """The two names of one weight.
+
+    {n} (any word in braces) in a name stands for a number, the same one on both sides.
+
+    Attributes:
+      tensorflow: name of the variable.
+      huggingface: name of the tensor; one that ends in [0], [1], ... is that row of a tensor whose
+        rows are separate variables.
+      transposed: whether Hugging Face stores the matrix transposed.
+    """
+
+    tensorflow: str
+    huggingface: str
+    transposed: bool
+
+
+class Target(typing.NamedTuple):
+    """The translation of a name.
+
+    Attributes:
+      name: on the other side.
+      transposed: see Rule.
+    """
+
+    name: str
+    transposed: bool
+
+
+class Converted(typing.NamedTuple):
+    """Translated tensors.
+
+    Attributes:
+      tensors: ordered dict name on the other side -> array.
+      unknown: list of the names that no rule covers.
+    """
+
+    tensors: dict
+    unknown: list
+
+
 def dense(tensorflow, huggingface):
-    """Rules of a dense layer: kernels are [in, out] here and [out, in] there."""
+    """Rules of a dense layer, whose kernel is [in, out] in TensorFlow and [out, in] in PyTorch."""
     return [
         Rule(tensorflow + "/kernel", huggingface + ".weight", True),
         Rule(tensorflow + "/bias", huggingface + ".bias", False),
@@ -52,9 +81,9 @@ def embeddings(tensorflow, huggingface):
 
 
 def transformer_block(tensorflow, huggingface):
-    """Rules of one block as BERT, LERT and ELECTRA name it."""
+    """Rules of one block of BERT, LERT or ELECTRA."""
     rules = []
-    for kind, part in (
+    for kind, layer in (
         (dense, "attention/self/query"),
         (dense, "attention/self/key"),
         (dense, "attention/self/value"),
@@ -64,20 +93,22 @@ def transformer_block(tensorflow, huggingface):
         (dense, "output/dense"),
         (norm, "output/LayerNorm"),
     ):
-        rules += kind(tensorflow + "/" + part, huggingface + "." + part.replace("/", "."))
+        rules += kind(tensorflow + "/" + layer, huggingface + "." + layer.replace("/", "."))
     return rules
 
 
 class NameMap:
     """The name table of one model family.
 
+    BERT.to_tensorflow({"bert.pooler.dense.bias": array}).tensors["bert/pooler/dense/bias"]
+
     Attributes:
       word_table: variable name of the word embeddings, which every file of the family holds.
-      output_table: Hugging Face name of the output projection, which is the word table again
-        (tied) and so has no variable of its own; None = there is none.
-      output_bias: Hugging Face name of the bias beside it.
-      base: first part of the encoder's Hugging Face names ("bert."); files saved by the bare
-        encoder class lack it.
+      output_table: Hugging Face name of the output projection, which is tied to the word table
+        and so has no variable of its own; None = there is none.
+      output_bias: Hugging Face name of the bias of the output projection.
+      base: prefix of the encoder's Hugging Face names ("bert."); files saved by the bare encoder
+        class lack it.
       identity: name of a dense layer from embeddings to hidden state that TensorFlow's network
         has only where their widths differ, and Hugging Face's always; None = no such layer.
     """
@@ -85,7 +116,7 @@ class NameMap:
     def __init__(
         self, rules, base, word_table, output_table, output_bias=None, aliases=None, identity=None
     ):
-        """`rules` are tried in order, the first that fits counts.
+        """`rules` are tried in order; the first that matches applies.
 
         Args:
           rules: list of Rule.
@@ -117,7 +148,7 @@ class NameMap:
         return _first(self._back, name) or _first(self._back, self.base + name)
 
     def tied(self, tensors):
-        """Second names under which Hugging Face's modules hold weights: dict name -> its tensor.
+        """Further names under which Hugging Face's modules hold tied weights: dict name -> tensor.
 
         Args:
           tensors: dict Hugging Face name -> tensor.
@@ -135,20 +166,20 @@ class NameMap:
           tensors: dict variable name -> array.
 
         Returns:
-          Converted. The tied output projection is not among its tensors, an identity is.
+          Converted. Its tensors do not include the tied output projection, but an identity.
         """
-        found, unknown = collections.OrderedDict(), []
+        renamed, unknown = collections.OrderedDict(), []
         for name, array in self._with_identity(tensors).items():
             target = self.huggingface_name(name)
             if target is None:
                 unknown.append(name)
             else:
-                found[target.name] = _laid_out(array, target.transposed)
+                renamed[target.name] = _oriented(array, target.transposed)
         for name, count in self._rows.items():
-            rows = [found.pop(_row(name, i)) for i in range(count) if _row(name, i) in found]
+            rows = [renamed.pop(_row(name, i)) for i in range(count) if _row(name, i) in renamed]
             if rows:
-                found[name] = np.concatenate(rows)
-        return Converted(found, unknown)
+                renamed[name] = np.concatenate(rows)
+        return Converted(renamed, unknown)
 
     def to_tensorflow(self, tensors):
         """Renames and transposes the tensors of a Hugging Face file.
@@ -160,25 +191,25 @@ class NameMap:
           Converted, without buffers, the tied output projection and an identity. Where a file
           holds a weight in two spellings, that of the rules is taken.
         """
-        found, unknown = collections.OrderedDict(), []
+        renamed, unknown = collections.OrderedDict(), []
         for name, array in self._in_rows(tensors):
             if name == self.output_table or _BUFFERS.fullmatch(name):
                 continue
             target = self.tensorflow_name(name)
             if target is None:
                 unknown.append(name)
-            elif target.name not in found or self.huggingface_name(target.name).name == name:
-                found[target.name] = _laid_out(array, target.transposed)
-        return Converted(self._without_identity(found), unknown)
+            elif target.name not in renamed or self.huggingface_name(target.name).name == name:
+                renamed[target.name] = _oriented(array, target.transposed)
+        return Converted(self._without_identity(renamed), unknown)
 
     def surplus(self, tensors):
-        """Name of a layer among variables that the network has no place for, or None: one that
+        """Name of a layer among variables that TensorFlow's network lacks, or None: one that
         changes no width and is no identity."""
         kernel = tensors.get("{}/kernel".format(self.identity))
         return self.identity if kernel is not None and len(set(kernel.shape)) == 1 else None
 
     def _in_rows(self, tensors):
-        """Items of `tensors`; one whose rows are variables comes row by row."""
+        """Items of `tensors`; a tensor whose rows are variables is yielded row by row."""
         for name, array in tensors.items():
             if array.shape[:1] == (self._rows.get(name),):
                 for i in range(len(array)):
@@ -187,7 +218,7 @@ class NameMap:
                 yield name, array
 
     def _with_identity(self, tensors):
-        names = ["{}/{}".format(self.identity, part) for part in ("kernel", "bias")]
+        names = ["{}/{}".format(self.identity, weight) for weight in ("kernel", "bias")]
         if not self.identity or names[0] in tensors or self.word_table not in tensors:
             return tensors
         width = tensors[self.word_table].shape[1]
@@ -195,7 +226,7 @@ class NameMap:
         return collections.OrderedDict(list(tensors.items()) + list(zip(names, values)))
 
     def _without_identity(self, tensors):
-        names = ["{}/{}".format(self.identity, part) for part in ("kernel", "bias")]
+        names = ["{}/{}".format(self.identity, weight) for weight in ("kernel", "bias")]
         kernel, bias = (tensors.get(name) for name in names)
         if kernel is None or bias is None or len(set(kernel.shape)) > 1:
             return tensors
@@ -213,9 +244,9 @@ def _first(table, name):
 
 
 def _regex(pattern):
-    parts = re.split(r"\{(\w+)\}", pattern)
+    pieces = re.split(r"\{(\w+)\}", pattern)
     return re.compile(
-        "".join(_NUMBER.format(p) if i % 2 else re.escape(p) for i, p in enumerate(parts))
+        "".join(_NUMBER.format(p) if i % 2 else re.escape(p) for i, p in enumerate(pieces))
     )
 
 
@@ -224,10 +255,10 @@ def _row(name, number):
 
 
 def _tensor_of(huggingface):
-    """The tensor of which a rule's Hugging Face name is a row, or None."""
+    """The tensor that a rule's Hugging Face name is a row of, or None."""
     match = re.fullmatch(r"(.*)\[\d+\]", huggingface)
     return match.group(1) if match else None
 
 
-def _laid_out(array, transposed):
+def _oriented(array, transposed):
     return np.ascontiguousarray(array.T) if transposed else array

@@ -1,4 +1,4 @@
-"""What lies beside a fine-tuned checkpoint, for the tasks that ask it."""
+"""Heads and task.json of fine-tuned checkpoints, for the prediction tasks that use one."""
 
 import os
 
@@ -10,12 +10,12 @@ from prediction.predictor import Head
 
 
 def make_heads(setup, name, prefixes=("output_",)):
-    """The heads that a checkpoint was fine-tuned with.
+    """The heads of a fine-tuned checkpoint.
 
     Args:
-      setup: task.Setup with what read_settings gave.
-      name: what messages call them.
-      prefixes: beginnings of their variables' names where they lie in no scope of their own.
+      setup: TaskSetup whose `saved` is the result of read_settings.
+      name: of the heads, for messages.
+      prefixes: beginnings of their variables' names where they have no scope of their own.
 
     Returns:
       (object of modeling.task_heads, prediction.predictor.Head).
@@ -29,24 +29,24 @@ def make_heads(setup, name, prefixes=("output_",)):
 
 
 def read_settings(path, kind, task_name=None, has_classes=True):
-    """task.json of the weights.
+    """Reads the task.json of the weights.
 
     Args:
       path: a checkpoint's prefix, or a Hugging Face directory.
-      kind: of the task.
-      task_name: which of several that were trained at once, None: the only one of that kind.
+      kind: of the fine-tuning task.
+      task_name: one of several tasks that were trained at once, None: the only one of that kind.
       has_classes: whether the head has an output for each label.
 
     Returns:
       dict; see finetuning.task_file.
 
     Raises:
-      UserError: there is none, or it holds wrong values or is of another checkpoint.
+      UserError: there is none, it holds wrong values, or belongs to another checkpoint.
     """
     saved = task_file.find(_prefix(path), kind, name=task_name)
     if huggingface.is_directory(path) or not has_classes:
         return saved
-    # Of Google's heads, and below a task's scope of ELECTRA's or, with several tasks, Google's.
+    # Google's heads lie at the root, or with several tasks, as ELECTRA's always, in a task's scope.
     scope = "task_specific/{}/".format(saved["task"])
     shapes = checkpoint.read_shapes(path)
     biases = (scope + "dense/bias", scope + "output_bias", "output_bias")
@@ -60,5 +60,5 @@ def settings_path(path):
 
 
 def _prefix(path):
-    """A prefix in the folder of the weights."""
+    """A checkpoint prefix in the folder of the weights."""
     return os.path.join(path, "") if huggingface.is_directory(path) else path

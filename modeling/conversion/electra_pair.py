@@ -1,4 +1,4 @@
-"""ELECTRA's two Hugging Face directories as the one checkpoint that they come from."""
+"""ELECTRA's two Hugging Face directories, merged into one checkpoint."""
 
 import collections
 
@@ -12,10 +12,10 @@ _SHARED, _OWN = "electra/embeddings/", "generator/embeddings/"
 
 
 def read_pair(paths):
-    """Reads a discriminator and a generator whose names do not collide.
+    """Reads a discriminator and a generator under names that do not collide.
 
-    They share their embeddings; where these differ, the generator's get a place of their own, as
-    in a training with untied_generator_embeddings.
+    They share their embeddings; where these differ, the generator's get names of their own, as in a
+    training with untied_generator_embeddings.
 
     Args:
       paths: two directories, in either order.
@@ -24,19 +24,19 @@ def read_pair(paths):
       The two as huggingface.Directory, the discriminator first.
 
     Raises:
-      UserError: see huggingface.read_directory; they are not one of each, or of no one model.
+      UserError: see huggingface.read_directory; they are not one of each, or not of one model.
     """
-    found = {read.family.network: read for read in map(huggingface.read_directory, paths)}
-    if set(found) != {DISCRIMINATOR, GENERATOR}:
+    by_network = {read.family.network: read for read in map(huggingface.read_directory, paths)}
+    if set(by_network) != {DISCRIMINATOR, GENERATOR}:
         raise UserError(
             "--from_pytorch={}: of two directories one must hold ELECTRA's discriminator "
             "(ElectraForPreTraining) and one its generator (ElectraForMaskedLM)".format(
                 ",".join(paths)
             )
         )
-    discriminator, generator = found[DISCRIMINATOR], found[GENERATOR]
+    discriminator, generator = by_network[DISCRIMINATOR], by_network[GENERATOR]
     if not _share_embeddings(discriminator.variables, generator.variables):
-        generator = _with_embeddings_of_its_own(discriminator, generator)
+        generator = _with_own_embeddings(discriminator, generator)
     return [discriminator, generator]
 
 
@@ -50,7 +50,7 @@ def _share_embeddings(first, second):
     return all(name in second and np.array_equal(first[name], second[name]) for name in shared)
 
 
-def _with_embeddings_of_its_own(discriminator, generator):
+def _with_own_embeddings(discriminator, generator):
     variables = generator.variables
     words = discriminator.family.names.word_table
     if "generator/embeddings_project/kernel" in variables or len(variables[words]) != len(

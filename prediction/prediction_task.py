@@ -1,26 +1,45 @@
-"""What the tasks have in common, and running one over a text."""
+"""The base of all prediction tasks, and the loop that runs one over a text."""
 
 import collections
 import itertools
 import time
+import typing
 
 from common.log import log, warn
 from data.rows import sequences
 
-# Lines that are held at a time: what is sorted by length, and all there is in memory.
+# Lines held in memory at a time; rows are sorted by length among them.
 WINDOW_LINES = 2048
 _SECONDS_BETWEEN_LOGS = 10.0
 
-# What a task is made with. config: model config; tokenizer: of a vocabulary; max_seq_length:
-# longest row; saved: what Task.saved_settings read.
-Setup = collections.namedtuple("Setup", ["config", "tokenizer", "max_seq_length", "saved"])
 
-
-class Task:
-    """From lines to results; also the `network` of a prediction.predictor.Predictor.
+class TaskSetup(typing.NamedTuple):
+    """The model that a prediction task is made for.
 
     Attributes:
-      options: names of keyword arguments of the class beside `setup`, which are flags' names, too.
+      config: model config.
+      tokenizer: of the model's vocabulary.
+      max_seq_length: longest row, in tokens.
+      saved: dict, the result of PredictionTask.saved_settings.
+    """
+
+    config: typing.Any
+    tokenizer: typing.Any
+    max_seq_length: int
+    saved: typing.Optional[dict]
+
+
+class PredictionTask:
+    """From lines to results; also the `network` of a prediction.predictor.Predictor.
+
+    task = FillMask(TaskSetup(config, tokenizer, 128, {}), top_k=5)
+    with Predictor(config, task, "bert_model.ckpt", batch_size=32) as predictor:
+        task.start(predictor)
+        results = list(task.predict(list(read_lines("lines.txt"))))
+
+    Attributes:
+      options: names of the keyword arguments of the class beside `setup`; flags of the same names
+        give their values.
       saved_options: the same of `saved_settings`.
       window_lines: lines that `predict` takes at a time.
       feature_names, head, optional: see Predictor.
@@ -36,18 +55,18 @@ class Task:
         self.config, self.tokenizer = setup.config, setup.tokenizer
         self.vocabulary = setup.tokenizer.vocabulary
         self.max_seq_length = setup.max_seq_length
-        self.notes = Notes(setup.max_seq_length)
+        self.notes = LineNotes(setup.max_seq_length)
         self.predictor = None
 
     @staticmethod
     def network(config, shapes, shown):
-        """Config of the network to ask, as BertConfig.as_encoder says it."""
+        """Config of the network that computes the results; see BertConfig.as_encoder."""
         return config.as_encoder(shapes, shown)
 
     @staticmethod
     def saved_settings(path, **options):
-        """What was laid down beside the weights `path` about their use: a dict, also of flags'
-        defaults (max_seq_length, do_lower_case)."""
+        """What a file beside the weights `path` says about their use: a dict, with the defaults of
+        the flags max_seq_length and do_lower_case where they are known."""
         del path, options
         return {}
 
@@ -68,19 +87,19 @@ class Task:
         return self.tokenizer.tokenize(text, is_inner=is_inner).ids.tolist()
 
     def make_row(self, line, first, second=None, start=0):
-        """A row for the predictor: [CLS] first [SEP], with `second` [SEP] behind that.
+        """A row for the predictor: [CLS] first [SEP], followed by `second` [SEP] if given.
 
         Args:
-          line: Line, to be counted in the notes.
+          line: Line, counted in the notes.
           first, second: lists of piece ids; `second` may be None.
-          start: how many of `first` to leave out.
+          start: how many pieces of `first` to skip.
 
         Returns:
-          dict of input_ids and segment_ids, cut at max_seq_length.
+          dict of input_ids and segment_ids, lists of ints cut at max_seq_length.
         """
-        row = sequences.lay_out(self.vocabulary, first[start:], second, self.max_seq_length)
+        row = sequences.encode_pieces(self.vocabulary, first[start:], second, self.max_seq_length)
         is_cut = start > 0 or row.is_truncated
-        self.notes.see(line, first + (second or []), self.vocabulary, is_cut)
+        self.notes.add(line, first + (second or []), self.vocabulary, is_cut)
         length = sum(row.input_mask)
         return {
             "input_ids": row.input_ids[:length],
@@ -88,35 +107,35 @@ class Task:
         }
 
 
-def rounded_share(probability):
-    """A probability, or score, with six digits that count, however small it is."""
+def rounded_probability(probability):
+    """A probability, or score, with six significant digits, however small it is."""
     return float("{:.6g}".format(probability))
 
 
-class Notes:
-    """Counts lines that a user may want to look at."""
+class LineNotes:
+    """Counts the lines that a user may want to look at."""
 
-    def __init__(self, most_pieces, cut="were cut at --max_seq_length={}"):
-        """`most_pieces`: how many a text may have; `cut`: what is said of longer ones."""
-        self._kinds = collections.OrderedDict(
+    def __init__(self, max_pieces, cut="were cut at --max_seq_length={}"):
+        """`max_pieces`: how many a text may have; `cut`: the note on longer ones."""
+        self._notes = collections.OrderedDict(
             empty="are empty",
-            cut=cut.format(most_pieces),
+            cut=cut.format(max_pieces),
             unknown="hold nothing that --vocab_file knows (all is unknown)",
         )
         self._counts, self._first = collections.Counter(), {}
         self.total = 0
 
-    def see(self, line, ids, vocabulary, is_cut):
-        """Counts a line of which `ids` are the pieces."""
+    def add(self, line, ids, vocabulary, is_cut):
+        """Counts a line whose pieces are `ids`."""
         self.total += 1
-        # What stands for the text; masks say nothing about it.
-        known = [i for i in ids if i != vocabulary.mask]
-        found = {
+        # Masks tell nothing about the text.
+        text_ids = [i for i in ids if i != vocabulary.mask]
+        holds = {
             "empty": not ids,
             "cut": is_cut,
-            "unknown": bool(known) and all(i == vocabulary.unk for i in known),
+            "unknown": bool(text_ids) and all(i == vocabulary.unk for i in text_ids),
         }
-        for kind in (kind for kind, holds in found.items() if holds):
+        for kind in (kind for kind, is_so in holds.items() if is_so):
             self._counts[kind] += 1
             self._first.setdefault(kind, line.where)
 
@@ -126,16 +145,16 @@ class Notes:
             "{} of {} lines {} (first: {})".format(
                 self._counts[kind], self.total, text, self._first[kind]
             )
-            for kind, text in self._kinds.items()
+            for kind, text in self._notes.items()
             if self._counts[kind]
         ]
 
 
 def predict_lines(task, lines, results):
-    """Writes the results of all lines, in their order; holds no more than a window of them.
+    """Writes the results of all lines, in their order, and holds one window of them at a time.
 
     Args:
-      task: Task that was started.
+      task: PredictionTask that was started.
       lines: iterable of Line.
       results: lines.ResultFile.
     """

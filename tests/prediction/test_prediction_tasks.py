@@ -1,4 +1,4 @@
-"""The parts of run_prediction.py by themselves, and the golden numbers of google-research/bert."""
+"""The modules of prediction/ by themselves, and the golden numbers of google-research/bert."""
 
 import gzip
 import io
@@ -16,10 +16,11 @@ from common.errors import UserError
 from data.tokenizers.wordpiece import Spelling, Vocabulary, WordPieceTokenizer
 from modeling import checkpoint
 from modeling.config import BertConfig
-from prediction import fill_mask, get_task
+from prediction import fill_mask
 from prediction.lines import Line, ResultFile, read_lines
+from prediction.prediction_task import LineNotes, TaskSetup, predict_lines
 from prediction.predictor import Predictor
-from prediction.task import Notes, Setup, predict_lines
+from prediction.registry import get_prediction_task
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -49,7 +50,7 @@ def test_pieces_join_so_that_they_are_cut_apart_again(text, piece, expected):
     assert fill_mask.add_piece(text, piece) == expected
 
 
-def test_text_behind_a_filled_mask():
+def test_text_after_a_filled_mask():
     assert fill_mask.add_text("play", "dog") == "play dog"
     assert fill_mask.add_text("play", " dog") == "play dog"
     assert fill_mask.add_text("", "dog") == "dog"
@@ -60,8 +61,8 @@ def golden_task(name, max_seq_length=64, saved=None, **options):
     """A task for the golden checkpoint `bert`; not started."""
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu="tanh")
     vocabulary = Vocabulary(golden_cases.path("bert", "vocab.txt"))
-    setup = Setup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
-    return get_task(name)(setup, **options)
+    setup = TaskSetup(config, WordPieceTokenizer(vocabulary), max_seq_length, saved)
+    return get_prediction_task(name)(setup, **options)
 
 
 def golden_rows():
@@ -80,7 +81,7 @@ def golden_rows():
 
 def run_golden(task, rows, batch_size):
     prefix = checkpoint.resolve(golden_cases.path("bert"))
-    with Predictor(task.config, task, prefix, task.max_seq_length, batch_size) as predictor:
+    with Predictor(task.config, task, prefix, batch_size) as predictor:
         return predictor.run(rows)
 
 
@@ -99,6 +100,20 @@ def test_masked_lm_equals_the_original_program(batch_size):
         np.testing.assert_allclose(output["log_probs"], best, rtol=0, atol=1e-5)
         assert sorted(output["ids"][0]) == sorted(candidates)
         assert (np.diff(output["log_probs"], axis=1) <= 0).all()
+
+
+@needs_golden
+def test_one_graph_serves_rows_of_all_lengths():
+    task = golden_task("features", layers=["-1"], pooling="none")
+    rows = [{"input_ids": [1] * n, "segment_ids": [0] * n} for n in (3, 40, 17, 3, 9)]
+    with mock.patch.object(task, "build", wraps=task.build) as build:
+        outputs = run_golden(task, rows, 2)
+        alone = [run_golden(task, [row], 1)[0] for row in rows[:2]]
+    assert build.call_count == 3  # one for each predictor
+    # Batches of two by length: 3 and 3, 9 and 17, 40; padded to the longest and no further.
+    assert [output["layers"].shape[1] for output in outputs] == [3, 40, 17, 3, 17]
+    for output, other in zip(outputs, alone):
+        np.testing.assert_allclose(output["layers"], other["layers"], rtol=0, atol=1e-6)
 
 
 @needs_golden
@@ -123,7 +138,7 @@ def test_the_window_holds_all_masks_and_what_is_around_them():
             for last in range(first, min(length, first + 10)):
                 start = task._window(Line("", 1, "f"), length, [first, last])
                 assert 0 <= start <= first and last < start + 10
-                # No room is left over, and as much is seen before the masks as behind them.
+                # The row is full, with as much text before the masks as after them.
                 assert length <= 10 or start + 10 <= length
                 if 0 < start < length - 10:
                     assert abs((first - start) - (start + 9 - last)) <= 1
@@ -145,11 +160,11 @@ def test_too_little_memory_names_the_flag():
     task = golden_task("features", layers=["-1"], pooling="cls")
     prefix = checkpoint.resolve(golden_cases.path("bert"))
     row = {"input_ids": [1] * 17, "segment_ids": [0] * 17}
-    with Predictor(task.config, task, prefix, 64, 32) as predictor:
+    with Predictor(task.config, task, prefix, 32) as predictor:
         fault = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
         with mock.patch.object(predictor, "_session") as session:
             session.run.side_effect = fault
-            with pytest.raises(UserError, match="of 32 tokens; take a smaller --batch_size"):
+            with pytest.raises(UserError, match="1 rows of 17 tokens; take a smaller --batch_size"):
                 predictor.run([row])
 
 
@@ -170,7 +185,7 @@ class CountingTask:
     window_lines = 7
 
     def __init__(self):
-        self.notes, self.windows, self.read = Notes(8), [], 0
+        self.notes, self.windows, self.read = LineNotes(8), [], 0
 
     def lines(self, count):
         for number in range(1, count + 1):
@@ -196,14 +211,14 @@ def test_a_window_at_a_time_is_held(tmp_path):
 def test_lines_end_at_line_feeds_only(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("\ufeffa\u2028b\x0bc\r\n\n d \r\r\nlast".encode("utf-8"))
-    found = list(read_lines(str(path)))
-    assert [line.text for line in found] == ["a\u2028b\x0bc", "", " d \r", "last"]
-    assert found[3].where == "{} line 4".format(path)
+    lines = list(read_lines(str(path)))
+    assert [line.text for line in lines] == ["a\u2028b\x0bc", "", " d \r", "last"]
+    assert lines[3].where == "{} line 4".format(path)
     with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n"))):
         assert next(read_lines("-")).where == "standard input line 1"
 
 
-def test_a_file_of_results_is_whole_or_not_there(tmp_path):
+def test_a_file_of_results_is_complete_or_missing(tmp_path):
     path = tmp_path / "out.jsonl"
     with pytest.raises(KeyError), ResultFile(str(path)) as results:
         results.write([{"a": 1}])
@@ -221,8 +236,8 @@ def test_lines_are_bounded(tmp_path, monkeypatch, name):
     monkeypatch.setattr(files, "TEXT_LINE_BYTES", 100)
     content = b"a" * 100 + b"\n" + b"b" * 99 + b"\n" + b"c" * 101
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    found = read_lines(str(tmp_path / name))
+    lines = read_lines(str(tmp_path / name))
     with pytest.raises(UserError, match=r"lines(.gz)? line 1 is longer than 100 bytes; cut it"):
-        list(found)
+        list(lines)
     (tmp_path / "short").write_bytes(content[101:201])
     assert [line.text for line in read_lines(str(tmp_path / "short"))] == ["b" * 99]

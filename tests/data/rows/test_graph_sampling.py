@@ -6,26 +6,28 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import arrays, needs_golden, settings
-from test_masking import RANDOM_IDS, Ids, lay_out, make_unit
+from mask_draws import mask_once
+from random_units import RANDOM_IDS, Ids, assemble, make_unit
 
 from common.errors import UserError
-from data.input.dynamic_masking import (
-    DynamicMasking,
-    mask_drawn,
-    predictions_per_row,
-    sample_dynamic,
-)
-from data.rows import instances, masking
+from data.input import drawing
+from data.input.drawing import Drawing
+from data.rows import masking, pairs, sampling
+from data.rows.corruption import Tokens
+from data.rows.graph_sampling import mask_drawn, predictions_per_row
+from data.rows.masking import Masks
 from data.rows.row_features import numbered_in_row
 
 pytestmark = pytest.mark.tf1
 tf.disable_v2_behavior()
 
+TOKENS = Tokens(Ids.mask, RANDOM_IDS)
+
 
 @functools.lru_cache(maxsize=None)
 def rows(length, documents=60):
     unit = make_unit(np.random.default_rng(3), documents=documents)
-    return lay_out(unit, instances.full_pairs(unit, length, "seed"), length)
+    return assemble(unit, pairs.full_pairs(unit, length, "seed"), length)
 
 
 def features_of(batch):
@@ -40,11 +42,11 @@ def features_of(batch):
 
 def draw(batch, spec, numbers, seed=7):
     """Samples of the same rows for several batch numbers, as list of dicts of arrays."""
-    rule = DynamicMasking(spec, Ids.mask, RANDOM_IDS.tolist(), seed)
+    rule = Drawing(Masks(spec), TOKENS, seed)
     with tf.Graph().as_default(), tf.Session() as session:
         number = tf.placeholder(tf.int64, [])
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
-        sampled = sample_dynamic(features, number, rule)
+        sampled = drawing.draw(features, number, rule)
         return [session.run(sampled, {number: n}) for n in numbers]
 
 
@@ -53,7 +55,7 @@ def draw(batch, spec, numbers, seed=7):
 def test_every_draw_masks_whole_groups_and_can_be_undone(unit, length):
     batch = rows(length)
     spec = masking.MaskingSpec(0.2, unit, max_predictions=7)
-    limit = masking.predictions_per_row(batch.lengths, spec)
+    limit = sampling.predictions_per_row(batch.lengths, spec)
     for result in draw(batch, spec, range(3)):
         weights, positions = result["masked_lm_weights"], result["masked_lm_positions"]
         counts = weights.sum(axis=1).astype(int)
@@ -104,8 +106,7 @@ def test_static_and_dynamic_sampler_agree(unit):
     spec = masking.MaskingSpec(0.15, unit, max_predictions=20)
     static = []
     for seed in range(6):
-        rng = np.random.default_rng(seed)
-        masked = masking.sample_static(batch, spec, Ids.mask, RANDOM_IDS, rng)
+        masked = mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
         names = ("input_ids", "masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
         static.append(dict(zip(names, masked)))
     expected = figures(batch, static)
@@ -133,11 +134,11 @@ def test_a_draw_is_a_function_of_seed_and_batch_number():
 def test_labels_are_the_tags_of_the_chosen_pieces():
     batch = rows(48)
     tags = np.where(batch.group_ids >= 0, 1 + batch.group_ids % 14, 0).astype(np.int32)
-    rule = DynamicMasking(masking.MaskingSpec(0.2, "word"), Ids.mask, RANDOM_IDS.tolist(), 7)
+    rule = Drawing(Masks(masking.MaskingSpec(0.2, "word")), TOKENS, 7)
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         features.update(pos_tags=tf.constant(tags), dep_tags=tf.constant(tags * 0))
-        drawn = session.run(sample_dynamic(features, tf.constant(1, tf.int64), rule))
+        drawn = session.run(drawing.draw(features, tf.constant(1, tf.int64), rule))
     assert "pos_tags" not in drawn and "ner_labels" not in drawn
     real = drawn["masked_lm_weights"] > 0
     row, rank = np.nonzero(real)
@@ -181,11 +182,12 @@ def test_electras_draws_leave_special_tokens_and_padding_alone():
     features = features_of(batch)
     del features["word_groups"]
     features["input_mask"][-1, 1:] = 0  # nothing to draw from
-    rule = DynamicMasking(spec, Ids.mask, [], 7, (Ids.cls, Ids.sep, Ids.mask), True)
+    tokens = Tokens(Ids.mask, [], (Ids.cls, Ids.sep, Ids.mask))
+    rule = Drawing(Masks(spec), tokens, 7, True)
     try:
         with tf.Graph().as_default(), tf.Session() as session:
             constants = {name: tf.constant(value) for name, value in features.items()}
-            drawn = session.run(sample_dynamic(constants, tf.constant(3, tf.int64), rule))
+            drawn = session.run(drawing.draw(constants, tf.constant(3, tf.int64), rule))
     finally:
         rows.cache_clear()
     weights, positions = drawn["masked_lm_weights"], drawn["masked_lm_positions"]
@@ -205,12 +207,12 @@ def test_electras_draws_leave_special_tokens_and_padding_alone():
 def test_apart_the_masked_ids_stand_beside_the_original_ones():
     batch = rows(48)
     spec = masking.MaskingSpec(0.2, "word", replacement=masking.ELECTRA_REPLACEMENT)
-    rule = DynamicMasking(spec, Ids.mask, RANDOM_IDS.tolist(), 7)
+    rule = Drawing(Masks(spec), TOKENS, 7)
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         number = tf.constant(1, tf.int64)
         joined, apart = session.run(
-            [sample_dynamic(features, number, r) for r in (rule, rule._replace(apart=True))]
+            [drawing.draw(features, number, r) for r in (rule, rule._replace(apart=True))]
         )
     assert (apart["input_ids"] == batch.ids).all() and "masked_input_ids" not in joined
     assert (apart.pop("masked_input_ids") == joined["input_ids"]).all()

@@ -1,98 +1,100 @@
-"""Masks drawn anew for every batch, in the input pipeline: the tf.data samplers of MaskingSpec.
+"""Masks drawn anew for every batch in the input pipeline: the samplers of sampling.py as graphs.
 
-Groups are drawn by the same procedure as in masking.sample_static, single pieces with replacement
-as google-research/electra draws them; in graph operations, so that it also runs on the host of a
-TPU. The draw is a function of the seed and the batch's number alone.
+Groups are drawn by the same procedure as in sampling.py, single pieces with replacement as
+google-research/electra draws them; in graph operations, so that it also runs on the host of a TPU.
 """
 
-import collections
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from data.records.schema import LABELS_FROM, MASKED_FEATURES
+from common.features import MASKED_LM
+from data.records.schema import DERIVED
 
-# What the sampler adds to a batch, and what it needs of the vocabulary. spec: MaskingSpec; mask_id:
-# int; random_ids: int [n], ids that may replace a piece; seed: int; special_ids: ids that are never
-# drawn with replacement; apart: the masked ids are a feature of their own, masked_input_ids.
-DynamicMasking = collections.namedtuple(
-    "DynamicMasking",
-    ["spec", "mask_id", "random_ids", "seed", "special_ids", "apart"],
-    defaults=[(), False],
-)
 
-# The groups of a batch; group numbers count from 1 in each row, 0 is special tokens and padding.
-# sizes (in pieces), segments: int32 [batch, groups + 1]; count: int32 [batch].
-_Groups = collections.namedtuple("_Groups", ["sizes", "segments", "count"])
+class _Groups(NamedTuple):
+    """The groups of a batch, counted from 1 in each row; 0 is special tokens and padding.
+
+    Attributes:
+      sizes: int32 [batch, groups + 1], in pieces.
+      segments: int32 [batch, groups + 1].
+      count: int32 [batch].
+    """
+
+    sizes: tf.Tensor
+    segments: tf.Tensor
+    count: tf.Tensor
+
 
 # Draws of one batch, in the order of the second half of their seeds.
 _ORDER, _RUNS, _KIND, _RANDOM = range(4)
 
 
-def sample_dynamic(features, batch_number, masking):
-    """Masks a batch.
+def draw_masks(features, spec, tokens, uniform):
+    """Masks a batch; see corruption.Corruption.draw.
 
     Args:
       features: dict with input_ids, input_mask, segment_ids, int32 [batch, seq]; word_groups, too,
         unless the specification draws with replacement; maybe pos_tags and the like.
-      batch_number: int64 scalar, counted from the beginning of the run.
-      masking: DynamicMasking.
+      spec: masking.MaskingSpec.
+      tokens: corruption.Tokens.
+      uniform: function (shape, purpose) -> float32 tensor.
 
     Returns:
-      The features without word_groups, and with masked_lm_positions, masked_lm_ids int32
-      [batch, P], masked_lm_weights float32 [batch, P]; pos_labels int32 [batch, P] in place of
-      pos_tags. input_ids are masked; with masking.apart they are not, and masked_input_ids int32
-      [batch, seq] are there.
+      Masked ids, int32 [batch, seq]; dict of masked_lm_positions, masked_lm_ids int32 [batch, P],
+      masked_lm_weights float32 [batch, P], and pos_labels int32 [batch, P] for pos_tags.
     """
-    features = dict(features)
-    word_groups = features.pop("word_groups", None)
-
-    def uniform(shape, purpose):
-        seed = tf.stack([tf.constant(masking.seed * 4 + purpose, tf.int64), batch_number])
-        return tf.random.stateless_uniform(shape, seed)
-
-    if masking.spec.with_replacement:
-        predictions, masked = _draw_pieces(features, masking, uniform)
-    else:
-        predictions, masked = _draw_groups(features, word_groups, masking, uniform)
-    features.update(predictions)
-    features["masked_input_ids" if masking.apart else "input_ids"] = masked
-    for label, source in LABELS_FROM.items():
-        if source in features:
-            features[label] = _labels(features.pop(source), features)
-    return features
+    draw = _draw_pieces if spec.with_replacement else _draw_groups
+    targets, masked = draw(features, spec, tokens, uniform)
+    labels = {
+        label: _labels(features[source], targets)
+        for label, source in DERIVED.items()
+        if source in features
+    }
+    return masked, dict(targets, **labels)
 
 
-def _draw_groups(features, word_groups, masking, uniform):
+def _draw_groups(features, spec, tokens, uniform):
     """Predictions (dict) and masked ids of groups that are drawn without replacement."""
+    chosen = choose_pieces(features, spec, uniform)
+    positions, real = true_columns(chosen, spec.max_predictions)
+    ids = features["input_ids"]
+    return predictions(ids, positions, real), _replace(ids, chosen, spec, tokens, uniform)
+
+
+def choose_pieces(features, spec, uniform):
+    """Chooses groups without replacement: bool [batch, seq], as sampling.choose_pieces.
+
+    Args:
+      features, uniform: see `draw_masks`; with word_groups.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
+    """
+    word_groups = features["word_groups"]
     seq = word_groups.shape.as_list()[1]
-    if masking.spec.unit == "wordpiece":
+    if spec.unit == "wordpiece":
         numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
         word_groups = tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
-    room = predictions_per_row(features["input_mask"], masking.spec)
-    taken = _choose_groups(
-        _list_groups(word_groups, features["segment_ids"], seq), room, masking.spec, uniform
-    )
-    chosen = tf.logical_and(tf.gather(taken, word_groups, batch_dims=1), word_groups > 0)
-    ids = features["input_ids"]
-    positions, real = _true_columns(chosen, masking.spec.max_predictions)
-    return _predictions(ids, positions, real), _replace(ids, chosen, masking, uniform)
+    room = predictions_per_row(features["input_mask"], spec)
+    groups = _list_groups(word_groups, features["segment_ids"], seq)
+    taken = _choose_groups(groups, room, spec, uniform)
+    return tf.logical_and(tf.gather(taken, word_groups, batch_dims=1), word_groups > 0)
 
 
-def _draw_pieces(features, masking, uniform):
+def _draw_pieces(features, spec, tokens, uniform):
     """Predictions (dict) and masked ids of pieces that are drawn with replacement."""
-    ids, spec = features["input_ids"], masking.spec
-    is_candidate = features["input_mask"] > 0
-    for special in masking.special_ids:
+    ids, is_candidate = features["input_ids"], features["input_mask"] > 0
+    for special in tokens.special_ids:
         is_candidate = tf.logical_and(is_candidate, tf.not_equal(ids, special))
-    found = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
+    count = tf.reduce_sum(tf.cast(is_candidate, tf.int32), axis=1, keepdims=True)
     shape = [tf.shape(ids)[0], spec.max_predictions]
-    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(found, tf.float32), tf.int32)
-    candidates, _ = _true_columns(is_candidate, ids.shape.as_list()[1])
-    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, found - 1)), batch_dims=1)
+    drawn = tf.cast(uniform(shape, _ORDER) * tf.cast(count, tf.float32), tf.int32)
+    candidates, _ = true_columns(is_candidate, ids.shape.as_list()[1])
+    positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, count - 1)), batch_dims=1)
     # Where there is no candidate at all, nothing counts; the original computes 0 / 0 there.
-    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, found[:, 0])
+    wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, count[:, 0])
     is_replaced = uniform(shape, _KIND) < spec.replacement[0]
-    return mask_drawn(ids, positions, is_replaced, wanted, masking.mask_id)
+    return mask_drawn(ids, positions, is_replaced, wanted, tokens.mask_id)
 
 
 def mask_drawn(ids, positions, is_replaced, wanted, mask_id):
@@ -118,7 +120,7 @@ def mask_drawn(ids, positions, is_replaced, wanted, mask_id):
     written = tf.cast(tf.logical_and(tf.logical_and(real, is_replaced), positions > 0), tf.int32)
     times = tf.scatter_nd(tf.stack([rows, positions], axis=-1), written, tf.shape(ids))
     masked = tf.where(times > 0, tf.fill(tf.shape(ids), mask_id), ids)
-    return _predictions(ids, positions, real), masked
+    return predictions(ids, positions, real), masked
 
 
 def _labels(tags, features):
@@ -128,12 +130,12 @@ def _labels(tags, features):
       tags: int32 [batch, seq], counted from 1.
       features: dict with the predictions.
     """
-    found = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
-    return found * tf.cast(features["masked_lm_weights"], tf.int32) - 1
+    picked = tf.gather(tags, features["masked_lm_positions"], batch_dims=1)
+    return picked * tf.cast(features["masked_lm_weights"], tf.int32) - 1
 
 
 def predictions_per_row(input_mask, spec):
-    """As masking.predictions_per_row; float64 so that halves round alike.
+    """As sampling.predictions_per_row; float64 so that halves round alike.
 
     Args:
       input_mask: int32 [batch, seq].
@@ -164,14 +166,15 @@ def _choose_groups(groups, room, spec, uniform):
     """bool [batch, groups + 1]: one candidate of every row a turn, in random order.
 
     A drawn run length is kept until a place is found for it; a second round over the candidates
-    fills what is left with single groups (see masking._choose_pieces).
+    fills what is left with single groups (see sampling.choose_pieces).
     """
-    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    shares = spec.ngram_probs if spec.unit == "ngram" else (1.0,)
+    longest = len(shares)
     rounds = 1 if longest == 1 else 2
     shape = tf.shape(groups.sizes)
     keys = tf.where(groups.sizes > 0, uniform(shape, _ORDER), tf.fill(shape, 2.0))
     order = tf.argsort(keys, axis=1)  # groups first, in random order
-    runs = _draw_runs(spec, longest, uniform(shape, _RUNS))
+    runs = _draw_runs(shares, uniform(shape, _RUNS))
 
     def body(turn, left, taken, used):
         second = turn >= groups.count
@@ -197,11 +200,11 @@ def _choose_groups(groups, room, spec, uniform):
     return tf.while_loop(unfinished, body, start, back_prop=False)[2]
 
 
-def _draw_runs(spec, longest, draws):
+def _draw_runs(shares, draws):
     """int32 [batch, n]: lengths of runs in groups from uniform draws."""
     runs = tf.ones_like(draws, dtype=tf.int32)
     reached = 0.0
-    for probability in spec.ngram_probs[: longest - 1]:
+    for probability in shares[:-1]:
         reached += probability
         runs += tf.cast(draws >= reached, tf.int32)
     return runs
@@ -210,7 +213,7 @@ def _draw_runs(spec, longest, draws):
 def _fitting_run(groups, candidate, wanted, longest, taken, room):
     """Sizes in groups (0: no place here) and lengths in pieces, int32 [batch].
 
-    As masking._fitting_run: free groups of one segment; shortened where the pieces do not fit.
+    As sampling._fitting_run: free groups of one segment, shortened to what fits.
     """
     zeros = tf.zeros_like(candidate)
     size, length, pieces = zeros, zeros, zeros
@@ -238,7 +241,7 @@ def _pick(matrix, columns):
     return tf.gather(matrix, columns[:, tf.newaxis], batch_dims=1)[:, 0]
 
 
-def _true_columns(matrix, count):
+def true_columns(matrix, count):
     """Columns where a bool [batch, seq] is true, in rising order, at most `count`; the rest 0.
 
     Returns:
@@ -246,23 +249,23 @@ def _true_columns(matrix, count):
     """
     seq = matrix.shape.as_list()[1]
     from_end = seq - tf.range(seq)[tf.newaxis, :]
-    found = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
-    return tf.where(found > 0, seq - found, tf.zeros_like(found)), found > 0
+    ranks = tf.math.top_k(tf.cast(matrix, tf.int32) * from_end, min(count, seq)).values
+    return tf.where(ranks > 0, seq - ranks, tf.zeros_like(ranks)), ranks > 0
 
 
-def _predictions(ids, positions, real):
+def predictions(ids, positions, real):
     """dict of positions, their ids and weights; 0 where not `real`: all [batch, P]."""
     labels = tf.gather(ids, positions, batch_dims=1) * tf.cast(real, tf.int32)
-    return dict(zip(MASKED_FEATURES, (positions, labels, tf.cast(real, tf.float32))))
+    return dict(zip(MASKED_LM, (positions, labels, tf.cast(real, tf.float32))))
 
 
-def _replace(ids, chosen, masking, uniform):
-    to_mask, to_random, _ = masking.spec.replacement
+def _replace(ids, chosen, spec, tokens, uniform):
+    to_mask, to_random, _ = spec.replacement
     kind = uniform(tf.shape(ids), _KIND)
-    count = len(masking.random_ids)
-    table = tf.constant(masking.random_ids, tf.int32)
+    count = len(tokens.random_ids)
+    table = tf.constant(tokens.random_ids, tf.int32)
     draw = tf.cast(uniform(tf.shape(ids), _RANDOM) * count, tf.int32)
     other = tf.gather(table, tf.minimum(draw, count - 1))
-    new = tf.where(kind < to_mask, tf.fill(tf.shape(ids), masking.mask_id), other)
+    new = tf.where(kind < to_mask, tf.fill(tf.shape(ids), tokens.mask_id), other)
     replaced = tf.logical_and(chosen, kind < to_mask + to_random)
     return tf.where(replaced, new, ids)

@@ -1,0 +1,264 @@
+"""The three directions of convert_checkpoint.py: to Hugging Face, to TensorFlow, to a release."""
+
+import os
+import typing
+
+from cli import release_files
+from common.errors import UserError
+from common.log import log, warn
+from finetuning import task_file
+from modeling import checkpoint
+from modeling.config_families import read_config
+from modeling.conversion import (
+    electra_pair,
+    export,
+    families,
+    family_choice,
+    folders,
+    head_choice,
+    huggingface,
+    parity,
+    sources,
+)
+
+
+class ModelFiles(typing.NamedTuple):
+    """A TensorFlow model, as it is to be read.
+
+    Attributes:
+      checkpoint: a prefix, an .index file or a directory.
+      config: the model config's file.
+      vocabulary: the vocabulary's file; None: the one beside the checkpoint or the config.
+      gelu: meaning of "gelu" in hidden_act, see BertConfig.
+      network: one of families.NETWORKS, for ELECTRA; None: the discriminator.
+    """
+
+    checkpoint: str
+    config: str
+    vocabulary: typing.Optional[str] = None
+    gelu: str = "auto"
+    network: typing.Optional[str] = None
+
+
+def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_case=None):
+    """TensorFlow checkpoint -> Hugging Face directory.
+
+    to_hugging_face(ModelFiles("bert_model.ckpt", "bert_config.json", "vocab.txt"), "hf")
+
+    Args:
+      files: ModelFiles.
+      target: directory to write, or a *.bin weights file in it.
+      head: one of families.HEADS, or sources.AUTO.
+      task_name: one of the tasks of a checkpoint with the heads of several, or None.
+      do_lower_case: of the tokenizer; None: as in task.json, else True.
+
+    Raises:
+      UserError: a file is missing, does not fit the others, or the converted model has other
+        outputs.
+    """
+    folder, weights = release_files.split_target(target)
+    parity.require_packages()
+    prefix, shapes, family = _find_family(files)
+    family_choice.check_convertible(family, prefix)
+    tasks = release_files.tasks_beside(prefix)
+    choice = head_choice.choose(family, shapes, prefix, tasks, head, task_name)
+    source = _open_source(files, prefix, shapes, choice.family)
+    selection = sources.select(source, choice.head)
+    task = release_files.read_task(source, selection, choice.task)
+    vocabulary = _find_vocabulary(files, source)
+    log("{}: {}".format(selection.architecture.name, source.config.describe_activation()))
+    for line in sources.skipped_lines(source, selection, choice.reasons) + choice.notes:
+        log(line)
+    if do_lower_case is None:
+        do_lower_case = bool(task.get("do_lower_case", True))
+    with folders.staged(folder) as scratch:
+        _write_model(scratch, weights, source, selection, vocabulary, task.get("labels"))
+        _check_parity(source, selection, scratch, weights, "report it with the config")
+        if vocabulary:
+            release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case)
+        else:
+            log("no vocabulary was found, so no tokenizer files are written; name it: --vocab_file")
+        release_files.write_task(task, scratch)
+        release_files.publish(scratch, folder)
+    release_files.warn_of_other_weights(folder, weights)
+    _log_network(source.family)
+
+
+def to_tensorflow(paths, prefix, network=None, task_name=None):
+    """Hugging Face directory, or ELECTRA's two, -> TensorFlow checkpoint.
+
+    to_tensorflow(["hf"], "tf/bert_model.ckpt")
+
+    Args:
+      paths: list of one directory, or of ELECTRA's two in either order.
+      prefix: of the checkpoint to write.
+      network: one of families.NETWORKS, for one directory of ELECTRA; None: by its head.
+      task_name: which names the variables of ELECTRA's fine-tuned head, or None.
+
+    Raises:
+      UserError: a file is missing, does not fit the others, or the checkpoint has other outputs.
+    """
+    folder, base = release_files.split_prefix(prefix, paths)
+    parity.require_packages()
+    directories = _read_directories(paths, network, task_name)
+    with folders.staged(folder) as scratch:
+        written = os.path.join(scratch, base)
+        huggingface.write_checkpoint(written, electra_pair.merged(directories))
+        for directory in directories:
+            for is_warning, line in huggingface.report_of(directory, prefix).lines():
+                (warn if is_warning else log)(line)
+            _add_original_config(directory, written, scratch)
+        release_files.copy_vocabulary(release_files.vocabulary_in(paths), scratch)
+        release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
+        release_files.publish(scratch, folder)
+    for directory in directories:
+        _log_network(directory.family)
+
+
+def strip_optimizer(files, folder):
+    """Checkpoint of a training run -> release folder, without optimizer state and step.
+
+    Args:
+      files: ModelFiles.
+      folder: directory to write.
+
+    Raises:
+      UserError: a file is missing or wrong, or the folder is the checkpoint's own.
+    """
+    folder = folder.rstrip("/") or "/"
+    folders.check("--strip_optimizer=" + folder, folder)
+    source = _open_source(files, *_find_family(files))
+    names = source.family.files
+    if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, names.checkpoint)):
+        raise UserError(
+            "--strip_optimizer={} is where {} itself lies; give another directory".format(
+                folder, source.prefix
+            )
+        )
+    vocabulary = _find_vocabulary(files, source)
+    with folders.staged(folder) as scratch:
+        prefix = os.path.join(scratch, names.checkpoint)
+        huggingface.write_checkpoint(prefix, sources.read_release(source))
+        checkpoint.verify(prefix)
+        log("skipped: {} optimizer slots and counters".format(len(source.plan.training_state)))
+        # Copied, not rewritten: other programs read keys that Quanci does not know.
+        release_files.copy(files.config, os.path.join(scratch, names.config))
+        _copy_other_config(files, source, scratch)
+        path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
+        release_files.copy_vocabulary(path, scratch, name)
+        release_files.copy_task(task_file.path_beside(source.prefix), scratch)
+        release_files.publish(scratch, folder)
+
+
+def _find_family(files):
+    """(prefix, dict variable name -> shape, Family) of a checkpoint."""
+    prefix = checkpoint.resolve(files.checkpoint)
+    shapes = checkpoint.read_shapes(prefix)
+    return prefix, shapes, family_choice.of_checkpoint(prefix, shapes, files.network)
+
+
+def _open_source(files, prefix, shapes, family):
+    """Source of the result of _find_family and the config."""
+    config = read_config(files.config, files.gelu, shapes)
+    source = sources.open_checkpoint(prefix, config, family)
+    log("checkpoint {}: {} variables".format(prefix, len(source.plan.loaded)))
+    return source
+
+
+def _find_vocabulary(files, source):
+    """See release_files.find_vocabulary."""
+    beside = _folders_beside(files, source)
+    return release_files.find_vocabulary(files.vocabulary, beside, source.config)
+
+
+def _folders_beside(files, source):
+    """The folders of the checkpoint and of its config."""
+    return [os.path.dirname(path) for path in (source.prefix, files.config)]
+
+
+def _write_model(folder, weights, source, selection, vocabulary, labels):
+    """Writes config, weights and side files of a Hugging Face directory.
+
+    Args:
+      folder: where.
+      weights: name of the weights file.
+      source: Source.
+      selection: Selection.
+      vocabulary: of the model, or None.
+      labels: list of str, names of the classes, or None.
+    """
+    pad_token_id = vocabulary.pad if vocabulary else 0
+    values = export.hugging_face_config(source, selection, pad_token_id, labels)
+    export.write_json(os.path.join(folder, export.CONFIG), values)
+    export.write_weights(
+        os.path.join(folder, weights),
+        source.family.names,
+        sources.read_variables(source, selection),
+        bare=selection.architecture == source.family.architectures[-1],
+    )
+    for side_file, tensors in sources.read_side_files(source, selection):
+        export.write_side_file(folder, side_file, tensors)
+        log("beside the model, in {}: {}".format(side_file.file, side_file.what))
+
+
+def _read_directories(paths, network, task_name):
+    """List of the huggingface.Directory of each path; see to_tensorflow."""
+    if len(paths) == 2:
+        return electra_pair.read_pair(paths)
+    tasks = release_files.tasks_beside(os.path.join(paths[0], ""))
+    name = task_name or next(iter(tasks), None)
+    directory = huggingface.read_directory(paths[0], network, name)
+    release_files.check_task_name(directory, task_name)
+    return [directory]
+
+
+def _add_original_config(directory, prefix, folder):
+    """Compares a directory with the checkpoint made of it, and writes the config of the latter."""
+    config = export.original_config(huggingface.config_file(directory.path), directory.family)
+    source = sources.open_checkpoint(prefix, config, directory.family, shown=directory.path)
+    selection = sources.everything(source)
+    hint = "look in {} for settings that Quanci does not have".format(config.source)
+    _check_parity(source, selection, directory.path, None, hint)
+    values = export.original_values(source.config, source.family)
+    export.write_json(os.path.join(folder, source.family.files.config), values)
+
+
+def _copy_other_config(files, source, folder):
+    """Copies the config of ELECTRA's other network to a release, where the checkpoint holds both
+    and the file lies beside the checkpoint or the config."""
+    other = family_choice.other_network(source.family, source.shapes)
+    if other is None:
+        return
+    own = os.path.basename(files.config)
+    names = [own.replace(source.family.network, other.network), other.files.config]
+    names = [name for name in names if name != own]
+    path = release_files.first_existing(names, _folders_beside(files, source))
+    if path is None:
+        warn("the {}'s config is not written: no {} was found".format(other.network, names[0]))
+    elif not sources.fits(read_config(path, files.gelu, source.shapes), other, source.shapes):
+        warn(
+            "{} is not written: it does not fit the {} in {}".format(
+                path, other.network, source.prefix
+            )
+        )
+    else:
+        release_files.copy(path, os.path.join(folder, other.files.config))
+
+
+def _log_network(family):
+    """Logs which of ELECTRA's networks was converted: they are easily confused."""
+    if family.network == families.DISCRIMINATOR:
+        log("converted: ELECTRA's DISCRIMINATOR, to fine-tune; fill-mask needs the generator")
+    elif family.network == families.GENERATOR:
+        log("converted: ELECTRA's GENERATOR, for fill-mask; to fine-tune take the discriminator")
+
+
+def _check_parity(source, selection, folder, weights, hint):
+    """Computes the outputs of both sides and logs the largest differences; see parity."""
+    differences = parity.compare(source, selection, folder, weights)
+    for name, difference in differences.items():
+        log("largest difference, {}: {:.2g}".format(name, difference))
+    for component in source.family.components:
+        if component.name in selection.components and component.output not in differences:
+            log("copied, but not compared: {}".format(component.output))
+    parity.check(differences, hint)

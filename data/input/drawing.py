@@ -1,0 +1,64 @@
+"""Corruption drawn anew for every batch, in the input pipeline.
+
+The draw is a function of the seed and the batch's number alone.
+"""
+
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from common.features import MASKED_IDS
+from data.records.schema import FEATURES, SOURCE
+from data.rows.corruption import Corruption, Tokens
+
+_PURPOSES = 4  # that a batch has seeds for
+
+
+class Drawing(NamedTuple):
+    """How a run draws the corruption of its rows.
+
+    Attributes:
+      corruption: Corruption.
+      tokens: Tokens of the records' vocabulary.
+      seed: int.
+      apart: the changed ids are a feature of their own, masked_input_ids, beside the original ones.
+    """
+
+    corruption: Corruption
+    tokens: Tokens
+    seed: int
+    apart: bool = False
+
+    @property
+    def spec(self):
+        """The corruption's specification."""
+        return self.corruption.spec
+
+    @property
+    def special_ids(self):
+        """Ids of the tokens that are no text."""
+        return self.tokens.special_ids
+
+
+def draw(features, batch_number, drawing):
+    """Corrupts a batch.
+
+    Args:
+      features: dict with input_ids, input_mask, segment_ids and what the corruption needs beside
+        them (Corruption.sources), int32 [batch, seq].
+      batch_number: int64 scalar, counted from the beginning of the run.
+      drawing: Drawing.
+
+    Returns:
+      The features without those sources, and with the corruption's targets. input_ids are the
+      changed ones; with drawing.apart they are not, and masked_input_ids int32 [batch, seq] are
+      there.
+    """
+
+    def uniform(shape, purpose):
+        seed = tf.constant(drawing.seed * _PURPOSES + purpose, tf.int64)
+        return tf.random.stateless_uniform(shape, tf.stack([seed, batch_number]))
+
+    ids, targets = drawing.corruption.draw(features, drawing.tokens, uniform)
+    kept = {name: value for name, value in features.items() if FEATURES[name].role != SOURCE}
+    return dict(kept, **targets, **{MASKED_IDS if drawing.apart else "input_ids": ids})

@@ -1,0 +1,54 @@
+"""What a job makes of its units, as the rest of this package sees it."""
+
+import dataclasses
+
+
+class Work:
+    """What a job makes of its units; data/creation.py and data/annotation.py have the two.
+
+    Subclasses give what is listed here and the methods below. A copy that was pickled for a worker
+    process holds the settings alone, which is all that make_processor needs.
+
+    Attributes:
+      settings: a dataclass with input_format; it decides the result, apart from the input.
+      what: the name of what is made, for messages.
+      counts: names of the statistics that the manifest gives for each shard.
+      main_count: name of the statistic that must not be 0.
+      manifest_keys: what the manifest of a finished job holds.
+      libraries: names of the packages that the result depends on.
+      identity: dict of what else it depends on.
+      model_files: paths of files that are read beside the input.
+      unit_bytes: nominal size of a unit; None: corpus.UNIT_BYTES.
+    """
+
+    unit_bytes = None
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __getstate__(self):
+        return {"settings": self.settings}
+
+    def make_processor(self):
+        """processor.Processor: loads what a process needs to do units.
+
+        Raises:
+          UserError: something of it is missing or damaged.
+        """
+        raise NotImplementedError
+
+    def empty_statistics(self):
+        """Statistics of a unit that has nothing in it; see statistics.add_statistics."""
+        raise NotImplementedError
+
+    def describe(self, total):
+        """A dict for the manifest.
+
+        Args:
+          total: statistics of all shards.
+        """
+        raise NotImplementedError
+
+    def flags(self):
+        """dict of the settings, for the manifest and the fingerprint."""
+        return dataclasses.asdict(self.settings)

@@ -1,0 +1,182 @@
+"""One work unit from text to records: what every worker process of data creation runs."""
+
+import collections
+import hashlib
+
+import numpy as np
+
+from common.tags import KINDS, TAGS
+from data.jobs.processor import Processor
+from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
+from data.recipes import get_recipe, is_tagged
+from data.records import encoding, schema, tfrecord
+from data.rows import alignment, instances
+from data.rows.corruption import tokens_of
+from data.rows.row_features import example, features_of
+from data.text import segmentation
+from data.text.characters import code_points
+from data.text.tags import shown
+from data.text.words import Words
+from data.tokenizers.vocabularies import read_vocabulary
+
+# Pieces of rows made at once: large enough for numpy, small enough for flat memory.
+_BATCH_PIECES = 1 << 18
+_TOP_UNKNOWN = 1000
+
+
+class RecordProcessor(Processor):
+    """Units to records. Holds vocabulary, tokenizer, segmenter, layouts."""
+
+    empty_statistics = staticmethod(new_statistics)
+
+    def __init__(self, settings):
+        settings.check()
+        super().__init__(settings)
+        self.recipe = get_recipe(settings.objective)
+        self.corruption = settings.corruption()
+        self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
+        self.tokens = tokens_of(self.vocabulary)
+        self.tokenizer = self.vocabulary.make_tokenizer(
+            settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
+        )
+        self.segmenter, self._tagger = self._make_segmenter()
+        self.layout = encoding.RecordLayout(
+            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
+            settings.max_seq_length,
+            settings.max_predictions_per_seq,
+            len(self.vocabulary),
+        )
+
+    def _make_segmenter(self):
+        """(segmenter or None, tagger or None)."""
+        settings = self.settings
+        if settings.input_format == "conllu":
+            return None, None
+        if is_tagged(self.recipe):
+            return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
+        if not self.corruption.needs_words:
+            return None, None
+        if settings.input_format == "presegmented":
+            return segmentation.BlankSegmenter(), None
+        arguments = (settings.segmenter, settings.ltp_model, settings.user_dict)
+        return segmentation.make_segmenter(*arguments), None
+
+    def write_block(self, out, text, place, statistics, progress):
+        """Writes the records of a block; see processor.Processor."""
+        place = "{}/{}/{}".format(self.settings.random_seed, *place)
+        unit, groups = self.prepare(text, statistics, lambda share: progress(share / 2))
+        if not len(unit.ids):
+            return
+        dupes = [
+            self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
+            for dupe in range(self.settings.dupe_factor)
+        ]
+        rows = instances.join(dupes)
+        rng = np.random.default_rng(_seed(place))
+        order = rng.permutation(len(rows.labels))
+        size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
+        for at in range(0, len(order), size):
+            chosen = instances.take(rows, order[at : at + size])
+            batch = instances.assemble(
+                unit, groups, chosen, self.settings.max_seq_length, self.vocabulary
+            )
+            corrupted = None
+            if self.settings.masking == "static":
+                corrupted = self.corruption.corrupt(batch, self.tokens, rng)
+            out.write(tfrecord.frame(self.layout.encode(features_of(batch, corrupted))).tobytes())
+            self._count(batch, corrupted, statistics)
+            progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
+
+    def prepare(self, text, statistics, progress):
+        """Tokenises, segments and aligns the documents of a block, once for all dupes.
+
+        Args:
+          text: documents.Documents.
+          statistics: dict to add to.
+          progress: called with the share done.
+
+        Returns:
+          instances.UnitPieces and the group number of each piece, int32 [pieces].
+        """
+        pieces = self.tokenizer.tokenize(text.text, text.starts)
+        first = np.searchsorted(pieces.starts, text.starts)
+        borders = np.append(first, len(pieces.ids))
+        full = borders[1:] > borders[:-1]  # sentences of control characters alone have no piece
+        words = self._find_words(text, progress)
+        if words is None:
+            groups = alignment.wordpiece_groups(pieces, first[full])
+        else:
+            groups = alignment.word_groups(
+                pieces, words.starts, first[full], words.unusable[full], words.tags
+            )
+        kept = np.concatenate([[0], np.cumsum(full)])
+        documents = np.unique(kept[text.documents])
+        unit = instances.UnitPieces(
+            pieces.ids,
+            groups.starts,
+            np.append(first[full], len(pieces.ids)),
+            documents,
+            groups.tags if is_tagged(self.recipe) else None,
+        )
+        statistics["documents"] += len(documents) - 1
+        statistics["blocks"] += 1
+        statistics["one_document_blocks"] += len(documents) == 2
+        statistics["sentences"] += int(full.sum())
+        statistics["characters"] += len(text.text)
+        statistics["pieces"] += len(pieces.ids)
+        statistics["unaligned_words"] += groups.unaligned_words
+        statistics["unaligned_sentences"] += groups.unaligned_sentences
+        self._count_unknown(text.text, pieces, statistics)
+        if words is not None:
+            add_statistics(statistics, {"unaligned_examples": list(words.faults)})
+        if unit.tags is not None:
+            counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
+            add_statistics(statistics, counted)
+        return unit, instances.group_numbers(groups.starts)
+
+    def _find_words(self, text, progress):
+        """words.Words of a block, None where none are looked for."""
+        if not (self.corruption.needs_words or is_tagged(self.recipe)):
+            return None
+        place = (text.text, text.starts, text.ends, progress)
+        if self._tagger:
+            return self._tagger.words(*place)
+        return Words(*self.segmenter.word_starts(*place)) if self.segmenter else text.words
+
+    def _count_unknown(self, text, pieces, statistics):
+        unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)
+        statistics["unknown_pieces"] += len(unknown)
+        starts, ends = pieces.starts[unknown], pieces.ends[unknown]
+        single = ends - starts == 1
+        codes, counts = np.unique(code_points(text)[starts[single]], return_counts=True)
+        seen = collections.Counter(statistics["unknown"])
+        seen.update(dict(zip(map(chr, codes.tolist()), counts.tolist())))
+        for start, end in zip(starts[~single].tolist(), ends[~single].tolist()):
+            seen[text[start : min(end, start + 40)]] += 1
+        statistics["unknown"] = dict(top_counts(seen, _TOP_UNKNOWN))
+
+    def _count(self, batch, corrupted, statistics):
+        statistics["records"] += len(batch.lengths)
+        statistics["tokens"] += int(batch.lengths.sum())
+        if corrupted:
+            statistics["masked"] += int(corrupted.predicted.sum())
+            for i, count in enumerate(corrupted.ngrams.tolist()):
+                name = str(i + 1)
+                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
+        for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
+            statistics["examples"].append(example(batch, corrupted, row, self.vocabulary.tokens))
+
+
+def _tag_counts(unit):
+    """{"POS-n": words, ...}; _ stands for words whose tag is not known."""
+    by_tag = {}
+    for kind, column in zip(KINDS, unit.tags[unit.group_starts].T):
+        counts = np.bincount(column.astype(np.int64) + 1, minlength=len(TAGS[kind]) + 1)
+        for tag, count in zip(("_", *TAGS[kind]), counts.tolist()):
+            if count:
+                by_tag[shown(kind, tag)] = count
+    return by_tag
+
+
+def _seed(place):
+    return int.from_bytes(hashlib.sha256(place.encode("ascii")).digest()[:8], "little")

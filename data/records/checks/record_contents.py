@@ -1,0 +1,171 @@
+"""What single records hold: read for people and tests, and compared with what a run asks for."""
+
+import itertools
+import time
+import warnings
+
+import tensorflow.compat.v1 as tf
+
+from common.errors import UserError
+from data.records.schema import FEATURES, feature_length
+from data.records.tfrecord import read_records
+
+CHECKED_RECORDS = 100
+# Segment tables are small, vocabularies are not.
+_MOST_SEGMENTS = 16
+
+
+def check_records(
+    files, feature_names, max_seq_length, max_predictions_per_seq, vocab_size, type_vocab_size
+):
+    """Compares the first records with what a run asks for.
+
+    Args:
+      files: record files; the first is read.
+      feature_names: features that the objective needs.
+      max_seq_length, max_predictions_per_seq: the flags.
+      vocab_size, type_vocab_size: of the model config.
+
+    Raises:
+      UserError: the file is damaged or empty, a feature is missing, a length differs from its
+        flag, or an id is too large for the config.
+    """
+    path = files[0]
+    for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
+        for name in feature_names:
+            if name not in record:
+                raise UserError(
+                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
+                    "or write the records anew".format(path, number, name, ", ".join(record))
+                )
+            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+            _check_length(path, number, name, len(record[name]), expected)
+            where = "{}, record {}: {}".format(path, number, name)
+            if FEATURES[name].limit == "V":
+                _check_range(where, record[name], "vocab_size", vocab_size)
+            elif name == "segment_ids":
+                _check_range(where, record[name], "type_vocab_size", type_vocab_size)
+
+
+def read_features(path):
+    """Yields the records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is damaged, or holds something else.
+    """
+    for number, serialized in enumerate(read_records(path)):
+        try:
+            features = _example(serialized).features.feature
+        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+            raise UserError(
+                "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
+            ) from error
+        yield {name: _values(features[name]) for name in sorted(features)}
+
+
+def first_records(path, limit):
+    """The first `limit` records of a file, as dicts of feature name -> sequence of numbers.
+
+    Raises:
+      UserError: the file is empty, damaged, or holds something else.
+    """
+    records = list(itertools.islice(read_features(path), limit))
+    if not records:
+        raise UserError("{} holds no record; write the records anew".format(path))
+    return records
+
+
+def count_rows(files, limit):
+    """How many records the files hold; counts no further than `limit`.
+
+    Raises:
+      UserError: a file is damaged.
+    """
+    rows = (row for path in files for row in read_records(path))
+    return sum(1 for _ in itertools.islice(rows, limit))
+
+
+def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
+    """Looks for the record that a training stumbled over, whose checksums hold.
+
+    That is one that is no tf.train.Example, or differs from the first record in the feature that
+    TensorFlow named, or holds an id that is too large.
+
+    Args:
+      files: record files.
+      feature_name: the feature, or None.
+      id_limit: what ids must stay below, or None.
+      seconds: how long to look; a few ten thousand records a second.
+
+    Returns:
+      "FILE, record 7: input_ids has ..."; None where there is none, or it was not found in time.
+    """
+    deadline, usual = time.monotonic() + seconds, None
+    for path in files:
+        for number, content in enumerate(read_records(path)):
+            try:
+                example = _example(content)
+            except Exception:  # protobuf's DecodeError is another class with every protobuf
+                return "{}, record {}: not a tf.train.Example".format(path, number)
+            features = example.features.feature
+            usual = usual or features
+            text = _difference(features, usual, feature_name) or _large_id(features, id_limit)
+            if text:
+                return "{}, record {}: {}".format(path, number, text)
+            if time.monotonic() > deadline:
+                return None
+    return None
+
+
+def _example(content):
+    """tf.train.Example of a record; raises where it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
+        return tf.train.Example.FromString(content)
+
+
+def _difference(features, usual, name):
+    if not name:
+        return None
+    kind, expected = (_shown_kind(values[name]) for values in (features, usual))
+    return kind != expected and "{} has {}, where others have {}".format(name, kind, expected)
+
+
+def _shown_kind(feature):
+    return "{} values ({})".format(len(_values(feature)), feature.WhichOneof("kind") or "none")
+
+
+def _large_id(features, limit):
+    for name in sorted(features) if limit else ():
+        is_id = name == "segment_ids" or (name in FEATURES and FEATURES[name].limit == "V")
+        # The limit is that of one table: of words, if it is large, else of segments.
+        if is_id and (name == "segment_ids") == (limit <= _MOST_SEGMENTS):
+            largest = max(_values(features[name]), default=0)
+            if largest >= limit:
+                return "{} holds {}".format(name, largest)
+    return None
+
+
+def _values(feature):
+    kind = feature.WhichOneof("kind")
+    return getattr(feature, kind).value if kind else []
+
+
+def _check_length(path, number, name, length, expected):
+    if length == expected:
+        return
+    flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
+    flag = flags.get(FEATURES[name].shape)
+    raise UserError(
+        "{}, record {}: {} has {} values, but {} {}".format(
+            path, number, name, length, flag + " is" if flag else "there must be", expected
+        )
+    )
+
+
+def _check_range(where, values, key, limit):
+    if max(values) >= limit:
+        raise UserError(
+            "{} holds {}, but {} of the model config is {}; records and model need one "
+            "vocabulary".format(where, max(values), key, limit)
+        )

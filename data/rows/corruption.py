@@ -1,0 +1,147 @@
+"""What a family does to rows before a model reads them, once for static records or anew for every
+batch of a training.
+
+A recipe (data/recipes) holds one Corruption: masks (masking.Masks), or a strategy of its own.
+"""
+
+import dataclasses
+from typing import Any, Dict, NamedTuple, Tuple
+
+import numpy as np
+
+from data.records.schema import DERIVED
+
+
+class Tokens(NamedTuple):
+    """What a corruption knows of the vocabulary.
+
+    Attributes:
+      mask_id: int, [MASK].
+      random_ids: int32 [n], ids that may replace a piece.
+      special_ids: ids of [CLS], [SEP] and [MASK], which are no text.
+    """
+
+    mask_id: int
+    random_ids: np.ndarray
+    special_ids: Tuple[int, ...] = ()
+
+
+def tokens_of(vocabulary):
+    """Tokens of a vocabulary (data/tokenizers/vocabularies.py).
+
+    Raises:
+      UserError: it holds nothing but special tokens.
+    """
+    special_ids = (vocabulary.cls, vocabulary.sep, vocabulary.mask)
+    return Tokens(vocabulary.mask, vocabulary.random_replacements(), special_ids)
+
+
+class Corrupted(NamedTuple):
+    """Rows as a model reads them, and what it is to predict.
+
+    Attributes:
+      ids: int32 [rows, S].
+      predicted: bool [rows, S], the pieces whose originals are predicted.
+      targets: dict name of a feature -> array [rows, ...]; see Corruption.targets.
+      ngrams: int64 [n], how many runs of 1, 2, ... words were chosen.
+    """
+
+    ids: np.ndarray
+    predicted: np.ndarray
+    targets: Dict[str, np.ndarray]
+    ngrams: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Corruption:
+    """A family's way to change rows and to say what is predicted of them.
+
+    Two corruptions are equal if they are of one kind and follow one specification.
+
+    Attributes:
+      spec: the specification, such as masking.MaskingSpec. Whatever it is, it has `probability`,
+        the share of the pieces that is predicted, and `max_predictions`, the most of a row.
+      targets: names of the features (data/records/schema.py, role TARGET) that it makes.
+      needs_words: whether it must know the words of a row, or pieces alone will do.
+    """
+
+    spec: Any
+    targets = ()
+    needs_words = True
+
+    def for_settings(self, settings):
+        """The same corruption with the specification that the settings of data creation ask for.
+
+        Args:
+          settings: creation.CreationSettings; None in an attribute: the recipe's default.
+
+        Raises:
+          UserError: a value is out of range, or does not fit the others.
+        """
+        raise NotImplementedError
+
+    def for_run(self, max_predictions, probability=None):
+        """The same corruption as a training draws it.
+
+        Args:
+          max_predictions: int.
+          probability: share of the pieces, None for that of the specification.
+
+        Raises:
+          UserError: a value is out of range.
+        """
+        changes = {} if probability is None else {"probability": probability}
+        spec = dataclasses.replace(self.spec, max_predictions=max_predictions, **changes)
+        return dataclasses.replace(self, spec=spec)
+
+    def to_manifest(self):
+        """dict for the manifest's object "masking", without "kind" (static or dynamic)."""
+        return dataclasses.asdict(self.spec)
+
+    def from_manifest(self, masking):
+        """The corruption that a manifest describes, max_predictions left at its default.
+
+        Args:
+          masking: dict, the manifest's object "masking".
+
+        Raises:
+          UserError: it describes none.
+        """
+        raise NotImplementedError
+
+    def describe(self):
+        """A few words for the log of a training: 15% by word."""
+        return "{:.0%}".format(self.spec.probability)
+
+    def sources(self, names):
+        """Features that unmasked records must hold, beside the rows, for targets among `names`."""
+        return ("word_groups", *(DERIVED[name] for name in names if name in DERIVED))
+
+    def corrupt(self, instances, tokens, rng):
+        """Corrupts rows once (static records).
+
+        Args:
+          instances: instances.Instances.
+          tokens: Tokens.
+          rng: numpy Generator, the only source of chance.
+
+        Returns:
+          Corrupted.
+        """
+        raise NotImplementedError
+
+    def draw(self, features, tokens, uniform):
+        """Corrupts a batch in the input pipeline: the same as `corrupt` in operations of a graph.
+
+        TensorFlow is imported in here: the processes of data creation do without it.
+
+        Args:
+          features: dict of input_ids, input_mask, segment_ids and `sources`, int32 [batch, S] each.
+          tokens: Tokens.
+          uniform: function (shape, purpose) -> float32 tensor, uniform in [0, 1), the only source
+            of chance; purpose is an int from 0 to 3, one for each draw.
+
+        Returns:
+          Changed ids, int32 [batch, S]; dict of the targets, int32 or float32 [batch, ...].
+        """
+        raise NotImplementedError

@@ -1,0 +1,212 @@
+"""Pairs of segments, the rows of most families, as ranges of the pieces of a work unit."""
+
+import bisect
+import random
+
+import numpy as np
+
+from data.rows.instances import SPECIAL_TOKENS_PER_PAIR, RowRanges
+
+
+def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
+    """Next-sentence pairs after google-research/bert create_pretraining_data.py.
+
+    Sentences of a document are taken up to a target length and split at a random sentence; in
+    half of the pairs the second segment comes from another document of the unit (label 1), and the
+    sentences it replaces are used again. One document in 1 / short_seq_prob has a random, shorter
+    target.
+
+    Args:
+      unit: UnitPieces.
+      max_seq_length: int, including [CLS] and both [SEP].
+      short_seq_prob: float.
+      seed: int or str.
+
+    Returns:
+      RowRanges, in document order, cut to max_seq_length at group borders.
+    """
+    rng = random.Random(seed)
+    room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    sentences, documents = unit.sentences.tolist(), unit.documents.tolist()
+    rows = []
+    for document, at, end, target in _targets(documents, room, short_seq_prob, rng):
+        while at < end:
+            last = _take(sentences, at, end, target)
+            a_last = _middle(at, last, rng)
+            if last - at == 1 or rng.random() < 0.5:
+                start = _random_sentence(documents, document, rng)
+                other_end = documents[_document_of(documents, start) + 1]
+                wanted = target - (sentences[a_last] - sentences[at])
+                stop = _take(sentences, start, other_end, wanted)
+                label, following = 1, a_last
+            else:
+                start, stop, label, following = a_last, last, 0, last
+            rows.append(
+                (sentences[at], sentences[a_last], sentences[start], sentences[stop], label)
+            )
+            at = following
+    return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
+    """Sentence-order pairs after google-research/albert create_pretraining_data.py.
+
+    Sentences of a document are taken up to a target length, as for nsp_pairs, and split at a
+    random sentence; in half of the pairs the two parts change places (label 1). Where a document
+    leaves a single sentence, google-research/albert takes the second segment from another document;
+    here that sentence is split at a random group, so that every pair is consecutive text (if one
+    whose order is easier to see).
+
+    Args:
+      unit: UnitPieces.
+      max_seq_length: int, including [CLS] and both [SEP].
+      short_seq_prob: float.
+      seed: int or str.
+
+    Returns:
+      RowRanges, in document order, cut to max_seq_length at group borders: at either end of a
+      segment, so that where a segment is cut does not tell the label. A sentence of a single group
+      is skipped: it makes no pair.
+    """
+    rng = random.Random(seed)
+    room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    sentences, documents = unit.sentences.tolist(), unit.documents.tolist()
+    groups = np.flatnonzero(unit.group_starts)
+    rows = []
+    for _, at, end, target in _targets(documents, room, short_seq_prob, rng):
+        while at < end:
+            last = _take(sentences, at, end, target)
+            start, stop = sentences[at], sentences[last]
+            if last - at > 1:
+                middle = sentences[_middle(at, last, rng)]
+            else:
+                middle = _random_border(groups, start, stop, rng)
+            swapped = rng.random() < 0.5
+            if middle is not None:
+                first, second = (start, middle), (middle, stop)
+                pair = (*second, *first, 1) if swapped else (*first, *second, 0)
+                rows.append(pair)
+            at = last
+    return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def _targets(documents, room, short_seq_prob, rng):
+    """Yields (document, first sentence, the one behind the last, target length in pieces)."""
+    for document in range(len(documents) - 1):
+        target = room
+        if rng.random() < short_seq_prob:
+            target = rng.randint(2, room)
+        yield document, documents[document], documents[document + 1], target
+
+
+def _middle(at, last, rng):
+    """The sentence that a second segment begins with, at random; `last` after a single one."""
+    return at + (rng.randint(1, last - at - 1) if last - at > 1 else 1)
+
+
+def _random_border(borders, start, stop, rng):
+    """One of the increasing `borders` that lie inside (start, stop), None without any."""
+    low, high = np.searchsorted(borders, (start + 1, stop))
+    return int(borders[low + int(rng.random() * (high - low))]) if high > low else None
+
+
+def _take(sentences, start, end, target):
+    """The sentence behind the first ones from `start` that reach `target` pieces; at least one."""
+    stop = start + 1
+    while stop < end and sentences[stop] - sentences[start] < target:
+        stop += 1
+    return stop
+
+
+def _random_sentence(documents, document, rng):
+    """A sentence of another document; of the same one if ten draws find no other."""
+    for _ in range(10):
+        other = rng.randint(0, len(documents) - 2)
+        if other != document:
+            break
+    return rng.randint(documents[other], documents[other + 1] - 1)
+
+
+def _document_of(documents, sentence):
+    return bisect.bisect_right(documents, sentence) - 1
+
+
+def full_pairs(unit, max_seq_length, seed):
+    """Full rows of contiguous text as pairs (RoBERTa-wwm: no NSP, every sequence full length).
+
+    A row takes as many whole groups as fit and may go on into the next document; the two segments
+    part at a document border inside the row, else at a random sentence border, else at a random
+    group. The label is 0.
+
+    Args:
+      unit: UnitPieces.
+      max_seq_length: int, including [CLS] and both [SEP].
+      seed: int or str.
+
+    Returns:
+      RowRanges in text order. A last row of a single group is skipped: it makes no pair.
+    """
+    rng = random.Random(seed)
+    room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    group_before = group_start_at_or_before(unit.group_starts)
+    groups = np.flatnonzero(unit.group_starts)
+    document_firsts = unit.sentences[unit.documents[:-1]]
+    rows, at, end = [], 0, len(unit.ids)
+    while at < end:
+        stop = min(at + room, end)
+        if stop < end:
+            snapped = int(group_before[stop])
+            stop = snapped if snapped > at else stop
+        for borders in (document_firsts, unit.sentences, groups):
+            middle = _random_border(borders, at, stop, rng)
+            if middle is not None:
+                rows.append((at, middle, middle, stop, 0))
+                break
+        at = stop
+    return _as_rows(rows)
+
+
+def _as_rows(rows):
+    return RowRanges(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
+
+
+def group_start_at_or_before(group_starts):
+    """int64 [pieces + 1]: for each border between pieces, the nearest group border before it."""
+    border = np.append(group_starts, True)
+    return np.maximum.accumulate(np.where(border, np.arange(len(border)), 0))
+
+
+def _group_start_at_or_after(group_starts):
+    border = np.append(group_starts, True)
+    positions = np.where(border, np.arange(len(border)), len(border))
+    return np.minimum.accumulate(positions[::-1])[::-1]
+
+
+def _cut_to_length(unit, rows, room, rng):
+    """Cuts pairs to `room` pieces: always from the longer segment, at either end by chance.
+
+    Google takes single pieces; here a group that would be cut in two goes whole, so that no half
+    word is ever masked.
+    """
+    a_length, b_length = rows.a_end - rows.a_start, rows.b_end - rows.b_start
+    surplus = np.maximum(a_length + b_length - room, 0)
+    difference = a_length - b_length
+    from_longer = np.minimum(surplus, np.abs(difference))
+    rest = surplus - from_longer
+    cut_a = np.where(difference > 0, from_longer, 0) + rest // 2
+    cut_b = np.where(difference < 0, from_longer, 0) + (rest + 1) // 2
+    before = group_start_at_or_before(unit.group_starts)
+    after = _group_start_at_or_after(unit.group_starts)
+
+    def cut(start, end, count):
+        front = rng.binomial(count, 0.5)
+        hard_start, hard_end = start + front, end - (count - front)
+        # A cut that falls into a group takes the rest of the group too.
+        new_start = np.where(front > 0, after[hard_start], start)
+        new_end = np.where(count > front, before[hard_end], end)
+        empty = new_end <= new_start  # one group longer than the segment: no way but to cut it
+        return np.where(empty, hard_start, new_start), np.where(empty, hard_end, new_end)
+
+    a_start, a_end = cut(rows.a_start, rows.a_end, cut_a)
+    b_start, b_end = cut(rows.b_start, rows.b_end, cut_b)
+    return RowRanges(a_start, a_end, b_start, b_end, rows.labels)

@@ -1,0 +1,195 @@
+"""Which pieces of rows are chosen for prediction, by a masking.MaskingSpec.
+
+graph_sampling.py chooses by the same procedure in operations of a graph.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from common.features import MASKED_LM, TAG_LABELS
+from data.text.tags import UNKNOWN
+
+
+def predictions_per_row(lengths, spec):
+    """int [rows]: min(P, max(1, round(length * probability))), google-research/bert."""
+    wanted = np.rint(lengths * spec.probability).astype(np.int64)
+    return np.minimum(spec.max_predictions, np.maximum(1, wanted))
+
+
+def predictions(instances, chosen, max_predictions):
+    """Targets of chosen pieces, in the order of their places, padding at the end.
+
+    Args:
+      instances: instances.Instances.
+      chosen: bool [rows, S].
+      max_predictions: P, at least as many as a row has chosen pieces.
+
+    Returns:
+      dict of masked_lm_positions, masked_lm_ids int32 [rows, P], masked_lm_weights float32
+      [rows, P], 1 on real predictions; of rows with tags also pos_labels and the like, int8
+      [rows, P], UNKNOWN on padding.
+    """
+    rows, columns = np.nonzero(chosen)
+    rank = _rank_in_row(rows, len(chosen))
+    shape = (len(chosen), max_predictions)
+    positions, ids = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    weights = np.zeros(shape, np.float32)
+    positions[rows, rank] = columns
+    ids[rows, rank] = instances.ids[rows, columns]
+    weights[rows, rank] = 1.0
+    targets = dict(zip(MASKED_LM, (positions, ids, weights)))
+    if instances.tags is not None:
+        tags = np.take_along_axis(instances.tags, positions[:, :, None], axis=1)
+        tags = np.where(weights[:, :, None] > 0, tags, np.int8(UNKNOWN))
+        targets.update(zip(TAG_LABELS, np.moveaxis(tags, 2, 0)))
+    return targets
+
+
+def _rank_in_row(rows, row_count):
+    counts = np.bincount(rows, minlength=row_count)
+    return np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def choose_pieces(instances, spec, rng):
+    """Chooses what is predicted.
+
+    Groups are tried in random order, google-research/bert's way: one that would overflow the
+    row's number of predictions is passed over, so no group is ever chosen in part. The last run
+    of n-grams is shortened until it fits, as in google-research/albert.
+
+    Args:
+      instances: instances.Instances.
+      spec: masking.MaskingSpec, or another specification with its probability, unit,
+        max_predictions and, for "ngram", ngram_probs.
+      rng: numpy Generator.
+
+    Returns:
+      bool [rows, S], True on the pieces to predict; int64 [n], counts of runs of 1, 2, ... groups.
+    """
+    groups = _list_groups(instances, spec.unit)
+    row_count, width = instances.ids.shape
+    counts = np.bincount(groups.row, minlength=row_count)
+    offset = np.cumsum(counts) - counts
+    longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
+    order = _shuffled_within_rows(groups.row, rng)
+    left = predictions_per_row(instances.lengths, spec)
+    wanted = _draw_runs(spec, row_count, longest, rng)
+    taken = np.zeros(len(groups.row), dtype=bool)
+    ngrams = np.zeros(longest, dtype=np.int64)
+    active = np.arange(row_count)
+    # One candidate of every unfinished row at a time. A drawn length is kept until a place is
+    # found for it, so that long runs, which find fewer, stay as frequent as asked for; a second
+    # round over the candidates fills what is left with single groups.
+    rounds = 1 if longest == 1 else 2
+    for turn in range(rounds * int(counts.max(initial=0))):
+        active = active[(left[active] > 0) & (rounds * counts[active] > turn)]
+        if not len(active):
+            break
+        second = turn >= counts[active]
+        candidate = order[offset[active] + turn - second * counts[active]]
+        size = np.where(second, 1, np.minimum(wanted[active], left[active]))
+        size, length = _fitting_run(groups, candidate, size, taken, left[active])
+        fits = size > 0
+        rows, chosen, size = active[fits], candidate[fits], size[fits]
+        for i in range(longest):
+            taken[(chosen + i)[size > i]] = True
+        left[rows] -= length[fits]
+        ngrams += np.bincount(size - 1, minlength=longest)
+        if longest > 1:
+            wanted[rows] = _draw_runs(spec, len(rows), longest, rng)
+    return _spread(taken, groups, (row_count, width)), ngrams
+
+
+def _draw_runs(spec, count, longest, rng):
+    """int64 [count], lengths of runs in groups."""
+    if longest == 1:
+        return np.ones(count, dtype=np.int64)
+    return 1 + np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(count), "right")
+
+
+class _GroupList(NamedTuple):
+    """The groups of a batch, row by row.
+
+    Attributes:
+      row: int64 [groups].
+      first: int64 [groups], column of the first piece.
+      end: int64 [groups], column behind the last.
+      segment: int64 [groups], segment id.
+    """
+
+    row: np.ndarray
+    first: np.ndarray
+    end: np.ndarray
+    segment: np.ndarray
+
+
+def _list_groups(instances, unit):
+    heads = _group_heads(instances, unit)
+    row, first = np.nonzero(heads)
+    return _GroupList(row, first, _group_ends(instances, heads), instances.segment_ids[row, first])
+
+
+def _group_heads(instances, unit):
+    in_text = instances.group_ids >= 0
+    if unit == "wordpiece":
+        return in_text
+    before = np.concatenate(
+        [np.full_like(instances.group_ids[:, :1], -1), instances.group_ids[:, :-1]], axis=1
+    )
+    return in_text & (instances.group_ids != before)
+
+
+def _group_ends(instances, heads):
+    in_text = instances.group_ids >= 0
+    following = np.ones_like(heads)
+    following[:, :-1] = heads[:, 1:] | ~in_text[:, 1:]
+    ends = np.flatnonzero((in_text & following).ravel())
+    return ends % heads.shape[1] + 1
+
+
+def _shuffled_within_rows(row, rng):
+    """Indices of the groups, row by row, each row's in random order.
+
+    Row, 30 random bits and index are packed into one integer: sorting these is several times
+    faster than an argsort of floats, and ties cannot depend on the sorting method.
+    """
+    bits = max(1, len(row).bit_length())
+    draw = rng.integers(0, 1 << 30, len(row), dtype=np.int64)
+    keys = (((row.astype(np.int64) << 30) | draw) << bits) | np.arange(len(row))
+    keys.sort()
+    return keys & ((1 << bits) - 1)
+
+
+def _fitting_run(groups, candidate, wanted, taken, room):
+    """Whether a run of `wanted` groups from each candidate is free in one segment.
+
+    Where it is but has more than `room` pieces, it is shortened until it fits.
+
+    Returns:
+      sizes in groups (0: no place here) and lengths in pieces, int64 [candidates].
+    """
+    size = np.zeros(len(candidate), dtype=np.int64)
+    length = np.zeros(len(candidate), dtype=np.int64)
+    free = np.ones(len(candidate), dtype=bool)
+    for i in range(int(wanted.max())):
+        member = np.minimum(candidate + i, len(groups.row) - 1)
+        same_segment = (groups.row[member] == groups.row[candidate]) & (
+            groups.segment[member] == groups.segment[candidate]
+        )
+        part = i < wanted
+        free &= ~part | ((member == candidate + i) & same_segment & ~taken[member])
+        pieces = groups.end[member] - groups.first[candidate]
+        fits = part & (pieces <= room)
+        size[fits] = i + 1
+        length[fits] = pieces[fits]
+    size[~free] = 0
+    return size, length
+
+
+def _spread(taken, groups, shape):
+    """bool [rows, S]: True on every piece of the groups taken."""
+    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
+    edges[groups.row[taken], groups.first[taken]] += 1
+    edges[groups.row[taken], groups.end[taken]] -= 1
+    return np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0

@@ -1,0 +1,40 @@
+"""Kinds of characters, as google-research/bert tells them apart, and texts as code points."""
+
+import unicodedata
+
+import numpy as np
+
+CODE_POINTS = 0x110000
+CJK_RANGES = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def is_cjk(code):
+    """True for the code points that BERT's tokenizer stands apart (not kana, not hangul)."""
+    return any(low <= code <= high for low, high in CJK_RANGES)
+
+
+def is_punctuation(char):
+    """Unicode punctuation, and every ASCII symbol, as google-research/bert has it."""
+    code = ord(char)
+    if 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126:
+        return True
+    return unicodedata.category(char).startswith("P")
+
+
+def is_letter(char):
+    """True for what words of several characters are made of: no blank, punctuation or CJK."""
+    return not (char.isspace() or is_punctuation(char) or is_cjk(ord(char)))
+
+
+def code_points(text):
+    """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -1,0 +1,33 @@
+"""What run_prediction.py can be asked for: a module each, and a line here."""
+
+from common.errors import UserError
+from prediction.answer import Answer
+from prediction.classify import Classify
+from prediction.features import Features
+from prediction.fill_mask import FillMask
+from prediction.ner import Ner
+from prediction.replaced import Replaced
+from prediction.tags import Tags
+
+PREDICTION_TASKS = {
+    "answer": Answer,
+    "classify": Classify,
+    "features": Features,
+    "fill_mask": FillMask,
+    "ner": Ner,
+    "replaced": Replaced,
+    "tags": Tags,
+}
+
+
+def get_prediction_task(name):
+    """The class of the prediction task called `name`.
+
+    Raises:
+      UserError: there is no such prediction task.
+    """
+    if name not in PREDICTION_TASKS:
+        raise UserError(
+            "--task={} is not known; known are {}".format(name, ", ".join(PREDICTION_TASKS))
+        )
+    return PREDICTION_TASKS[name]
