@@ -70,7 +70,7 @@ def refused(tmp_path_factory):
             "another network",
             "shapes differ: bert/embeddings/word_embeddings is [23, 16] in",
         ),
-        ("layer-wise", "layers of a model of the kind albert share their weights"),
+        ("layer-wise", "layers of the kind albert share their weights"),
     ],
 )
 def test_refused_before_rows_are_written(refused, name, message):
