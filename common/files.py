@@ -249,7 +249,7 @@ def open_lock(path):
 
 
 def append_to(path):
-    """A binary file that `create` made, to go on writing to; never a link."""
+    """A binary file that `create` made, to append to; never a link."""
     if is_remote(path):
         return _gfile().GFile(path, "ab")
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")

@@ -127,7 +127,7 @@ def test_verified_and_skipping_runs(copy_of):
         "training: steps 0 to 30, ",
     ):
         assert line in done[1][1], line
-    assert "RESUME: going on from" in done[3][1]
+    assert "RESUME: continuing from" in done[3][1]
     assert_same_weights(by_hand / "out", out["straight"], out["resumed"])
     for name in ("t-1", "t-2"):
         content = (by_hand / name).read_bytes()
@@ -251,7 +251,7 @@ def test_a_record_that_is_no_example(copy_of):
 def test_a_read_that_failed_once(sound, capsys):
     with pytest.raises(UserError) as caught, session_errors([str(sound / "t-0")]):
         raise tf.errors.DataLossError(None, None, "Graph execution error:\n\nread failed\n\t [[")
-    assert "all are sound now; start again to go on from the last checkpoint (read failed)" in str(
+    assert "all are sound now; start again to resume from the last checkpoint (read failed)" in str(
         caught.value
     )
     assert "looking for it in 1 files" in capsys.readouterr().out
