@@ -163,7 +163,7 @@ class FinetuningRunner(Runner):
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
-            warn("the head of {} is loaded, too".format(run.init_checkpoint))
+            warn("the task's head of {} is loaded, too".format(run.init_checkpoint))
 
 
 def check_start(plan, objective, is_trained, output_dir):
