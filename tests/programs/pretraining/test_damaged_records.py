@@ -123,7 +123,7 @@ def test_verified_and_skipping_runs(copy_of):
         ),
         "WARNING: {}/t-2 is damaged: record 39 (byte 9945) is cut off (it has 10195 bytes, "
         "manifest {} says 10200); 39 records are kept, 1 are lost of 40".format(folder, manifest),
-        "left out: 760 bytes of 2 files; 77 records of them are kept",
+        "skipped: 760 bytes of 2 files; 77 records of them are kept",
         "training: steps 0 to 30, ",
     ):
         assert line in done[1][1], line
@@ -167,7 +167,7 @@ def test_evaluation_files_and_names_that_meet(copy_of):
     # Without a flag, first the size is compared: nothing is wrong with it here.
     done = run_many([flags, [*wrong, "--verify_records"], [*wrong, "--num_train_steps=2"]])
     assert [code for code, _, _ in done] == [0, 1, 1], done
-    assert "verified: 6 files" in done[0][1] and "left out: 765 bytes of 2 files" in done[0][1]
+    assert "verified: 6 files" in done[0][1] and "skipped: 765 bytes of 2 files" in done[0][1]
     mended = train / "out" / "mended"
     assert sorted(os.listdir(str(mended))) == ["t-0", "t-0.2"]
     assert len(list(read_records(str(mended / "t-0")))) == ROWS - 1
