@@ -11,7 +11,7 @@ from common.log import log, warn
 from data.records.checks import mending, verification
 from data.records.checks.checker import REPLACED, UNREADABLE
 from training.failures import output_errors
-from training.manifest_agreement import count_records
+from training.records.manifest_agreement import count_records
 
 FOLDER = "mended"
 
