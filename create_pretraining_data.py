@@ -194,8 +194,8 @@ def print_report(result, names):
     )
     if result["objective"] == "bert" and result["one_document_share"] > 0.01:
         print(
-            "note: {:.1%} of the parts hold one document only, so their random second sentences "
-            "are its own; part documents by blank lines".format(result["one_document_share"])
+            "note: {:.1%} of the blocks hold one document only, so their random second sentences "
+            "are its own; separate documents by blank lines".format(result["one_document_share"])
         )
     for note in _notes_on_words(result):
         print("note: " + note)
@@ -205,7 +205,7 @@ def print_report(result, names):
 
 
 def _notes_on_words(result):
-    """Yields what is to be said of words and tags that were not as they should be."""
+    """Yields notes on words and tags that could not be used as they were."""
     if result["unaligned_examples"]:
         yield (
             "{:,} sentences whose words do not join to their text are masked piece by piece, for "

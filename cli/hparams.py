@@ -132,7 +132,7 @@ def read(text, table):
     where = "--hparams"
     if not text.lstrip().startswith("{"):
         where, text = "hparams " + text, _content(text)
-    text = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", text)
+    text = _TRAILING_COMMA.sub(lambda match: match.group(1) or "", text)
     values = bounded_json.parse(text, where)
     if not isinstance(values, dict):
         raise UserError("{} must hold one JSON object".format(where))
@@ -227,8 +227,8 @@ def without_default(table, key):
 
 def settings(table, values, chosen):
     """Ordered dict flag -> value: `chosen`, then the keys of `values`, then the defaults."""
-    found = collections.OrderedDict(chosen)
+    flag_values = collections.OrderedDict(chosen)
     for key, entry in table.keys.items():
         if entry.flag and values.get(key, entry.default) is not None:
-            found[entry.flag] = values.get(key, entry.default)
-    return found
+            flag_values[entry.flag] = values.get(key, entry.default)
+    return flag_values

@@ -191,7 +191,7 @@ def matching(patterns, flag):
     Raises:
       UserError: a pattern matches nothing, a directory is named, or a file system fails.
     """
-    found = {}
+    paths = {}
     for pattern in [p.strip() for p in patterns.split(",") if p.strip()]:
         try:
             names = _matches(pattern, flag)
@@ -201,13 +201,13 @@ def matching(patterns, flag):
             ) from None
         if not names:
             raise UserError("no file matches {} ({})".format(pattern, flag))
-        found.update(dict.fromkeys(names))
-    if not found:
+        paths.update(dict.fromkeys(names))
+    if not paths:
         raise UserError("{} names no file".format(flag))
-    for name in found:
+    for name in paths:
         if any("\ud800" <= c <= "\udfff" for c in name):  # bytes that are not UTF-8
             raise UserError("the name of file {!r} ({}) is not UTF-8; rename it".format(name, flag))
-    return list(found)
+    return list(paths)
 
 
 def _matches(pattern, flag):
@@ -249,7 +249,7 @@ def open_lock(path):
 
 
 def append_to(path):
-    """A binary file that `create` made, to go on writing to; never a link."""
+    """A binary file that `create` made, to append to; never a link."""
     if is_remote(path):
         return _gfile().GFile(path, "ab")
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")

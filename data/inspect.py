@@ -8,6 +8,7 @@ import itertools
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from data.recipes import stated_corruption
 from data.records import manifest
 from data.rows.inspection import read_rows, show_row, summarize
 from data.text import segmentation
@@ -15,14 +16,22 @@ from data.tokenizers.vocabularies import read_vocabulary
 
 
 def _segmenter_of(description, override, ltp_model):
-    """The segmenter the records were made with, or the one asked for."""
+    """The segmenter the records were made with, or the one asked for.
+
+    Args:
+      description: manifest of the records, or None.
+      override: --segmenter, or None.
+      ltp_model: --ltp_model, or None.
+
+    Raises:
+      UserError: the segmenter cannot be made, or the manifest describes no masks.
+    """
     description = description or {}
     made_with = description.get("flags", {})
     name = override or made_with.get("segmenter", "none")
-    if not override and (
-        made_with.get("input_format") in ("presegmented", "conllu")
-        or description.get("masking", {}).get("unit") == "wordpiece"
-    ):
+    has_words = made_with.get("input_format") in ("presegmented", "conllu")
+    without_words = "masking" in description and not stated_corruption(description).needs_words
+    if not override and (has_words or without_words):
         name = "none"
     return segmentation.make_segmenter(
         name, ltp_model or made_with.get("ltp_model"), made_with.get("user_dict")

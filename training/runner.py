@@ -252,7 +252,7 @@ class Runner:
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
         log(
             "{} {} (step {}){}".format(
-                "RESUME: going on from" if config.do_train else "weights of --output_dir:",
+                "RESUME: continuing from" if config.do_train else "weights of --output_dir:",
                 self._resume,
                 checkpoint.saved_step(self._resume),
                 "; --init_checkpoint is not read" if config.init_checkpoint else "",

@@ -1,4 +1,4 @@
-"""Batches from record files, their order, and what is refused."""
+"""Batches from record files, and their order."""
 
 import golden_cases
 import numpy as np
@@ -6,24 +6,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 from golden_network import run_case
-from record_files import PREDICTIONS, SEQ, VOCAB, learnable_records, write_records
+from record_files import NAMES, PREDICTIONS, SEQ, learnable_records, write_numbered, write_records
 
-from common.errors import UserError
 from data.input import pipeline
 from data.records.checks import record_contents
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
-
-NAMES = [
-    "input_ids",
-    "input_mask",
-    "segment_ids",
-    "masked_lm_positions",
-    "masked_lm_ids",
-    "masked_lm_weights",
-    "next_sentence_labels",
-]
 
 
 def batches(files, count=None, batch_size=4, order=None, names=NAMES, params=None, **settings):
@@ -51,14 +40,7 @@ def order(buffer_size, seed=1, **settings):
 @pytest.fixture
 def shards(tmp_path):
     """Three files of 5, 4 and 1 records; labels say which record it is."""
-    files, number = [], 0
-    for index, count in enumerate((5, 4, 1)):
-        records = learnable_records(count, seed=index)
-        for record in records:
-            record["masked_lm_ids"][0] = number
-            number += 1
-        files.append(write_records(tmp_path / "r-{}.tfrecord".format(index), records))
-    return files
+    return write_numbered(tmp_path, (5, 4, 1))
 
 
 def numbers(found):
@@ -180,57 +162,3 @@ def test_first_records_of_the_original_program():
     results = run_case(features)
     for name in expected:
         np.testing.assert_allclose(results[name], expected[name], atol=1e-5, err_msg=name)
-
-
-def refusal(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
-    with pytest.raises(UserError) as caught:
-        record_contents.check_records(files, names, seq, predictions, vocab, types)
-    return str(caught.value)
-
-
-def test_lengths_and_ids_that_do_not_fit(shards):
-    record_contents.check_records(shards, NAMES, SEQ, PREDICTIONS, VOCAB, 2)
-    assert refusal(shards, seq=32).endswith(
-        "r-0.tfrecord, record 0: input_ids has 16 values, but --max_seq_length is 32"
-    )
-    assert refusal(shards, predictions=5).endswith(
-        "masked_lm_positions has 3 values, but --max_predictions_per_seq is 5"
-    )
-    assert "input_ids holds 34, but vocab_size of the model config is 20" in refusal(
-        shards, vocab=20
-    )
-
-
-def test_missing_feature_and_type_ids(tmp_path):
-    records = learnable_records(2)
-    records[1]["segment_ids"][3] = 1
-    del records[0]["next_sentence_labels"]
-    path = write_records(tmp_path / "a", records)
-    assert "record 0: feature next_sentence_labels is missing (it has input_ids," in refusal([path])
-    message = refusal([path], names=NAMES[:6], types=1)
-    assert "record 1: segment_ids holds 1, but type_vocab_size of the model config is 1" in message
-
-
-def test_damaged_files(tmp_path, shards):
-    with open(shards[0], "rb") as reader:
-        content = reader.read()
-    cut = tmp_path / "cut"
-    cut.write_bytes(content[: len(content) // 2 + 30])
-    text = tmp_path / "text"
-    text.write_text("not a record file, but long enough to look at")
-    empty = tmp_path / "empty"
-    empty.write_bytes(b"")
-    other = str(tmp_path / "other")
-    with tf.python_io.TFRecordWriter(other) as writer:
-        writer.write(b"\xffgarbage")
-    size = len(content) // 5  # as all records
-    assert refusal([str(cut)]).startswith(
-        "{} is damaged: record 2 (byte {}) is cut off; write the file anew".format(cut, 2 * size)
-    )
-    message = "text is damaged or no TFRecord file: record 0 (byte 0) has no valid header"
-    assert message in refusal([str(text)])
-    assert "empty holds no record" in refusal([str(empty)])
-    assert "other, record 0: not a tf.train.Example" in refusal([other])
-    with tf.python_io.TFRecordWriter(other) as writer:
-        writer.write(b"\x0c\x00")  # the end of a group: protobuf 3 only warns
-    assert "other, record 0: not a tf.train.Example" in refusal([other])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_questions import asked
+from made_questions import asked, entry, squad_file
 
 import cmrc2018_drcd_evaluate
 from common.errors import UserError
@@ -269,17 +269,6 @@ def test_kinds(tokenizer, shares, kind, text, score):
     assert prediction.score == pytest.approx(score)
     assert (prediction.start, prediction.end) == ((0, 1) if kind == SPAN else (None, None))
     assert [other.text for other in prediction.n_best] == ["甲"]
-
-
-def squad_file(path, *questions, **more):
-    paragraph = {"context": "甲乙丙。甲乙", "qas": list(questions)}
-    path.write_text(json.dumps({"data": [dict(more, paragraphs=[paragraph])]}), encoding="utf-8")
-    return str(path)
-
-
-def entry(identity, *answers, **more):
-    texts = [{"text": text, "answer_start": start} for text, start in answers]
-    return dict({"id": identity, "question": "谁？", "answers": texts}, **more)
 
 
 def test_predictions_are_what_the_scorer_reads(tmp_path, capsys):

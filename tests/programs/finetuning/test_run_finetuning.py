@@ -135,7 +135,7 @@ def test_a_killed_run_goes_on(folder, done):
     (killed / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-12"\n')
     ((code, out, err),) = run_many([flags_of(folder, output_dir=str(killed))])
     assert (code, err) == (0, ""), err
-    assert "RESUME: going on from {}".format(killed / "model.ckpt-12") in out
+    assert "RESUME: continuing from {}".format(killed / "model.ckpt-12") in out
     readers = [tf.train.NewCheckpointReader(str(f / "model.ckpt-36")) for f in (straight, killed)]
     names = readers[0].get_variable_to_shape_map()
     for name in names:

@@ -123,11 +123,11 @@ def test_verified_and_skipping_runs(copy_of):
         ),
         "WARNING: {}/t-2 is damaged: record 39 (byte 9945) is cut off (it has 10195 bytes, "
         "manifest {} says 10200); 39 records are kept, 1 are lost of 40".format(folder, manifest),
-        "left out: 760 bytes of 2 files; 77 records of them are kept",
+        "skipped: 760 bytes of 2 files; 77 records of them are kept",
         "training: steps 0 to 30, ",
     ):
         assert line in done[1][1], line
-    assert "RESUME: going on from" in done[3][1]
+    assert "RESUME: continuing from" in done[3][1]
     assert_same_weights(by_hand / "out", out["straight"], out["resumed"])
     for name in ("t-1", "t-2"):
         content = (by_hand / name).read_bytes()
@@ -167,7 +167,7 @@ def test_evaluation_files_and_names_that_meet(copy_of):
     # Without a flag, first the size is compared: nothing is wrong with it here.
     done = run_many([flags, [*wrong, "--verify_records"], [*wrong, "--num_train_steps=2"]])
     assert [code for code, _, _ in done] == [0, 1, 1], done
-    assert "verified: 6 files" in done[0][1] and "left out: 765 bytes of 2 files" in done[0][1]
+    assert "verified: 6 files" in done[0][1] and "skipped: 765 bytes of 2 files" in done[0][1]
     mended = train / "out" / "mended"
     assert sorted(os.listdir(str(mended))) == ["t-0", "t-0.2"]
     assert len(list(read_records(str(mended / "t-0")))) == ROWS - 1
@@ -251,7 +251,7 @@ def test_a_record_that_is_no_example(copy_of):
 def test_a_read_that_failed_once(sound, capsys):
     with pytest.raises(UserError) as caught, session_errors([str(sound / "t-0")]):
         raise tf.errors.DataLossError(None, None, "Graph execution error:\n\nread failed\n\t [[")
-    assert "all are sound now; start again to go on from the last checkpoint (read failed)" in str(
+    assert "all are sound now; start again to resume from the last checkpoint (read failed)" in str(
         caught.value
     )
     assert "looking for it in 1 files" in capsys.readouterr().out

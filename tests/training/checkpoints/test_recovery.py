@@ -177,7 +177,7 @@ def test_runs_go_on_as_if_nothing_had_happened(tmp_path):
     assert "evaluating {}".format(tmp_path / "data" / "model.ckpt-8") in done[0][1]
     for name, (_, out, _) in zip(names, done[1:]):
         step = 4 if name == "debris" else 8
-        assert "RESUME: going on from {}".format(tmp_path / name) in out
+        assert "RESUME: continuing from {}".format(tmp_path / name) in out
         assert "(step {})".format(step) in out, out
     straight = checkpoint_values(tmp_path / "straight" / "model.ckpt-12")
     for name in names:

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from places import ROOT, SUPPORT
 from record_files import PREDICTIONS, TINY_CONFIG, learnable_records, write_records
 
 import optimization
@@ -24,7 +25,6 @@ from training.run_config import RunConfig
 
 pytestmark = pytest.mark.tf1
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BATCH, STEPS, CLIP_NORM = 8, 5, 0.5  # as in distribution_driver.py
 POISON = 39  # an id that learnable_records() does not use
 OPTIMIZER_KINDS = ["google_style"] + sorted(OPTIMIZERS)
@@ -85,11 +85,16 @@ def run_cases(folder, cases):
         for name, case in cases.items()
     ]
     done = subprocess.run(
-        [sys.executable, os.path.join(ROOT, "tests", "support", "distribution_driver.py")],
+        [
+            sys.executable,
+            os.path.join(ROOT, "tests", "support", "devices", "distribution_driver.py"),
+        ],
         input=json.dumps(listed),
         capture_output=True,
         text=True,
-        env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL="3"),
+        env=dict(
+            os.environ, PYTHONPATH=os.pathsep.join([ROOT, *SUPPORT]), TF_CPP_MIN_LOG_LEVEL="3"
+        ),
         timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

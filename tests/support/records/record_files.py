@@ -5,9 +5,12 @@ import json
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from common.tags import TAGS
 
 SEQ, PREDICTIONS, VOCAB = 16, 3, 40
+# Features of learnable_records.
+NAMES = [*ROW, *MASKED_LM, SENTENCE_LABEL]
 
 TINY_CONFIG = {
     "vocab_size": VOCAB,
@@ -50,6 +53,19 @@ def learnable_records(count, seed=0):
             }
         )
     return records
+
+
+def write_numbered(folder, counts):
+    """Record files r-0.tfrecord, ... with so many learnable_records each; the first of
+    masked_lm_ids is the number of the record in all of them. Returns their names."""
+    names, number = [], 0
+    for index, count in enumerate(counts):
+        records = learnable_records(count, seed=index)
+        for record in records:
+            record["masked_lm_ids"][0] = number
+            number += 1
+        names.append(write_records(folder / "r-{}.tfrecord".format(index), records))
+    return names
 
 
 def tagged_records(count, seed=0):

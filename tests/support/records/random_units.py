@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.rows import instances
+from data.rows import instances, pairs
 
 
 class Ids:
@@ -35,3 +35,12 @@ def make_unit(rng, documents=6, longest_sentence=30, longest_word=4):
 
 def assemble(unit, rows, length):
     return instances.assemble(unit, instances.group_numbers(unit.group_starts), rows, length, Ids)
+
+
+def rows_of(kind, unit, length, seed):
+    """Row ranges of a kind: nsp, order or full."""
+    if kind == "nsp":
+        return pairs.nsp_pairs(unit, length, 0.2, seed)
+    if kind == "order":
+        return pairs.sentence_order_pairs(unit, length, 0.2, seed)
+    return pairs.full_pairs(unit, length, seed)
