@@ -15,11 +15,11 @@ import typing
 # Before TensorFlow is imported: its start-up messages are no concern of the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import conversion
 from cli.app import prepare_tensorflow, require, run_script
+from common import files
 from common.errors import UserError
 from modeling.config import GELU_CHOICES
 from modeling.conversion import families, sources
@@ -184,7 +184,7 @@ def directories():
       UserError: there are more, or two that a flag cannot be combined with.
     """
     given = FLAGS.from_pytorch
-    if tf.io.gfile.isdir(given):  # even with a comma in its name
+    if files.is_directory(given):  # even with a comma in its name
         return [given]
     paths = given.split(",")
     if len(paths) > 2:

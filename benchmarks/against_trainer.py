@@ -43,9 +43,9 @@ def main(argv):
     rows = {"run_finetuning.py": [], "transformers' Trainer": []}
     for seed in range(FLAGS.trials):
         start = random_model(seed, len(task.labels))
-        for name, found in zip(rows, (ours(start, seed), theirs(start, seed, task))):
-            print("{} seed {}: {}".format(name, seed, found), flush=True)
-            rows[name].append(found)
+        for name, accuracies in zip(rows, (ours(start, seed), theirs(start, seed, task))):
+            print("{} seed {}: {}".format(name, seed, accuracies), flush=True)
+            rows[name].append(accuracies)
     print("\n| program | best dev accuracy of each seed | maximum (mean) | last epoch |")
     print("| --- | --- | --- | --- |")
     for name, trials in rows.items():
@@ -96,8 +96,8 @@ def ours(start, seed):
         text=True,
         check=True,
     )
-    found = [float(value) for value in re.findall("eval_accuracy = (.*)", done.stdout)]
-    return found[:-1]  # the last line repeats the best
+    accuracies = [float(value) for value in re.findall("eval_accuracy = (.*)", done.stdout)]
+    return accuracies[:-1]  # the last line repeats the best
 
 
 def theirs(start, seed, task):

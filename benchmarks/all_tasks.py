@@ -144,9 +144,9 @@ def run(name, config):
     for split, (path, row) in zip(("train", "dev", "test"), _rows(text, folder)):
         figure = ""
         prefix = "test" if split == "test" else "eval"
-        found = re.findall(r"  {}_{} = (\S+)".format(prefix, task.headline[-1]), text)
-        if split != "train" and found:
-            figure = "{} {:.1f}".format(task.headline[-1], 100 * float(found[-1]))
+        values = re.findall(r"  {}_{} = (\S+)".format(prefix, task.headline[-1]), text)
+        if split != "train" and values:
+            figure = "{} {:.1f}".format(task.headline[-1], 100 * float(values[-1]))
         predicted = re.findall(r"predictions of (\d+) {} examples".format(split), text)
         source = os.path.relpath(os.path.realpath(path), os.path.realpath(FLAGS.datasets))
         cells = [name, source, *row, figure, predicted[0] if predicted else ""]

@@ -119,13 +119,13 @@ def run(case, vocab_file, folder):
     with open(log, encoding="utf-8", errors="replace") as f:
         output = f.read()
     shutil.rmtree(inner)
-    found = re.search(r"^([\d,]+) records", output, re.MULTILINE)
-    if process.returncode or not found:
+    written = re.search(r"^([\d,]+) records", output, re.MULTILINE)
+    if process.returncode or not written:
         raise RuntimeError("{} failed:\n{}".format(" ".join(command), output[-2000:]))
     # Linux lets a child begin with the peak of the process that started it.
     if usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
         raise RuntimeError("{}: peak memory hidden by this program's".format(" ".join(command)))
-    records = int(found.group(1).replace(",", ""))
+    records = int(written.group(1).replace(",", ""))
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / MEGABYTE, records)
 
 

@@ -171,7 +171,7 @@ def shares(inputs, workers):
 
 def run(inputs, arguments):
     """Counter of (surface name, outcome), {surface name: [seconds]}, list of (Input, detail)."""
-    waiting, found, started = queue.Queue(), queue.Queue(), []
+    waiting, answers, started = queue.Queue(), queue.Queue(), []
     for kind, parts in shares(inputs, arguments.workers).items():
         for part in parts:
             if part:
@@ -187,11 +187,11 @@ def run(inputs, arguments):
             started.append(worker)
             try:
                 for one in part:
-                    found.put((one, worker.read(one)))
+                    answers.put((one, worker.read(one)))
                     if worker.stopped:
                         return
             except BaseException as error:
-                found.put((None, error))
+                answers.put((None, error))
                 return
             finally:
                 worker.close()
@@ -200,7 +200,7 @@ def run(inputs, arguments):
     for thread in threads:
         thread.start()
     try:
-        return _counted(inputs, found, arguments)
+        return _counted(inputs, answers, arguments)
     finally:  # when it is stopped before the end, too
         for worker in started:
             worker.stop()
@@ -208,11 +208,11 @@ def run(inputs, arguments):
             thread.join(10)
 
 
-def _counted(inputs, found, arguments):
-    """The result of `run`, from the answers in the queue `found`."""
+def _counted(inputs, answers, arguments):
+    """The result of `run`, from the queue `answers`."""
     counts, seconds, defects = collections.Counter(), collections.defaultdict(list), []
     for _ in inputs:
-        one, answer = found.get()
+        one, answer = answers.get()
         if one is None:
             raise answer
         counts[one.surface.name, answer["outcome"]] += 1

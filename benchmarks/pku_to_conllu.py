@@ -190,7 +190,7 @@ def main():
             with open(path, "w", encoding="utf-8") as f:
                 f.writelines(sentences)
             print("{}: {:,} sentences".format(path, len(sentences)))
-    print("lines left out for tags without a place in the table: {}".format(dict(unknown)))
+    print("lines skipped for tags that the table lacks: {}".format(dict(unknown)))
 
 
 if __name__ == "__main__":

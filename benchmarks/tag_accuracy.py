@@ -35,15 +35,15 @@ def main(argv):
     pairs = list(_pairs(sentences, results))
     print("{:,} words in {:,} sentences, {:,} compared".format(words, len(sentences), len(pairs)))
     for kind in ("pos", "ner"):
-        report(kind, [(gold[kind], found[kind]["tag"]) for gold, found in pairs])
+        report(kind, [(gold[kind], predicted[kind]["tag"]) for gold, predicted in pairs])
 
 
 def read_sentences(path):
     """Yields (text, [{"place": (start, length), "pos", "ner"}]) of a CoNLL-U file."""
     with open(path, encoding="utf-8") as reader:
         content = reader.read()
-    found = conllu_text.read(content, "line {}".format, conllu_text.as_given)
-    for text, starts, tags, _, _ in found:
+    sentences = conllu_text.read(content, "line {}".format, conllu_text.as_given)
+    for text, starts, tags, _, _ in sentences:
         ends = [*starts[1:], len(text)] if starts else []
         yield (
             text,
@@ -56,10 +56,10 @@ def read_sentences(path):
 
 def _pairs(sentences, results):
     for (_, words), result in zip(sentences, results):
-        found = {(w["position"], len(w["word"])): w for w in result["words"]}
+        predicted = {(w["position"], len(w["word"])): w for w in result["words"]}
         for word in words:
-            if word["place"] in found:
-                yield word, found[word["place"]]
+            if word["place"] in predicted:
+                yield word, predicted[word["place"]]
 
 
 def report(kind, pairs):

@@ -5,10 +5,9 @@ import dataclasses
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
-
 from cli import finetuning_flags, run_flags
 from cli.finetuning_flags import SHORTEST_ROW, FinetuningRequest
+from common import files
 from common.errors import UserError
 from common.log import log, warn
 from finetuning import audit, loading, task_defaults
@@ -365,7 +364,7 @@ def _write_rows(inputs, number):
     if settings.has_several_tasks:
         folder = os.path.join(folder, inputs.tasks[number].task.name)
     with output_errors(folder):
-        tf.io.gfile.makedirs(folder)
+        files.make_directories(folder)
         return write_splits(
             folder,
             [entry.task for entry in inputs.tasks],

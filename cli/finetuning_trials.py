@@ -2,8 +2,7 @@
 
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.log import log
 from finetuning import task_file
 from finetuning.features import fingerprint
@@ -75,7 +74,7 @@ def _results_dir(settings):
 def _run_trial(run, runner, output_dir):
     """dict of all figures of a trial."""
     with output_errors(output_dir):
-        tf.io.gfile.makedirs(output_dir)
+        files.make_directories(output_dir)
     if run.settings.do_train:
         _save_task(run, output_dir)
         runner.train()
@@ -93,7 +92,7 @@ def _evaluate(run, runner, output_dir):
     results = (run.settings.do_train and runner.finish()) or runner.evaluate()
     for split in run.splits["dev"]:
         name = split.task.prediction_file(split.split)
-        is_there = tf.io.gfile.exists(os.path.join(split.folder_in(output_dir), name))
+        is_there = files.exists(os.path.join(split.folder_in(output_dir), name))
         predictions = runner.predictions_of(split, or_none=is_there)
         if predictions is not None:
             _save_predictions(split, output_dir, predictions)
@@ -119,7 +118,7 @@ def _save_predictions(split, output_dir, predictions):
     """Writes predictions in the forms that scorers want."""
     folder = split.folder_in(output_dir)
     with output_errors(folder):
-        tf.io.gfile.makedirs(folder)
+        files.make_directories(folder)
         split.task.save_predictions(folder, split.split, split.examples, predictions)
     log("predictions of {} {} examples are in {}".format(len(predictions), split.split, folder))
 

@@ -8,11 +8,10 @@ import collections
 import re
 from typing import Any, Dict, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
 from absl import flags
 
 from cli import flag_defaults
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 
 # The flags belong to the module of flags that calls `define_hparams_flags`.
@@ -133,7 +132,7 @@ def read(text, table):
     where = "--hparams"
     if not text.lstrip().startswith("{"):
         where, text = "hparams " + text, _content(text)
-    text = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", text)
+    text = _TRAILING_COMMA.sub(lambda match: match.group(1) or "", text)
     values = bounded_json.parse(text, where)
     if not isinstance(values, dict):
         raise UserError("{} must hold one JSON object".format(where))
@@ -146,19 +145,21 @@ def read(text, table):
 
 def _content(path):
     try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        if not files.exists(path) or files.is_directory(path):
             raise UserError(
                 "--hparams={} is no file, and no JSON object either, which begins with {{".format(
                     path
                 )
             )
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = bounded_json.read(reader, "hparams " + path, bounded_json.CONFIG_BYTES)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError("hparams {} is not UTF-8 text".format(path)) from None
-    except tf.errors.OpError as error:
-        raise UserError("hparams {} cannot be read: {}".format(path, error.message)) from error
+    except files.failures() as error:
+        raise UserError(
+            "hparams {} cannot be read: {}".format(path, files.reason(error))
+        ) from error
 
 
 def _check(key, value, where, table):
@@ -226,8 +227,8 @@ def without_default(table, key):
 
 def settings(table, values, chosen):
     """Ordered dict flag -> value: `chosen`, then the keys of `values`, then the defaults."""
-    found = collections.OrderedDict(chosen)
+    flag_values = collections.OrderedDict(chosen)
     for key, entry in table.keys.items():
         if entry.flag and values.get(key, entry.default) is not None:
-            found[entry.flag] = values.get(key, entry.default)
-    return found
+            flag_values[entry.flag] = values.get(key, entry.default)
+    return flag_values

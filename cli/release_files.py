@@ -5,8 +5,6 @@ tokenizer, task.json of a fine-tuned model; and publishing all of them.
 import codecs
 import os
 
-import tensorflow.compat.v1 as tf
-
 from common import files
 from common.errors import UserError
 from common.log import log, warn
@@ -57,7 +55,7 @@ def split_prefix(prefix, paths):
     """
     folder, base = os.path.split(prefix)
     folders.check("--tf_dump_path=" + prefix, folder)
-    if not base or tf.io.gfile.isdir(prefix):
+    if not base or files.is_directory(prefix):
         raise UserError(
             "--tf_dump_path={} is a directory; give the checkpoint's prefix in it, as {}".format(
                 prefix, os.path.join(prefix, families.BERT.files.checkpoint)
@@ -107,7 +105,7 @@ def vocabulary_in(folders_beside):
 def first_existing(names, folders_beside):
     """Path of the first of the files `names` in the folders, None where there is none."""
     paths = [os.path.join(folder, name) for folder in folders_beside for name in names]
-    return next((path for path in paths if tf.io.gfile.exists(path)), None)
+    return next((path for path in paths if files.exists(path)), None)
 
 
 def write_tokenizer(folder, vocabulary, config, lower):
@@ -232,17 +230,17 @@ def copy(path, target):
       UserError: it cannot be read or written.
     """
     with folders.writing(target):
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = reader.read()
         if content.startswith(codecs.BOM_UTF8):
             content = content[len(codecs.BOM_UTF8) :]
-        with tf.io.gfile.GFile(target, "wb") as writer:
+        with files.open_file(target, "wb") as writer:
             writer.write(content)
 
 
 def publish(scratch, folder):
     """Moves the files written to their destination and logs their names."""
-    names = sorted(tf.io.gfile.listdir(scratch))
+    names = sorted(files.names_in(scratch))
     with folders.writing(folder or "."):
         folders.publish(scratch, folder)
     log("written to {}: {}".format(folder or ".", ", ".join(names)))

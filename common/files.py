@@ -141,9 +141,13 @@ def rename(source, target):
         os.replace(source, target)
 
 
+def remove(path):
+    _gfile().remove(path) if is_remote(path) else os.remove(path)
+
+
 def remove_if_there(path):
     if exists(path):
-        _gfile().remove(path) if is_remote(path) else os.remove(path)
+        remove(path)
 
 
 def remove_tree(path):
@@ -166,6 +170,15 @@ def names_in(directory):
     return sorted(name.rstrip("/") for name in names)
 
 
+def beginning_with(prefix):
+    """Paths of the files in the folder of `prefix` that begin with it, sorted; it is no pattern.
+
+    beginning_with("out/model.ckpt-10.")  # its index, data and meta files
+    """
+    folder, start = os.path.split(prefix)
+    return [os.path.join(folder, name) for name in names_in(folder) if name.startswith(start)]
+
+
 def matching(patterns, flag):
     """Files that a comma list of names and globs means, each pattern's matches in name order.
 
@@ -178,7 +191,7 @@ def matching(patterns, flag):
     Raises:
       UserError: a pattern matches nothing, a directory is named, or a file system fails.
     """
-    found = {}
+    paths = {}
     for pattern in [p.strip() for p in patterns.split(",") if p.strip()]:
         try:
             names = _matches(pattern, flag)
@@ -188,13 +201,13 @@ def matching(patterns, flag):
             ) from None
         if not names:
             raise UserError("no file matches {} ({})".format(pattern, flag))
-        found.update(dict.fromkeys(names))
-    if not found:
+        paths.update(dict.fromkeys(names))
+    if not paths:
         raise UserError("{} names no file".format(flag))
-    for name in found:
+    for name in paths:
         if any("\ud800" <= c <= "\udfff" for c in name):  # bytes that are not UTF-8
             raise UserError("the name of file {!r} ({}) is not UTF-8; rename it".format(name, flag))
-    return list(found)
+    return list(paths)
 
 
 def _matches(pattern, flag):
@@ -236,7 +249,7 @@ def open_lock(path):
 
 
 def append_to(path):
-    """A binary file that `create` made, to go on writing to; never a link."""
+    """A binary file that `create` made, to append to; never a link."""
     if is_remote(path):
         return _gfile().GFile(path, "ab")
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")

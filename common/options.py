@@ -128,8 +128,8 @@ class FamilyOptions:
 
     def to_dict(self):
         """dict name -> value for the record of a run or a manifest; a model config as its dict."""
-        found = {o.name: getattr(self, o.name) for o in self.declared()}
-        return {n: v.to_dict() if hasattr(v, "to_dict") else v for n, v in found.items()}
+        values = {o.name: getattr(self, o.name) for o in self.declared()}
+        return {n: v.to_dict() if hasattr(v, "to_dict") else v for n, v in values.items()}
 
 
 def parse_steps(declared, words):

@@ -3,8 +3,7 @@
 import json
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError, quoted, some
 from common.files import write_atomically
 from common.options import SWITCH, WHOLE
@@ -53,7 +52,7 @@ def path_beside(prefix):
     if os.path.basename(folder) == BEST:
         folder = os.path.dirname(folder)
     path = os.path.join(folder, FILE_NAME)
-    return path if tf.io.gfile.exists(path) else None
+    return path if files.exists(path) else None
 
 
 def find(prefix, kind, num_labels=None, name=None):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import UserError, some
 from modeling import checkpoint_index
 from modeling.load_plan import LoadPlan
@@ -20,7 +21,7 @@ _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_po
 _LAYER = re.compile(r"(?<!generator)/encoder/layer_(\d+)/")
 
 # Exceptions of the checkpoint readers of both TensorFlow versions for damaged files.
-_UNREADABLE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
+_UNREADABLE = (OSError, tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
 
 def initialize(prefix, sources):
@@ -69,12 +70,12 @@ def resolve(path):
     Raises:
       UserError: there is no such checkpoint, or a directory holds several.
     """
-    if tf.io.gfile.isdir(path):
+    if files.is_directory(path):
         return _resolve_directory(path.rstrip("/") or path)
     prefix = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path)
-    if tf.io.gfile.exists(prefix + ".index"):
+    if files.exists(prefix + ".index"):
         return prefix
-    if _glob(prefix + ".data-*"):
+    if files.beginning_with(prefix + ".data-"):
         raise UserError(
             "checkpoint {} is incomplete: its data is there, but {}.index is missing".format(
                 path, prefix
@@ -117,7 +118,7 @@ def candidates(output_dir):
     Returns:
       List of prefixes whose index exists; no checkpoint is read.
     """
-    listed = [p for p in _listed(output_dir) if tf.io.gfile.exists(p + ".index")]
+    listed = [p for p in _listed(output_dir) if files.exists(p + ".index")]
     steps = {p: step_in_name(p) for p in _prefixes(output_dir)}
     others = [p for p, step in steps.items() if step is not None and p not in listed]
     return listed + sorted(others, key=steps.get, reverse=True)
@@ -133,20 +134,16 @@ def _listed(folder):
     """Prefixes listed in the state file of a folder: its latest, then the others, newest first."""
     try:
         state_file = os.path.join(folder, "checkpoint")
-        is_sane = (
-            tf.io.gfile.exists(state_file) and tf.io.gfile.stat(state_file).length <= MAX_STATE_FILE
-        )
+        is_sane = files.exists(state_file) and files.size(state_file) <= MAX_STATE_FILE
         state = tf.train.get_checkpoint_state(folder) if is_sane else None
-    except (tf.errors.OpError, ValueError):  # ValueError: bytes that are no text
+    except (*files.failures(), ValueError):  # ValueError: bytes that are no text
         state = None
     if state is None or not state.model_checkpoint_path:
         return []
     paths = [state.model_checkpoint_path] + list(state.all_model_checkpoint_paths)[::-1]
     # A moved or copied folder lists paths of its former place; its own files are meant.
     beside = [os.path.join(folder, os.path.basename(path)) for path in paths]
-    chosen = [
-        own if tf.io.gfile.exists(own + ".index") else path for own, path in zip(beside, paths)
-    ]
+    chosen = [own if files.exists(own + ".index") else path for own, path in zip(beside, paths)]
     return list(collections.OrderedDict.fromkeys(chosen))
 
 
@@ -317,19 +314,17 @@ def _resolve_directory(path):
     raise UserError("directory {} holds no checkpoint (no *.index file)".format(path))
 
 
-def _glob(pattern):
-    try:
-        return sorted(tf.io.gfile.glob(pattern))
-    except tf.errors.NotFoundError:  # TensorFlow 1.15, where the directory does not exist
-        return []
-
-
 def _prefixes(folder):
-    return [name[: -len(".index")] for name in _glob(os.path.join(folder, "*.index"))]
+    names = (name for name in files.names_in(folder) if name.endswith(".index"))
+    return [os.path.join(folder, name[: -len(".index")]) for name in names]
 
 
 def _missing_shards(prefix):
-    shards = [s for s in _glob(prefix + ".data-*") if re.search(r"\.data-\d{5}-of-\d{5}$", s)]
+    shards = [
+        s
+        for s in files.beginning_with(prefix + ".data-")
+        if re.search(r"\.data-\d{5}-of-\d{5}$", s)
+    ]
     if not shards:
         return [prefix + ".data-00000-of-00001"]
     total = int(shards[0][-5:])

@@ -16,6 +16,8 @@ import tensorflow.compat.v1 as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
+from common import files
+
 MAX_BYTES = 64 << 20
 MAX_SHARDS = 100000
 _FOOTER, _TRAILER = 48, 5
@@ -38,7 +40,7 @@ def check(prefix):
       Damaged: TensorFlow does not write such files.
       tf.errors.OpError: a file cannot be read.
     """
-    with tf.io.gfile.GFile(prefix + ".index", "rb") as reader:
+    with files.open_file(prefix + ".index", "rb") as reader:
         content = reader.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise Damaged("it has more than {} bytes".format(MAX_BYTES))
@@ -58,7 +60,7 @@ def check(prefix):
             raise Damaged("a tensor lies in data file {}".format(entry.shard_id))
         if entry.shard_id not in lengths:
             name = "{}.data-{:05d}-of-{:05d}".format(prefix, entry.shard_id, header.num_shards)
-            lengths[entry.shard_id] = tf.io.gfile.stat(name).length
+            lengths[entry.shard_id] = files.size(name)
         _check_tensor(key, entry, lengths[entry.shard_id])
 
 

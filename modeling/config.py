@@ -1,8 +1,6 @@
 """Model configurations: the JSON files of released checkpoints. See config_families.read_config."""
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.validation import is_number, is_object, is_text, is_whole
 
@@ -216,12 +214,12 @@ def read_json_object(path, what, max_bytes=bounded_json.CONFIG_BYTES):
     """
     where = "{} {}".format(what, path)
     try:
-        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        if not files.exists(path) or files.is_directory(path):
             raise UserError(where + " does not exist or is no file")
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             values = bounded_json.load(reader, where, max_bytes)
-    except tf.errors.OpError as error:
-        raise UserError("{} cannot be read: {}".format(where, error.message)) from error
+    except files.failures() as error:
+        raise UserError("{} cannot be read: {}".format(where, files.reason(error))) from error
     if not is_object(values):
         raise UserError(
             "{} must hold one JSON object, not a {}".format(where, type(values).__name__)

@@ -45,7 +45,7 @@ def read(paths, flag="--annotations"):
     Raises:
       UserError: a file cannot be read, is not CoNLL-U, or its words or heads make no sense.
     """
-    sentences = [_sentence(*found) for path in paths for found in _lines(path, flag)]
+    sentences = [_sentence(*item) for path in paths for item in _lines(path, flag)]
     if not sentences:
         raise UserError("no sentence in {} ({})".format(", ".join(paths), flag))
     return sentences
@@ -79,8 +79,8 @@ def tasks_of(sentences):
 
 def _sentence(lines, where):
     tokens = lines.words
-    found = conllu_text.sentence_of(lines, conllu_text.as_given)
-    if found.starts is None or len(found.starts) < len(tokens):
+    sentence = conllu_text.sentence_of(lines, conllu_text.as_given)
+    if sentence.starts is None or len(sentence.starts) < len(tokens):
         raise UserError("{}: the words do not join to their text".format(where))
     words = [t["form"] for t in tokens]
     for word in words:
@@ -93,7 +93,7 @@ def _sentence(lines, where):
         heads = labels = None
     else:
         _check_tree(heads, where)
-    return Sentence(where, found.text, words, _column(tokens, "xpos"), ner, heads, labels)
+    return Sentence(where, sentence.text, words, _column(tokens, "xpos"), ner, heads, labels)
 
 
 def _column(tokens, name):

@@ -164,14 +164,14 @@ def _example(sentence, tokenizer, vocabs):
 
 def _word_pieces(sentence, starts):
     """The number of the piece that each word begins with or in."""
-    found, at, piece = [], 0, 0
+    numbers, at, piece = [], 0, 0
     for word in sentence.words:
         at = sentence.text.index(word, at)
         while piece + 1 < len(starts) and starts[piece + 1] <= at:
             piece += 1
-        found.append(piece)
+        numbers.append(piece)
         at += len(word)
-    return found
+    return numbers
 
 
 def _fit(model, examples, epochs, progress):

@@ -85,7 +85,7 @@ def test_the_flags_of_commands_that_stand_for_others():
     assert sum(map(len, lines.values())) >= 14
     assert lines.pop("cmrc2018_drcd_evaluate")  # two files, no flags
     for script, words in lines.items():
-        wrong = [found for found in zip(parse(script, words), words) if found[0]]
+        wrong = [pair for pair in zip(parse(script, words), words) if pair[0]]
         assert not wrong, (script, wrong)
 
 

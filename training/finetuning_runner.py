@@ -3,8 +3,7 @@
 import os
 from typing import Any, List, NamedTuple
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError, some
 from common.log import log, warn
 from data.input.pipeline import in_order
@@ -75,7 +74,7 @@ class FinetuningRunner(Runner):
         evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir."""
         run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
         is_current = run.eval_while_training or not run.do_train
-        if is_current and tf.io.gfile.exists(os.path.join(best, RESULTS_FILE)):
+        if is_current and files.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
         return checkpoint.latest(run.output_dir) if run.do_train else self._resume
 
@@ -164,7 +163,7 @@ class FinetuningRunner(Runner):
         if run.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
         elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
-            warn("the head of {} is loaded, too".format(run.init_checkpoint))
+            warn("the task's head of {} is loaded, too".format(run.init_checkpoint))
 
 
 def check_start(plan, objective, is_trained, output_dir):

@@ -11,9 +11,9 @@ from typing import Any, Dict, List, Optional
 from common import files
 from common.errors import UserError
 from data.records.manifest import find_manifests
-from training import masking_choice, objective_choice, record_files
 from training.devices.strategies import check_batch
-from training.manifest_agreement import check_manifests
+from training.records import masking_choice, objective_choice, record_files
+from training.records.manifest_agreement import check_manifests
 from training.run import Run
 from training.run_config import RunConfig
 

@@ -52,21 +52,21 @@ class PretrainingRunner(Runner):
         config = self._config
         log("evaluating {} on {} files".format(prefix, len(config.eval_files)))
         with session_errors(config.eval_files):
-            found = estimator.evaluate(
+            values = estimator.evaluate(
                 self._evaluation_input(),
                 steps=self._eval_steps(),
                 hooks=self._evaluation_hooks(),
                 checkpoint_path=None if prefix == config.init_checkpoint else prefix,
             )
-        results = {"global_step": int(found["global_step"]), "loss": float(found[TOTAL_LOSS])}
+        results = {"global_step": int(values["global_step"]), "loss": float(values[TOTAL_LOSS])}
         figures = {
-            name: value for name, value in found.items() if "_" in name and not np.ndim(value)
+            name: value for name, value in values.items() if "_" in name and not np.ndim(value)
         }
-        figures.update(self._objective.figures(found))
+        figures.update(self._objective.figures(values))
         for name in sorted(set(figures) - {"global_step", TOTAL_LOSS}, key=_by_task_loss_first):
             results[name] = float(figures[name])
         self._write_results(results)
-        self._write_tables(self._objective.tables(found))
+        self._write_tables(self._objective.tables(values))
         return results
 
     def _write_tables(self, tables):

@@ -5,9 +5,7 @@ import json
 import os
 from typing import Any, Dict, List, Optional
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.files import write_atomically
 from common.options import STEPS
@@ -72,7 +70,7 @@ def save(run_config, model_config, optimizer_config):
       model_config: model config with to_dict().
       optimizer_config: a dataclass.
     """
-    tf.io.gfile.makedirs(run_config.output_dir)
+    files.make_directories(run_config.output_dir)
     content = {
         "run": dataclasses.asdict(run_config),
         "model": dict(model_config.to_dict(), activation=model_config.activation),
@@ -96,7 +94,7 @@ def saved_options(output_dir, options):
       UserError: run_config.json is damaged.
     """
     path = os.path.join(output_dir, FILE_NAME)
-    if not options or not tf.io.gfile.exists(path):
+    if not options or not files.exists(path):
         return {}
     saved = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
     saved = _with_settings(saved) if is_object(saved) else {}
@@ -130,7 +128,7 @@ def check_same_run(run_config, optimizer_config):
       UserError: output_dir/run_config.json names others.
     """
     path = os.path.join(run_config.output_dir, FILE_NAME)
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return []
     try:
         saved = read_json_object(path, "run config", bounded_json.LIST_BYTES)

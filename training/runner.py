@@ -3,8 +3,7 @@
 import dataclasses
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError
 from common.files import write_atomically
 from common.log import log, warn
@@ -206,11 +205,11 @@ class Runner:
 
     def _check_records(self):
         config, seen = self._config, []
-        for files, names in self._record_files():
-            if files and files[0] not in seen:
-                seen.append(files[0])
+        for paths, names in self._record_files():
+            if paths and paths[0] not in seen:
+                seen.append(paths[0])
                 record_contents.check_records(
-                    files,
+                    paths,
                     pipeline.stored_features(names, self._masking),
                     config.max_seq_length,
                     config.max_predictions_per_seq,
@@ -253,7 +252,7 @@ class Runner:
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
         log(
             "{} {} (step {}){}".format(
-                "RESUME: going on from" if config.do_train else "weights of --output_dir:",
+                "RESUME: continuing from" if config.do_train else "weights of --output_dir:",
                 self._resume,
                 checkpoint.saved_step(self._resume),
                 "; --init_checkpoint is not read" if config.init_checkpoint else "",
@@ -264,7 +263,7 @@ class Runner:
         """An estimator of the run; `objective`: what to evaluate, None: what is trained."""
         config = self._config
         with output_errors(config.output_dir):
-            tf.io.gfile.makedirs(config.output_dir)
+            files.make_directories(config.output_dir)
         run = self._run
         if objective:
             run = dataclasses.replace(run, objective=objective)

@@ -38,7 +38,7 @@ def prepare_training(seeds):
 
 
 def prepare_model(seeds):
-    """The checkpoints of tests/support/prediction_runs.py."""
+    """The checkpoints of tests/support/runs/prediction_runs.py."""
     from pathlib import Path
 
     import prediction_runs

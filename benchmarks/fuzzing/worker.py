@@ -67,8 +67,7 @@ def one(surface, seed, index, seeds, folder):
 def main(kind, work_dir):
     sys.path[:0] = [
         ROOT,
-        os.path.join(ROOT, "tests"),
-        os.path.join(ROOT, "tests", "support"),
+        *(folder for folder, _, _ in os.walk(os.path.join(ROOT, "tests", "support"))),
         os.path.dirname(HERE),
     ]
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -4,8 +4,7 @@ import collections
 import json
 import os
 
-import tensorflow.compat.v1 as tf
-
+from common import files
 from common.errors import UserError, quoted
 from common.validation import is_text
 from modeling.config import read_json_object
@@ -116,7 +115,7 @@ def write_json(path, values):
     Raises:
       UserError: it cannot be written.
     """
-    with folders.writing(path), tf.io.gfile.GFile(path, "w") as writer:
+    with folders.writing(path), files.open_file(path, "w") as writer:
         writer.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
 
 

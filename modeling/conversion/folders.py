@@ -6,6 +6,7 @@ import uuid
 
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import UserError
 
 
@@ -19,8 +20,8 @@ def check(what, folder):
     Raises:
       UserError: it, or a folder of its path, is a file.
     """
-    place = _nearest(folder, tf.io.gfile.exists)
-    if "://" not in place and not tf.io.gfile.isdir(place):
+    place = _nearest(folder, files.exists)
+    if "://" not in place and not files.is_directory(place):
         raise UserError("{}: {} is a file; name another directory".format(what, place))
 
 
@@ -39,14 +40,14 @@ def staged(folder):
     """
     # A folder: incomplete files are never taken for a checkpoint, not even by a search for *.index.
     name = "_converted.partial-{}".format(uuid.uuid4().hex[:12])
-    scratch = os.path.join(_nearest(folder, tf.io.gfile.isdir), name)
+    scratch = os.path.join(_nearest(folder, files.is_directory), name)
     try:
         with writing(folder or "."):
-            tf.io.gfile.makedirs(scratch)
+            files.make_directories(scratch)
         yield scratch
     finally:
-        if tf.io.gfile.isdir(scratch):
-            tf.io.gfile.rmtree(scratch)
+        if files.is_directory(scratch):
+            files.remove_tree(scratch)
 
 
 def publish(scratch, folder):
@@ -63,17 +64,17 @@ def publish(scratch, folder):
       tf.errors.OpError: it cannot be written to.
     """
     folder = folder or "."
-    if not tf.io.gfile.exists(folder):
-        tf.io.gfile.makedirs(os.path.dirname(folder) or ".")
-        tf.io.gfile.rename(scratch, folder)
+    if not files.exists(folder):
+        files.make_directories(os.path.dirname(folder) or ".")
+        files.rename(scratch, folder)
         return
-    names = sorted(tf.io.gfile.listdir(scratch), key=lambda n: (n.endswith(".index"), n))
+    names = sorted(files.names_in(scratch), key=lambda n: (n.endswith(".index"), n))
     for name in names:
         if name.endswith(".index"):
             _remove_checkpoint(folder, name[: -len(".index")])
     for name in names:
         source, target = os.path.join(scratch, name), os.path.join(folder, name)
-        tf.io.gfile.rename(source, target, overwrite=True)
+        files.rename(source, target)
 
 
 @contextlib.contextmanager
@@ -93,13 +94,13 @@ def _nearest(folder, is_there):
 
 
 def _remove_checkpoint(folder, base):
-    names = tf.io.gfile.listdir(folder)
+    names = files.names_in(folder)
     # The index first: without it the rest is no checkpoint.
     if base + ".index" in names:
-        tf.io.gfile.remove(os.path.join(folder, base + ".index"))
+        files.remove(os.path.join(folder, base + ".index"))
     for name in names:
         if name.startswith(base + ".data-"):
-            tf.io.gfile.remove(os.path.join(folder, name))
+            files.remove(os.path.join(folder, name))
 
 
 def _reason(error):

@@ -8,7 +8,7 @@ import typing
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted, some
 from common.validation import dict_of, is_object, is_text, is_whole
 from modeling.config import read_json_object
@@ -77,9 +77,9 @@ class ImportReport(typing.NamedTuple):
 
 def is_directory(path):
     """Whether `path` is a directory of Hugging Face weights and not of TensorFlow checkpoints."""
-    if not tf.io.gfile.isdir(path):
+    if not files.is_directory(path):
         return False
-    names = set(tf.io.gfile.listdir(path))
+    names = set(files.names_in(path))
     if any(name.endswith(".index") for name in names):
         return False
     return any(name in names for name in CONFIGS) and any(name in names for name in WEIGHTS)
@@ -115,7 +115,7 @@ def read_tensors(path):
     weight_map = _weight_map(weights)
     for name in sorted(set(weight_map.values())):
         shard = os.path.join(path, name)
-        if not tf.io.gfile.exists(shard):
+        if not files.exists(shard):
             raise UserError("{} is missing, but {} names it; copy it there".format(shard, weights))
         tensors.update(tensor_files.read_file(shard))
     for name in weight_map:
@@ -215,7 +215,7 @@ def report_of(read, prefix):
 def _read_side_file(path, side_file):
     """The variables in a side file of a directory: dict name -> array, {} without the file."""
     name = os.path.join(path, side_file.file)
-    if not tf.io.gfile.exists(name):
+    if not files.exists(name):
         return {}
     converted = side_file.rules.to_tensorflow(tensor_files.read_file(name))
     if converted.unknown or not converted.tensors:
@@ -244,9 +244,9 @@ def write_checkpoint(prefix, tensors):
 
 
 def _one_of(path, names, what):
-    if not tf.io.gfile.isdir(path):
+    if not files.is_directory(path):
         raise UserError("Hugging Face directory {} does not exist or is a file".format(path))
-    present = set(tf.io.gfile.listdir(path))
+    present = set(files.names_in(path))
     for name in names:
         if name in present:
             return os.path.join(path, name)

@@ -4,9 +4,8 @@ import collections
 import io
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError
 from common.validation import dict_of, is_text
 
@@ -43,10 +42,10 @@ def read_file(path):
     """
     decode = _decode_safetensors if path.endswith(".safetensors") else _decode_torch
     try:
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             content = reader.read()
-    except tf.errors.OpError as error:
-        raise UserError("{} cannot be read: {}".format(path, error.message)) from error
+    except files.failures() as error:
+        raise UserError("{} cannot be read: {}".format(path, files.reason(error))) from error
     if content.startswith(_GIT_LFS):
         raise UserError(
             "{} is only git-lfs' pointer to the weights; run git lfs pull there".format(path)

@@ -52,12 +52,12 @@ class Electra(Objective):
         options, generator = self.options, self.options.generator_of(config)
         if not options.has_discriminator:
             return collections.OrderedDict(model=config)
-        found = collections.OrderedDict(discriminator=config)
+        networks = collections.OrderedDict(discriminator=config)
         if options.two_tower_generator:
-            found.update(generator_ltr=generator, generator_rtl=generator)
+            networks.update(generator_ltr=generator, generator_rtl=generator)
         elif not options.uniform_generator:
-            found.update(generator=generator)
-        return found
+            networks.update(generator=generator)
+        return networks
 
     def settings(self, config):
         """See Objective."""

@@ -82,8 +82,8 @@ class Lert(MaskedLm):
         step = tf.zeros([]) if step is None else tf.cast(step, tf.float32)
         masked = tf.reshape(features["masked_lm_weights"], [-1])
         transformed = output.tensors["masked_lm_transformed"]
-        found = all_tag_logits(config, store, kernels, transformed)
-        for (kind, logits), end in zip(found.items(), self.lip_steps):
+        logits_by_kind = all_tag_logits(config, store, kernels, transformed)
+        for (kind, logits), end in zip(logits_by_kind.items(), self.lip_steps):
             labels = tf.reshape(features[kind + "_labels"], [-1])
             weights = masked * tf.cast(labels >= 0, tf.float32)
             labels = tf.maximum(labels, 0)

@@ -29,12 +29,12 @@ class Several(Objective):
           ValueError: they do not.
         """
         self.objectives = list(objectives)
-        for what, found in (
+        for what, values in (
             ("names", [o.name for o in self.objectives]),
             ("scopes", [o.heads.scope for o in self.objectives]),
         ):
-            if len(set(found)) < len(found):
-                raise ValueError("tasks share {}: {}".format(what, found))
+            if len(set(values)) < len(values):
+                raise ValueError("tasks share {}: {}".format(what, values))
         self.name = ",".join(objective.name for objective in self.objectives)
         names = [name for objective in self.objectives for name in objective.feature_names]
         self.feature_names = tuple(collections.OrderedDict.fromkeys(names)) + ("task_numbers",)
@@ -60,9 +60,12 @@ class Several(Objective):
         output.tensors["encoder"] = encoded
         for number, objective in enumerate(self.objectives):
             counted = tf.cast(tf.equal(numbers, number), tf.float32)
-            found = objective.build_on(trunk, features, counted)
-            (loss,) = found.losses.values()
+            task_output = objective.build_on(trunk, features, counted)
+            (loss,) = task_output.losses.values()
             output.losses[objective.name + "_loss"] = loss
-            for ours, theirs in ((output.metrics, found.metrics), (output.tensors, found.tensors)):
+            for ours, theirs in (
+                (output.metrics, task_output.metrics),
+                (output.tensors, task_output.tensors),
+            ):
                 ours.update(("{}/{}".format(objective.name, k), v) for k, v in theirs.items())
         return output

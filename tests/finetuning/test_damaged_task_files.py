@@ -80,8 +80,8 @@ def test_damaged_files(tmp_path_factory, name, damage):
     path = tmp_path_factory.getbasetemp() / ("damaged_" + name + ending)
     path.write_bytes(content)
     try:
-        found = read(str(path))
+        examples = read(str(path))
     except UserError as error:
         assert damage and str(path) in str(error) and len(str(error)) < 600
     else:
-        assert found or name == "predictions"
+        assert examples or name == "predictions"

@@ -81,22 +81,22 @@ def test_tables(tmp_path):
     assert texts(write(path, "\t1\n好\t\n"), is_pair=False) == [("", None, "1"), ("好", None, None)]
     assert texts(write(path, "sentence1\tsentence2\tlabel\n好\t坏\t1\n")) == [("好", "坏", "1")]
     assert texts(write(path, "Text\tLabel\n好\t1\n")) == [("好", None, "1")]
-    found = read_table(write(path, "\n好\t1\n\n好\t1\n\n"))
-    assert found[0].where == "{}, line 2".format(path)
-    assert found.skipped == {"empty lines": 2}  # those behind the last example do not count
-    assert not found.mended
+    examples = read_table(write(path, "\n好\t1\n\n好\t1\n\n"))
+    assert examples[0].where == "{}, line 2".format(path)
+    assert examples.skipped == {"empty lines": 2}  # those behind the last example do not count
+    assert not examples.mended
     write(path, b"\xef\xbb\xbf" + "好\t1\r\n\r\n坏\t0\n".encode())
-    found = read_table(str(path))
-    assert found.mended == {"byte order mark": 1, "Windows line ends": 2}
-    assert found.skipped == {"empty lines": 1}
+    examples = read_table(str(path))
+    assert examples.mended == {"byte order mark": 1, "Windows line ends": 2}
+    assert examples.skipped == {"empty lines": 1}
     assert texts(write(path, "1\t好\n"), is_pair=False, label_first=True) == [("好", None, "1")]
 
 
 def test_comma_tables(tmp_path):
     path = tmp_path / "t.csv"
     content = '\ufeffsentence1,sentence2,label\r\n"好,""妙""","坏\r\n差",1\r\n优,劣,0\r\n'
-    found = read_table(write(path, content), is_pair=True)
-    assert [tuple(e)[:4] for e in found] == [
+    examples = read_table(write(path, content), is_pair=True)
+    assert [tuple(e)[:4] for e in examples] == [
         ('好,"妙"', "坏\n差", "1", "{}, line 2".format(path)),
         ("优", "劣", "0", "{}, line 4".format(path)),
     ]
@@ -236,12 +236,12 @@ def test_scores_by_hand():
     """3 of 4 right; F1 of class 0 is 2*1/(2*1+0+1) = 2/3, of class 1 2*2/(2*2+1+0) = 4/5."""
     task = ClassificationTask("t", {}, labels=["0", "1"])
     probabilities = np.float32([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
-    found = task.score(examples_of("0", "1", "1", "0"), list(probabilities))
-    assert found["eval_accuracy"] == pytest.approx(0.75)
-    assert found["eval_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert found["eval_micro_f1"] == pytest.approx(0.75)  # one class each: the accuracy
+    figures = task.score(examples_of("0", "1", "1", "0"), list(probabilities))
+    assert figures["eval_accuracy"] == pytest.approx(0.75)
+    assert figures["eval_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert figures["eval_micro_f1"] == pytest.approx(0.75)  # one class each: the accuracy
     # (TP * TN - FP * FN) / sqrt((TP+FP)(TP+FN)(TN+FP)(TN+FN)) = 2 / sqrt(3 * 2 * 2 * 1)
-    assert found["eval_mcc"] == pytest.approx(2 / np.sqrt(12))
+    assert figures["eval_mcc"] == pytest.approx(2 / np.sqrt(12))
 
 
 def test_features(tmp_path, vocabulary, monkeypatch):
@@ -253,8 +253,8 @@ def test_features(tmp_path, vocabulary, monkeypatch):
         Example("大", "小", "1", ""),
     ]
     path, task = str(tmp_path / "r"), ClassificationTask("t", labels=["0", "1"])
-    found = write_features(path, task, examples, tokenizer, 16, multiple_of=4)
-    assert found == FeatureFile(path, 3, 1, False)
+    written = write_features(path, task, examples, tokenizer, 16, multiple_of=4)
+    assert written == FeatureFile(path, 3, 1, False)
     assert not (tmp_path / "r.tmp").exists()
     import tensorflow.compat.v1 as tf
 
@@ -291,8 +291,7 @@ def test_audit():
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
         (
             False,
-            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are still "
-            "good)",
+            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are kept)",
         ),
         (
             True,
@@ -300,7 +299,7 @@ def test_audit():
         ),
         (False, "dev: 7 (7 odd things) kept as they are"),
         (True, "dev: 1 examples have an empty text"),
-        (True, "dev: 1 examples hold U+FFFD, which stands for characters that were lost"),
+        (True, "dev: 1 examples hold U+FFFD, the replacement of characters that were lost"),
         (False, "dev: a 3 (100.0%), b 0 (0.0%), c 0 (0.0%), 2 of 3 labels do not occur"),
         (True, "1 of 3 dev examples are also in train; their score is too good by that"),
     ]
@@ -310,8 +309,8 @@ def test_task_file(tmp_path):
     task = ClassificationTask("t", labels=["坏", "好"])
     task_file.save(str(tmp_path), [(task, {})], 32, True)
     for prefix in (tmp_path / "model.ckpt-1", tmp_path / "best" / "model.ckpt-1"):
-        found = task_file.find(str(prefix), "classification")
-        assert found["labels"] == ["坏", "好"] and found["max_seq_length"] == 32
+        entry = task_file.find(str(prefix), "classification")
+        assert entry["labels"] == ["坏", "好"] and entry["max_seq_length"] == 32
     with pytest.raises(UserError, match="fine-tuned for 'classification', not for tagging"):
         task_file.find(str(tmp_path / "m"), "tagging")
     assert task_file.path_beside(str(tmp_path / "other run" / "model.ckpt-1")) is None

@@ -293,9 +293,9 @@ def test_marks_of_coreference(tmp_path):
     assert coreference(tmp_path, "王二说他来", ("王二", 0), ("他", 3))[0].text_a == "_王二_说[他]来"
     assert coreference(tmp_path, "他是王二", ("王二", 2), ("他", 0))[0].text_a == "[他]是_王二_"
     assert coreference(tmp_path, "王二他", ("王二", 0), ("他", 2))[0].text_a == "_王二_[他]"
-    found = coreference(tmp_path, "王二说他来", ("王二", 0), ("他", 2))
-    assert found[0].text_a == "_王二_说[他]来"
-    assert found.mended == {"spans found in another place": 1}
+    examples = coreference(tmp_path, "王二说他来", ("王二", 0), ("他", 2))
+    assert examples[0].text_a == "_王二_说[他]来"
+    assert examples.mended == {"spans found in another place": 1}
     with pytest.raises(UserError, match=r"1 spans that are not in their place"):
         coreference(tmp_path, "他说他来", ("他", 1), ("来", 3))
     with pytest.raises(UserError, match=r"w.json, line 1: a span is empty"):

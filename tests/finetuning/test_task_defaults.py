@@ -14,15 +14,15 @@ from finetuning.registry import TASK_NAMES, get_task
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_settings(name):
-    found = get_task(name).defaults
-    assert len(found.source) > 60
+    defaults = get_task(name).defaults
+    assert len(defaults.source) > 60
     for size in ("", "tiny", "small", "base", "large", "albert_base"):
-        assert set(found.of(size)) == set(task_defaults.FLAGS)
+        assert set(defaults.of(size)) == set(task_defaults.FLAGS)
     for size, decay in (("electra_small", 0.8), ("electra_base", 0.8), ("electra_large", 0.9)):
-        flags = found.of(size)
+        flags = defaults.of(size)
         assert set(flags) == {*task_defaults.FLAGS, *task_defaults.OPTIONAL}
         assert (flags["layerwise_lr_decay"], flags["warmup"]) == (decay, "multiply")
-    assert found.of("electra_small")["learning_rate"] > found.of("base")["learning_rate"]
+    assert defaults.of("electra_small")["learning_rate"] > defaults.of("base")["learning_rate"]
 
 
 def test_published_settings():

@@ -71,8 +71,8 @@ def test_short_runs(runs):
     assert "--max_seq_length=128 --train_batch_size=32" in out
     assert "train.50k.json  33        0       11 (11 labels -)" in out
     assert "WARNING: dev: 2 (2 labels -) skipped; they count in no score" in out
-    found = (runs.folder / "out_ocnli" / "test_labels.txt").read_text(encoding="utf-8").split()
-    assert len(found) == 5 and set(found) <= set(NLI)
+    examples = (runs.folder / "out_ocnli" / "test_labels.txt").read_text(encoding="utf-8").split()
+    assert len(examples) == 5 and set(examples) <= set(NLI)
     out = runs.results["cail2018"][1]
     assert "(found in train)" in out
     saved = json.loads((runs.folder / "out_cail2018" / "task.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The flags of a script and what presets make of them, found out in a process of its own."""
+"""The flags of a script and what presets make of them, read in a process of its own."""
 
 import json
 import subprocess

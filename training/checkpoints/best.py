@@ -3,9 +3,7 @@
 import math
 import os
 
-import tensorflow.compat.v1 as tf
-
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError
 from common.files import copy_atomically, write_atomically
 from training.checkpoints.recovery import write_state
@@ -35,10 +33,10 @@ def read_results(path):
     Raises:
       UserError: the file holds anything but `name = value` lines.
     """
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return {}
     try:
-        with tf.io.gfile.GFile(path, "rb") as reader:
+        with files.open_file(path, "rb") as reader:
             lines = bounded_json.read(reader, path, bounded_json.CONFIG_BYTES).decode("utf-8")
         pairs = [line.split(" = ") for line in lines.splitlines()]
         results = {name: float(value) for name, value in pairs}
@@ -91,18 +89,21 @@ class BestCheckpoint:
             return False
         if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
-        tf.io.gfile.makedirs(self.folder)
-        older = tf.io.gfile.glob(os.path.join(self.folder, "*.data-*"))
-        older += tf.io.gfile.glob(os.path.join(self.folder, "*.index"))
+        files.make_directories(self.folder)
+        older = [
+            os.path.join(self.folder, name)
+            for name in files.names_in(self.folder)
+            if name.endswith(".index") or ".data-" in name
+        ]
         name = os.path.basename(prefix)
         # The index last: data without an index is no checkpoint to any reader.
-        sources = sorted(tf.io.gfile.glob(prefix + ".data-*")) + [prefix + ".index"]
+        sources = [*files.beginning_with(prefix + ".data-"), prefix + ".index"]
         targets = [self._copy(source) for source in sources]
         write_state(self.folder, [name])
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
         for path in older:
             if path not in targets:
-                tf.io.gfile.remove(path)
+                files.remove(path)
         self.value = value
         return True
 

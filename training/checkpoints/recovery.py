@@ -79,7 +79,7 @@ def remove_debris(output_dir, failed=None):
     for name in names:
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) or _is_orphan(name, names):
             path = os.path.join(output_dir, name)
-            (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)
+            (files.remove_tree if files.is_directory(path) else files.remove)(path)
             removed.append(name)
     if removed:
         log("removed files of an unfinished save: {}".format(", ".join(removed)))
@@ -112,7 +112,7 @@ def _choose(output_dir):
         if damaged:
             warn("resuming from {} instead, which is intact".format(prefix))
         return prefix, damaged
-    if damaged and tf.io.gfile.exists(os.path.join(output_dir, "checkpoint")):
+    if damaged and files.exists(os.path.join(output_dir, "checkpoint")):
         raise UserError(
             "no checkpoint in --output_dir {} can be read: {}; restore them from copies, or start "
             "anew in an empty directory".format(
@@ -138,15 +138,16 @@ def _check_reachable(prefix):
 
 def _set_aside(output_dir, prefix):
     folder = os.path.join(output_dir, DAMAGED_FOLDER)
-    tf.io.gfile.makedirs(folder)
+    files.make_directories(folder)
     for path in _files_of(prefix):
         target = os.path.join(folder, os.path.basename(path))
-        tf.io.gfile.rename(path, target, overwrite=True)
+        files.rename(path, target)
     warn("{} was moved to {}; remove it once you have looked at it".format(prefix, folder))
 
 
 def _files_of(prefix):
-    return tf.io.gfile.glob(prefix + ".index") + tf.io.gfile.glob(prefix + ".[dm]*")
+    whole = [path for path in (prefix + ".index", prefix + ".meta") if files.exists(path)]
+    return whole + files.beginning_with(prefix + ".data-")
 
 
 def _is_orphan(name, names):

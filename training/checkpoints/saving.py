@@ -37,7 +37,7 @@ class SaverHook(tf.train.SessionRunHook):
 
     def after_create_session(self, session, coord):
         self._saved = session.run(self._global_step)
-        if not tf.io.gfile.exists(self._prefix() + "-{}.index".format(self._saved)):
+        if not files.exists(self._prefix() + "-{}.index".format(self._saved)):
             self._save(session, self._saved)
 
     def before_run(self, run_context):
@@ -103,7 +103,7 @@ def check_space(output_dir, numbers, kept):
             "--output_dir".format(output_dir, _megabytes(free), _megabytes(size))
         )
     existing = sum(
-        files.size(path) for path in tf.io.gfile.glob(os.path.join(output_dir, NAME + "-*"))
+        files.size(path) for path in files.beginning_with(os.path.join(output_dir, NAME + "-"))
     )
     if free + existing < size * kept:
         warn(

@@ -18,7 +18,7 @@ from finetuning.features import write_features
 from finetuning.kinds.classification import ClassificationTask
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.objectives import get_objective
-from training import masking_choice
+from training.records import masking_choice
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1

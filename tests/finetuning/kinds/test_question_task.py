@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_questions import asked
+from made_questions import asked, entry, squad_file
 
 import cmrc2018_drcd_evaluate
 from common.errors import UserError
@@ -94,9 +94,9 @@ def test_answers_of_a_file(shared, chinese, name, task_name):
         assert bool(placed) == (example.kind == SPAN)
         if placed:
             expected = spelled(chinese, chinese.tokenize(example.answers[0].text).ids)
-            found = {spelled(chinese, labelled_pieces(row)) for row in placed}
-            assert len(found) == 1
-            inexact += found != {expected}
+            texts_of_pieces = {spelled(chinese, labelled_pieces(row)) for row in placed}
+            assert len(texts_of_pieces) == 1
+            inexact += texts_of_pieces != {expected}
         outputs = true_outputs(task, rows, example.kind)
         predictions.append(task.decode(example, rows, outputs))
         text = predictions[-1].text
@@ -177,10 +177,10 @@ def test_predictions_are_parts_of_the_passage(tokenizer, case):
     example = asked(context)
     rows = task.rows(example, tokenizer, 14)
     outputs = [
-        dict(zip(("span_starts", "span_ends", "span_scores"), np.array(found).T))
-        for found in spans[: len(rows)]
+        dict(zip(("span_starts", "span_ends", "span_scores"), np.array(spans_of_row).T))
+        for spans_of_row in spans[: len(rows)]
     ]
-    found = task.decode(example, rows, outputs)
+    prediction = task.decode(example, rows, outputs)
     allowed, starts = [], []
     for row, candidates in zip(rows, spans):
         for start, end, score in candidates:
@@ -201,19 +201,19 @@ def test_predictions_are_parts_of_the_passage(tokenizer, case):
             if is_span and (row.place.is_best[first] or last_piece >= best_ends[0]):
                 allowed.append((score, first_piece, last_piece))
     allowed = allowed or starts
-    assert found.kind == SPAN and len(found.n_best) <= 4
+    assert prediction.kind == SPAN and len(prediction.n_best) <= 4
     if not allowed:
-        assert found == Prediction("", SPAN, None, None, None, [])
+        assert prediction == Prediction("", SPAN, None, None, None, [])
         return
     offsets = rows[0].place.offsets
     texts = collections.defaultdict(set)
     for score, first, last in allowed:
         texts[score].add(context[offsets[first, 0] : offsets[last, 1]])
-    assert found.score == max(texts) and found.text in texts[found.score]
-    assert found.text and found.text == context[found.start : found.end]
-    assert found.n_best[0][:2] == (found.text, found.score)
-    assert len({other.text for other in found.n_best}) == len(found.n_best)
-    for better, worse in zip(found.n_best, found.n_best[1:]):
+    assert prediction.score == max(texts) and prediction.text in texts[prediction.score]
+    assert prediction.text and prediction.text == context[prediction.start : prediction.end]
+    assert prediction.n_best[0][:2] == (prediction.text, prediction.score)
+    assert len({other.text for other in prediction.n_best}) == len(prediction.n_best)
+    for better, worse in zip(prediction.n_best, prediction.n_best[1:]):
         assert better.score >= worse.score
         assert worse.text == context[worse.start : worse.end]
 
@@ -233,8 +233,8 @@ def test_every_answer_can_be_found(tokenizer, pieces, room, stride, data):
     end = min(pieces, start + longest)
     example = asked(context, (context[start:end], start))
     rows = task.rows(example, tokenizer, room + 5)
-    found = task.decode(example, rows, true_outputs(task, rows))
-    assert (found.start, found.end, found.score) == (start, end, 1.0)
+    prediction = task.decode(example, rows, true_outputs(task, rows))
+    assert (prediction.start, prediction.end, prediction.score) == (start, end, 1.0)
 
 
 def kind_output(*shares):
@@ -264,22 +264,11 @@ def test_kinds(tokenizer, shares, kind, text, score):
     example = asked("甲乙丙丁甲乙")
     rows = task.rows(example, tokenizer, 9)
     assert len(rows) == 2
-    found = task.decode(example, rows, [kind_output(*one) for one in shares])
-    assert (found.kind, found.text) == (kind, text)
-    assert found.score == pytest.approx(score)
-    assert (found.start, found.end) == ((0, 1) if kind == SPAN else (None, None))
-    assert [other.text for other in found.n_best] == ["甲"]
-
-
-def squad_file(path, *questions, **more):
-    paragraph = {"context": "甲乙丙。甲乙", "qas": list(questions)}
-    path.write_text(json.dumps({"data": [dict(more, paragraphs=[paragraph])]}), encoding="utf-8")
-    return str(path)
-
-
-def entry(identity, *answers, **more):
-    texts = [{"text": text, "answer_start": start} for text, start in answers]
-    return dict({"id": identity, "question": "谁？", "answers": texts}, **more)
+    prediction = task.decode(example, rows, [kind_output(*one) for one in shares])
+    assert (prediction.kind, prediction.text) == (kind, text)
+    assert prediction.score == pytest.approx(score)
+    assert (prediction.start, prediction.end) == ((0, 1) if kind == SPAN else (None, None))
+    assert [other.text for other in prediction.n_best] == ["甲"]
 
 
 def test_predictions_are_what_the_scorer_reads(tmp_path, capsys):
@@ -315,10 +304,10 @@ def test_what_is_trained_on(tmp_path):
     ]
     path = squad_file(tmp_path / "train.json", *questions)
     spans, kinds = get_task("drcd"), get_task("cjrc")
-    found = spans.read_file(path, "train")
-    assert [e.id for e in found] == ["span"]
-    assert sum(found.skipped.values()) == 4
-    assert found.skipped["questions whose answer is no part of the passage"] == 2
+    examples = spans.read_file(path, "train")
+    assert [e.id for e in examples] == ["span"]
+    assert sum(examples.skipped.values()) == 4
+    assert examples.skipped["questions whose answer is no part of the passage"] == 2
     assert [e.id for e in kinds.read_file(path, "train")] == ["span", "yes", "none"]
     dev = spans.read_file(path, "dev")
     assert [spans.is_labelled(e) for e in dev] == [True, True, True, False, False]
@@ -330,9 +319,9 @@ def test_what_is_trained_on(tmp_path):
 
 def test_answers_taken_out_by_the_organisers(tmp_path):
     blanked = entry("1", is_impossible="")
-    (found,) = read_questions(squad_file(tmp_path / "data.json", blanked, domain=""))
-    assert (found.answers, found.kind, found.group) == ((), None, "")
-    assert not get_task("cjrc").is_labelled(found)
+    (example,) = read_questions(squad_file(tmp_path / "data.json", blanked, domain=""))
+    assert (example.answers, example.kind, example.group) == ((), None, "")
+    assert not get_task("cjrc").is_labelled(example)
     wrong = entry("1", ("甲", 0), is_impossible="")
     with pytest.raises(UserError, match="is_impossible is , but must be true or false"):
         read_questions(squad_file(tmp_path / "data.json", wrong))

@@ -37,10 +37,10 @@ def tokenizer(tmp_path_factory):
 
 def examples_of(*sentences):
     """Examples of (tokens, spans)."""
-    found = Examples(path="f")
+    examples = Examples(path="f")
     for i, (tokens, spans) in enumerate(sentences):
-        found.append(TaggedExample(tuple(tokens), spans, "f, line {}".format(i + 1), i))
-    return found
+        examples.append(TaggedExample(tuple(tokens), spans, "f, line {}".format(i + 1), i))
+    return examples
 
 
 def task_of(types=TYPES, **options):
@@ -51,13 +51,13 @@ def task_of(types=TYPES, **options):
 
 def perfect_outputs(rows, length):
     """Outputs of a model that knows the tags of what counts, and is wrong elsewhere."""
-    found = []
+    outputs = []
     for row in rows:
         tags = np.full(length, 1, np.int32)
         known = np.array(row.features["tag_ids"])
         tags[: len(known)] = np.where(known < 0, 1, known)
-        found.append({"tags": tags, "tag_probabilities": np.full(length, 0.5, np.float32)})
-    return found
+        outputs.append({"tags": tags, "tag_probabilities": np.full(length, 0.5, np.float32)})
+    return outputs
 
 
 @functools.lru_cache(maxsize=None)
@@ -76,14 +76,14 @@ def check_rows(task, example, tokenizer, length):
     tags = [task.labels.index(tag) for tag in tags_of_spans(example.spans, len(alone), "BIO")]
     counted, at = [], 0
     for number, row in enumerate(rows):
-        ids, found = row.features["input_ids"], np.array(row.features["tag_ids"])
-        assert len(ids) == len(found) == len(row.features["segment_ids"]) <= length
+        ids, tag_ids = row.features["input_ids"], np.array(row.features["tag_ids"])
+        assert len(ids) == len(tag_ids) == len(row.features["segment_ids"]) <= length
         assert (ids[0], ids[-1], row.is_truncated) == (vocabulary.cls, vocabulary.sep, False)
         at += (max(1, (length - 2) // 2)) if number else 0
         assert ids[1:-1] == text[at : at + length - 2]
         assert len(rows) == 1 or number == len(rows) - 1 or len(ids) == length
-        for position in np.flatnonzero(found >= 0):
-            counted.append((at + position - 1, found[position]))
+        for position in np.flatnonzero(tag_ids >= 0):
+            counted.append((at + position - 1, tag_ids[position]))
     assert at + len(ids) - 2 == len(text)
     assert sorted(counted) == list(zip(firsts[:-1].tolist(), tags))
     decoded = task.decode(example, rows, perfect_outputs(rows, length))
@@ -184,10 +184,10 @@ def test_decoding_by_hand(tokenizer):
         {"tags": np.array([3, 3, 3, 3, 3]), "tag_probabilities": shares},
         {"tags": np.array([3, 3, 2, 4, 3, 3]), "tag_probabilities": np.float32([0, 0, 0.75, 1, 0])},
     ]
-    found = task.decode(example, rows, outputs)
-    assert found.tags == ["B-PER", "I-PER", "I-PER", "I-LOC"]
-    assert found.spans == [Span(0, 3, "PER"), Span(3, 4, "LOC")]
-    assert found.probabilities == [pytest.approx((0.5 + 0.25 + 0.75) / 3), 1.0]
+    prediction = task.decode(example, rows, outputs)
+    assert prediction.tags == ["B-PER", "I-PER", "I-PER", "I-LOC"]
+    assert prediction.spans == [Span(0, 3, "PER"), Span(3, 4, "LOC")]
+    assert prediction.probabilities == [pytest.approx((0.5 + 0.25 + 0.75) / 3), 1.0]
     (empty,) = task.rows(TaggedExample((), None, "f", None), tokenizer, 5)
     assert len(empty.features["input_ids"]) == 2
     assert task.decode(TaggedExample((), None, "f", None), [empty], outputs[:1]) == ([], [], [])
@@ -196,8 +196,8 @@ def test_decoding_by_hand(tokenizer):
 def test_records(tmp_path, tokenizer):
     task, examples = task_of(), examples_of(("天ab地天", None), (["地"], (Span(0, 1, "LOC"),)))
     path = str(tmp_path / "rows")
-    found = write_features(path, task, examples, tokenizer, 5)
-    assert (found.rows, found.truncated) == (4, 0)
+    written = write_features(path, task, examples, tokenizer, 5)
+    assert (written.rows, written.truncated) == (4, 0)
     names = ["input_ids", "input_mask", "segment_ids", "tag_ids"]
     assert list(task.feature_names) == names
     raw = list(read_records(path))
@@ -213,7 +213,7 @@ def test_records(tmp_path, tokenizer):
     assert raw[-1] == layout.encode({k: np.array(v) for k, v in last.items()})[0].tobytes()
     assert (
         "4 rows"
-        in [text for _, text in audit.describe(task, {"dev": examples}, {"dev": found}, 5)][2]
+        in [text for _, text in audit.describe(task, {"dev": examples}, {"dev": written}, 5)][2]
     )
 
 
@@ -232,14 +232,14 @@ def test_scores_are_seqevals(pairs):
         expected.append(one + ["O"] * (length - len(one)))
         predicted.append(other + ["O"] * (length - len(other)))
     examples = examples_of(*(("天" * len(t), tuple(spans_of_tags(t)[0])) for t in expected))
-    found = task_of().score(
+    figures = task_of().score(
         examples, [Tagged(t, spans_of_tags(t)[0], []) for t in predicted], "test"
     )
-    assert list(found) == ["test_f1", "test_precision", "test_recall", "test_macro_f1"]
+    assert list(figures) == ["test_f1", "test_precision", "test_recall", "test_macro_f1"]
     if not any(tag != "O" for tags in expected + predicted for tag in tags):
-        assert set(found.values()) == {0.0}
+        assert set(figures.values()) == {0.0}
         return
-    assert list(found.values()) == pytest.approx(
+    assert list(figures.values()) == pytest.approx(
         [
             metrics.f1_score(expected, predicted, zero_division=0),
             metrics.precision_score(expected, predicted, zero_division=0),
@@ -259,10 +259,10 @@ def test_predictions_are_read_back(tmp_path, tokenizer):
     predictions = [Tagged(t, spans_of_tags(t)[0], None) for t in tags]
     task.save_predictions(str(tmp_path), "dev", examples, predictions)
     assert os.listdir(str(tmp_path)) == ["dev_predictions.txt"]
-    found = read_columns(str(tmp_path / "dev_predictions.txt"))
-    assert [list(e.spans) for e in found] == [p.spans for p in predictions]
-    assert found[0].tokens == ("天", " ", " ", " ", " ", "ab", "\u200b", " ", "#", "-")
-    assert [e.tokens for e in found[1:]] == [("地",), (" ",)]
+    read_back = read_columns(str(tmp_path / "dev_predictions.txt"))
+    assert [list(e.spans) for e in read_back] == [p.spans for p in predictions]
+    assert read_back[0].tokens == ("天", " ", " ", " ", " ", "ab", "\u200b", " ", "#", "-")
+    assert [e.tokens for e in read_back[1:]] == [("地",), (" ",)]
 
 
 def test_types_are_found_or_given():
@@ -345,10 +345,10 @@ def test_notes_and_refusals(tokenizer):
 def test_files_are_found_as_they_are_downloaded(shared, name):
     task = get_task(name)
     folder = os.path.join(shared, "datasets", name)
-    found = {split: task.read(folder, split) for split in ("train", "dev", "test")}
+    read_back = {split: task.read(folder, split) for split in ("train", "dev", "test")}
     # MSRA has no development part; of People's Daily the training file is in another packaging.
     missing = {"msra_ner": "dev", "peopledaily_ner": "train"}.get(name)
-    assert [split for split, examples in found.items() if examples is None] == (
+    assert [split for split, examples in read_back.items() if examples is None] == (
         [missing] if missing else []
     )
     inner = os.path.join(folder, "ymcui_peopledaily_zip")

@@ -21,14 +21,14 @@ plans = st.tuples(
 @given(plan=plans)
 def test_every_answer_is_in_some_window(plan):
     num_pieces, room, stride, longest = plan
-    found = windows.make_windows(*plan)
-    assert found[0].start == 0 and found[-1].end == num_pieces
-    assert all(0 < w.end - w.start <= room for w in found) or num_pieces == 0
+    cut = windows.make_windows(*plan)
+    assert cut[0].start == 0 and cut[-1].end == num_pieces
+    assert all(0 < w.end - w.start <= room for w in cut) or num_pieces == 0
     for first in range(num_pieces):
         last = min(num_pieces, first + longest) - 1
-        assert any(windows.place_in(window, first, last) for window in found)
+        assert any(windows.place_in(window, first, last) for window in cut)
     if stride + longest <= room + 1:  # google-research/bert's own places
-        assert all(b.start - a.start == stride for a, b in zip(found, found[1:]))
+        assert all(b.start - a.start == stride for a, b in zip(cut, cut[1:]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -36,15 +36,15 @@ def test_every_answer_is_in_some_window(plan):
 def test_most_context(plan):
     """Each piece is scored in one window only, and in none has it more on its poorer side."""
     num_pieces = plan[0]
-    found = windows.make_windows(*plan)
-    chosen = windows.most_context(found, num_pieces)
+    cut = windows.make_windows(*plan)
+    chosen = windows.most_context(cut, num_pieces)
     assert chosen.shape == (num_pieces,)
     for piece in range(num_pieces):
         scores = [
             min(piece - w.start, w.end - 1 - piece) + 0.01 * (w.end - w.start)
             if w.start <= piece < w.end
             else -1
-            for w in found
+            for w in cut
         ]
         assert scores[chosen[piece]] == pytest.approx(max(scores))
         assert chosen[piece] == next(i for i, s in enumerate(scores) if s >= max(scores) - 1e-12)
@@ -89,6 +89,6 @@ def test_answers_of_a_file_by_pieces(shared):
         assert text.strip() in cut and cut in example.context
         exact, total = exact + (cut == text), total + 1
         length = last - first + 1
-        found = windows.make_windows(len(offsets), 64 + length, 48, length)
-        assert any(windows.place_in(window, first, last) for window in found)
+        overlapping = windows.make_windows(len(offsets), 64 + length, 48, length)
+        assert any(windows.place_in(window, first, last) for window in overlapping)
     assert total == 1002 and exact > 0.99 * total

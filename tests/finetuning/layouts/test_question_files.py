@@ -113,18 +113,18 @@ def test_answers_are_placed(tmp_path):
         question("nothing said", is_impossible=False),
         question("empty", ("", -1), is_impossible="false"),
     )
-    found = {e.id: e for e in read_questions(path)}
-    starts = {name: [a.start for a in e.answers] for name, e in found.items()}
+    by_id = {e.id: e for e in read_questions(path)}
+    starts = {name: [a.start for a in e.answers] for name, e in by_id.items()}
     assert starts["right"] == [6] and starts["near the second"] == [6]
     assert starts["near the first"] == [0, 8] and starts["before"] == [3]
     assert starts["not there"] == [None, 3] and starts["a number"] == [None]
-    assert found["a number"].answers == (Answer("1965.0", None),)
-    assert found["nothing"].answers == (Answer("", None),)
-    kinds = {name: e.kind for name, e in found.items()}
+    assert by_id["a number"].answers == (Answer("1965.0", None),)
+    assert by_id["nothing"].answers == (Answer("", None),)
+    kinds = {name: e.kind for name, e in by_id.items()}
     assert (kinds["yes"], kinds["nothing"]) == (squad.YES, squad.UNANSWERABLE)
     assert kinds["nothing said"] == kinds["empty"] == squad.UNANSWERABLE
     assert kinds["not there"] == squad.SPAN
-    assert found["right"].where == "{}, question right".format(path)
+    assert by_id["right"].where == "{}, question right".format(path)
     examples = read_questions(path)
     assert examples.mended == {squad.FOUND_ELSEWHERE: 3, squad.NUMBERS: 1}
     assert examples.noted == {squad.NOT_THERE: 2}
@@ -240,8 +240,8 @@ def test_scores_by_hand():
     assert is_exact(["《红楼梦》"], "红楼梦") and is_exact(["A", "ＢC"], "a")
     assert not is_exact(["红楼梦…"], "红楼梦")  # the dots of an ellipsis count
     assert best_f1([""], "") == 0.0 and is_exact([""], "，")
-    found = score_answers({"a": ["北京"], "b": ["上海"], "c": ["天"]}, {"a": "北京", "c": "地"})
-    assert found == (pytest.approx(1 / 3), pytest.approx(1 / 3), 3, ["b"])
+    scores = score_answers({"a": ["北京"], "b": ["上海"], "c": ["天"]}, {"a": "北京", "c": "地"})
+    assert scores == (pytest.approx(1 / 3), pytest.approx(1 / 3), 3, ["b"])
     for wrong in ({}, {"a": []}):
         with pytest.raises(ValueError, match="every question needs a reference"):
             score_answers(wrong, {})
@@ -301,7 +301,7 @@ def test_the_script(tmp_path, run_script):
 @pytest.mark.parametrize("name", ["cmrc2018/data/cmrc2018_trial.json", "drcd/DRCD_test.json"])
 def test_first_references_score_everything(shared, capsys, tmp_path, name):
     path = os.path.join(shared, "datasets", name)
-    answers = {identity: found[0]["text"] for identity, _, found in raw_questions(path)}
+    answers = {identity: references[0]["text"] for identity, _, references in raw_questions(path)}
     cmrc2018_drcd_evaluate.main([path, write(tmp_path / "p.json", answers)])
     result = json.loads(capsys.readouterr().out)
     assert (result["F1"], result["EM"], result["SKIP"]) == ("100.000", "100.000", 0)

@@ -108,15 +108,15 @@ def test_scores_are_seqevals(pairs):
         length = max(len(one), len(other))
         expected.append(one + ["O"] * (length - len(one)))
         predicted.append(other + ["O"] * (length - len(other)))
-    found = score_entities(
+    scores = score_entities(
         [spans_of_tags(tags)[0] for tags in expected],
         [spans_of_tags(tags)[0] for tags in predicted],
     )
-    if not found.types:
-        assert found.micro == found.macro == (0, 0, 0, 0)
+    if not scores.types:
+        assert scores.micro == scores.macro == (0, 0, 0, 0)
         return
     report = metrics.classification_report(expected, predicted, output_dict=True, zero_division=0)
-    rows = dict(found.types, **{"micro avg": found.micro, "macro avg": found.macro})
+    rows = dict(scores.types, **{"micro avg": scores.micro, "macro avg": scores.macro})
     assert set(rows) == set(report) - {"weighted avg"}
     for name, score in rows.items():
         row = report[name]
@@ -128,11 +128,11 @@ def test_scores_by_hand():
     """2 of 3 entities found among 4: P 1/2, R 2/3, F1 4/7; a wrong type or border is wrong."""
     one = [Span(0, 2, "P"), Span(3, 4, "P"), Span(5, 6, "L")]
     other = [Span(0, 2, "P"), Span(3, 5, "P"), Span(5, 6, "L"), Span(7, 8, "L"), Span(7, 8, "L")]
-    found = score_entities([one], [other])
-    assert found.micro == (pytest.approx(1 / 2), pytest.approx(2 / 3), pytest.approx(4 / 7), 3)
-    assert found.types["P"] == (1 / 2, 1 / 2, 1 / 2, 2)
-    assert found.types["L"] == (1 / 2, 1, pytest.approx(2 / 3), 1)
-    assert found.macro.f1 == pytest.approx((1 / 2 + 2 / 3) / 2)
+    scores = score_entities([one], [other])
+    assert scores.micro == (pytest.approx(1 / 2), pytest.approx(2 / 3), pytest.approx(4 / 7), 3)
+    assert scores.types["P"] == (1 / 2, 1 / 2, 1 / 2, 2)
+    assert scores.types["L"] == (1 / 2, 1, pytest.approx(2 / 3), 1)
+    assert scores.macro.f1 == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert score_entities([[]], [[]]).micro.f1 == 0
     with pytest.raises(ValueError, match="1 sentences, 2 predicted"):
         score_entities([[]], [[], []])
@@ -166,8 +166,8 @@ def counted_otherwise(name, text):
             place
             for row in rows
             for entities in row.get("label", {}).values()
-            for found in entities.values()
-            for place in found
+            for places_of_entity in entities.values()
+            for place in places_of_entity
         ]
         return Counts(len(rows), sum(len(row["text"]) for row in rows), len(places))
     if name.endswith(".tsv"):
@@ -195,12 +195,12 @@ def test_every_file_is_read(shared, name):
     odd = examples.mended.pop(tagging.ODD_BEGINNING, 0)
     overlapping = examples.skipped.pop("entities that overlap with others", 0)
     assert not examples.mended and not examples.skipped
-    found = Counts(
+    counts = Counts(
         len(examples),
         sum(len(e.tokens) for e in examples),
         sum(len(e.spans or ()) for e in examples) - odd + overlapping,
     )
-    assert found == expected
+    assert counts == expected
     # 10 and 2 tags of Weibo NER go on with a type that no tag began; a book's title in CLUENER
     # holds the names of two companies.
     assert odd == (10 if name.endswith("conll.train") else 2 if name.endswith("conll.test") else 0)
@@ -248,12 +248,12 @@ def test_layouts(tmp_path):
 
 
 def test_what_is_mended_and_left_out(tmp_path):
-    found = tagging.read_tagged(
+    examples = tagging.read_tagged(
         write(tmp_path / "a.txt", b"\xef\xbb\xbf" + "王 I-P\r\n \tO\r\n二\tB-P\r\n".encode())
     )
-    assert found[0][:2] == (("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")))
-    assert len(found) == found[0].first_line == 1
-    assert found.mended == {
+    assert examples[0][:2] == (("王", " ", "二"), (Span(0, 1, "P"), Span(2, 3, "P")))
+    assert len(examples) == examples[0].first_line == 1
+    assert examples.mended == {
         "byte order mark": 1,
         "Windows line ends": 3,
         "blank characters": 1,
@@ -265,25 +265,25 @@ def test_what_is_mended_and_left_out(tmp_path):
         {"text": "北京市", "label": {"L": {"北京": [[0, 1]]}, "G": {"北京市": [[0, 2]]}}},
         {"text": "", "label": {}},
     ]
-    found = tagging.read_tagged(
+    examples = tagging.read_tagged(
         write(tmp_path / "b.json", "".join(json.dumps(row) + "\n" for row in rows))
     )
-    assert [e.spans for e in found] == [
+    assert [e.spans for e in examples] == [
         (Span(0, 2, "P"), Span(3, 5, "L")),
         (Span(0, 1, "P"),),
         (Span(0, 3, "G"),),
     ]
-    assert found.mended == {"entities found in another place": 1}
-    assert found.skipped == {
+    assert examples.mended == {"entities found in another place": 1}
+    assert examples.skipped == {
         "entities that are not in the text, or more than once": 1,
         "entities that overlap with others": 1,
         "empty texts": 1,
     }
-    found = tagging.read_tagged(
+    examples = tagging.read_tagged(
         write(tmp_path / "c.tsv", "text_a\tlabel\n\u3000\x02二\tO\x02B-P\n")
     )
-    assert [example[:2] for example in found] == [((" ", "二"), (Span(1, 2, "P"),))]
-    assert found.mended == {"blank characters": 1}
+    assert [example[:2] for example in examples] == [((" ", "二"), (Span(1, 2, "P"),))]
+    assert examples.mended == {"blank characters": 1}
     unlabelled = tagging.read_tagged(write(tmp_path / "c.tsv", "text_a\n王\x02二\n"))
     assert [example[:2] for example in unlabelled] == [(("王", "二"), None)]
 

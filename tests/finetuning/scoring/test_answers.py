@@ -20,9 +20,9 @@ def test_scores_by_hand():
         asked("", ("甲乙丙", 0), ("丁", 0), identity="1"),
         asked("", ("甲乙", 0), identity="2"),
     ]
-    found = QuestionTask("q").score(examples, answered("丁。", "甲丙"), "test")
+    figures = QuestionTask("q").score(examples, answered("丁。", "甲丙"), "test")
     f1 = (1 + 0.5) / 2
-    assert found == {
+    assert figures == {
         "test_em": 0.5,
         "test_f1": pytest.approx(f1),
         "test_average": pytest.approx((0.5 + f1) / 2),
@@ -37,12 +37,12 @@ def test_scores_of_groups():
         asked("", ("", None), identity="2", group="civil", kind=UNANSWERABLE),
         asked("", ("YES", None), identity="3", group="criminal", kind=YES),
     ]
-    found = task.score(examples, answered("乙", "", "NO"))
+    figures = task.score(examples, answered("乙", "", "NO"))
     f1 = 2 / 3
     expected = {"eval_em": 1 / 3, "eval_f1": (f1 + 1) / 3, "eval_average": (f1 + 2) / 6}
     expected.update(eval_civil_em=0.5, eval_civil_f1=(f1 + 1) / 2)
     expected.update(eval_criminal_em=0.0, eval_criminal_f1=0.0)
-    assert found == pytest.approx(expected)
+    assert figures == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_scores_of_groups():
     ],
 )
 def test_cjrcs_rule(references, text, exact, f1):
-    found = cjrc.score_answers({"1": references, "2": ["甲"]}, {"1": text})
-    assert found.exact == pytest.approx(exact / 2) and found.f1 == pytest.approx(f1 / 2)
-    assert (found.total, found.missing) == (2, ["2"])
+    scores = cjrc.score_answers({"1": references, "2": ["甲"]}, {"1": text})
+    assert scores.exact == pytest.approx(exact / 2) and scores.f1 == pytest.approx(f1 / 2)
+    assert (scores.total, scores.missing) == (2, ["2"])
 
 
 def test_no_question_is_no_score():
@@ -73,7 +73,7 @@ def test_no_question_is_no_score():
 def test_cjrcs_scorer_wants_a_list(tmp_path):
     task = get_task("cjrc")
     examples = [asked("", ("YES", None), kind=YES, identity="1_1")]
-    found = [Prediction("YES", YES, 0.0, None, None, [])]
-    task.save_predictions(str(tmp_path), "test", examples, found)
+    predictions = [Prediction("YES", YES, 0.0, None, None, [])]
+    task.save_predictions(str(tmp_path), "test", examples, predictions)
     content = (tmp_path / "cjrc_test_result.json").read_text(encoding="utf-8")
     assert json.loads(content) == [{"id": "1_1", "answer": "YES"}]

@@ -53,12 +53,12 @@ def test_submission_of_a_whole_file_is_read_back(shared, tmp_path):
     with open(written, encoding="utf-8") as reader, open(path, encoding="utf-8") as texts:
         merged = [dict(json.loads(a), **json.loads(b)) for a, b in zip(texts, reader)]
     again.write_text("".join(json.dumps(row) + "\n" for row in merged))
-    found = read_span_objects(str(again))
-    assert [(e.tokens, e.spans) for e in found] == [(e.tokens, e.spans) for e in examples]
+    read_back = read_span_objects(str(again))
+    assert [(e.tokens, e.spans) for e in read_back] == [(e.tokens, e.spans) for e in examples]
     # Nothing overlaps here: the file's own labels, but for the order of places.
     with open(path, encoding="utf-8") as texts:
         expected = [json.loads(line)["label"] for line in texts]
-    for entities in (found for label in expected for found in label.values()):
+    for entities in (read_back for label in expected for read_back in label.values()):
         entities.update({entity: sorted(places) for entity, places in entities.items()})
     assert [row["label"] for row in merged] == expected
 
@@ -85,9 +85,9 @@ def test_names_of_submissions(task, path):
 
 
 def numbered(path, ids):
-    found = Examples(path=path)
-    found += [Example("a", None, None, "f", i) for i in ids]
-    return found
+    examples = Examples(path=path)
+    examples += [Example("a", None, None, "f", i) for i in ids]
+    return examples
 
 
 def test_submissions_of_classes(tmp_path):

@@ -100,14 +100,14 @@ def test_a_run_learns_and_leaves_its_files(folder, done):
     ]
     assert results == results_of(made / "best")
     assert results["eval_accuracy"] > 0.9
-    found = predictions_of(made)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)
-    right = np.mean(found.argmax(axis=1) == labels_of(folder, "test"))
+    probabilities = predictions_of(made)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    right = np.mean(probabilities.argmax(axis=1) == labels_of(folder, "test"))
     assert right > 0.9 and "test_accuracy = {}".format(right) in out
     assert "test_accuracy = {}\n".format(right) in (made / "test_scores.txt").read_text()
     assert "WARNING: no --init_checkpoint: fine-tuning starts from random weights" in out
     shown = (made / "test_labels.txt").read_text().split()
-    assert shown == [str(label) for label in found.argmax(axis=1)]
+    assert shown == [str(label) for label in probabilities.argmax(axis=1)]
     saved = json.loads((made / "task.json").read_text())
     assert (saved["labels"], saved["max_seq_length"]) == (["0", "1"], 12)
 
@@ -120,8 +120,8 @@ def test_a_finished_run_is_not_trained_again(folder, done):
 
 def test_an_initial_checkpoint_is_evaluated(folder, done):
     out_of(done, "evaluated")
-    expected, found = results_of(folder / "straight"), results_of(folder / "e")
-    assert found == pytest.approx(expected, rel=1e-6)
+    expected, results = results_of(folder / "straight"), results_of(folder / "e")
+    assert results == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_killed_run_goes_on(folder, done):
@@ -135,7 +135,7 @@ def test_a_killed_run_goes_on(folder, done):
     (killed / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-12"\n')
     ((code, out, err),) = run_many([flags_of(folder, output_dir=str(killed))])
     assert (code, err) == (0, ""), err
-    assert "RESUME: going on from {}".format(killed / "model.ckpt-12") in out
+    assert "RESUME: continuing from {}".format(killed / "model.ckpt-12") in out
     readers = [tf.train.NewCheckpointReader(str(f / "model.ckpt-36")) for f in (straight, killed)]
     names = readers[0].get_variable_to_shape_map()
     for name in names:
@@ -184,12 +184,12 @@ def test_releases_and_hugging_face_directories_are_evaluated(folder, done):
     for code, _, err in script_driver.run_many("convert_checkpoint", commands):
         assert code == 0, err
     for start in starts:
-        found = folder / ("from " + start.split("/")[-1])
-        run_again(folder, found, do_train=None, max_seq_length=None, init_checkpoint=start)
+        output_dir = folder / ("from " + start.split("/")[-1])
+        run_again(folder, output_dir, do_train=None, max_seq_length=None, init_checkpoint=start)
         expected = dict(results_of(folder / "straight"), global_step=0)
-        assert results_of(found) == pytest.approx(expected, rel=1e-5)
+        assert results_of(output_dir) == pytest.approx(expected, rel=1e-5)
         np.testing.assert_allclose(
-            predictions_of(found), predictions_of(folder / "straight"), atol=1e-6
+            predictions_of(output_dir), predictions_of(folder / "straight"), atol=1e-6
         )
 
 
@@ -200,9 +200,9 @@ def test_trials(folder, done):
     for number, trial in enumerate(trials):
         results = results_of(folder / "trials" / "trial_{}".format(number))
         assert {name: trial[name] for name in results} == results
-    found = [trial["eval_accuracy"] for trial in trials]
+    accuracies = [trial["eval_accuracy"] for trial in trials]
     shown = "chnsenticorp eval_accuracy: {:.1f} ({:.1f})".format(
-        100 * max(found), 100 * np.mean(found)
+        100 * max(accuracies), 100 * np.mean(accuracies)
     )
     assert shown in out
     weights = [

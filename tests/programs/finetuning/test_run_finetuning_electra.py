@@ -211,10 +211,10 @@ def test_dev_predictions_are_those_of_the_figures(root, done):
     result = root / "models" / "small" / "finetuning_models" / "cmrc2018_model"
     files = [str(folder / "dev.json"), str(result / "cmrc2018_dev_preds.json")]
     program = os.path.join(script_driver.ROOT, "cmrc2018_drcd_evaluate.py")
-    found = json.loads(subprocess.check_output([sys.executable, program, *files]))
+    official = json.loads(subprocess.check_output([sys.executable, program, *files]))
     saved = results_of(result)
-    assert float(found["F1"]) == pytest.approx(100 * saved["eval_f1"], abs=1e-3)
-    assert float(found["EM"]) == pytest.approx(100 * saved["eval_em"], abs=1e-3)
+    assert float(official["F1"]) == pytest.approx(100 * saved["eval_f1"], abs=1e-3)
+    assert float(official["EM"]) == pytest.approx(100 * saved["eval_em"], abs=1e-3)
 
 
 def test_a_checkpoint_is_evaluated_with_the_options_it_was_trained_with(root, done):
@@ -287,9 +287,9 @@ def test_each_of_several_tasks_is_asked_by_its_name(root, done, tmp_path):
             "天\n",
         ],
     )
-    found = [json.loads(line) for line in runs[0][1].splitlines()]
+    classified = [json.loads(line) for line in runs[0][1].splitlines()]
     expected = np.loadtxt(str(made / "chnsenticorp" / "dev_results.tsv"), delimiter="\t")
-    probabilities = [[line["probabilities"][label] for label in "01"] for line in found]
+    probabilities = [[line["probabilities"][label] for label in "01"] for line in classified]
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     answers = {line["id"]: line["answer"] for line in map(json.loads, runs[1][1].splitlines())}
     path = made / "cmrc2018" / "cmrc2018_dev_preds.json"

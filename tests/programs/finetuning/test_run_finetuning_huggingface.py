@@ -88,8 +88,8 @@ def test_taggers(made, done, kind):
     folder, models = made
     out = out_of(done, "tags " + kind)
     assert "task: ner, labels I-LOC, O, B-PER, B-LOC, I-PER (of the trained model)" in out
-    found = (folder / ("out tags " + kind) / "dev_predictions.txt").read_text(encoding="utf-8")
-    tags = [[line.split("\t")[1] for line in s.splitlines()] for s in found.split("\n\n")]
+    examples = (folder / ("out tags " + kind) / "dev_predictions.txt").read_text(encoding="utf-8")
+    tags = [[line.split("\t")[1] for line in s.splitlines()] for s in examples.split("\n\n")]
     for sentence, ours in zip(SENTENCES, tags):
         logits = scores_of(models["tags " + kind], [2, *ids_of(sentence), 3]).logits[0]
         assert ours == [LABELS[i] for i in logits.argmax(-1).tolist()[1:-1]]
@@ -98,7 +98,7 @@ def test_taggers(made, done, kind):
 def test_answers(made, done):
     folder, models = made
     out_of(done, "answers")
-    found = json.loads((folder / "out answers" / "cmrc2018_dev_preds.json").read_text("utf-8"))
+    examples = json.loads((folder / "out answers" / "cmrc2018_dev_preds.json").read_text("utf-8"))
     for number, passage in enumerate(SENTENCES):
         head = [2, *ids_of("你我"), 3]
         types = [0] * len(head) + [1] * (len(passage) + 1)
@@ -107,7 +107,7 @@ def test_answers(made, done):
         sums = output.start_logits[0, inner, None] + output.end_logits[0, None, inner]
         sums = np.triu(sums.numpy() + 1e3)  # an end before its start is none
         start, end = np.unravel_index(sums.argmax(), sums.shape)
-        assert found[str(number)] == passage[start : end + 1]
+        assert examples[str(number)] == passage[start : end + 1]
 
 
 def test_other_labels(done):

@@ -127,7 +127,7 @@ def test_verified_and_skipping_runs(copy_of):
         "training: steps 0 to 30, ",
     ):
         assert line in done[1][1], line
-    assert "RESUME: going on from" in done[3][1]
+    assert "RESUME: continuing from" in done[3][1]
     assert_same_weights(by_hand / "out", out["straight"], out["resumed"])
     for name in ("t-1", "t-2"):
         content = (by_hand / name).read_bytes()

@@ -194,7 +194,7 @@ def test_both_front_ends_train_the_same_model(runs):
 def test_going_on_with_other_settings_is_said(runs):
     output = output_of(runs, "again")
     assert "num_train_steps=6 (hparams: 4)" in output and "step 6/6" in output
-    assert "RESUME: going on from" in output
+    assert "RESUME: continuing from" in output
     assert "the steps before had --learning_rate=0.0005, from here on it is 0.001" in output
 
 

@@ -75,7 +75,7 @@ def test_train_resume_evaluate(folder):
     changes = {"num_train_steps": 30, "do_eval": True, "eval_file": str(folder / "d*.tfrecord")}
     code, out, err = run_script(*flags_of(folder, **changes))
     assert (code, err) == (0, ""), err
-    assert "RESUME: going on from" in out and "(step 20)" in out
+    assert "RESUME: continuing from" in out and "(step 20)" in out
     assert "step 21/30" in out and "step 20/30" not in out and "step 30/30" in out
     assert losses_in(out)[0] < losses[0] - 0.3
     assert dict(results_of(folder / "out"))["global_step"] == 30

@@ -107,7 +107,7 @@ def test_a_stopped_and_resumed_run_is_the_straight_one(folder, done):
     out = out_of(done, "stopped")
     assert "training: steps 0 to 5 (the schedule's end is 12)" in out
     assert "trained to step 5" in out
-    assert "RESUME: going on from" in out_of(done, "stopped again")
+    assert "RESUME: continuing from" in out_of(done, "stopped again")
     straight, resumed = newest(folder / "straight", 12), newest(folder / "stopped", 12)
     assert set(straight) == set(resumed)
     for name in straight:

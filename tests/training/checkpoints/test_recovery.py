@@ -41,7 +41,7 @@ def cut(path, size):
 
 DATA = ".data-00000-of-00001"
 
-# name -> (what is done to a folder with steps 4, 8, 12; the step it goes on from; words said)
+# name -> (what is done to a folder with steps 4, 8, 12; the step it resumes from; words of the log)
 FAULTS = {
     "nothing": (lambda f: None, 12, []),
     "a byte": (lambda f: damage(f / ("model.ckpt-12" + DATA)), 8, ["model.ckpt-12 is damaged"]),
@@ -76,7 +76,7 @@ def test_the_checkpoint_to_go_on_from(tmp_path, capsys, name):
     for word in words:
         assert word.format(tmp_path) in said
     assert recovery.recover(str(tmp_path)) == expected
-    # What TensorFlow goes by itself, and a second start, see the same without a word.
+    # TensorFlow's own choice, and a second start, give the same without a message.
     assert tf.train.latest_checkpoint(str(tmp_path)) == expected
     capsys.readouterr()
     assert recovery.recover(str(tmp_path)) == expected
@@ -177,7 +177,7 @@ def test_runs_go_on_as_if_nothing_had_happened(tmp_path):
     assert "evaluating {}".format(tmp_path / "data" / "model.ckpt-8") in done[0][1]
     for name, (_, out, _) in zip(names, done[1:]):
         step = 4 if name == "debris" else 8
-        assert "RESUME: going on from {}".format(tmp_path / name) in out
+        assert "RESUME: continuing from {}".format(tmp_path / name) in out
         assert "(step {})".format(step) in out, out
     straight = checkpoint_values(tmp_path / "straight" / "model.ckpt-12")
     for name in names:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import tensorflow.compat.v1 as tf
-from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node
+from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node, take_offline
 
 from cli.app import one_line
 from common.errors import UserError
@@ -29,28 +29,7 @@ def offline(monkeypatch, tmp_path):
 
     Returns the names that were asked for.
     """
-    asked, getaddrinfo = [], socket.getaddrinfo
-
-    def guarded(host, *args, **kwargs):
-        if host not in ("127.0.0.1", "localhost"):
-            asked.append(host)
-            raise socket.gaierror(-2, "Name or service not known")
-        return getaddrinfo(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", guarded)
-    for name in (
-        "TPU_API_DISCOVERY_URL",
-        "GCE_METADATA_HOST",
-        "GOOGLE_APPLICATION_CREDENTIALS",
-        "TPU_NAME",
-        "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS",
-        "http_proxy",
-        "https_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    asked = take_offline(monkeypatch, tmp_path)
     monkeypatch.setattr(cloud_tpu_api, "RETRY_WAITS", (0.01,))
     return asked
 
@@ -354,10 +333,10 @@ def test_flags(refusal, flags, message, offline):
 @pytest.fixture
 def listener():
     """A socket on which somebody listens, as a TPU would."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        found.listen(5)
-        yield found
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        yield listener
 
 
 def test_somebody_answers(fake, listener):

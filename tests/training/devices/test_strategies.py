@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from places import ROOT, SUPPORT
 from record_files import PREDICTIONS, TINY_CONFIG, learnable_records, write_records
 
 import optimization
@@ -24,7 +25,6 @@ from training.run_config import RunConfig
 
 pytestmark = pytest.mark.tf1
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BATCH, STEPS, CLIP_NORM = 8, 5, 0.5  # as in distribution_driver.py
 POISON = 39  # an id that learnable_records() does not use
 OPTIMIZER_KINDS = ["google_style"] + sorted(OPTIMIZERS)
@@ -50,7 +50,7 @@ def poisoned_records():
 
 
 def cases_in(folder):
-    """name -> case of distribution_driver.py; some go on from what others have left."""
+    """name -> case of distribution_driver.py; some resume the runs of others."""
     poisoned = {
         "train_file": write_records(folder / "poisoned", poisoned_records()),
         "poison": POISON,
@@ -85,11 +85,16 @@ def run_cases(folder, cases):
         for name, case in cases.items()
     ]
     done = subprocess.run(
-        [sys.executable, os.path.join(ROOT, "tests", "support", "distribution_driver.py")],
+        [
+            sys.executable,
+            os.path.join(ROOT, "tests", "support", "devices", "distribution_driver.py"),
+        ],
         input=json.dumps(listed),
         capture_output=True,
         text=True,
-        env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL="3"),
+        env=dict(
+            os.environ, PYTHONPATH=os.pathsep.join([ROOT, *SUPPORT]), TF_CPP_MIN_LOG_LEVEL="3"
+        ),
         timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -113,11 +118,11 @@ def variables_of(folder, step=STEPS):
 
 def scalars_of(folder, tag):
     """The values that TensorBoard shows, by step."""
-    found = {}
+    values = {}
     for path in folder.glob("events.out.*"):
         for event in tf.train.summary_iterator(str(path)):
-            found.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
-    return found
+            values.update((event.step, v.simple_value) for v in event.summary.value if v.tag == tag)
+    return values
 
 
 def largest_difference(one, other):
@@ -193,7 +198,7 @@ def test_the_loss_shown_is_the_joint_one(folder, results, tmp_path):
 
 
 def test_a_gradient_not_finite_on_one_replica_and_a_restart(folder, results):
-    """The third update is left out on both; the run goes on from its checkpoint after it."""
+    """The third update is skipped on both; the run resumes from its checkpoint after it."""
     first, rest = results["poisoned_two"]["log"], results["poisoned_again"]["log"]
     told = [line for line in first + rest if "WARNING" in line]
     assert len(told) == 1

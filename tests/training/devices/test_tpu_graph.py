@@ -1,5 +1,6 @@
 """The graphs of a TPU run hold nothing that a TPU cannot do; built without one."""
 
+import dataclasses
 import functools
 import re
 
@@ -79,8 +80,8 @@ def on_host(variable, task=0):
 
 def variables_below(graph, prefix):
     """Local variables whose names begin with prefix/."""
-    found = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
-    return [v for v in found if v.op.name.startswith(prefix + "/")]
+    variables = graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
+    return [v for v in variables if v.op.name.startswith(prefix + "/")]
 
 
 def assert_sums(graph, cores):
@@ -189,8 +190,8 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     graph = evaluation_graph(tmp_path, get_objective(objective))
     assert len(tpu_operations(graph)) > 100
     assert problems(graph) == []
-    found = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
-    sums = [v for v in found if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
+    variables = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
+    sums = [v for v in variables if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
     # Beside the sums a weight for each loss that is trained on.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
@@ -255,7 +256,7 @@ def test_a_tpu_is_asked_for_no_more_batches_than_there_are(tmp_path):
     run = tpu_graphs.run_config(tmp_path, objective, CORES_PER_HOST, do_eval=True)
     batches = tpu_graphs.RECORDS // run.eval_batch_size
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == batches == 4
-    run.max_eval_steps = 3
+    run = dataclasses.replace(run, max_eval_steps=3)
     assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == 3
     records = tpu_graphs.random_records(objective.feature_names, run.eval_batch_size - 1)
     write_records(run.eval_files[0], records)
@@ -331,7 +332,7 @@ class Faulty(Objective):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """What is found in training with accumulation, where every fault lies in a loop, too."""
+    """The problems of training with accumulation, where every fault lies in a loop, too."""
     objective = Faulty(get_objective("roberta"))
     return problems(
         training_graph(tmp_path_factory.mktemp("faulty"), objective, num_micro_batches=2)

@@ -1,6 +1,7 @@
 """The training step compiled by XLA, as a TPU compiles it, computes what it computes uncompiled."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ class Training:
     def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert"):
         objective = get_objective(objective)
         run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
-        run.max_predictions_per_seq = PREDICTIONS
+        run = dataclasses.replace(run, max_predictions_per_seq=PREDICTIONS)
         self._config = SharedSlots(
             1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=num_micro_batches
         )
@@ -118,8 +119,8 @@ def without_grappler():
     return config
 
 
-def assert_same(found, expected):
-    numbers, variables = found
+def assert_same(result, expected):
+    numbers, variables = result
     np.testing.assert_allclose(numbers, expected[0], rtol=1e-5)
     assert variables.keys() == expected[1].keys()
     for name, value in expected[1].items():
@@ -147,9 +148,9 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
         numbers = compiled(training.outcome)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
         expected = (expected, weights)
-        found = training.run(numbers, False)
-        assert_same(found, expected)
-        assert found[1]["global_step"] == STEPS
+        result = training.run(numbers, False)
+        assert_same(result, expected)
+        assert result[1]["global_step"] == STEPS
         fresh = training.run(tf.no_op(), False)[1]
         scope = "electra" if objective == "electra" else "bert"
         moved = {n: v for n, v in weights.items() if n.startswith(scope) and "_m" not in n[-2:]}
@@ -177,8 +178,8 @@ def test_a_loop_of_steps_compiles_as_on_a_tpu(monkeypatch):
 
         numbers = tf.xla.experimental.compile(loop)
         (*expected, _), weights = training.run([plain.loss, plain.norm, plain.op], False)
-        _, *found = numbers
-        assert_same(training.run(found, False, times=1), (expected, weights))
+        _, *others = numbers
+        assert_same(training.run(others, False, times=1), (expected, weights))
 
 
 @pytest.mark.tf1

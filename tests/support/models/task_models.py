@@ -64,8 +64,8 @@ def head_shapes(objective, config=CONFIGS["bert"]):
         store, features = ParameterStore(), rows()
         fed = {name: tf.constant(features[name]) for name in objective.feature_names}
         objective.build(config, store, PlainKernels(), fed, is_training=False)
-    found = store.shapes().items()
-    return {name: shape for name, shape in found if not name.startswith(config.scope + "/")}
+    shapes = store.shapes().items()
+    return {name: shape for name, shape in shapes if not name.startswith(config.scope + "/")}
 
 
 def run(objective, features, config=CONFIGS["bert"], weights=None, is_training=False, seed=1):

@@ -9,6 +9,7 @@ token server for a key file whose token_uri is api.token_url.
 
 import http.server
 import json
+import socket
 import threading
 import time
 
@@ -111,8 +112,8 @@ class FakeTpuApi:
         status = self.failures.pop(0) if self.failures else None
         if status:
             return _error(status, "The fake was told to say {}.\nAnd more.".format(status))
-        found = self.nodes.get(path.split("?")[0][len("/v1/") :])
-        return _error(404, "Resource not found") if found is None else (200, found)
+        node = self.nodes.get(path.split("?")[0][len("/v1/") :])
+        return _error(404, "Resource not found") if node is None else (200, node)
 
 
 def _error(status, message):
@@ -146,3 +147,38 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *unused):
         """Nothing on standard error."""
+
+
+def take_offline(monkeypatch, folder):
+    """Lets no name but this machine's be looked up, and hides the user's credentials.
+
+    Args:
+      monkeypatch: the fixture.
+      folder: path in place of the user's folder of settings.
+
+    Returns:
+      List of the names that are asked for.
+    """
+    asked, getaddrinfo = [], socket.getaddrinfo
+
+    def guarded(host, *args, **kwargs):
+        if host not in ("127.0.0.1", "localhost"):
+            asked.append(host)
+            raise socket.gaierror(-2, "Name or service not known")
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+    for name in (
+        "TPU_API_DISCOVERY_URL",
+        "GCE_METADATA_HOST",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "TPU_NAME",
+        "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS",
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(folder))
+    return asked

@@ -29,11 +29,11 @@ def make(folder, inputs=None, workers=1, names=("records",), **changes):
 
 
 def contents(paths):
-    found = []
+    contents = []
     for path in paths:
         with open(path, "rb") as f:
-            found.append(f.read())
-    return found
+            contents.append(f.read())
+    return contents
 
 
 FLAGS = {

@@ -255,13 +255,13 @@ def host_operations(graph, kind):
 
 def problems(graph):
     """What a TPU could not run: list of lines `name (type): reason`, empty if it can."""
-    found = []
+    lines = []
     for op in tpu_operations(graph):
         reasons = [_reason_against(op)] + [_reason_against_tensor(op, x) for x in _tensors(op)]
         # Once each: a tensor may be read twice.
         for reason in collections.OrderedDict.fromkeys(r for r in reasons if r):
-            found.append("{} ({}): {}".format(op.name, op.type, reason))
-    return found
+            lines.append("{} ({}): {}".format(op.name, op.type, reason))
+    return lines
 
 
 def _tensors(op):
@@ -314,10 +314,10 @@ def _reason_against_tensor(op, tensor):
 def xla_kernels(op_type):
     """The kernels that XLA has for an operation, as a list of {attribute: allowed types}."""
     _load_xla()
-    found = kernels.get_registered_kernels_for_op(op_type).kernel
+    kernels_of_type = kernels.get_registered_kernels_for_op(op_type).kernel
     return [
         {c.name: set(c.allowed_values.list.type) for c in kernel.constraint}
-        for kernel in found
+        for kernel in kernels_of_type
         if kernel.device_type == "XLA_CPU_JIT"
     ]
 

@@ -10,7 +10,7 @@ from common.errors import UserError
 from data.records.manifest import find_manifests
 from data.rows.masking import BERT_REPLACEMENT, ELECTRA_REPLACEMENT
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
-from training import masking_choice
+from training.records import masking_choice
 
 Objective = collections.namedtuple("Objective", ["name", "feature_names"])
 Run = collections.namedtuple("Run", ["max_seq_length", "max_predictions_per_seq", "seed"])

@@ -15,7 +15,7 @@ RANDOM_IDS = np.arange(1000, 2000, dtype=np.int32)
 
 
 def make_unit(rng, documents=6, longest_sentence=30, longest_word=4):
-    """A unit of random words; piece ids count up, so that every piece is told apart."""
+    """A unit of random words; piece ids count up, so that all pieces differ."""
     sentence_lengths, document_sentences = [], []
     for _ in range(documents):
         count = int(rng.integers(1, 8))

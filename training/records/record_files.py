@@ -11,7 +11,7 @@ from common.log import log, warn
 from data.records.checks import mending, verification
 from data.records.checks.checker import REPLACED, UNREADABLE
 from training.failures import output_errors
-from training.manifest_agreement import count_records
+from training.records.manifest_agreement import count_records
 
 FOLDER = "mended"
 
@@ -146,21 +146,21 @@ def _mend_all(damaged, output_dir, paths):
     with output_errors(output_dir):
         files.make_directories(folder)
     names = mending.copy_names([report.path for report in damaged], folder, paths)
-    found = {report.path: mending.mend(report.path, names[report.path]) for report in damaged}
+    copies = {report.path: mending.mend(report.path, names[report.path]) for report in damaged}
     for report in damaged:
-        mended = found[report.path]
+        mended = copies[report.path]
         if not mended.gaps and not report.has(verification.SHORT):
             files.remove_if_there(names[report.path])
             raise _cannot_be_mended(report)
         warn(_loss(report, mended, names[report.path]))
     log(
         "skipped: {:,} bytes of {} files; {:,} records of them are kept".format(
-            sum(mended.bytes for mended in found.values()),
-            len(found),
-            sum(mended.records for mended in found.values()),
+            sum(mended.bytes for mended in copies.values()),
+            len(copies),
+            sum(mended.records for mended in copies.values()),
         )
     )
-    return {path: (names[path], mended.records) for path, mended in found.items()}
+    return {path: (names[path], mended.records) for path, mended in copies.items()}
 
 
 def _loss(report, mended, copy):
