@@ -9,6 +9,7 @@ python create_pretraining_data.py --objective=electra --input_file='CORPUS_DIR/*
     --output_file=OUTPUT_DIR/pretrain_data.tfrecord --vocab_file=vocab.txt --num_workers=4
 """
 
+import collections
 import os
 
 # Before numpy is imported: threads inside one of several processes only get in each other's way.
@@ -47,6 +48,25 @@ SETTINGS_FLAGS = (
 )
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
+
+def defaults_of(attribute):
+    """The defaults of the objectives for a help text: "bert, albert: 0.1; electra: 0.05".
+
+    Args:
+      attribute: function of a Recipe; objectives for which it gives None are not named.
+    """
+    objectives = collections.OrderedDict()
+    for name, recipe in recipes.all_recipes().items():
+        if attribute(recipe) is not None:
+            objectives.setdefault(attribute(recipe), []).append(name)
+    return "; ".join("{}: {}".format(", ".join(n), value) for value, n in objectives.items())
+
+
+def _default_shares(recipe):
+    shares = getattr(recipe.corruption.spec, "ngram_probs", None)
+    return shares and ",".join("{:.2g}".format(share) for share in shares)
+
+
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
 flags.DEFINE_string(
     "vocab_file", None, "vocab.txt, a token a line, or a SentencePiece model (spiece.model)."
@@ -72,8 +92,9 @@ flags.DEFINE_enum(
     "masking_unit",
     None,
     masking.UNITS,
-    "What is masked at a time: wordpiece, word, or ngram (runs of words). Default: the "
-    "objective's own, which is word, for albert and lert ngram, for electra wordpiece.",
+    "What is masked at a time: wordpiece, word, or ngram (runs of words). Defaults: {}.".format(
+        defaults_of(lambda recipe: getattr(recipe.corruption.spec, "unit", None))
+    ),
 )
 flags.DEFINE_bool(
     "do_whole_word_mask", None, "Google's name for --masking_unit: true is word, false wordpiece."
@@ -81,15 +102,17 @@ flags.DEFINE_bool(
 flags.DEFINE_list(
     "ngram_probs",
     None,
-    "Shares of runs of 1, 2, ... words; default 0.4,0.3,0.2,0.1, for albert up to 3 words as 1/n.",
+    "Shares of runs of 1, 2, ... words, for --masking_unit=ngram. Defaults: {}.".format(
+        defaults_of(_default_shares)
+    ),
 )
 flags.DEFINE_enum(
     "masking",
     None,
     ["static", "dynamic"],
     "static: masks are drawn here, --dupe_factor times; dynamic: run_pretraining.py draws new ones "
-    "for every batch, and the records hold the words. Default: static, for electra dynamic, its "
-    "only one, whose records hold the words with --masking_unit=word or ngram alone.",
+    "for every batch, and the records hold the words where it needs them. Default: static; "
+    "{}.".format(defaults_of(lambda recipe: "dynamic alone" if recipe.drawn_in_training else None)),
 )
 family_flags.define(FAMILY_OPTIONS)
 flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
@@ -105,8 +128,8 @@ flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
 flags.DEFINE_float(
     "short_seq_prob",
     None,
-    "Share of documents with shorter rows (default: bert and albert 0.1), of rows for electra "
-    "(0.05); the others have none.",
+    "Share of documents with shorter rows, or of rows, as the original programs have it. Defaults: "
+    "{}; the others have none.".format(defaults_of(lambda recipe: recipe.short_seq_prob)),
 )
 
 
@@ -192,7 +215,8 @@ def print_report(result, names):
             result["unaligned_words"],
         )
     )
-    if result["objective"] == "bert" and result["one_document_share"] > 0.01:
+    recipe = recipes.get_recipe(result["objective"])
+    if recipe.takes_other_documents and result["one_document_share"] > 0.01:
         print(
             "note: {:.1%} of the blocks hold one document only, so their random second sentences "
             "are its own; separate documents by blank lines".format(result["one_document_share"])

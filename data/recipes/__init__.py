@@ -40,6 +40,7 @@ class Recipe:
       options: FamilyOptions subclass; CreationSettings.options is one of it.
       short_seq_prob: default of the flag, None where it does not apply.
       drawn_in_training: the corruption is always drawn in training, records never hold it.
+      takes_other_documents: second segments come from other documents of the same unit.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Recipe:
     options: Type[FamilyOptions] = FamilyOptions
     short_seq_prob: Optional[float] = None
     drawn_in_training: bool = False
+    takes_other_documents: bool = False
 
 
 def is_tagged(recipe):

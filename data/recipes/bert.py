@@ -15,4 +15,5 @@ RECIPE = Recipe(
     features=BERT_FEATURES,
     corruption=Masks(MaskingSpec(unit="word")),
     short_seq_prob=0.1,
+    takes_other_documents=True,
 )
