@@ -20,7 +20,7 @@ from finetuning.task_split import TaskSplit
 from modeling import checkpoint
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
-from optimization.config import is_layerwise
+from optimization.layerwise_rates import is_layerwise
 from training.checkpoints.initial_weights import InitialWeights
 from training.devices.strategies import Devices
 from training.failures import output_errors

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Optional
 
-from common.errors import UserError
 from optimization.adamw import AdamWeightDecayOptimizer
 from optimization.lamb import AlbertLambOptimizer, LambOptimizer
+from optimization.layerwise_rates import rate_factor
 from optimization.schedules import WARMUPS
 
 OPTIMIZERS = {
@@ -13,11 +13,6 @@ OPTIMIZERS = {
     "lamb": LambOptimizer,
     "lamb_albert": AlbertLambOptimizer,
 }
-
-
-def is_layerwise(decay):
-    """Whether learning rates differ between layers: `decay` is neither None nor 1."""
-    return decay not in (None, 1.0)
 
 
 @dataclasses.dataclass
@@ -70,36 +65,8 @@ class OptimizerConfig:
         )
 
     def rate_factor(self, layers):
-        """Factors of the variables' learning rates: layerwise_lr_decay to the power of the
-        distance from the heads (Clark et al. 2020, appendix B).
-
-        Args:
-          layers: ordered dict of variable-name prefixes -> int, their distance; ignored where rates
-            are not layer-wise.
-
-        Returns:
-          function of a variable's name -> float, which raises UserError for a name without a
-          distance; None where rates are not layer-wise.
-
-        Raises:
-          ValueError: rates are layer-wise and no distances are given.
-        """
-        decay = self.layerwise_lr_decay
-        if not is_layerwise(decay):
-            return None
-        if not layers:
-            raise ValueError("layer-wise learning rates need the layers' distances")
-
-        def factor(name):
-            distance = next((d for start, d in layers.items() if name.startswith(start)), None)
-            if distance is None:
-                raise UserError(
-                    "--layerwise_lr_decay={}: variable {} is in none of the layers {}; remove the "
-                    "flag".format(decay, name, ", ".join(layers))
-                )
-            return decay**distance
-
-        return factor
+        """layerwise_rates.rate_factor of layerwise_lr_decay."""
+        return rate_factor(self.layerwise_lr_decay, layers)
 
     def make(self, rate, enabled=None, layers=None):
         """Makes the optimizer.
@@ -107,7 +74,7 @@ class OptimizerConfig:
         Args:
           rate: learning rate, scalar tensor or float.
           enabled: see WeightDecayOptimizer.
-          layers: see rate_factor.
+          layers: see layerwise_rates.rate_factor.
 
         Returns:
           a tf.train.Optimizer.

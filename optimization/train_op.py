@@ -42,7 +42,7 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
       global_step: the step counter, incremented once an update.
       replicas: an object of optimization.replicas.
       layers: ordered dict of variable-name prefixes -> int, distance from the heads; needed where
-        config has layer-wise rates, see OptimizerConfig.rate_factor.
+        config has layer-wise rates, see layerwise_rates.rate_factor.
 
     Returns:
       TrainOp. The update that runs at global step s uses rate(s): the rate is read once, every

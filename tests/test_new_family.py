@@ -133,7 +133,7 @@ DRAW = """
 import json, sys
 import tensorflow.compat.v1 as tf
 from data.input import pipeline
-from data.input.drawing import Drawing
+from data.input.drawn_corruption import Drawing
 from data.recipes import get_recipe, stated_corruption
 from data.records.manifest import find_manifests
 from data.rows.corruption import tokens_of

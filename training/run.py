@@ -20,7 +20,7 @@ class Run:
       devices: Devices; the default is the local machine as TensorFlow sees it.
       dry_run: nothing may be written to output_dir.
       layers: distances of variables from the heads, for layer-wise rates; see
-        OptimizerConfig.rate_factor.
+        layerwise_rates.rate_factor.
       weights: InitialWeights of config.init_checkpoint, where several runs share them.
     """
 

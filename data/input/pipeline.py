@@ -8,7 +8,7 @@ from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
-from data.input.drawing import draw
+from data.input.drawn_corruption import draw
 from data.records import schema
 from data.records.schema import FEATURES, feature_length
 
@@ -61,7 +61,7 @@ def make_input_fn(
       max_seq_length, max_predictions_per_seq: lengths in the records.
       order: TrainingOrder for training: endless, full batches only. None: every record once, in
         file order, the last batch may be short.
-      masking: drawing.Drawing for records whose corruption is drawn in training, else None.
+      masking: Drawing for records whose corruption is drawn in training, else None.
       replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
       full_batches: drop a short last batch (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
@@ -185,7 +185,7 @@ def stored_features(feature_names, masking):
 
     Args:
       feature_names: names from data.records.schema.FEATURES.
-      masking: drawing.Drawing, None for records that hold what the model reads.
+      masking: drawn_corruption.Drawing, None for records that hold what the model reads.
     """
     return list(schema.stored_features(feature_names, masking and masking.corruption))
 

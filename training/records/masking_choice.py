@@ -5,7 +5,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.features import MASKED_IDS
 from common.log import log
-from data.input.drawing import Drawing
+from data.input.drawn_corruption import Drawing
 from data.recipes import get_recipe, stated_corruption
 from data.records.checks import record_contents
 from data.rows.corruption import Corruption, tokens_of
@@ -86,7 +86,7 @@ def choose_masking(
       probability: share of the pieces, instead of the manifests' or the recipe's.
 
     Returns:
-      drawing.Drawing or None.
+      drawn_corruption.Drawing or None.
 
     Raises:
       UserError: vocab_file is missing or not the model's, the records hold masks, or the share is

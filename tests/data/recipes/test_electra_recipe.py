@@ -16,7 +16,7 @@ from record_checks import read_shard
 
 from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
-from data.input.drawing import Drawing
+from data.input.drawn_corruption import Drawing
 from data.recipes import electra
 from data.records import manifest
 from data.records.checks import record_contents

@@ -16,7 +16,7 @@ from record_checks import read_shard, restored
 
 from common.errors import UserError
 from common.tags import KINDS, TAGS
-from data.input.drawing import Drawing, draw
+from data.input.drawn_corruption import Drawing, draw
 from data.recipes.lert import FEATURES
 from data.records import manifest
 from data.records.encoding import RecordLayout

@@ -10,8 +10,8 @@ from mask_draws import mask_once
 from random_units import RANDOM_IDS, Ids, assemble, make_unit
 
 from common.errors import UserError
-from data.input import drawing
-from data.input.drawing import Drawing
+from data.input import drawn_corruption
+from data.input.drawn_corruption import Drawing
 from data.rows import masking, pairs, sampling
 from data.rows.corruption import Tokens
 from data.rows.graph_sampling import mask_drawn, predictions_per_row
@@ -46,7 +46,7 @@ def draw(batch, spec, numbers, seed=7):
     with tf.Graph().as_default(), tf.Session() as session:
         number = tf.placeholder(tf.int64, [])
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
-        sampled = drawing.draw(features, number, rule)
+        sampled = drawn_corruption.draw(features, number, rule)
         return [session.run(sampled, {number: n}) for n in numbers]
 
 
@@ -138,7 +138,7 @@ def test_labels_are_the_tags_of_the_chosen_pieces():
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         features.update(pos_tags=tf.constant(tags), dep_tags=tf.constant(tags * 0))
-        drawn = session.run(drawing.draw(features, tf.constant(1, tf.int64), rule))
+        drawn = session.run(drawn_corruption.draw(features, tf.constant(1, tf.int64), rule))
     assert "pos_tags" not in drawn and "ner_labels" not in drawn
     real = drawn["masked_lm_weights"] > 0
     row, rank = np.nonzero(real)
@@ -187,7 +187,7 @@ def test_electras_draws_leave_special_tokens_and_padding_alone():
     try:
         with tf.Graph().as_default(), tf.Session() as session:
             constants = {name: tf.constant(value) for name, value in features.items()}
-            drawn = session.run(drawing.draw(constants, tf.constant(3, tf.int64), rule))
+            drawn = session.run(drawn_corruption.draw(constants, tf.constant(3, tf.int64), rule))
     finally:
         rows.cache_clear()
     weights, positions = drawn["masked_lm_weights"], drawn["masked_lm_positions"]
@@ -212,7 +212,7 @@ def test_apart_the_masked_ids_stand_beside_the_original_ones():
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         number = tf.constant(1, tf.int64)
         joined, apart = session.run(
-            [drawing.draw(features, number, r) for r in (rule, rule._replace(apart=True))]
+            [drawn_corruption.draw(features, number, r) for r in (rule, rule._replace(apart=True))]
         )
     assert (apart["input_ids"] == batch.ids).all() and "masked_input_ids" not in joined
     assert (apart.pop("masked_input_ids") == joined["input_ids"]).all()

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from mask_draws import mask_once
 from scipy import stats
 
-from data.input.drawing import Drawing, draw
+from data.input.drawn_corruption import Drawing, draw
 from data.rows import instances, masking, sampling
 from data.rows.corruption import Tokens
 from data.rows.masking import Masks

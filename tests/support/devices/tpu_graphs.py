@@ -16,7 +16,7 @@ from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_records
 from tensorflow.python.framework import kernels
 from tensorflow_estimator.python.estimator.tpu import tpu_context
 
-from data.input.drawing import Drawing
+from data.input.drawn_corruption import Drawing
 from data.input.pipeline import stored_features
 from data.records.schema import FEATURES, feature_length
 from data.rows.corruption import Tokens
