@@ -244,7 +244,7 @@ def test_files_of_sizes_win_over_hparams(runs):
         ("wrong vocabulary", ["vocabulary sizes differ", "240 tokens", "small.json is 239"]),
         ("narrow", ["embedding_size is 16 in", "narrow.json, but 32 in", "share"]),
         ("both sizes", ["--generator_config_file and --generator_layers both say"]),
-        ("preset", ["--preset and --hparams both say what the run is; give one"]),
+        ("preset", ["--preset and --hparams both define the run; give one"]),
         ("no model name", ["--data-dir and --model-name belong together"]),
         ("unknown key", ["unknown key 'temprature'; did you mean temperature?"]),
         ("share", ["--mask_prob=1.5 must lie between 0 and 1"]),

@@ -161,7 +161,7 @@ def test_an_evaluation_is_left_and_made_up_for(folder, undisturbed):
         running.process.send_signal(signal.SIGTERM)
         code, err = running.end()
     assert code == 143, err
-    assert "stopped by SIGTERM: the evaluation is left; checkpoints are in" in err
+    assert "stopped by SIGTERM: the evaluation was interrupted; checkpoints are in" in err
     assert not (folder / "eval" / "eval_results.txt").exists()
     (done,) = run_many([evaluated(folder, "eval")])
     assert done[0] == undisturbed["no_stop"][0] == 0, (done, undisturbed["no_stop"])
