@@ -70,7 +70,7 @@ STEPS = (
         "run_finetuning.py --task_name=tsv --data_dir=sample/classification --output_dir={} "
         "--bert_config_file={} --vocab_file={} --init_checkpoint={} --do_train --do_eval "
         "--max_seq_length=64 --train_batch_size=16 --learning_rate=2e-4 "
-        "--num_train_epochs=6".format(CLASSIFIER, CONFIG, VOCAB, MODEL),
+        "--num_train_epochs=12".format(CLASSIFIER, CONFIG, VOCAB, MODEL),
     ),
     (
         "conversion",

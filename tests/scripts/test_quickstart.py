@@ -20,6 +20,6 @@ def test_quickstart(tmp_path):
     # ln(3417) = 8.1: an untrained model
     assert summary["evaluation"]["masked_lm_loss"] < 7.3
     assert len(summary["filled"]) == 5 and not any("[MASK]" in s for s in summary["filled"])
-    assert summary["classifier"]["eval_accuracy"] > 0.5
+    assert summary["classifier"]["eval_accuracy"] > 0.6
     assert (workplace / "quickstart" / "huggingface" / "model.safetensors").exists()
     assert "Quanci on its sample" in result.stdout
