@@ -1,3 +1,3 @@
-"""What only programs use: flags by topic, presets and hyperparameters, release folders; nothing
+"""Parts of programs: flags by topic, presets and hyperparameters, release folders; nothing
 below imports it.
 """

@@ -1,4 +1,4 @@
-"""How a program starts and ends: flags, exit codes, and the one line of an error."""
+"""Start and end of a program: flags, exit codes, and the one line of an error."""
 
 import contextlib
 import os

@@ -57,7 +57,7 @@ def define_corpus_flags(formats, input_format):
 
 
 def text_settings():
-    """How text is read, for the settings of data creation and of annotation: dict."""
+    """Settings of reading text, for data creation and for annotation: dict."""
     names = ("input_format", "normalize_quotes", "max_sentence_chars", "ltp_model", "user_dict")
     return dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
 

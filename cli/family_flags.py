@@ -48,7 +48,7 @@ def declared(option_classes):
 
 
 def given(flag_values, option_classes):
-    """What the flags of families hold.
+    """The values of the flags of families.
 
     Args:
       flag_values: absl FlagValues.

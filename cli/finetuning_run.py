@@ -1,4 +1,4 @@
-"""What a fine-tuning run consists of, made from the user's request in two steps: `read_inputs`
+"""The parts of a fine-tuning run, made from the user's request in two steps: `read_inputs`
 reads and checks everything, `compose` writes the rows."""
 
 import dataclasses
@@ -51,7 +51,7 @@ class TaskInputs(NamedTuple):
 
 
 class RunInputs(NamedTuple):
-    """What is read for a run, and checked, before anything is written.
+    """The inputs of a run, read and checked before anything is written.
 
     Attributes:
       settings: FinetuningSettings.
@@ -76,7 +76,7 @@ class RunInputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FinetuningRun:
-    """What a fine-tuning run consists of; each trial is a training.run.Run, with its own seed.
+    """The parts of a fine-tuning run; each trial is a training.run.Run, with its own seed.
 
     Attributes:
       settings, model_config, objective, layers, devices: see RunInputs.

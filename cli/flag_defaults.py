@@ -14,7 +14,7 @@ _LONGEST_REASON = 200  # characters
 
 
 class Applied(NamedTuple):
-    """What became of the values of a file, for the log.
+    """The effect of the values of a file, for the log.
 
     Attributes:
       in_effect: "--name=value" of each flag that has its value from the file.
@@ -81,6 +81,6 @@ def shown(name, value):
 
 
 def advice(name, known):
-    """What to do with a name that is not among `known`: "did you mean X?", or "remove it"."""
+    """Advice for a name that is not among `known`: "did you mean X?", or "remove it"."""
     close = difflib.get_close_matches(name, sorted(known))
     return "did you mean {}?".format(" or ".join(close)) if close else "remove it"

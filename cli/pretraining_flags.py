@@ -229,7 +229,7 @@ def log_notes():
 
 
 def request():
-    """What the command line asks for, presets and hyperparameters included.
+    """The request of the command line, presets and hyperparameters included.
 
     Returns:
       pretraining_run.PretrainingRequest.

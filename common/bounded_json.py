@@ -27,7 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(ValueError):
-    """What is wrong with a text that should be JSON, in a few words, and its line from 1."""
+    """The reason why a text is not valid JSON, in a few words, and its line from 1."""
 
     def __init__(self, reason, line=None):
         super().__init__(reason)

@@ -39,7 +39,7 @@ def failures():
 
 
 def reason(error):
-    """What went wrong, of one of `failures()`, in a few words."""
+    """The reason of one of `failures()` in a few words."""
     text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
     return text.split("\n")[0]
 

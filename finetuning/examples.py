@@ -1,4 +1,4 @@
-"""What readers of task files return: examples, and counts of corrections and skipped rows."""
+"""The results of readers of task files: examples, counts of corrections and of skipped rows."""
 
 import collections
 from typing import Any, NamedTuple, Optional

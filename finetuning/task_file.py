@@ -56,7 +56,7 @@ def path_beside(prefix):
 
 
 def find(prefix, kind, num_labels=None, name=None):
-    """What `save` wrote for the checkpoint `prefix`.
+    """The content that `save` wrote for the checkpoint `prefix`.
 
     Args:
       prefix: checkpoint prefix.

@@ -209,7 +209,7 @@ def _scopes(shapes):
 
 
 class Kind(typing.NamedTuple):
-    """What tells the family of a model.
+    """The signs of a model's family.
 
     Attributes:
       config: class of its configs.

@@ -53,7 +53,7 @@ EXPECTED = (
 
 
 class LoadPlan(typing.NamedTuple):
-    """Which variables of a model start at values of a checkpoint.
+    """The variables of a model that start at values of a checkpoint.
 
     Attributes:
       prefix: of the checkpoint.

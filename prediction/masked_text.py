@@ -22,7 +22,7 @@ class MaskedText(typing.NamedTuple):
     row: typing.Optional[dict]
 
     def offsets(self):
-        """Where each mask begins, in characters."""
+        """The beginning of each mask, in characters."""
         offsets, end = [], 0
         for text in self.texts[:-1]:
             offsets.append(end + len(text))
@@ -59,7 +59,7 @@ class MaskedTextTask(PredictionTask):
         return MaskedText(texts, row)
 
     def _window(self, line, count, places):
-        """Which of `count` pieces is the first that the model sees, for masks at `places`."""
+        """The first of `count` pieces that the model sees, for masks at `places`."""
         if not places:
             misspelled = re.search(re.escape(MASK), line.text, re.IGNORECASE)
             hint = "put it where a word is missing, or remove the line"

@@ -65,7 +65,7 @@ class PredictionTask:
 
     @staticmethod
     def saved_settings(path, **options):
-        """What a file beside the weights `path` says about their use: a dict, with the defaults of
+        """Settings of use in a file beside the weights `path`: a dict, with the defaults of
         the flags max_seq_length and do_lower_case where they are known."""
         del path, options
         return {}

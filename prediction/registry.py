@@ -1,4 +1,4 @@
-"""What run_prediction.py can be asked for: a module each, and a line here."""
+"""The prediction tasks of run_prediction.py: a module each, and a line here."""
 
 from common.errors import UserError
 from prediction.answer import Answer

@@ -121,7 +121,7 @@ def make_forward(model_config, objective, run_config, global_step):
 
 
 def count_out_of_range(features, model_config, max_seq_length):
-    """How many ids and positions of a batch lie outside their tables: int32 scalar.
+    """Number of ids and positions of a batch outside their tables: int32 scalar.
 
     A CPU stops at some of them; a GPU or TPU silently reads zeros or another row.
     """

@@ -1,4 +1,4 @@
-"""What a run costs: the plan that --dry_run prints."""
+"""The cost of a run: the plan that --dry_run prints."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""From what a user asks of a pre-training run to what the run consists of.
+"""From the request of a pre-training run to the Run.
 
 records = find_records(request)
 run = build(request, records, devices)
@@ -20,7 +20,7 @@ from training.run_config import RunConfig
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingRequest:
-    """What the flags of a pre-training run say; nothing but configs was read for it.
+    """The request of a pre-training run: its flags, and the configs that they name.
 
     Attributes:
       config: RunConfig as far as flags decide it: without files, the objective may be "auto".
@@ -97,7 +97,7 @@ def find_records(request):
 
 
 def build(request, records, devices):
-    """What a run consists of; reads record files as far as the request wants them verified.
+    """Builds the Run; reads record files as far as the request wants them verified.
 
     Args:
       request: PretrainingRequest.

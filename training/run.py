@@ -1,4 +1,4 @@
-"""What a run consists of."""
+"""The parts of a run."""
 
 import dataclasses
 from typing import Any, Dict, Optional

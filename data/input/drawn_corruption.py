@@ -15,7 +15,7 @@ _PURPOSES = 4  # that a batch has seeds for
 
 
 class Drawing(NamedTuple):
-    """How a run draws the corruption of its rows.
+    """The corruption of a run whose rows are corrupted in training.
 
     Attributes:
       corruption: Corruption.

@@ -1,4 +1,4 @@
-"""Who does the units of a job: processes of this machine. Another runner is a further class here.
+"""Executors of the units of a job: processes of this machine. A further executor is a class here.
 
 An executor has one method, `run(job, progress, say)`. It does all units that job.missing() lists,
 in any order: `job.work.make_processor().run(unit, job.part(unit), ...)` wherever it likes, then

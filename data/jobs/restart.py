@@ -1,4 +1,4 @@
-"""What an earlier run has left on disk and a restart may keep: JSON records beside their files.
+"""Results of an earlier run that a restart may keep: JSON records beside their files.
 
 Whatever is not as it should be, cut off by a crash, lost in a power cut or tampered with, is
 made again.
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def finished_part(path, empty):
-    """What Processor.run returned for the part `path`, where both are whole; else None.
+    """The result of Processor.run for the part `path` if both are whole, else None.
 
     Args:
       path: str.

@@ -1,10 +1,10 @@
-"""What a job makes of its units, as the rest of this package sees it."""
+"""The product of a job and its units, in the form that the rest of this package uses."""
 
 import dataclasses
 
 
 class Work:
-    """What a job makes of its units; data/creation.py and data/annotation.py have the two.
+    """The product of a job; data/creation.py and data/annotation.py have the two kinds.
 
     Subclasses give what is listed here and the methods below. A copy that was pickled for a worker
     process holds the settings alone, which is all that make_processor needs.

@@ -26,7 +26,7 @@ _MASKS = Masks(MaskingSpec())
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a family's records are made of.
+    """The make-up of a family's records.
 
         RECIPE = Recipe("full", pairs=_pairs, features=ROW + MASKED_LM)
 

@@ -1,4 +1,4 @@
-"""How a batch of rows becomes the bytes of tf.train.Example messages, without TensorFlow."""
+"""Encoding of a batch of rows as the bytes of tf.train.Example messages, without TensorFlow."""
 
 import numpy as np
 

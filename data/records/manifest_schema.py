@@ -1,4 +1,4 @@
-"""What the keys of a manifest may hold: manifests come from other machines, too."""
+"""Checks of the values of a manifest, which may come from another machine."""
 
 import os
 
@@ -6,7 +6,7 @@ from common.validation import dict_of, is_count, is_name, is_number, is_object, 
 
 
 def _is_masking(value):
-    """What a corruption writes of itself, and checks when it is read again, with the kind."""
+    """A corruption's own object, which it checks itself, with the kind."""
     return is_object(value) and is_text(value.get("kind"))
 
 

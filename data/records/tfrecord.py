@@ -65,7 +65,7 @@ def enframe(content):
 
 
 def describe(record, byte, text):
-    """What is wrong with a file, from the number of its damaged record, its place and Damaged."""
+    """The fault of a file, from the number of its damaged record, its place and Damaged."""
     kind = "damaged" if byte else "damaged or no TFRecord file"
     return "is {}: record {} (byte {}) {}".format(kind, record, byte, text)
 
@@ -125,7 +125,7 @@ class Reader:
         f.seek(begin)
 
     def block(self, at, count):
-        """What is held from byte `at` on.
+        """The bytes held from byte `at` on.
 
         Args:
           at: place in the file.
@@ -194,7 +194,7 @@ def _size_in(header, at):
 
 
 def next_record(reader, begin, damage_end=None):
-    """Where reading can continue after damage.
+    """The place at which reading can continue after damage.
 
     Args:
       reader: Reader.

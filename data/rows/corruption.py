@@ -1,4 +1,4 @@
-"""What a family does to rows before a model reads them, once for static records or anew for every
+"""The change of rows before a model reads them, made once for static records or anew for every
 batch of a training.
 
 A recipe (data/recipes) holds one Corruption: masks (masking.Masks), or a strategy of its own.
@@ -13,7 +13,7 @@ from data.records.schema import DERIVED
 
 
 class Tokens(NamedTuple):
-    """What a corruption knows of the vocabulary.
+    """The vocabulary as a corruption sees it.
 
     Attributes:
       mask_id: int, [MASK].

@@ -1,4 +1,4 @@
-"""What record shards hold, for people: rows with their words in brackets, and figures of many."""
+"""The content of record shards for people: rows with words in brackets, and figures of many."""
 
 import collections
 from typing import NamedTuple, Optional

@@ -19,7 +19,7 @@ ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pre
 
 @dataclasses.dataclass(frozen=True)
 class MaskingSpec:
-    """What to mask.
+    """The specification of masks.
 
     Attributes:
       probability: share of the pieces of a row, special tokens counted (google-research/bert).

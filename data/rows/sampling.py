@@ -1,4 +1,4 @@
-"""Which pieces of rows are chosen for prediction, by a masking.MaskingSpec.
+"""The choice of the pieces of rows to predict, by a masking.MaskingSpec.
 
 graph_sampling.py chooses by the same procedure in operations of a graph.
 """

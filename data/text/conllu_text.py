@@ -226,7 +226,7 @@ def _shown(number):
 
 
 class _Form(NamedTuple):
-    """What stands in the text: a word, or a range of words that are written as one.
+    """A token of the text: a word, or a range of words that are written as one.
 
     Attributes:
       form: as it is written.

@@ -31,7 +31,7 @@ class Range(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What one worker does at a time: a range of a file, or several whole small files.
+    """The quantum of a worker: a range of a file, or several whole small files.
 
     Attributes:
       index: number of the unit, from 0.
@@ -162,7 +162,7 @@ def _ranges(path, length, input_format, unit_bytes, document_bytes):
 
 
 def _border_after(f, position, limit, input_format):
-    """Where to cut a file behind `position`; None where what must stay whole is too long."""
+    """Place to cut a file behind `position`; None if an indivisible stretch is too long."""
     window = min(_WINDOW, limit)
     while True:
         f.seek(position)
@@ -185,7 +185,7 @@ def _document_border(content, input_format):
 
 
 def _emergency_border(content, input_format):
-    """Where to cut a document larger than a unit; None without a place."""
+    """Place to cut a document larger than a unit; None without a place."""
     borders = (find(content) for find in _BORDERS[input_format][1:])
     return next((border for border in borders if border is not None), None)
 

@@ -129,7 +129,7 @@ def _limit_length(text, starts, ends, max_chars):
 
 
 def _cut(text, start, limit):
-    """Where to cut text[start:] so that the first part ends at `limit` or before."""
+    """Place to cut text[start:] so that its beginning ends at `limit` or before."""
     for at in range(limit, start + (limit - start) // 2, -1):
         if text[at - 1] in "，、：,: \t\u3000":
             return at

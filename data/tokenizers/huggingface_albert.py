@@ -1,4 +1,4 @@
-"""What tokenizer.json holds for a SentencePiece model, in the terms of transformers' ALBERT.
+"""The tokenizer.json of a SentencePiece model, in the terms of transformers' ALBERT.
 
 It describes step by step what data/tokenizers/sentencepiece_pieces.py does. Two steps it knows only
 nearly: a number with a comma behind it is kept apart by a penalty, as transformers' own converter

@@ -290,7 +290,7 @@ class _Normal(NamedTuple):
 
 
 def _spans(normal, lengths, counts):
-    """Where pieces begin and end in the text, int32 [pieces] each, without the blanks around.
+    """Beginnings and ends of pieces in the text, int32 [pieces] each, without the blanks around.
 
     Args:
       normal: _Normal.

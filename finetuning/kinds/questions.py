@@ -20,7 +20,7 @@ from modeling.question_options import QuestionOptions
 
 
 class Place(NamedTuple):
-    """Where the window of a row lies in the passage.
+    """The place of a row's window in the passage.
 
     Attributes:
       window: pieces of the passage.

@@ -83,7 +83,7 @@ def save_scores(folder, scores):
 
 
 def results_text(splits, trials):
-    """What google-research/electra writes into results/TASK_results.txt: `cmrc2018: em: 63.90 - f1:
+    """The content of google-research/electra's results/TASK_results.txt: `cmrc2018: em: 63.90 - f1:
     84.12`, one line per task and trial.
 
     Args:

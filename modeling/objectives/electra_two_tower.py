@@ -40,7 +40,7 @@ def cloze_logits(towers, store, kernels, features, is_training):
 
 
 def noise_log_odds(cloze, ids, mask_prob):
-    """What Electric adds to the discriminator's scores: log(q(token) mask_prob / (1 - mask_prob)),
+    """Electric's addition to the discriminator's scores: log(q(token) mask_prob / (1 - mask_prob)),
     without gradient.
 
     Args:

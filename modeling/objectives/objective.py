@@ -8,7 +8,7 @@ from common.options import FamilyOptions
 
 
 class ObjectiveOutput(NamedTuple):
-    """What the network of an objective gives for a batch.
+    """The output of an objective's network for a batch.
 
     Attributes:
       losses: ordered dict name -> Ratio; their weighted sum is trained.

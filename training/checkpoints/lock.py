@@ -122,7 +122,7 @@ def _lock(held, output_dir, job):
 
 
 def _read(held):
-    """What the holder of a lock wrote, a dict; None while it is being written."""
+    """The holder's entry in a lock, a dict; None while it is being written."""
     held.seek(0)
     try:
         holder = bounded_json.decode(held.read(_MOST_CHARACTERS))

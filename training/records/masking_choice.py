@@ -1,4 +1,4 @@
-"""How the masks of a run are drawn: as its manifests describe, or as its family does."""
+"""The drawing of a run's masks: as its manifests describe, or as its family does."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
 
 class StatedMasking(NamedTuple):
-    """What manifests state of masks that are drawn in training.
+    """The manifests' description of masks drawn in training.
 
     Attributes:
       manifest: path of one of them.
@@ -28,7 +28,7 @@ class StatedMasking(NamedTuple):
 
 
 def stated_masking(manifests, vocab_file):
-    """What manifests state of masks that are drawn in training.
+    """The manifests' description of masks drawn in training.
 
     Args:
       manifests: {path: manifest} of all records.
@@ -70,7 +70,7 @@ def _corruption_of(path, manifest):
 def choose_masking(
     stated, objective, train_files, vocab_file, model_config, run_config, probability=None
 ):
-    """How masks are drawn in training; None where the records hold them.
+    """The drawing of masks in training; None where the records hold them.
 
     An objective that reads masked_input_ids has its masks drawn in training always, from records
     of unmasked rows; how many predictions a row has room for then follows from their share. Without

@@ -33,7 +33,7 @@ _PROGRAM = (
 
 
 def check_all(sections, processes, advance):
-    """What checker.check returns for each section, in their order.
+    """The results of checker.check for each section, in their order.
 
     Args:
       sections: list of checker.Section.

@@ -13,7 +13,7 @@ SHOWN_GAPS = 4
 
 
 class Mended(NamedTuple):
-    """What a copy of a damaged file holds.
+    """The content of a copy of a damaged file.
 
     Attributes:
       records: how many.

@@ -1,4 +1,4 @@
-"""What single records hold: read for people and tests, and compared with what a run asks for."""
+"""The content of single records: read for people and tests, and compared with a run's needs."""
 
 import itertools
 import time
@@ -76,7 +76,7 @@ def first_records(path, limit):
 
 
 def count_rows(files, limit):
-    """How many records the files hold; counts no further than `limit`.
+    """Number of records in the files; counts no further than `limit`.
 
     Raises:
       UserError: a file is damaged.

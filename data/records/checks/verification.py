@@ -45,7 +45,7 @@ SHORT, LONG = "short", "long"
 
 
 class Fault(NamedTuple):
-    """What is wrong with a file.
+    """A fault of a file.
 
     Attributes:
       kind: DAMAGED, UNREADABLE, REPLACED, SHORT or LONG.
@@ -57,7 +57,7 @@ class Fault(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a file was found to be.
+    """The result of checking a file.
 
     Attributes:
       path: of the file.

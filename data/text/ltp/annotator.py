@@ -106,7 +106,7 @@ class LtpAnnotator:
         return stretches
 
     def words(self, text, starts, ends, progress):
-        """Where words begin, and their tags if it was made for them.
+        """The beginnings of words, and their tags if it was made for them.
 
         Args:
           text, starts, ends, progress: see `annotate`.
@@ -194,7 +194,7 @@ def tags_of_words(stretch):
 
 
 def _tags_of(ltp):
-    """What a model gives beside words; it finds entities with the help of parts of speech."""
+    """The tasks of a model beside words; entities need parts of speech."""
     tags = [task for task in ("pos", "ner", "dep") if task in ltp.supported_tasks]
     return tags if "pos" in tags else []
 
@@ -210,7 +210,7 @@ def _stretch(span, text, answer):
 
 
 def _ltp_spans(text, starts, ends):
-    """What LTP is given of the sentences: [(sentence, start, end)].
+    """The stretches of sentences for LTP: [(sentence, start, end)].
 
     It takes blanks into its words and drops characters of no width: every stretch without them is
     annotated by itself.
@@ -227,7 +227,7 @@ def _ltp_spans(text, starts, ends):
 
 
 def _cut_long(text, start, end):
-    """Where to end a stretch that begins at `start`: behind a mark, if it is too long for LTP."""
+    """End of a stretch that begins at `start`: behind a mark, if it is too long for LTP."""
     if end - start <= _LTP_CHARS:
         return end
     limit = start + _LTP_CHARS

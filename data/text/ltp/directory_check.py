@@ -1,4 +1,4 @@
-"""What an LTP directory holds, looked at before LTP reads it: LTP trusts it.
+"""Checks of an LTP directory before LTP reads it: LTP trusts its content.
 
 LTP calls whatever the config names, leaves weights that are missing as they were drawn, searches
 without end for the best tree where scores are no numbers, and dies of a legacy file cut short.
