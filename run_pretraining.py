@@ -39,7 +39,7 @@ def main(argv):
             [*records.train_files, *records.eval_files, request.config.output_dir],
             request.dry_run,
         )
-        # It may take long: behind all that is checked in no time.
+        # It may take long: after all that is checked in no time.
         run = pretraining_run.build(request, records, devices)
         runner = PretrainingRunner(run)
         if request.dry_run:

@@ -89,7 +89,7 @@ def one_line(main):
             _check_words(sys.argv[1:])
             if len(argv) > 1:
                 raise UserError(
-                    "unexpected argument {}; a * must stand in quotes, and a value behind "
+                    "unexpected argument {}; a * must stand in quotes, and a value after "
                     "--flag=".format(argv[1])
                 )
             with _sigterm_as_exception():

@@ -60,7 +60,7 @@ class Progress:
         self._bar.close()
 
     def note(self, text):
-        """Shows a text behind the bar."""
+        """Shows a text after the bar."""
         self._bar.set_postfix_str(text)
 
     def __call__(self, count):

@@ -11,7 +11,7 @@ from common.files import failures, reason
 from common.log import log
 from data.records.checks import record_contents, verification
 
-# Ids beyond a table, or a feature that is missing or of another length, behind the records that are
+# Ids beyond a table, or a feature that is missing or of another length, after the records that are
 # checked at the start.
 _UNFIT_RECORD = re.compile(
     r"indices\[[^\n]* is not in \[0, (?P<limit>\d+)\)|(?:Key|Feature): (?P<name>\w+)[^\n]*"

@@ -62,7 +62,7 @@ def make_input_fn(
       order: TrainingOrder for training: endless, full batches only. None: every record once, in
         file order, the last batch may be short.
       masking: Drawing for records whose corruption is drawn in training, else None.
-      replicas: in how many parts, one behind the other, a tf.distribute strategy takes a batch.
+      replicas: number of sequential slices in which a tf.distribute strategy takes a batch.
       full_batches: drop a short last batch (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
         cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts

@@ -20,7 +20,7 @@ class Feature(NamedTuple):
     Attributes:
       dtype: "int64" or "float32".
       shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one.
-      pad: value behind the end of a row, or where nothing is predicted.
+      pad: value after the end of a row, or where nothing is predicted.
       limit: what values stay below: "V" the vocabulary's size, "S" max_seq_length, or a number;
         None: no limit.
       low: least value; -1 where a label may be unknown.
@@ -52,7 +52,7 @@ FEATURES = {
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),
     # Tag of a piece, the objective knows how many there are; -1 where it has none: special tokens,
-    # padding, pieces behind a word's first.
+    # padding, pieces after a word's first.
     "tag_ids": Feature("int64", "S", -1, 1 << 21, -1),
     # First and last piece of the answer to a question, 0 where it is no span of this row.
     "start_positions": Feature("int64", "1", 0, "S"),

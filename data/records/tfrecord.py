@@ -96,7 +96,7 @@ class Damaged(Exception):
 
     Attributes:
       byte: where the record begins.
-      end: byte behind it, None where its length is not known.
+      end: byte after it, None where its length is not known.
     """
 
     def __init__(self, byte, text, end=None):
@@ -108,7 +108,7 @@ class Reader:
     """A range of an open file, read in large blocks.
 
     Attributes:
-      end: byte behind the range.
+      end: byte after the range.
     """
 
     def __init__(self, f, begin, end, seen=None):
@@ -199,10 +199,10 @@ def next_record(reader, begin, damage_end=None):
     Args:
       reader: Reader.
       begin: byte after which to look.
-      damage_end: byte behind the damaged record, where its length is known.
+      damage_end: byte after the damaged record, where its length is known.
 
     Returns:
-      Place of the first sound record at or behind `begin`, the reader's end if there is none. With
+      Place of the first sound record at or after `begin`, the reader's end if there is none. With
       a known end of the damaged record: that, if a header or the end of the file is there.
     """
     if damage_end is not None and _is_border(reader, damage_end):

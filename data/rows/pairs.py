@@ -91,7 +91,7 @@ def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
 
 
 def _targets(documents, room, short_seq_prob, rng):
-    """Yields (document, first sentence, the one behind the last, target length in pieces)."""
+    """Yields (document, first sentence, the one after the last, target length in pieces)."""
     for document in range(len(documents) - 1):
         target = room
         if rng.random() < short_seq_prob:
@@ -111,7 +111,7 @@ def _random_border(borders, start, stop, rng):
 
 
 def _take(sentences, start, end, target):
-    """The sentence behind the first ones from `start` that reach `target` pieces; at least one."""
+    """The sentence after the first ones from `start` that reach `target` pieces; at least one."""
     stop = start + 1
     while stop < end and sentences[stop] - sentences[start] < target:
         stop += 1

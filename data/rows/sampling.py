@@ -114,7 +114,7 @@ class _GroupList(NamedTuple):
     Attributes:
       row: int64 [groups].
       first: int64 [groups], column of the first piece.
-      end: int64 [groups], column behind the last.
+      end: int64 [groups], column after the last.
       segment: int64 [groups], segment id.
     """
 

@@ -66,7 +66,7 @@ class Source(NamedTuple):
 
 
 def _behind(pattern):
-    """A function of bytes: the offset behind the first match, None without one."""
+    """A function of bytes: the offset after the first match, None without one."""
 
     def find(content):
         match = pattern.search(content)
@@ -162,7 +162,7 @@ def _ranges(path, length, input_format, unit_bytes, document_bytes):
 
 
 def _border_after(f, position, limit, input_format):
-    """Place to cut a file behind `position`; None if an indivisible stretch is too long."""
+    """Place to cut a file after `position`; None if an indivisible stretch is too long."""
     window = min(_WINDOW, limit)
     while True:
         f.seek(position)
@@ -180,7 +180,7 @@ def _border_after(f, position, limit, input_format):
 
 
 def _document_border(content, input_format):
-    """Offset just behind the first document border in `content`, None without one."""
+    """Offset just after the first document border in `content`, None without one."""
     return _BORDERS[input_format][0](content)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from data.text.characters import code_points
 
-# A sentence ends behind one of these and the closing marks that follow it.
+# A sentence ends after one of these and the closing marks that follow it.
 TERMINATORS = "。！？…；!?;."
 CLOSERS = "”’」』）》】〉〕］\"')]}"
 # Behind a closing mark these go on with the sentence: “好！”，他说。
@@ -36,9 +36,9 @@ def split_sentences(text, max_chars=DEFAULT_MAX_CHARS):
     """Spans of the sentences of `text`, whose lines are paragraphs.
 
     A border lies after 。！？…； and the closing quotes and brackets after them, unless a
-    comma or colon follows; behind the ASCII marks only before a blank (and `.` only after a
+    comma or colon follows; after the ASCII marks only before a blank (and `.` only after a
     letter or a closing mark: not in "1. 总则" or "3.5"); at every line end. A longer sentence than
-    `max_chars` is cut behind its last comma or blank in the second half of the limit, else at the
+    `max_chars` is cut after its last comma or blank in the second half of the limit, else at the
     limit, but never inside a run of ASCII letters or digits that fits the limit.
 
     Args:

@@ -1,7 +1,7 @@
 """The tokenizer.json of a SentencePiece model, in the terms of transformers' ALBERT.
 
 It describes step by step what data/tokenizers/sentencepiece_pieces.py does. Two steps it knows only
-nearly: a number with a comma behind it is kept apart by a penalty, as transformers' own converter
+nearly: a number with a comma after it is kept apart by a penalty, as transformers' own converter
 does, where Google's program cuts the piece again; and SentencePiece's normalisation is applied to
 single graphemes. transformers' slow AlbertTokenizer reads spiece.model alone, and differs where it
 writes `` and '' as ", which Google's program does not.
@@ -97,7 +97,7 @@ def _beginnings(vocabulary):
     """Regular expressions for the first character of what is spelled like a special piece.
 
     No text may become such a piece, which `tokenizers` does not tell from others: where there is a
-    piece for that character, the text is cut behind it; where there is none, another unknown
+    piece for that character, the text is cut after it; where there is none, another unknown
     character takes its place.
 
     Returns:

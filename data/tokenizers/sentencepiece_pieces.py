@@ -100,7 +100,7 @@ def _load(path, content):
 
 
 def is_cut_again(piece):
-    """Whether encode_pieces makes more than one of a piece: a number and the comma behind it."""
+    """Whether encode_pieces makes more than one of a piece: a number and the comma after it."""
     return len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit()
 
 
@@ -128,7 +128,7 @@ class SentencePieceTokenizer:
         Args:
           text: str.
           sentence_starts: character offsets [sentences]; each sentence is encoded by itself.
-          is_inner: whether the text goes on, for instance behind a mask: without a blank in front
+          is_inner: whether the text goes on, for instance after a mask: without a blank in front
             it then does not begin like a word after a blank.
 
         Returns:

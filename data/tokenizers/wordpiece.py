@@ -155,7 +155,7 @@ class WordPieceTokenizer:
           text: str.
           sentence_starts: character offsets [sentences] at which a run of letters is cut, so that
             no piece reaches from one sentence into the next.
-          is_inner: whether a text goes on, for instance behind a mask; WordPiece does not see it.
+          is_inner: whether a text goes on, for instance after a mask; WordPiece does not see it.
 
         Returns:
           Pieces over the whole text; pieces of one sentence are contiguous.

@@ -227,7 +227,7 @@ def _ltp_spans(text, starts, ends):
 
 
 def _cut_long(text, start, end):
-    """End of a stretch that begins at `start`: behind a mark, if it is too long for LTP."""
+    """End of a stretch that begins at `start`: after a mark, if it is too long for LTP."""
     if end - start <= _LTP_CHARS:
         return end
     limit = start + _LTP_CHARS
