@@ -1,5 +1,6 @@
 """The encoder against Hugging Face's, and the property that packing rests on."""
 
+import huggingface_models
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -13,15 +14,7 @@ from modeling.parameters import ParameterStore
 
 tf.disable_v2_behavior()
 
-SIZES = {
-    "vocab_size": 50,
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "max_position_embeddings": 20,
-    "type_vocab_size": 2,
-}
+SIZES = {name: size for name, size in huggingface_models.SIZES.items() if name != "hidden_act"}
 
 
 def run_encoder(inputs, weights=None, config_changes=None, is_training=False, kernels=None):

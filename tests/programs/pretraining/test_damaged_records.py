@@ -5,11 +5,11 @@ import shutil
 
 import google_crc32c
 import numpy as np
+import pretraining_runs
 import pytest
-import script_driver
 import tensorflow.compat.v1 as tf
-from pretraining_runs import checkpoint_values
-from record_files import PREDICTIONS, SEQ, TINY_CONFIG, learnable_records, write_json, write_records
+from pretraining_runs import checkpoint_values, run_many
+from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from shard_files import change
 
 from common.errors import UserError
@@ -26,22 +26,11 @@ def flags_of(folder, **changes):
     """The command line of a tiny run on the shards in `folder`."""
     values = {
         "input_file": str(folder / "t-*"),
-        "bert_config_file": str(folder / "config.json"),
-        "output_dir": str(folder / "out"),
-        "max_seq_length": SEQ,
-        "max_predictions_per_seq": PREDICTIONS,
-        "do_train": True,
-        "train_batch_size": 8,
+        "learning_rate": None,
         "num_train_steps": 30,
         "num_warmup_steps": 0,
-        "shuffle_buffer_size": 32,
     }
-    values.update(changes)
-    return ["--{}={}".format(k, v) for k, v in sorted(values.items())]
-
-
-def run_many(command_lines):
-    return script_driver.run_many("run_pretraining", command_lines)
+    return pretraining_runs.flags_of(folder, **dict(values, **changes))
 
 
 def write_shards(folder, rows=ROWS):
