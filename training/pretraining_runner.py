@@ -15,7 +15,12 @@ from training.runner import Runner
 
 
 class PretrainingRunner(Runner):
-    """A run on pre-training records; the best checkpoint has the lowest loss on the eval files."""
+    """A run on pre-training records; the best checkpoint has the lowest loss on the eval files.
+
+    records = pretraining_run.find_records(request)
+    runner = PretrainingRunner(pretraining_run.build(request, records, Devices()))
+    runner.train()
+    """
 
     @property
     def BEST_BY(self):

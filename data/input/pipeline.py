@@ -55,6 +55,9 @@ def make_input_fn(
 ):
     """Makes the input function for an estimator.
 
+        input_fn = make_input_fn(["train.tfrecord"], ROW + MASKED_LM, 128, 20, order=order)
+        estimator.train(input_fn)
+
     Args:
       files: record files.
       feature_names: names from data.records.schema.FEATURES.

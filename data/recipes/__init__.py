@@ -67,6 +67,8 @@ def all_recipes():
 def get_recipe(objective):
     """The recipe of an objective.
 
+        get_recipe("roberta").features  # ("input_ids", "input_mask", ...)
+
     Raises:
       UserError: no such objective.
     """

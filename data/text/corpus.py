@@ -101,11 +101,13 @@ FORMATS = tuple(_BORDERS)
 def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_BYTES):
     """Cuts the input files into units.
 
+        plan_units(["news.txt", "law.txt.gz"], "raw")  # [Unit(index=0, ranges=(Range(...),)), ...]
+
     Args:
       paths: list of file names.
       input_format: one of FORMATS.
       unit_bytes: int, nominal size of a unit: larger files are cut, smaller ones go together.
-      document_bytes: int, a document that goes on for longer than this may be cut.
+      document_bytes: int, a longer document may be cut.
 
     Returns:
       list of Unit.

@@ -24,6 +24,9 @@ _FREQUENCY_DIGITS = 9
 def make_segmenter(name, ltp_model=None, user_dict=None):
     """Builds a segmenter.
 
+        text, starts, ends = "今天天气真好", np.array([0]), np.array([6])
+        marks, unusable = make_segmenter("rjieba").word_starts(text, starts, ends, lambda _: None)
+
     Args:
       name: one of SEGMENTERS.
       ltp_model: directory or hub name of an LTP model, for "ltp".

@@ -32,6 +32,9 @@ _WHAT = {
 def read_vocabulary(path, kind=None):
     """The vocabulary of a file.
 
+        tokenizer = read_vocabulary("vocab.txt").make_tokenizer(do_lower_case=True)
+        tokenizer.tokenize("今天天气真好").ids  # int32 [6]
+
     Args:
       path: local file.
       kind: one of vocabulary_file.KINDS that it must be, or None: whichever it is.

@@ -18,6 +18,8 @@ OBJECTIVES = {
 def get_objective(name):
     """The objective called `name`.
 
+        objective = get_objective("lert").for_run(num_train_steps=2000000)
+
     Raises:
       UserError: there is none of that name.
     """

@@ -176,6 +176,10 @@ def _size_words(listing, size):
 def verify(paths, manifests, say, processes=None):
     """Reads files completely, each once, in as many processes as there are cores.
 
+        paths = ["train.tfrecord"]
+        reports = verify(paths, find_manifests(paths), print)
+        [report.sentence() for report in reports if report.faults]
+
     Args:
       paths: record files, local or remote.
       manifests: {path: manifest} of them.
