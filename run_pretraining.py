@@ -21,8 +21,6 @@ from training import plan, pretraining_run
 from training.failures import output_errors
 from training.pretraining_runner import PretrainingRunner
 
-FLAGS = flags.FLAGS
-
 pretraining_flags.define()
 flags.adopt_module_key_flags(run_flags)
 flags.adopt_module_key_flags(pretraining_flags)

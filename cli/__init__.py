@@ -1,3 +1,3 @@
-"""Parts of programs: flags by topic, presets and hyperparameters, release folders; nothing
-below imports it.
+"""Building blocks of programs: flags by topic, presets and hyperparameters, release folders;
+nothing below imports it.
 """

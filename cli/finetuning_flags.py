@@ -36,7 +36,7 @@ def define():
     """All flags of the script."""
     run_flags.define_model_flags()
     run_flags.define_optimizer_flags()
-    FLAGS.set_default("warmup", None)  # the task's settings may say it
+    FLAGS.set_default("warmup", None)  # the task's defaults may set it
     run_flags.define_device_flags()
     flags.DEFINE_list(
         "task_name",
@@ -78,7 +78,7 @@ def define():
 
 
 def define_electra_flags():
-    """ELECTRA's own way of giving all of it."""
+    """Flags of ELECTRA's original command line."""
     define_hparams_flags()
     flags.DEFINE_string(
         "data-dir",

@@ -38,6 +38,7 @@ TABLE = hparams.Table(
     ),
     refused={
         **hparams.REFUSED,
+        "debug": "give a small model_size and num_train_epochs",
         "standardize_data": _UNUSED,
         "write_distill_outputs": _UNUSED,
     },

@@ -32,8 +32,8 @@ from training.run_config import RunConfig
 
 @dataclasses.dataclass(frozen=True)
 class FinetuningSettings(FinetuningRequest):
-    """A request in which the trained model, the task and the model's size have settled what the
-    user left open; layerwise_lr_decay may still be None, which is 1."""
+    """A request in which the trained model, the task and the model's size have settled the values
+    that were not given; layerwise_lr_decay may still be None, which is 1."""
 
 
 class TaskInputs(NamedTuple):
@@ -61,7 +61,7 @@ class RunInputs(NamedTuple):
       tasks: one or more.
       objective: what is trained, for all tasks.
       layers: of layers_below_heads; None where learning rates are not layer-wise.
-      devices: what is computed on.
+      devices: Devices.
     """
 
     settings: FinetuningSettings
@@ -225,8 +225,8 @@ def compose(inputs):
 
 
 def settle(request, task, saved, model_config):
-    """Settles what the user left open: by the trained model, else by what is usual for the task and
-    the model's size; logs it.
+    """Settles the values that were not given: by the trained model, else by the defaults for the
+    task and the model's size; logs them.
 
     Args:
       request: FinetuningRequest.

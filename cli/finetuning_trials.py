@@ -115,7 +115,7 @@ def _predict_test(runner, split, output_dir):
 
 
 def _save_predictions(split, output_dir, predictions):
-    """Writes predictions in the forms that scorers want."""
+    """Writes predictions in the scorers' formats."""
     folder = split.folder_in(output_dir)
     with output_errors(folder):
         files.make_directories(folder)

@@ -1,6 +1,6 @@
 """Values from a JSON file become defaults of flags: the one engine of presets and hyperparameters.
 
-What the command line gives stays; what a file gives in vain is reported.
+Values from the command line stay; overridden values of the file are reported.
 """
 
 import difflib

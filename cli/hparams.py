@@ -70,7 +70,6 @@ _SHARED = {
 _FLAGS = {"model_dir": "output_dir", **dict.fromkeys(MODEL_KEYS)}
 # Keys of both programs that are refused -> what to do instead.
 REFUSED = {
-    "debug": "give a small model_size and few updates",
     "tpu_job_name": "TPUs are found by tpu_name",
     "model_name": "it is --model-name",
     "data_dir": "it is --data-dir",
@@ -89,7 +88,7 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
 def define_hparams_flags():
-    """--hparams and --model_name; what --data-dir holds is the program's to say."""
+    """--hparams and --model_name; each program defines --data-dir itself."""
     flags.DEFINE_string(
         "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
     )

@@ -4,9 +4,11 @@ import collections
 import os
 from typing import Any, Dict, NamedTuple
 
-from cli import flag_defaults
+from cli import family_flags, flag_defaults
 from common.errors import UserError
+from common.options import MODEL_CONFIG
 from modeling.config import read_json_object
+from modeling.objectives import option_classes
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "configs", "pretraining")
@@ -14,27 +16,30 @@ FOLDER = os.path.join(ROOT, "configs", "pretraining")
 # A preset is a recipe for any corpus on any machine: it must not name files, devices or actions.
 NOT_IN_PRESETS = {
     "preset": "a preset cannot name another",
-    "dry_run": "what is done is said on the command line",
-    "do_train": "what is done is said on the command line",
-    "do_eval": "what is done is said on the command line",
-    "hparams": "it is another way to say what a preset says",
-    "data_dir": "files of one's own are named on the command line",
-    "data-dir": "files of one's own are named on the command line",
-    "model_name": "files of one's own are named on the command line",
-    "model-name": "files of one's own are named on the command line",
-    "input_file": "files of one's own are named on the command line",
-    "eval_file": "files of one's own are named on the command line",
-    "output_dir": "files of one's own are named on the command line",
-    "use_tpu": "the machine is named on the command line",
-    "tpu_name": "the machine is named on the command line",
-    "tpu_zone": "the machine is named on the command line",
-    "gcp_project": "the machine is named on the command line",
-    "master": "the machine is named on the command line",
-    "num_tpu_cores": "the machine is named on the command line",
+    "dry_run": "actions belong on the command line",
+    "do_train": "actions belong on the command line",
+    "do_eval": "actions belong on the command line",
+    "hparams": "it replaces a preset",
+    "data_dir": "your own files belong on the command line",
+    "data-dir": "your own files belong on the command line",
+    "model_name": "your own files belong on the command line",
+    "model-name": "your own files belong on the command line",
+    "input_file": "your own files belong on the command line",
+    "eval_file": "your own files belong on the command line",
+    "output_dir": "your own files belong on the command line",
+    "use_tpu": "the machine belongs on the command line",
+    "tpu_name": "the machine belongs on the command line",
+    "tpu_zone": "the machine belongs on the command line",
+    "gcp_project": "the machine belongs on the command line",
+    "master": "the machine belongs on the command line",
+    "num_tpu_cores": "the machine belongs on the command line",
 }
 _SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
-PROJECT_FILES = ("bert_config_file", "generator_config_file")
+PROJECT_FILES = (
+    "bert_config_file",
+    *(o.name for o in family_flags.declared(option_classes()) if o.kind == MODEL_CONFIG),
+)
 
 
 class Preset(NamedTuple):
@@ -168,7 +173,7 @@ def _lines(preset, applied, in_full):
     where = "" if preset.path == preset.name else " ({})".format(preset.path)
     lines = ["preset: {}{}".format(preset.name, where)]
     for what, text in (
-        ("source", (preset.source if in_full else _beginning(preset.source)) or "not said"),
+        ("source", (preset.source if in_full else _beginning(preset.source)) or "not given"),
         ("note", preset.note if in_full else ""),
         ("sets", " ".join(applied.in_effect)),
         ("overridden by the command line", " ".join(applied.overridden)),

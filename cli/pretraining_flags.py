@@ -9,7 +9,7 @@ from common import options
 from common.errors import UserError
 from common.log import log
 from modeling.config_families import read_config
-from modeling.objectives import OBJECTIVES, get_objective
+from modeling.objectives import OBJECTIVES, get_objective, option_classes
 from training.pretraining_run import PretrainingRequest
 from training.run_config import RunConfig
 
@@ -55,6 +55,7 @@ RUN_FLAGS = (
 )
 # Flags that PretrainingRequest holds under the same names.
 REQUEST_FLAGS = (
+    "input_file",
     "eval_file",
     "vocab_file",
     "mask_prob",
@@ -140,13 +141,8 @@ def define():
     define_electra_flags()
 
 
-def option_classes():
-    """The options of all objectives: list of FamilyOptions subclasses."""
-    return [type(objective.options) for objective in OBJECTIVES.values()]
-
-
 def define_electra_flags():
-    """ELECTRA's own way of saying what a run is."""
+    """Flags of ELECTRA's original command line."""
     define_hparams_flags()
     flags.DEFINE_string(
         "data_dir",
@@ -160,7 +156,7 @@ def apply_preset():
     """Makes the values of --preset or --hparams defaults of the flags, and logs them.
 
     Returns:
-      What electra_hparams.read returns, or None without ELECTRA's flags.
+      What pretraining_hparams.read returns, or None without ELECTRA's flags.
 
     Raises:
       UserError: both are given, or one of them is wrong.
@@ -255,7 +251,6 @@ def request():
         optimizer_config=run_flags.make_optimizer_config(
             FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
         ),
-        input_file=FLAGS.input_file or "",
         options=given_options(),
         **given_values(FLAGS, REQUEST_FLAGS),
     )
@@ -320,7 +315,7 @@ def parse_layers(model_config):
     """
     if not FLAGS.init_layers:
         return None
-    if not all(layer.strip().isdigit() for layer in FLAGS.init_layers):
+    if not all(layer.strip().isdecimal() for layer in FLAGS.init_layers):
         raise UserError(
             "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
                 ",".join(FLAGS.init_layers)

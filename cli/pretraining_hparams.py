@@ -36,7 +36,7 @@ KEYS = hparams.make_keys(
 )
 TABLE = hparams.Table(
     KEYS,
-    hparams.REFUSED,
+    dict(hparams.REFUSED, debug="give a small model_size and num_train_steps"),
     dict.fromkeys(("results_txt", "results_pkl"), "see eval_results.txt"),
 )
 # hidden_size and num_hidden_layers of model_size (util/training_utils.py: get_bert_config).

@@ -150,12 +150,18 @@ def remove_if_there(path):
         remove(path)
 
 
-def remove_tree(path):
+def remove_tree(path, ignore_errors=False):
+    """Removes a directory with its content, if it exists.
+
+    Args:
+      path: directory.
+      ignore_errors: whether what cannot be removed is left; of local ones.
+    """
     if is_remote(path):
         if exists(path):
             _gfile().rmtree(path)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+    elif ignore_errors or exists(path):
+        shutil.rmtree(path, ignore_errors=ignore_errors)
 
 
 def make_directories(path):
@@ -163,10 +169,18 @@ def make_directories(path):
 
 
 def names_in(directory):
-    """Names in a directory, sorted; none where it does not exist."""
-    if not exists(directory or "."):
-        return []
-    names = _gfile().listdir(directory) if is_remote(directory) else os.listdir(directory or ".")
+    """Names in a directory, sorted; none where there is no such directory.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    place = directory or "."
+    try:
+        if not is_directory(place):
+            return []
+        names = _gfile().listdir(place) if is_remote(place) else os.listdir(place)
+    except failures() as error:
+        raise UserError("cannot look into {}: {}".format(place, reason(error))) from None
     return sorted(name.rstrip("/") for name in names)
 
 

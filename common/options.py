@@ -15,7 +15,8 @@ training. Generic code passes the object on and knows no field of it.
 import dataclasses
 from typing import Any, NamedTuple, Optional, Tuple
 
-from common.errors import UserError, quoted
+from common.errors import UserError
+from common.validation import is_number, is_switch, is_text, is_whole, list_of
 
 # Kinds of values; each is a kind of flag.
 SWITCH, WHOLE, NUMBER, TEXT, CHOICE, STEPS, MODEL_CONFIG = (
@@ -43,6 +44,7 @@ class Option(NamedTuple):
       length: how many numbers STEPS has.
       low, above: least value, or what values must be above; None: no limit.
       from_training: an evaluation that does not give the option takes the training's.
+      shapes_rows: the rows of examples depend on it.
       supersedes: names of options whose values from --hparams give way to this one where the
         command line has it.
     """
@@ -56,7 +58,33 @@ class Option(NamedTuple):
     low: Optional[float] = None
     above: Optional[float] = None
     from_training: bool = False
+    shapes_rows: bool = False
     supersedes: Tuple[str, ...] = ()
+
+    def accepts(self, value):
+        """Whether a value from JSON can be that of the option; a model config never is."""
+        if self.kind == STEPS:
+            return list_of(is_number)(value) and len(value) == self.length
+        checks = {
+            SWITCH: is_switch,
+            WHOLE: is_whole,
+            NUMBER: is_number,
+            TEXT: is_text,
+            CHOICE: is_text,
+        }
+        return self.kind in checks and checks[self.kind](value) and not self.fault_of(value)
+
+    def fault_of(self, value):
+        """What a value of the right kind must be and is not: "must be positive"; else None."""
+        if self.choices and value not in self.choices:
+            return "must be one of {}".format(", ".join(self.choices))
+        if self.low is not None and value < self.low:
+            return (
+                "must not be negative" if self.low == 0 else "must be {} or more".format(self.low)
+            )
+        if self.above is not None and value <= self.above:
+            return "must be positive" if self.above == 0 else "must be above {}".format(self.above)
+        return None
 
 
 def option(default, help_text, kind=None, **more):
@@ -95,6 +123,24 @@ class FamilyOptions:
         )
 
     @classmethod
+    def saved_in(cls, values, names):
+        """Values of options in the record of a run.
+
+        Args:
+          values: dict from JSON, which may hold anything.
+          names: of the options wanted.
+
+        Returns:
+          dict name -> value, without those that are not there or cannot be values of the option.
+        """
+        saved = {}
+        for option in cls.declared():
+            value = values.get(option.name)
+            if option.name in names and option.accepts(value):
+                saved[option.name] = tuple(value) if option.kind == STEPS else value
+        return saved
+
+    @classmethod
     def of(cls, given, owner):
         """The options with the values that the user gave.
 
@@ -114,7 +160,9 @@ class FamilyOptions:
                         name, owner
                     )
                 )
-            _check_range(known[name], value)
+            fault = known[name].fault_of(value)
+            if fault:
+                raise UserError("--{}={} {}".format(name, value, fault))
         options = cls(**values)
         options.check()
         return options
@@ -127,9 +175,8 @@ class FamilyOptions:
         """
 
     def to_dict(self):
-        """dict name -> value for the record of a run or a manifest; a model config as its dict."""
-        values = {o.name: getattr(self, o.name) for o in self.declared()}
-        return {n: v.to_dict() if hasattr(v, "to_dict") else v for n, v in values.items()}
+        """dict name -> value for JSON: steps as lists, a model config as its dict."""
+        return {o.name: _as_json(getattr(self, o.name)) for o in self.declared()}
 
 
 def parse_steps(declared, words):
@@ -148,7 +195,7 @@ def parse_steps(declared, words):
     steps = [word.strip() for word in words]
     if steps == ["0"]:
         steps *= declared.length
-    if len(steps) != declared.length or not all(step.isdigit() for step in steps):
+    if len(steps) != declared.length or not all(step.isdecimal() for step in steps):
         raise UserError(
             "--{}={} must be {} numbers of steps with commas, as {}, or 0".format(
                 declared.name,
@@ -160,16 +207,7 @@ def parse_steps(declared, words):
     return tuple(int(step) for step in steps)
 
 
-def _check_range(declared, value):
-    if declared.choices and value not in declared.choices:
-        raise UserError(
-            "--{} must be one of {}, not {}".format(
-                declared.name, ", ".join(declared.choices), quoted(value)
-            )
-        )
-    if declared.low is not None and value < declared.low:
-        limit = "not be negative" if declared.low == 0 else "be {} or more".format(declared.low)
-        raise UserError("--{}={} must {}".format(declared.name, value, limit))
-    if declared.above is not None and value <= declared.above:
-        limit = "be positive" if declared.above == 0 else "be above {}".format(declared.above)
-        raise UserError("--{}={} must {}".format(declared.name, value, limit))
+def _as_json(value):
+    if isinstance(value, tuple):
+        return list(value)
+    return value.to_dict() if hasattr(value, "to_dict") else value

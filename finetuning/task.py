@@ -77,7 +77,7 @@ class Task:
     @classmethod
     def row_option_names(cls):
         """Names of the options that rows depend on."""
-        return [option.name for option in cls.option_class.declared() if option.from_training]
+        return [option.name for option in cls.option_class.declared() if option.shapes_rows]
 
     def configure(self, values):
         """Sets `options` and `head_options`.
@@ -93,6 +93,7 @@ class Task:
             for declared in (self.option_class.declared(), self.head_option_class.declared())
         )
         self.options, self.head_options = dataclasses.replace(self.options, **own), of_heads
+        self.options.check()
         return {*own, *of_heads}
 
     def read(self, data_dir, split):

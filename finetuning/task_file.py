@@ -6,7 +6,6 @@ import os
 from common import files
 from common.errors import UserError, quoted, some
 from common.files import write_atomically
-from common.options import SWITCH, WHOLE
 from common.validation import is_number, is_object, is_text, is_whole, list_of
 from modeling.config import read_json_object
 
@@ -147,10 +146,7 @@ def check_options(path, entry, task):
 
 def _is_value_of(option, value):
     """Whether a value from JSON is one of an option (common.options.Option)."""
-    if option.kind == SWITCH:
-        return isinstance(value, bool)
-    is_right = is_whole(value) if option.kind == WHOLE else is_number(value)
-    return is_right and (1 if option.kind == WHOLE else 0) <= value <= LONGEST_ROW
+    return option.accepts(value) and not (is_number(value) and value > LONGEST_ROW)
 
 
 def _one_of(path, entries, kind, name):

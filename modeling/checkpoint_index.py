@@ -38,7 +38,7 @@ def check(prefix):
 
     Raises:
       Damaged: TensorFlow does not write such files.
-      tf.errors.OpError: a file cannot be read.
+      OSError, tf.errors.OpError: a file cannot be read.
     """
     with files.open_file(prefix + ".index", "rb") as reader:
         content = reader.read(MAX_BYTES + 1)

@@ -18,7 +18,7 @@ class ExpectedComponent(typing.NamedTuple):
     """A component of a model whose absence from a checkpoint deserves a warning.
 
     Attributes:
-      name: what messages call it.
+      name: name in messages.
       variables: pattern of the beginnings of its variables' names.
       is_whole: warn only where all of its variables are missing.
       hint: why it may be missing.

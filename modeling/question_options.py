@@ -26,7 +26,9 @@ class QuestionOptions(FamilyOptions):
         True, "predict whether there is an answer; true. ELECTRA only."
     )
     answerable_uses_start_logits: bool = option(
-        True, "predict that from where the answer may start, too; true. ELECTRA only."
+        True, "predict whether there is an answer from its likely starts, too; true. ELECTRA only."
     )
-    answerable_weight: float = option(0.5, "weight of that loss; 0.5. ELECTRA only.", low=0)
+    answerable_weight: float = option(
+        0.5, "weight of the loss of --answerable_classifier; 0.5. ELECTRA only.", low=0
+    )
     beam_size: int = option(20, "starts, and ends of each, that are kept; 20.", above=0)

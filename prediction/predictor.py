@@ -22,7 +22,7 @@ class Head(typing.NamedTuple):
 
     Attributes:
       prefix: str, or tuple of them: beginnings of its variables' names.
-      name: what messages call it.
+      name: name in messages.
       hint: what to do about a checkpoint without it.
     """
 

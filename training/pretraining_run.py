@@ -29,7 +29,7 @@ class PretrainingRequest:
       input_file, eval_file: names or globs of record files; no eval_file: those of input_file.
       options: dict option -> value, None where the user gave none; of all families.
       vocab_file: path or None.
-      mask_prob: share of the pieces that are masked, None: as the records say.
+      mask_prob: share of the pieces that are masked, None: as the manifests state.
       do_predict: whether the evaluation files are read for predictions.
       verify_records, skip_damaged_records: see record_files.
       dry_run: nothing may be written to output_dir.
@@ -108,8 +108,8 @@ def build(request, records, devices):
       Run.
 
     Raises:
-      UserError: a file is damaged; records, manifests and flags do not say what is trained, or do
-        not agree.
+      UserError: a file is damaged; records, manifests and flags do not determine the objective,
+        or do not agree.
     """
     config, model_config = request.config, request.model_config
     readable = _readable_files(request, records)

@@ -79,7 +79,7 @@ class PretrainingRunner(Runner):
             path = os.path.join(self._config.output_dir, "eval_{}.tsv".format(kind))
             with output_errors(self._config.output_dir):
                 write_atomically(path, "\n".join(lines) + "\n")
-            log("  {} tags apart: {}".format(kind, path))
+            log("  table of {}: {}".format(kind, path))
 
     def _eval_steps(self):
         """Batches to evaluate; a TPU requests all at once and fails if there are fewer."""

@@ -1,4 +1,4 @@
-"""The parts of a run."""
+"""The input of a runner."""
 
 import dataclasses
 from typing import Any, Dict, Optional
@@ -9,7 +9,7 @@ from training.run_config import RunConfig
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Everything that a runner needs; made once, before anything is written.
+    """Everything that a runner needs; made once, never changed.
 
     Attributes:
       config: RunConfig.

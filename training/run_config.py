@@ -8,8 +8,7 @@ from typing import Any, Dict, List, Optional
 from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.files import write_atomically
-from common.options import STEPS
-from common.validation import is_number, is_object, is_text, list_of
+from common.validation import is_object, is_text
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
@@ -28,7 +27,7 @@ class RunConfig:
     """Files, sizes and intervals of a run; lengths in tokens, intervals in steps.
 
     Attributes:
-      train_records: rows in train_files, None where nothing says how many.
+      train_records: rows in train_files, None if unknown.
       objective_settings: see Objective.settings.
       The others: flags of the same names.
     """
@@ -80,34 +79,25 @@ def save(run_config, model_config, optimizer_config):
     write_atomically(os.path.join(run_config.output_dir, FILE_NAME), text)
 
 
-def saved_options(output_dir, options):
+def saved_options(output_dir, options, names):
     """Options of the objective that the training in output_dir had.
 
     Args:
       output_dir: directory, which may be empty or not there.
-      options: list of options.Option.
+      options: FamilyOptions of the objective.
+      names: of the options wanted.
 
     Returns:
-      dict name -> value, without those that run_config.json does not hold; lists as tuples.
+      dict name -> value, without those that run_config.json does not hold.
 
     Raises:
       UserError: run_config.json is damaged.
     """
     path = os.path.join(output_dir, FILE_NAME)
-    if not options or not files.exists(path):
+    if not files.exists(path):
         return {}
     saved = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
-    saved = _with_settings(saved) if is_object(saved) else {}
-    values = {option.name: saved.get(option.name) for option in options}
-    return {
-        option.name: tuple(values[option.name])
-        for option in options
-        if option.kind == STEPS and _are_steps(values[option.name], option.length)
-    }
-
-
-def _are_steps(value, length):
-    return list_of(is_number)(value) and len(value) == length
+    return options.saved_in(_with_settings(saved) if is_object(saved) else {}, names)
 
 
 def _with_settings(run):

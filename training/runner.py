@@ -22,9 +22,10 @@ from training.stopping import StopHook, StopSignals
 
 
 class Runner:
-    """Runs a Run. All checks happen in the constructor, before anything is written.
+    """Runs a Run. The constructor makes all checks; in output_dir it only clears debris and damaged
+    checkpoints of an earlier run (checkpoints/recovery.py).
 
-    A subclass says how a checkpoint is evaluated (`_evaluate`) and which one is the best.
+    Subclasses define `_evaluate`, and BEST_BY, by which the best checkpoint is chosen.
     """
 
     # Key of an evaluation's results by which the best checkpoint is chosen.

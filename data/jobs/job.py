@@ -96,9 +96,9 @@ class Job:
             yield
         finally:
             if self.parts != self.state:
-                files.remove_tree(self.parts)
+                files.remove_tree(self.parts, ignore_errors=True)
             if not any(name.endswith(".json") for name in files.names_in(self.state)):
-                files.remove_tree(self.state)
+                files.remove_tree(self.state, ignore_errors=True)
             if lock:
                 lock.close()
 
@@ -218,7 +218,7 @@ class Job:
         result = self._manifest(input_files, shards, total)
         try:
             manifest.write_manifest(self.manifest_path, result)
-            files.remove_tree(self.state)
+            files.remove_tree(self.state, ignore_errors=True)
         except files.failures() as error:
             raise cannot_write(self.manifest_path, error) from None
         return result

@@ -211,7 +211,7 @@ class ClassificationTask(Task):
         return reports.class_file(split)
 
     def save_predictions(self, folder, split, examples, predictions):
-        """See Task: the files of report.save_classes, and of test examples CLUE's submission."""
+        """See Task: the files of reports.save_classes, and CLUE's submission of test examples."""
         reports.save_classes(folder, split, self.labels, predictions)
         if split == "test":
             labels = [self.labels[int(np.argmax(probabilities))] for probabilities in predictions]

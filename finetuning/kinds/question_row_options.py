@@ -19,11 +19,7 @@ class QuestionRowOptions(FamilyOptions):
 
     title = "Reading comprehension"
 
-    max_query_length: int = option(
-        64, "most pieces of a question; 64.", above=0, from_training=True
-    )
-    doc_stride: int = option(128, "pieces from window to window; 128.", above=0, from_training=True)
-    max_answer_length: int = option(
-        30, "most pieces of an answer; 30.", above=0, from_training=True
-    )
+    max_query_length: int = option(64, "most pieces of a question; 64.", above=0, shapes_rows=True)
+    doc_stride: int = option(128, "pieces from window to window; 128.", above=0, shapes_rows=True)
+    max_answer_length: int = option(30, "most pieces of an answer; 30.", above=0, shapes_rows=True)
     n_best_size: int = option(20, "answers in the n-best file; 20.", above=0)

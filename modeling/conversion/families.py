@@ -20,7 +20,7 @@ class Component(typing.NamedTuple):
     Attributes:
       name: the key of network.OUTPUTS.
       variables: pattern of the names of its variables.
-      output: what messages call its output.
+      output: name in messagess output.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Family(typing.NamedTuple):
     """One family.
 
     Attributes:
-      title: what messages call it.
+      title: name in messages.
       model_type: of config.json, None where Hugging Face has no such model.
       config_class: of its configs.
       names: NameMap.

@@ -45,7 +45,7 @@ def of_checkpoint(prefix, variables, network=None):
         )
     if network:
         raise UserError(
-            "{}={} goes with an ELECTRA checkpoint, but {} is {}; remove it".format(
+            "{}={} is for an ELECTRA checkpoint, but {} is {}; remove it".format(
                 _FLAG, network, prefix, family.title
             )
         )
@@ -92,7 +92,7 @@ def of_directory(path, model_type, tensors, network=None):
     if family.network is None:
         if network:
             raise UserError(
-                "{}={} goes with an ELECTRA model, but {} is {}; remove it".format(
+                "{}={} is for an ELECTRA model, but {} is {}; remove it".format(
                     _FLAG, network, path, family.title
                 )
             )

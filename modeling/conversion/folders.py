@@ -46,7 +46,7 @@ def staged(folder):
             files.make_directories(scratch)
         yield scratch
     finally:
-        if files.is_directory(scratch):
+        with writing(scratch):
             files.remove_tree(scratch)
 
 
@@ -61,7 +61,7 @@ def publish(scratch, folder):
       folder: the destination; made if it does not exist.
 
     Raises:
-      tf.errors.OpError: it cannot be written to.
+      OSError, tf.errors.OpError: it cannot be written to.
     """
     folder = folder or "."
     if not files.exists(folder):

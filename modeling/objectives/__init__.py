@@ -15,6 +15,11 @@ OBJECTIVES = {
 }
 
 
+def option_classes():
+    """The options of all objectives: list of FamilyOptions subclasses."""
+    return [type(objective.options) for objective in OBJECTIVES.values()]
+
+
 def get_objective(name):
     """The objective called `name`.
 

@@ -8,7 +8,7 @@ from modeling.task_heads import Trunk
 
 
 class TaskObjective(Objective):
-    """One loss of heads that stand on one pass of the encoder.
+    """One loss of heads on one pass of the encoder.
 
     Attributes:
       name: of the task.

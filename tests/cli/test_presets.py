@@ -236,7 +236,7 @@ def test_the_command_line_wins_even_with_the_default_value(preset_file):
     flags = make_flags("--train_batch_size=32", "--noinit_slots")
     lines = presets.apply(flags, "mine", folder)
     assert (flags.train_batch_size, flags.max_seq_length, flags.init_slots) == (32, 512, False)
-    assert lines[1] == "preset source: not said"
+    assert lines[1] == "preset source: not given"
     assert lines[2] == "preset sets: --max_seq_length=512"
     assert lines[3] == (
         "preset overridden by the command line: --train_batch_size=32 (preset: 64) "

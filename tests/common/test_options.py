@@ -1,6 +1,7 @@
 """Options of a made-up family: what is declared, taken over, and refused."""
 
 import dataclasses
+import json
 from typing import Optional, Tuple
 
 import pytest
@@ -41,7 +42,7 @@ def test_values_that_were_given_count_and_others_are_defaults():
         "scale": None,
         "side": "left",
         "both": False,
-        "ramp": (1, 2, 3),
+        "ramp": [1, 2, 3],
     }
 
 
@@ -51,7 +52,7 @@ def test_values_that_were_given_count_and_others_are_defaults():
         ({"height": 1}, "--height cannot be combined with --objective=made"),
         ({"weight": -1.0}, "--weight=-1.0 must not be negative"),
         ({"scale": 0.0}, "--scale=0.0 must be positive"),
-        ({"side": "up"}, "--side must be one of left, right, not 'up'"),
+        ({"side": "up"}, "--side=up must be one of left, right"),
         ({"both": True, "side": "right"}, "--both and --side=right contradict each other"),
     ],
 )
@@ -67,3 +68,16 @@ def test_steps():
     for wrong in (["1", "2"], ["1", "2", "x"], ["-1", "2", "3"], []):
         with pytest.raises(UserError, match="must be three numbers of steps with commas"):
             options.parse_steps(ramp, wrong)
+
+
+def test_values_of_a_record_of_a_run():
+    values = {"weight": 2, "scale": "x", "side": "up", "both": True, "ramp": [1, 2.5, 3]}
+    names = ["weight", "scale", "side", "both", "ramp", "none"]
+    assert Made.saved_in(values, names) == {"weight": 2, "both": True, "ramp": (1, 2.5, 3)}
+    assert Made.saved_in(values, ["both"]) == {"both": True}
+    assert Made.saved_in({}, names) == {}
+
+
+def test_json_keeps_options():
+    made = Made(weight=0.5, ramp=(1, 2, 3))
+    assert json.loads(json.dumps(made.to_dict())) == made.to_dict()

@@ -130,3 +130,12 @@ def test_sizes_that_differ(folder):
     assert "holds no variable of this model (electra/x, ...)" in message
     message = refused(checkpoint.check_resumable, prefix, {WORDS: [9, 4], "a/b": [1]}, "c.json")
     assert "belongs to another model: it lacks a/b" in message
+
+
+def test_a_file_in_the_place_of_a_folder_holds_no_checkpoint(tmp_path):
+    (tmp_path / "file").write_text("")
+    place = str(tmp_path / "file")
+    assert checkpoint.latest(place) is None and checkpoint.candidates(place) == []
+    for path in (place, place + "/model.ckpt"):
+        with pytest.raises(UserError, match="checkpoint {} does not exist".format(path)):
+            checkpoint.resolve(path)

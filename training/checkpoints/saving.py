@@ -44,7 +44,7 @@ class SaverHook(tf.train.SessionRunHook):
         return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
-        # The fetched step may be the one before or after the update: it only tells when to ask.
+        # The fetched step may be that before or after the update: enough for the interval.
         if self._is_due(run_values.results + 1):
             step = run_context.session.run(self._global_step)
             if self._is_due(step):

@@ -66,9 +66,6 @@ def with_options_of_training(given, objective, output_dir):
     Returns:
       dict like `given`.
     """
-    asked = [
-        option
-        for option in objective.options.declared()
-        if option.from_training and given.get(option.name) is None
-    ]
-    return {**given, **saved_options(output_dir, asked)}
+    options = objective.options
+    names = [o.name for o in options.declared() if o.from_training and given.get(o.name) is None]
+    return {**given, **saved_options(output_dir, options, names)}

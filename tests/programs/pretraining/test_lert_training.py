@@ -110,7 +110,7 @@ def test_an_evaluation_takes_the_steps_of_the_training(folder, done):
     results = dict(results_of(folder / "straight"))
     assert results["global_step"] == 40
     assert results["loss"] == pytest.approx(expected, rel=1e-6)
-    assert "pos tags apart" in out
+    assert "table of pos: " in out
 
 
 def test_tables_of_tags(folder, done):
