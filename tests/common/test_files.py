@@ -21,7 +21,7 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "listdir", refuse)
-    with pytest.raises(UserError, match="cannot look into .*: Permission denied"):
+    with pytest.raises(UserError, match=r"cannot look into .*: Permission denied"):
         files.names_in(str(tmp_path))
 
 
