@@ -75,7 +75,7 @@ class RunInputs(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class FinetuningRun:
+class FinetuningTrials:
     """The parts of a fine-tuning run; each trial is a training.run.Run, with its own seed.
 
     Attributes:
@@ -204,7 +204,7 @@ def compose(inputs):
       inputs: RunInputs.
 
     Returns:
-      FinetuningRun.
+      FinetuningTrials.
 
     Raises:
       UserError: the initial weights do not fit, output_dir cannot be written to, or a batch has
@@ -213,7 +213,7 @@ def compose(inputs):
     weights = _initial_weights(inputs)
     splits = _write_splits(inputs)
     _check_batch_size(splits["train"], inputs.settings)
-    return FinetuningRun(
+    return FinetuningTrials(
         inputs.settings,
         inputs.model_config,
         inputs.objective,

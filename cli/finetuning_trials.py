@@ -14,7 +14,7 @@ def run_trials(run):
     """Trains, evaluates and predicts in each trial.
 
     Args:
-      run: FinetuningRun.
+      run: FinetuningTrials.
 
     Returns:
       List of dicts name -> figure, one per trial.
@@ -44,7 +44,7 @@ def report_trials(run, trials):
     """Prints the figures of the trials as papers print them, and keeps those of several trials.
 
     Args:
-      run: FinetuningRun.
+      run: FinetuningTrials.
       trials: what run_trials returned.
 
     Raises:

@@ -72,11 +72,11 @@ class FinetuningRunner(Runner):
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, or of the latest where training does not
         evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir."""
-        run, best = self._config, os.path.join(self._config.output_dir, FOLDER)
-        is_current = run.eval_while_training or not run.do_train
+        config, best = self._config, os.path.join(self._config.output_dir, FOLDER)
+        is_current = config.eval_while_training or not config.do_train
         if is_current and files.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
-        return checkpoint.latest(run.output_dir) if run.do_train else self._resume
+        return checkpoint.latest(config.output_dir) if config.do_train else self._resume
 
     def finish(self):
         """Writes the figures of the best checkpoint to eval_results.txt.
@@ -153,17 +153,19 @@ class FinetuningRunner(Runner):
         return results
 
     def _record_files(self):
-        run = self._config
-        trained = (run.train_files if run.do_train else [], self._objective.feature_names)
+        config = self._config
+        trained = (config.train_files if config.do_train else [], self._objective.feature_names)
         return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of starts that are seldom intended."""
-        run, plan = self._config, self._init_plan
-        if run.do_train and not plan:
+        config, plan = self._config, self._init_plan
+        if config.do_train and not plan:
             warn("no --init_checkpoint: fine-tuning starts from random weights")
-        elif run.do_train and any(not n.startswith(self._model.scope + "/") for n in plan.loaded):
-            warn("the task's head of {} is loaded, too".format(run.init_checkpoint))
+        elif config.do_train and any(
+            not n.startswith(self._model.scope + "/") for n in plan.loaded
+        ):
+            warn("the task's head of {} is loaded, too".format(config.init_checkpoint))
 
 
 def check_start(plan, objective, is_trained, output_dir):

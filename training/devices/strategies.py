@@ -53,12 +53,12 @@ class Devices:
             # TensorFlow 2's warning about its own treatment of a strategy's dataset.
             warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
 
-    def make_estimator(self, model_fn, run):
+    def make_estimator(self, model_fn, run_config):
         """Makes the estimator that runs a model on these devices.
 
         Args:
           model_fn: of training.model_fn.make_model_fn.
-          run: training.run_config.RunConfig.
+          run_config: training.run_config.RunConfig.
 
         Returns:
           a tf.estimator.tpu.TPUEstimator.
@@ -71,28 +71,28 @@ class Devices:
             pass  # defined here, as TensorFlow 1.15 prints a warning where TPUEstimator is named
 
         try:
-            config = self._estimator_config(run)
+            config = self._estimator_config(run_config)
         except (ValueError, RuntimeError) as error:  # it asks the API for the TPU again
             if self._cluster is None:
                 raise
             raise cloud_tpu.lost(error) from error
         return Estimator(
             model_fn,
-            use_tpu=run.use_tpu,
+            use_tpu=run_config.use_tpu,
             config=config,
-            train_batch_size=run.train_batch_size,
-            eval_batch_size=run.eval_batch_size,
-            predict_batch_size=run.eval_batch_size,
+            train_batch_size=run_config.train_batch_size,
+            eval_batch_size=run_config.eval_batch_size,
+            predict_batch_size=run_config.eval_batch_size,
         )
 
-    def _estimator_config(self, run):
+    def _estimator_config(self, run_config):
         return tf.estimator.tpu.RunConfig(
-            model_dir=run.output_dir,
-            tf_random_seed=run.seed,
+            model_dir=run_config.output_dir,
+            tf_random_seed=run_config.seed,
             # saving.SaverHook saves.
             save_checkpoints_steps=None,
             save_checkpoints_secs=None,
-            keep_checkpoint_max=run.keep_checkpoint_max,
+            keep_checkpoint_max=run_config.keep_checkpoint_max,
             # The progress hook writes the scalars; the estimator's own would duplicate them.
             save_summary_steps=0,
             log_step_count_steps=None,
@@ -101,8 +101,10 @@ class Devices:
             train_distribute=self._strategy,
             session_config=self._session_config,
             tpu_config=tf.estimator.tpu.TPUConfig(
-                iterations_per_loop=min(run.iterations_per_loop, run.save_checkpoints_steps),
-                num_shards=run.num_tpu_cores if run.use_tpu else None,
+                iterations_per_loop=min(
+                    run_config.iterations_per_loop, run_config.save_checkpoints_steps
+                ),
+                num_shards=run_config.num_tpu_cores if run_config.use_tpu else None,
                 per_host_input_for_training=tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2,
             ),
         )
@@ -127,27 +129,31 @@ def mirrored(devices=None):
     return Devices(strategy=tf.distribute.MirroredStrategy(devices))
 
 
-def check_batch(run, num_micro_batches, replicas=1):
+def check_batch(run_config, num_micro_batches, replicas=1):
     """Checks that a batch divides over cores, replicas and micro-batches.
 
     Args:
-      run: RunConfig.
+      run_config: RunConfig.
       num_micro_batches: gradient_accumulation_steps.
       replicas: copies of the model under a tf.distribute strategy.
 
     Raises:
       UserError: it does not; names the flags.
     """
-    if run.use_tpu:
+    if run_config.use_tpu:
         for name in ("train_batch_size", "eval_batch_size"):
-            _check_multiple(name, getattr(run, name), run.num_tpu_cores, "--num_tpu_cores")
+            _check_multiple(
+                name, getattr(run_config, name), run_config.num_tpu_cores, "--num_tpu_cores"
+            )
     what = "--gradient_accumulation_steps"
-    if run.use_tpu and run.num_tpu_cores > 1:
+    if run_config.use_tpu and run_config.num_tpu_cores > 1:
         what += " x --num_tpu_cores"
     if replicas > 1:
         what += " x {} replicas".format(replicas)
-    copies = run.num_tpu_cores if run.use_tpu else replicas
-    _check_multiple("train_batch_size", run.train_batch_size, copies * num_micro_batches, what)
+    copies = run_config.num_tpu_cores if run_config.use_tpu else replicas
+    _check_multiple(
+        "train_batch_size", run_config.train_batch_size, copies * num_micro_batches, what
+    )
 
 
 def _check_multiple(name, value, divisor, what):
