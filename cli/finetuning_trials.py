@@ -91,7 +91,7 @@ def _evaluate(run, runner, output_dir):
     # A run that was trained before evaluations were asked for has no best checkpoint.
     results = (run.settings.do_train and runner.finish()) or runner.evaluate()
     for split in run.splits["dev"]:
-        name = split.task.prediction_file(split.split)
+        name = split.task.prediction_file(split.name)
         is_there = files.exists(os.path.join(split.folder_in(output_dir), name))
         predictions = runner.predictions_of(split, or_none=is_there)
         if predictions is not None:
@@ -119,8 +119,8 @@ def _save_predictions(split, output_dir, predictions):
     folder = split.folder_in(output_dir)
     with output_errors(folder):
         files.make_directories(folder)
-        split.task.save_predictions(folder, split.split, split.examples, predictions)
-    log("predictions of {} {} examples are in {}".format(len(predictions), split.split, folder))
+        split.task.save_predictions(folder, split.name, split.examples, predictions)
+    log("predictions of {} {} examples are in {}".format(len(predictions), split.name, folder))
 
 
 def _save_task(run, output_dir):
@@ -128,7 +128,7 @@ def _save_task(run, output_dir):
     entries = []
     for trained in run.splits["train"]:
         of_task = [s for splits in run.splits.values() for s in splits if s.task is trained.task]
-        entries.append((trained.task, {s.split: fingerprint(s.examples) for s in of_task}))
+        entries.append((trained.task, {s.name: fingerprint(s.examples) for s in of_task}))
     settings = run.settings
     with output_errors(output_dir):
         task_file.save(output_dir, entries, settings.max_seq_length, settings.do_lower_case)

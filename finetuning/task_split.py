@@ -15,7 +15,7 @@ class TaskSplit:
 
     Attributes:
       task: with its labels settled.
-      split: "train", "dev" or "test".
+      name: "train", "dev" or "test".
       examples: of the split.
       features: record file of their rows.
       objective: of modeling.objectives, which reads the rows.
@@ -24,7 +24,7 @@ class TaskSplit:
     """
 
     task: Task
-    split: str
+    name: str
     examples: Examples
     features: FeatureFile
     objective: Any
@@ -65,6 +65,6 @@ class TaskSplit:
 
     def score(self, predictions):
         """dict name -> figure of predictions; names begin with eval_ or test_."""
-        prefix = "test" if self.split == "test" else "eval"
+        prefix = "test" if self.name == "test" else "eval"
         figures = self.task.score(self.examples, predictions, prefix)
         return {self.named(name): value for name, value in figures.items()}

@@ -46,14 +46,14 @@ def headlines(splits, trials):
     """
     lines = []
     for split in splits:
-        prefix = "test" if split.split == "test" else "eval"
+        prefix = "test" if split.name == "test" else "eval"
         names = [split.named("{}_{}".format(prefix, name)) for name in split.task.headline]
         if all(name in trial for name in names for trial in trials):
             shown = maximum_and_mean if len(trials) > 1 else _only
             values = (shown([trial[name] for trial in trials]) for name in names)
             what = " / ".join(split.task.headline)
             lines.append(
-                "{} {} {}: {}".format(split.task.name, split.split, what, " / ".join(values))
+                "{} {} {}: {}".format(split.task.name, split.name, what, " / ".join(values))
             )
     return lines
 
@@ -128,7 +128,7 @@ def publish_answers(split, folder, results_dir, trial=None):
         return
     target = os.path.join(results_dir, split.task.answer_folder)
     os.makedirs(target, exist_ok=True)
-    name = split.task.prediction_file(split.split)
+    name = split.task.prediction_file(split.name)
     copy_atomically(os.path.join(folder, name), os.path.join(target, name))
     if trial is not None:
         numbered = name.replace("_preds", "_{}_preds".format(trial))
