@@ -30,7 +30,7 @@ class TrainOp(NamedTuple):
 def build_train_op(forward, features, config, global_step, replicas, layers=None):
     """Builds the update that a training step runs.
 
-      forward = training.model_fn.make_forward(config, objective, run_config, global_step)
+      forward = training.model_fn.make_forward(model_config, objective, run_config, global_step)
       optimizer = OptimizerConfig(learning_rate=1e-4, num_train_steps=1000, num_warmup_steps=100)
       train = build_train_op(forward, features, optimizer, global_step, OneReplica())
       session.run([train.op, train.loss])

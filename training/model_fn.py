@@ -29,24 +29,24 @@ def make_model_fn(run, init_plan=None):
     Returns:
       model_fn(features, labels, mode, params) -> TPUEstimatorSpec.
     """
-    objective, config = run.objective, run.config
+    objective, run_config = run.objective, run.config
 
     def model_fn(features, labels, mode, params):
         del labels, params
-        slots = run.optimizer_config.slot_names if config.init_slots else ()
+        slots = run.optimizer_config.slot_names if run_config.init_slots else ()
         scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
         if mode == tf.estimator.ModeKeys.TRAIN:
             return _train_spec(run, features, scaffold_fn)
-        store = ParameterStore(seed=config.seed)
+        store = ParameterStore(seed=run_config.seed)
         # No dropout here, but an objective may draw samples: different ones for different rows.
         step_seed = tf.reduce_sum(features["input_ids"])
-        kernels = PlainKernels(config.seed, step_seed, config.use_tpu)
+        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
         output = objective.build(run.model_config, store, kernels, features, is_training=False)
         if mode == tf.estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
             if ROW_NUMBERS in features:
                 predictions[ROW_NUMBERS] = features[ROW_NUMBERS]
-            if checkpoint.latest(config.output_dir):
+            if checkpoint.latest(run_config.output_dir):
                 scaffold_fn = None  # the weights come from there; the initial ones may be gone
             return tf.estimator.tpu.TPUEstimatorSpec(
                 mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
@@ -60,15 +60,15 @@ def make_model_fn(run, init_plan=None):
 
 
 def _train_spec(run, features, scaffold_fn):
-    config = run.config
+    run_config = run.config
     global_step = tf.train.get_global_step()
-    forward = make_forward(run.model_config, run.objective, config, global_step)
-    replicas = current_replicas(on_tpu=config.use_tpu)
+    forward = make_forward(run.model_config, run.objective, run_config, global_step)
+    replicas = current_replicas(on_tpu=run_config.use_tpu)
     train = build_train_op(
         forward, features, run.optimizer_config, global_step, replicas, run.layers
     )
     loss = train.loss
-    wrong_ids = count_out_of_range(features, run.model_config, config.max_seq_length)
+    wrong_ids = count_out_of_range(features, run.model_config, run_config.max_seq_length)
     values = collections.OrderedDict(loss=loss)
     values.update(sorted(train.losses.items()))
     values["learning_rate"] = train.learning_rate
@@ -85,9 +85,9 @@ def _train_spec(run, features, scaffold_fn):
         training_hooks=[
             ProgressHook(
                 host_values,
-                tokens_per_step=config.train_batch_size * config.max_seq_length,
+                tokens_per_step=run_config.train_batch_size * run_config.max_seq_length,
                 num_train_steps=run.optimizer_config.num_train_steps,
-                output_dir=config.output_dir,
+                output_dir=run_config.output_dir,
             ),
             FaultHook(host_values),
         ],

@@ -13,7 +13,8 @@ from modeling.objectives import electra_two_tower
 from modeling.objectives.electra_options import ElectraOptions
 from modeling.objectives.objective import Objective, new_output
 
-# Share of the tokens that are masked (google-research/electra, configure_pretraining.py).
+# Share of the tokens that are masked, where `for_masks` does not set it (google-research/electra,
+# configure_pretraining.py).
 DEFAULT_MASK_PROB = 0.15
 # Of both losses' denominators.
 EPSILON = 1e-6
