@@ -63,9 +63,8 @@ class Electra(Objective):
     def settings(self, config):
         """See Objective."""
         values = dict(super().settings(config), mask_prob=self._mask_prob)
-        del values[
-            "generator_config_file"
-        ]  # its sizes are the generator's, however they were given
+        # The generator's sizes stand below, in whatever way they were given.
+        del values["generator_config_file"]
         if self.options.has_small_generator:
             values["generator"] = self.options.generator_of(config).to_dict()
         return values
