@@ -41,7 +41,6 @@ SETTINGS_FLAGS = (
     "do_lower_case",
     "segmenter",
     "tag_set",
-    "masked_lm_prob",
     "max_seq_length",
     "max_predictions_per_seq",
     "random_seed",
@@ -124,7 +123,13 @@ flags.DEFINE_integer(
     None,
     "Passes over the corpus, each with new masks (default: static 10, dynamic 1).",
 )
-flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
+flags.DEFINE_float(
+    "masked_lm_prob",
+    None,
+    "Share of pieces to mask. Defaults: {}.".format(
+        defaults_of(lambda recipe: recipe.corruption.spec.probability)
+    ),
+)
 flags.DEFINE_float(
     "short_seq_prob",
     None,
@@ -145,12 +150,16 @@ def settings_from_flags():
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
         short_seq_prob = recipe.short_seq_prob or 0.0
+    masked_lm_prob = FLAGS.masked_lm_prob
+    if masked_lm_prob is None:
+        masked_lm_prob = recipe.corruption.spec.probability
     kind = FLAGS.masking or ("dynamic" if recipe.drawn_in_training else "static")
     dupe_factor = FLAGS.dupe_factor
     if dupe_factor is None:
         dupe_factor = 10 if kind == "static" else 1
     return CreationSettings(
         masking_unit=_masking_unit(),
+        masked_lm_prob=masked_lm_prob,
         ngram_probs=_ngram_probs(),
         short_seq_prob=short_seq_prob,
         options=recipe.options.of(

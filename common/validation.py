@@ -19,6 +19,11 @@ def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def is_switch(value):
+    """True or false."""
+    return isinstance(value, bool)
+
+
 def is_text(value):
     return isinstance(value, str)
 

@@ -15,27 +15,32 @@ from data.text import segmentation
 from data.tokenizers.vocabularies import read_vocabulary
 
 
-def _segmenter_of(description, override, ltp_model):
+def _segmenter_of(path, description, override, ltp_model):
     """The segmenter the records were made with, or the one asked for.
 
     Args:
-      description: manifest of the records, or None.
+      path: of the manifest, or None.
+      description: the manifest, or an empty dict.
       override: --segmenter, or None.
       ltp_model: --ltp_model, or None.
 
     Raises:
       UserError: the segmenter cannot be made, or the manifest describes no masks.
     """
-    description = description or {}
     made_with = description.get("flags", {})
     name = override or made_with.get("segmenter", "none")
-    has_words = made_with.get("input_format") in ("presegmented", "conllu")
-    without_words = "masking" in description and not stated_corruption(description).needs_words
-    if not override and (has_words or without_words):
-        name = "none"
+    if not override:
+        has_words = made_with.get("input_format") in ("presegmented", "conllu")
+        if has_words or not _needs_words(path, description):
+            name = "none"
     return segmentation.make_segmenter(
         name, ltp_model or made_with.get("ltp_model"), made_with.get("user_dict")
     )
+
+
+def _needs_words(path, description):
+    """Whether the words of the rows counted when the records were made."""
+    return "masking" not in description or stated_corruption(path, description).needs_words
 
 
 def _define_flags(flags):
@@ -50,7 +55,7 @@ def _define_flags(flags):
 
 
 def _description(shards, vocabulary):
-    """The manifest of the shards, None without one.
+    """The manifest of the shards: its path and content; None and an empty dict without one.
 
     Raises:
       UserError: the records were made with another vocabulary.
@@ -63,7 +68,7 @@ def _description(shards, vocabulary):
                     vocabulary.path, len(vocabulary), path, content.get("vocab_size", "no number")
                 )
             )
-    return next(iter(manifests.values()), None)
+    return next(iter(manifests.items()), (None, {}))
 
 
 def _shown(rows, count, vocabulary, segmenter):
@@ -82,8 +87,8 @@ def main(argv):
     require(options, "input_file", "vocab_file")
     vocabulary = read_vocabulary(options.vocab_file)
     shards = files.matching(options.input_file, "--input_file")
-    description = _description(shards, vocabulary)
-    segmenter = _segmenter_of(description, options.segmenter, options.ltp_model)
+    path, description = _description(shards, vocabulary)
+    segmenter = _segmenter_of(path, description, options.segmenter, options.ltp_model)
     rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
     rows = itertools.islice(rows, options.max_records or None)
     print("\n".join(summarize(_shown(rows, options.rows, vocabulary, segmenter), vocabulary)))

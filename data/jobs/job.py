@@ -52,6 +52,7 @@ class Job:
         if not files.exists(self.manifest_path):
             return None
         earlier = manifest.read_manifest(self.manifest_path)
+        self.work.check_manifest(self.manifest_path, earlier)
         directory = os.path.dirname(self.outputs[0])
         named = {os.path.basename(name) for name in self.outputs}
         left = [os.path.join(directory, n) for n in earlier["shards"] if n not in named]

@@ -56,7 +56,8 @@ def create(work, input_files, output_names, executor=None, say=print):
 def _run_units(job, executor, say):
     missing = job.missing()
     if missing:
-        with Progress(job.work.what, sum(unit.size for unit in missing), say) as progress:
+        total = sum(unit.size for unit in missing)
+        with Progress(job.work.what, total, say, stays=True) as progress:
             executor.run(job, progress, say)
 
 

@@ -41,6 +41,13 @@ class Work:
         """Statistics of a unit that has nothing in it; see statistics.add_statistics."""
         raise NotImplementedError
 
+    def check_manifest(self, path, manifest):
+        """Checks what only this kind of work knows of a manifest beside the output.
+
+        Raises:
+          UserError: a value is of another kind.
+        """
+
     def describe(self, total):
         """A dict for the manifest.
 

@@ -37,7 +37,7 @@ class Recipe:
       features: names of the features of data/records/schema.py that a model reads, in the order in
         which they are written.
       corruption: what is done to the rows, with the family's defaults.
-      options: FamilyOptions subclass; CreationSettings.options is one of it.
+      options: FamilyOptions subclass; CreationSettings.family_options is one of it.
       short_seq_prob: default of the flag, None where it does not apply.
       drawn_in_training: the corruption is always drawn in training, records never hold it.
       takes_other_documents: second segments come from other documents of the same unit.
@@ -82,15 +82,19 @@ def get_recipe(objective):
     return recipes[objective]
 
 
-def stated_corruption(manifest):
+def stated_corruption(path, manifest):
     """The corruption that a manifest describes.
 
     Args:
-      manifest: dict with "masking"; where it names no family that is known, masks are meant.
+      path: of the manifest.
+      manifest: dict with "masking"; an unknown family counts as masks.
 
     Raises:
       UserError: it describes none.
     """
     recipe = all_recipes().get(manifest.get("objective"))
     corruption = recipe.corruption if recipe else _MASKS
-    return corruption.from_manifest(manifest["masking"])
+    try:
+        return corruption.from_manifest(manifest["masking"])
+    except UserError as error:
+        raise UserError("manifest {}: {}".format(path, error)) from error

@@ -135,7 +135,7 @@ def _pairs(unit, settings, seed):
         unit,
         settings.max_seq_length,
         settings.short_seq_prob,
-        BUILDERS[settings.options.electra_builder],
+        BUILDERS[settings.family_options.electra_builder],
         random.Random(seed),
         settings.corruption().needs_words,
     )

@@ -38,14 +38,15 @@ def stated_masking(manifests, vocab_file):
       StatedMasking, or None where the records hold their masks.
 
     Raises:
-      UserError: the manifests differ, or vocab_file is missing or another one.
+      UserError: a manifest describes no masking, they differ, or vocab_file is missing or
+        another one.
     """
     stating = {path: m for path, m in manifests.items() if "masking" in m}
+    corruptions = {path: stated_corruption(path, m) for path, m in stating.items()}
     dynamic = [path for path, m in stating.items() if m["masking"]["kind"] == "dynamic"]
     if not dynamic:
         return None
     path = dynamic[0]
-    corruptions = {other: _corruption_of(other, m) for other, m in stating.items()}
     if len(dynamic) < len(stating) or any(c != corruptions[path] for c in corruptions.values()):
         raise UserError(
             "{} and {} were made with other masking; use records of one kind".format(*stating)
@@ -58,13 +59,6 @@ def stated_masking(manifests, vocab_file):
             "--vocab_file {} is not the vocabulary of the records ({})".format(vocab_file, path)
         )
     return StatedMasking(path, corruptions[path], vocabulary)
-
-
-def _corruption_of(path, manifest):
-    try:
-        return stated_corruption(manifest)
-    except UserError as error:
-        raise UserError("manifest {}: {}".format(path, error)) from error
 
 
 def choose_masking(

@@ -138,6 +138,11 @@ def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
         ({"ngram_probs": [1.0, "x"]}, "masking must be an object with kind, unit and shares"),
         ({"with_replacement": True}, "draws with replacement take single pieces"),
         ({"unit": "letter"}, "unknown masking unit 'letter'"),
+        ({"replacement": [1.0]}, "replacement must be the three probabilities"),
+        ({"probability": 1.5}, "manifest.json: probability must lie between 0 and 1, found 1.5"),
+        ({"ngram_probs": [0.5]}, "manifest.json: ngram_probs must be probabilities that add up"),
+        ({"kind": "static", "unit": 3}, "masking must be an object with kind, unit and shares"),
+        ({"kind": "sometimes"}, "masking must be an object with the kind of masking"),
     ],
 )
 def test_manifests_that_cannot_be_followed(records, vocab_file, changes, message):
