@@ -248,7 +248,7 @@ def _notes_on_words(result):
         )
     if result["unknown_tags"]:
         listed = ["{} ({:,})".format(*item) for item in result["unknown_tags"].items()]
-        yield "tags that LERT does not have count as unknown: {}".format(some(listed))
+        yield "tags outside the tag set count as unknown: {}".format(some(listed))
     for kind in KINDS if result["tag_counts"] else ():
         if not any(name in result["tag_counts"] for name in names_of(kind)):
             yield "no word has a tag of the kind {0}: every label of {0}_labels is -1".format(kind)

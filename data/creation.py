@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 
 from common.errors import UserError
 from common.options import FamilyOptions
-from data.jobs.statistics import new_statistics, top_counts
+from data.jobs.statistics import top_counts
 from data.jobs.work import Work
 from data.recipes import get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
@@ -186,7 +186,7 @@ class RecordWork(Work):
     counts = ("records", "tokens")
     main_count = "records"
     manifest_keys = manifest_schema.RECORD_KEYS
-    empty_statistics = staticmethod(new_statistics)
+    processor_class = RecordProcessor
 
     def __init__(self, settings):
         """Checks the settings.
@@ -214,9 +214,6 @@ class RecordWork(Work):
             self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
-
-    def make_processor(self):
-        return RecordProcessor(self.settings)
 
     def flags(self):
         return self.settings.to_dict()

@@ -8,9 +8,9 @@ import itertools
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from data.inspection import read_rows, show_row, summarize
 from data.recipes import stated_corruption
 from data.records import manifest
-from data.rows.inspection import read_rows, show_row, summarize
 from data.text import segmentation
 from data.tokenizers.vocabularies import read_vocabulary
 

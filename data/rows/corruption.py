@@ -5,7 +5,7 @@ A recipe (data/recipes) holds one Corruption: masks (masking.Masks), or a strate
 """
 
 import dataclasses
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -56,13 +56,13 @@ class Corrupted(NamedTuple):
       ids: int32 [rows, S].
       predicted: bool [rows, S], the pieces whose originals are predicted.
       targets: dict name of a feature -> array [rows, ...]; see Corruption.targets.
-      ngrams: int64 [n], how many runs of 1, 2, ... words were chosen.
+      ngrams: how many runs of 1, 2, ... words were chosen; empty where runs are not counted.
     """
 
     ids: np.ndarray
     predicted: np.ndarray
     targets: Dict[str, np.ndarray]
-    ngrams: np.ndarray
+    ngrams: Sequence[int] = ()
 
 
 @dataclasses.dataclass(frozen=True)

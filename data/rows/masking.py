@@ -13,7 +13,6 @@ from data.rows.corruption import Corrupted, Corruption
 UNITS = ("wordpiece", "word", "ngram")
 DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
-ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
 
 
 _FIELDS_OF_FLAGS = {

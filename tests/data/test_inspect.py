@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from data.inspection import ShownRow, show_row
 from data.records import tfrecord
 from data.records.encoding import RecordLayout
 from data.records.manifest import manifest_path
-from data.rows.inspection import ShownRow, show_row
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -154,7 +154,7 @@ def test_records_of_another_kind(tmp_path):
     import tensorflow.compat.v1 as tf
 
     from common.errors import UserError
-    from data.rows.inspection import read_rows
+    from data.inspection import read_rows
 
     def example(**changes):
         values = {"input_ids": [1, 2], "input_mask": [1, 1], "word_groups": [0, 1], **changes}

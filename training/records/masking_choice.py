@@ -6,7 +6,7 @@ from common.errors import UserError
 from common.features import MASKED_IDS
 from common.log import log
 from data.input.drawn_corruption import Drawing
-from data.recipes import get_recipe, stated_corruption
+from data.recipes import get_recipe, missing_targets, stated_corruption
 from data.records.checks import record_contents
 from data.rows.corruption import Corruption, tokens_of
 from data.rows.masking import predictions_limit
@@ -83,8 +83,8 @@ def choose_masking(
       drawn_corruption.Drawing or None.
 
     Raises:
-      UserError: vocab_file is missing or not the model's, the records hold masks, or the share is
-        out of range.
+      UserError: vocab_file is missing or not the model's, the records hold masks, the objective
+        reads what the corruption does not make, or the share is out of range.
     """
     apart = MASKED_IDS in objective.feature_names
     if stated is None and not apart:
@@ -96,6 +96,7 @@ def choose_masking(
     else:
         corruption, vocabulary = stated.corruption, stated.vocabulary
         origin = "as the manifest says"
+    _check_targets(objective, corruption)
     room = run_config.max_predictions_per_seq
     if apart:
         share = probability or corruption.spec.probability
@@ -109,6 +110,18 @@ def choose_masking(
         )
     )
     return Drawing(corruption, tokens_of(vocabulary), run_config.seed, apart)
+
+
+def _check_targets(objective, corruption):
+    names = [name for name in objective.feature_names if name != MASKED_IDS]
+    missing = missing_targets(names, corruption)
+    if missing:
+        raise UserError(
+            "--objective={0} reads {1}, which the masking of these records does not make; make "
+            "records with create_pretraining_data.py --objective={0}".format(
+                objective.name, ", ".join(missing)
+            )
+        )
 
 
 def _check_unmasked(path, objective, corruption):

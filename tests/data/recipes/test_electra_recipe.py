@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from random_units import Ids, make_unit
 from record_checks import read_shard
 
+from data import inspection
 from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
 from data.input.drawn_corruption import Drawing
 from data.recipes import electra
 from data.records import manifest
 from data.records.checks import record_contents
-from data.rows import inspection, instances
+from data.rows import instances
 from data.rows.corruption import tokens_of
 from data.rows.masking import MaskingSpec, Masks, predictions_limit
 from data.text import corpus, documents

@@ -18,9 +18,10 @@ from tensorflow_estimator.python.estimator.tpu import tpu_context
 
 from data.input.drawn_corruption import Drawing
 from data.input.pipeline import stored_features
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.schema import FEATURES, feature_length
 from data.rows.corruption import Tokens
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
+from data.rows.masking import MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig

@@ -7,8 +7,9 @@ import pytest
 from record_files import VOCAB, learnable_records, write_records
 
 from common.errors import UserError
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.manifest import find_manifests
-from data.rows.masking import BERT_REPLACEMENT, ELECTRA_REPLACEMENT
+from data.rows.masking import BERT_REPLACEMENT, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 from training.records import masking_choice
 
@@ -128,6 +129,16 @@ def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
     other.write_text("\n".join([*SPECIAL_TOKENS, "a"]) + "\n")
     with pytest.raises(UserError, match=r"other.txt is not the vocabulary of the records"):
         choose([path], str(other))
+
+
+def test_an_objective_reads_targets_that_the_corruption_does_not_make(
+    records, vocab_file, monkeypatch
+):
+    path = records(vocab_file=vocab_file, **said())
+    monkeypatch.setattr(Masks, "targets", tuple(PREDICTIONS[:2]))
+    message = "--objective=roberta reads masked_lm_weights, which the masking of these records"
+    with pytest.raises(UserError, match=message):
+        choose([path], vocab_file, ROBERTA)
 
 
 @pytest.mark.parametrize(
