@@ -74,10 +74,10 @@ flags.DEFINE_enum(
     "tokenizer",
     vocabulary_file.WORDPIECE,
     vocabulary_file.KINDS,
-    "What finds the pieces; --vocab_file must be of that kind.",
+    "Kind of tokenizer; --vocab_file must be of that kind.",
 )
 flags.DEFINE_string(
-    "objective", "bert", "What the records are for: {}.".format(", ".join(recipes.all_recipes()))
+    "objective", "bert", "Objective of the records: {}.".format(", ".join(recipes.all_recipes()))
 )
 flags.DEFINE_enum(
     "tag_set",
@@ -86,7 +86,7 @@ flags.DEFINE_enum(
     "Tags of --input_format=conllu: LTP's, or those of Universal Dependencies, of which the ones "
     "that mean the same are taken over.",
 )
-flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Who finds the words.")
+flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
 flags.DEFINE_enum(
     "masking_unit",
     None,
