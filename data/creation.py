@@ -164,7 +164,7 @@ class CreationSettings:
         """
         return get_recipe(self.objective).corruption.for_settings(self)
 
-    def drawn_in_training(self):
+    def drawn_corruption(self):
         """The corruption that training draws, None where the records hold what it makes."""
         return self.corruption() if self.masking == "dynamic" else None
 
@@ -210,7 +210,7 @@ class RecordWork(Work):
             *(name for name in used if name != "none"),
         ]
         self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
-        if settings.drawn_in_training():
+        if settings.drawn_corruption():
             self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
@@ -227,12 +227,12 @@ class RecordWork(Work):
         runs = max(1, sum(total["ngrams"].values()))
         masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
         predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
-        if settings.drawn_in_training():  # which says how many
+        if settings.drawn_corruption():  # which says how many
             masking.pop("max_predictions", None)
             predictions = {}
         return {
             "objective": settings.objective,
-            "features": list(stored_features(recipe.features, settings.drawn_in_training())),
+            "features": list(stored_features(recipe.features, settings.drawn_corruption())),
             "masking": masking,
             "max_seq_length": settings.max_seq_length,
             **predictions,

@@ -49,7 +49,7 @@ def _define_flags(flags):
     flags.DEFINE_integer("rows", 3, "Rows to show.")
     flags.DEFINE_integer("max_records", 20000, "Records to read for the figures; 0: all.")
     flags.DEFINE_enum(
-        "segmenter", None, segmentation.SEGMENTERS, "Who finds the words; default: the manifest's."
+        "segmenter", None, segmentation.SEGMENTERS, "Word segmenter; default: the manifest's."
     )
     flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
 
@@ -83,15 +83,15 @@ def main(argv):
     del argv
     from absl import flags
 
-    options = flags.FLAGS
-    require(options, "input_file", "vocab_file")
-    vocabulary = read_vocabulary(options.vocab_file)
-    shards = files.matching(options.input_file, "--input_file")
+    FLAGS = flags.FLAGS
+    require(FLAGS, "input_file", "vocab_file")
+    vocabulary = read_vocabulary(FLAGS.vocab_file)
+    shards = files.matching(FLAGS.input_file, "--input_file")
     path, description = _description(shards, vocabulary)
-    segmenter = _segmenter_of(path, description, options.segmenter, options.ltp_model)
+    segmenter = _segmenter_of(path, description, FLAGS.segmenter, FLAGS.ltp_model)
     rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
-    rows = itertools.islice(rows, options.max_records or None)
-    print("\n".join(summarize(_shown(rows, options.rows, vocabulary, segmenter), vocabulary)))
+    rows = itertools.islice(rows, FLAGS.max_records or None)
+    print("\n".join(summarize(_shown(rows, FLAGS.rows, vocabulary, segmenter), vocabulary)))
     if description:
         top = list(description.get("unknown_top", {}).items())[:20]
         print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))

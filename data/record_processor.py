@@ -71,7 +71,7 @@ class RecordProcessor(Processor):
         )
         self.segmenter, self._tagger = self._make_segmenter()
         self.layout = encoding.RecordLayout(
-            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
+            schema.stored_features(self.recipe.features, settings.drawn_corruption()),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),

@@ -142,7 +142,7 @@ path, vocab_file = sys.argv[1:]
 corruption = stated_corruption(manifest_path, manifest).for_run(10)
 drawing = Drawing(corruption, tokens_of(Vocabulary(vocab_file)), 5)
 names = get_recipe("sided").features
-make_input = pipeline.make_input_fn([path], names, 64, 10, masking=drawing)
+make_input = pipeline.make_input_fn([path], names, 64, 10, drawing=drawing)
 with tf.Graph().as_default(), tf.Session() as session:
     batch = tf.data.make_one_shot_iterator(make_input({"batch_size": 100})).get_next()
     print(json.dumps({name: value.tolist() for name, value in session.run(batch).items()}))

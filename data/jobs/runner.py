@@ -37,7 +37,7 @@ def create(work, input_files, output_names, executor=None, say=print):
     )
     if len(units) < len(output_names):
         raise UserError(
-            "the input can be cut into {} parts only, too few for {} shards; ask for fewer "
+            "the input can be cut into {} units only, too few for {} shards; ask for fewer "
             "(--num_shards)".format(len(units), len(output_names))
         )
     job = Job(work, units, output_names)

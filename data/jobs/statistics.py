@@ -27,9 +27,9 @@ def _is_like(value, empty):
     return is_count(value)
 
 
-def add_statistics(total, part):
-    """Adds the statistics `part`, or some of their entries, to `total`."""
-    for name, value in part.items():
+def add_statistics(total, more):
+    """Adds the statistics `more`, or some of their entries, to `total`."""
+    for name, value in more.items():
         if isinstance(value, dict):
             counter = total[name]
             for key, count in value.items():

@@ -169,10 +169,10 @@ def _fitting_run(groups, candidate, wanted, taken, room):
         same_segment = (groups.row[member] == groups.row[candidate]) & (
             groups.segment[member] == groups.segment[candidate]
         )
-        part = i < wanted
-        free &= ~part | ((member == candidate + i) & same_segment & ~taken[member])
+        needed = i < wanted
+        free &= ~needed | ((member == candidate + i) & same_segment & ~taken[member])
         pieces = groups.end[member] - groups.first[candidate]
-        fits = part & (pieces <= room)
+        fits = needed & (pieces <= room)
         size[fits] = i + 1
         length[fits] = pieces[fits]
     size[~free] = 0

@@ -80,7 +80,7 @@ def attempt(tmp_path, run_script, one_line_error):
             ["--do_whole_word_mask=false contradicts --masking_unit=word"],
         ),
         ({"num_shards": 0}, ["--num_shards must be from 1"]),
-        ({"num_shards": 50}, ["can be cut into 1 parts only, too few for 50 shards"]),
+        ({"num_shards": 50}, ["can be cut into 1 units only, too few for 50 shards"]),
         ({"output_file": "a/x,b/x"}, ["must lie in one folder"]),
         ({"output_file": "a,b*"}, ["not both"]),
         ({"output_file": "*/x", "num_shards": 2}, ["must stand in the file's name"]),

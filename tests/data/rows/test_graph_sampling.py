@@ -213,7 +213,10 @@ def test_apart_the_masked_ids_stand_beside_the_original_ones():
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         number = tf.constant(1, tf.int64)
         joined, apart = session.run(
-            [drawn_corruption.draw(features, number, r) for r in (rule, rule._replace(apart=True))]
+            [
+                drawn_corruption.draw(features, number, r)
+                for r in (rule, rule._replace(keeps_original=True))
+            ]
         )
     assert (apart["input_ids"] == batch.ids).all() and "masked_input_ids" not in joined
     assert (apart.pop("masked_input_ids") == joined["input_ids"]).all()
