@@ -27,7 +27,7 @@ FLAGS = flags.FLAGS
 
 corpus_flags.define_corpus_flags(annotation.FORMATS, "raw")
 flags.DEFINE_integer(
-    "batch_size", annotator.BATCH_SIZE, "Most parts of sentences that LTP is given at a time."
+    "batch_size", annotator.BATCH_SIZE, "Most stretches of sentences that LTP is given at a time."
 )
 
 

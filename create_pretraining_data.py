@@ -41,7 +41,6 @@ SETTINGS_FLAGS = (
     "do_lower_case",
     "segmenter",
     "tag_set",
-    "masked_lm_prob",
     "max_seq_length",
     "max_predictions_per_seq",
     "random_seed",
@@ -75,10 +74,10 @@ flags.DEFINE_enum(
     "tokenizer",
     vocabulary_file.WORDPIECE,
     vocabulary_file.KINDS,
-    "What finds the pieces; --vocab_file must be of that kind.",
+    "Kind of tokenizer; --vocab_file must be of that kind.",
 )
 flags.DEFINE_string(
-    "objective", "bert", "What the records are for: {}.".format(", ".join(recipes.all_recipes()))
+    "objective", "bert", "Objective of the records: {}.".format(", ".join(recipes.all_recipes()))
 )
 flags.DEFINE_enum(
     "tag_set",
@@ -87,7 +86,7 @@ flags.DEFINE_enum(
     "Tags of --input_format=conllu: LTP's, or those of Universal Dependencies, of which the ones "
     "that mean the same are taken over.",
 )
-flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Who finds the words.")
+flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
 flags.DEFINE_enum(
     "masking_unit",
     None,
@@ -124,7 +123,13 @@ flags.DEFINE_integer(
     None,
     "Passes over the corpus, each with new masks (default: static 10, dynamic 1).",
 )
-flags.DEFINE_float("masked_lm_prob", 0.15, "Share of pieces to mask.")
+flags.DEFINE_float(
+    "masked_lm_prob",
+    None,
+    "Share of pieces to mask. Defaults: {}.".format(
+        defaults_of(lambda recipe: recipe.corruption.spec.probability)
+    ),
+)
 flags.DEFINE_float(
     "short_seq_prob",
     None,
@@ -145,12 +150,16 @@ def settings_from_flags():
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
         short_seq_prob = recipe.short_seq_prob or 0.0
+    masked_lm_prob = FLAGS.masked_lm_prob
+    if masked_lm_prob is None:
+        masked_lm_prob = recipe.corruption.spec.probability
     kind = FLAGS.masking or ("dynamic" if recipe.drawn_in_training else "static")
     dupe_factor = FLAGS.dupe_factor
     if dupe_factor is None:
         dupe_factor = 10 if kind == "static" else 1
     return CreationSettings(
         masking_unit=_masking_unit(),
+        masked_lm_prob=masked_lm_prob,
         ngram_probs=_ngram_probs(),
         short_seq_prob=short_seq_prob,
         options=recipe.options.of(
@@ -239,7 +248,7 @@ def _notes_on_words(result):
         )
     if result["unknown_tags"]:
         listed = ["{} ({:,})".format(*item) for item in result["unknown_tags"].items()]
-        yield "tags that LERT does not have count as unknown: {}".format(some(listed))
+        yield "tags outside the tag set count as unknown: {}".format(some(listed))
     for kind in KINDS if result["tag_counts"] else ():
         if not any(name in result["tag_counts"] for name in names_of(kind)):
             yield "no word has a tag of the kind {0}: every label of {0}_labels is -1".format(kind)

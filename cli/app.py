@@ -53,7 +53,7 @@ def prepare_tensorflow():
 
 
 def given_values(flags, names):
-    """dict name -> value of flags, None where one is not given."""
+    """dict name -> value of flags, the default where one is not given."""
     return {name: getattr(flags, name) for name in names}
 
 

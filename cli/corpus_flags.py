@@ -11,6 +11,7 @@ from cli.app import given_values, require
 from common import files
 from common.errors import UserError
 from common.processes import available_cores
+from data.text.sentences import DEFAULT_MAX_CHARS
 
 FLAGS = flags.FLAGS
 
@@ -48,7 +49,9 @@ def define_corpus_flags(formats, input_format):
         "Write “ ” ‘ ’ — … as their ASCII forms, which Google's Chinese vocabulary knows.",
     )
     flags.DEFINE_integer(
-        "max_sentence_chars", 256, "Sentences of raw text are cut at this many characters."
+        "max_sentence_chars",
+        DEFAULT_MAX_CHARS,
+        "Sentences of raw text are cut at this many characters.",
     )
     flags.DEFINE_string("ltp_model", None, "Directory or hub name (LTP/small) of an LTP model.")
     flags.DEFINE_string("user_dict", None, "Words that must be known: word [frequency] [tag].")

@@ -1,3 +1,3 @@
-"""Tools of every layer: errors, bounded JSON, files, progress and log lines; no flags, no
-graphs, nothing of a model or a record.
+"""Tools of every layer: errors, bounded JSON, files, options of families, progress and log lines,
+and the names of features and tags that data and models share; no flags, no graphs.
 """

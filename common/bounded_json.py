@@ -1,8 +1,7 @@
 """JSON from outside: configs, manifests, lines of a corpus.
 
-Nobody vouches for such a file. Its size is bounded before it is read, its depth before anybody
-walks through it, and numbers, texts and keys that programs stumble over are refused, so that
-whatever it holds becomes either plain values or one sentence for the user.
+Untrusted JSON: size, depth, numbers and texts are bounded; the result is plain values or a
+UserError.
 """
 
 import json
@@ -67,7 +66,7 @@ def read(reader, where, max_bytes):
         parts.append(part)
         length += len(part)
     raise UserError(
-        "{} is larger than {:,} bytes, which is no file of this kind; name another".format(
+        "{} is larger than {:,} bytes, too large for such a file; give another".format(
             where, max_bytes
         )
     )
@@ -104,8 +103,8 @@ def decode(text, max_depth=MAX_DEPTH, strict=True, nul=False):
     Args:
       text: str.
       max_depth, nul: see `parse`.
-      strict: refuse keys named twice (else the last one counts), numbers that are none and texts
-        that no file takes.
+      strict: refuse keys named twice (else the last one counts), NaN and infinity, NUL and
+        surrogates.
 
     Raises:
       Malformed: see `parse`.
@@ -163,7 +162,7 @@ def _finite(digits):
 
 
 def _no_constant(name):
-    raise Malformed("{} is no number".format(name))
+    raise Malformed("{} is not allowed".format(name))
 
 
 def _distinct(pairs):
@@ -171,7 +170,7 @@ def _distinct(pairs):
     if len(values) < len(pairs):
         seen = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise Malformed("{:.80} stands there twice".format(json.dumps(twice)))
+        raise Malformed("{:.80} occurs twice".format(json.dumps(twice)))
     return values
 
 

@@ -1,11 +1,11 @@
-"""Names of record features that recipes write and objectives read alike; what a feature holds says
-data/records/schema.py."""
+"""Names of record features that recipes write and objectives read; data/records/schema.py describes
+them."""
 
 from common.tags import KINDS
 
 # A row.
 ROW = ("input_ids", "input_mask", "segment_ids")
-# What masking makes of it.
+# Targets of masking.
 MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 # The label of two segments, google-research/bert's name for it.
 SENTENCE_LABEL = "next_sentence_labels"

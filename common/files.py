@@ -243,8 +243,8 @@ def _matches(pattern, flag):
 def create(path):
     """A new binary file to write to, for a temporary name that others can foresee.
 
-    What lies there, debris of an earlier run or a link that somebody has planted, is removed and
-    never written through. Permissions are as the umask says.
+    An existing file or link is removed and never written through. Permissions follow
+    the umask.
     """
     if is_remote(path):
         return _gfile().GFile(path, "wb")

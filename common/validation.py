@@ -20,7 +20,7 @@ def is_number(value):
 
 
 def is_switch(value):
-    """true or false."""
+    """True or false."""
     return isinstance(value, bool)
 
 

@@ -1,3 +1,3 @@
-"""From text to batches: `python -m data.inspect` and `data.build_vocab` lie here, the work in the
-rooms below; no model, no optimizer.
+"""From text to batches: the programs `data.inspect` and `data.build_vocab`, and what puts the rooms
+below together: creation, record_processor, annotation, inspection; no model, no optimizer.
 """

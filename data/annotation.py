@@ -70,41 +70,6 @@ class AnnotationSettings:
                 )
 
 
-class AnnotationWork(Work):
-    """CoNLL-U files and their manifest; see work.Work.
-
-    work = AnnotationWork(AnnotationSettings(ltp_model="models/LTP-small"))
-    manifest = runner.create(work, ["news.txt"], ["news.conllu"])
-    """
-
-    what = "annotations"
-    counts = ("sentences", "words")
-    main_count = "words"
-    manifest_keys = manifest_schema.ANNOTATION_KEYS
-    libraries = LIBRARIES
-    unit_bytes = _UNIT_BYTES
-
-    def __init__(self, settings):
-        """Checks the settings.
-
-        Raises:
-          UserError: see AnnotationSettings.check.
-        """
-        settings.check()
-        super().__init__(settings)
-        self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
-        self.model_files = model_files(settings.ltp_model)
-
-    def make_processor(self):
-        return AnnotationProcessor(self.settings)
-
-    def empty_statistics(self):
-        return _empty_statistics()
-
-    def describe(self, total):
-        return dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
-
-
 def _empty_statistics():
     names = ("documents", "sentences", "words", "characters", "unaligned_sentences")
     return dict(dict.fromkeys(names, 0), unaligned_examples=[], tag_counts={})
@@ -158,6 +123,36 @@ class AnnotationProcessor(Processor):
                         self.settings.ltp_model, quoted(name)
                     )
                 )
+
+
+class AnnotationWork(Work):
+    """CoNLL-U files and their manifest; see work.Work.
+
+    work = AnnotationWork(AnnotationSettings(ltp_model="models/LTP-small"))
+    manifest = runner.create(work, ["news.txt"], ["news.conllu"])
+    """
+
+    what = "annotations"
+    counts = ("sentences", "words")
+    main_count = "words"
+    processor_class = AnnotationProcessor
+    manifest_keys = manifest_schema.ANNOTATION_KEYS
+    libraries = LIBRARIES
+    unit_bytes = _UNIT_BYTES
+
+    def __init__(self, settings):
+        """Checks the settings.
+
+        Raises:
+          UserError: see AnnotationSettings.check.
+        """
+        settings.check()
+        super().__init__(settings)
+        self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
+        self.model_files = model_files(settings.ltp_model)
+
+    def describe(self, total):
+        return dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
 
 
 def _words_of(stretches):

@@ -31,35 +31,33 @@ def main(argv):
     del argv
     from absl import flags
 
-    options = flags.FLAGS
-    require(options, "input_file", "output_file")
-    if options.vocab_size <= len(SPECIAL_TOKENS):
+    FLAGS = flags.FLAGS
+    require(FLAGS, "input_file", "output_file")
+    if FLAGS.vocab_size <= len(SPECIAL_TOKENS):
         raise UserError("--vocab_size must be above {}".format(len(SPECIAL_TOKENS)))
-    is_model = options.tokenizer == SENTENCEPIECE
-    if options["min_frequency"].present and is_model:
+    is_model = FLAGS.tokenizer == SENTENCEPIECE
+    if FLAGS["min_frequency"].present and is_model:
         raise UserError(
             "--min_frequency cannot be combined with --tokenizer=sentencepiece: remove it"
         )
-    if options.output_file.endswith(SENTENCEPIECE_ENDING) != is_model:
+    if FLAGS.output_file.endswith(SENTENCEPIECE_ENDING) != is_model:
         raise UserError(
             "--output_file {} with --tokenizer={}: SentencePiece models, and they alone, are to "
-            "be called *{}".format(options.output_file, options.tokenizer, SENTENCEPIECE_ENDING)
+            "be called *{}".format(FLAGS.output_file, FLAGS.tokenizer, SENTENCEPIECE_ENDING)
         )
-    paths = files.matching(options.input_file, "--input_file")
+    paths = files.matching(FLAGS.input_file, "--input_file")
     if is_model:
-        content = train_model(paths, options.vocab_size, options.do_lower_case)
+        content = train_model(paths, FLAGS.vocab_size, FLAGS.do_lower_case)
     else:
-        tokens = build_vocabulary(
-            paths, options.vocab_size, options.min_frequency, options.do_lower_case
-        )
+        tokens = build_vocabulary(paths, FLAGS.vocab_size, FLAGS.min_frequency, FLAGS.do_lower_case)
         content = ("\n".join(tokens) + "\n").encode("utf-8")
     try:
-        with files.replacing(options.output_file) as f:
+        with files.replacing(FLAGS.output_file) as f:
             f.write(content)
     except files.failures() as error:
-        raise cannot_write(options.output_file, error) from None
-    size = len(read_vocabulary(options.output_file)) if is_model else len(tokens)
-    print("{}: {:,} tokens".format(options.output_file, size))
+        raise cannot_write(FLAGS.output_file, error) from None
+    size = len(read_vocabulary(FLAGS.output_file)) if is_model else len(tokens)
+    print("{}: {:,} tokens".format(FLAGS.output_file, size))
     return 0
 
 

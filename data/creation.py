@@ -9,9 +9,9 @@ from typing import Optional, Tuple
 
 from common.errors import UserError
 from common.options import FamilyOptions
-from data.jobs.statistics import new_statistics, top_counts
+from data.jobs.statistics import top_counts
 from data.jobs.work import Work
-from data.recipes import get_recipe, is_tagged
+from data.recipes import get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
@@ -25,7 +25,7 @@ _LISTED_UNKNOWN = 100
 _PREDICTIONS = "max_predictions_per_seq"
 # CoNLL-U has some 30 bytes for a character: units of text's size would be small.
 _CONLLU_UNITS = 4
-_NO_OPTIONS = FamilyOptions()
+_KINDS_OF_MASKING = ("static", "dynamic")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class CreationSettings:
     """Everything that decides the records, apart from the input; the flags of the script.
 
     Attributes:
-      options: those that the family of `objective` alone has (recipes.Recipe.options); the defaults
-        of the family where none are given.
+      options: those that the family of `objective` alone has, an instance of its
+        recipes.Recipe.options; None: their defaults (see family_options).
       masking: "static" or "dynamic", see data/rows/corruption.py.
-      masking_unit, ngram_probs: None for the family's own.
+      masking_unit, masked_lm_prob, ngram_probs: None for the family's own.
 
     The others are described by the flags of create_pretraining_data.py.
     """
@@ -54,23 +54,25 @@ class CreationSettings:
     user_dict: Optional[str] = None
     tag_set: str = "ltp"
     masking_unit: Optional[str] = None
-    masked_lm_prob: float = 0.15
+    masked_lm_prob: Optional[float] = None
     ngram_probs: Optional[Tuple[float, ...]] = None
     masking: str = "static"
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     short_seq_prob: float = 0.1
-    options: FamilyOptions = _NO_OPTIONS
+    options: Optional[FamilyOptions] = None
     dupe_factor: int = 10
     random_seed: int = 12345
 
-    def __post_init__(self):
-        family, owner = get_recipe(self.objective).options, "--objective=" + self.objective
-        object.__setattr__(self, "options", family.of(self.options.to_dict(), owner))
+    @property
+    def family_options(self):
+        """`options`, or the defaults of the family."""
+        return self.options or get_recipe(self.objective).options()
 
     def check(self):
         """Raises UserError on a value out of range or that does not fit the others."""
         recipe = get_recipe(self.objective)
+        self._check_options(recipe)
         self.corruption()
         if self.input_format not in corpus.FORMATS:
             raise UserError(
@@ -99,6 +101,12 @@ class CreationSettings:
                     self.objective
                 )
             )
+        if self.masking not in _KINDS_OF_MASKING:
+            raise UserError(
+                "unknown --masking {!r}; known are {}".format(
+                    self.masking, ", ".join(_KINDS_OF_MASKING)
+                )
+            )
         if recipe.drawn_in_training and self.masking != "dynamic":
             raise UserError(
                 "--masking={} does not fit --objective={}: its masks are drawn in training".format(
@@ -111,17 +119,28 @@ class CreationSettings:
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
 
+    def _check_options(self, recipe):
+        if not isinstance(self.family_options, recipe.options):
+            raise UserError(
+                "the options of --objective={} must be of the class {}.{}, found {}".format(
+                    self.objective,
+                    recipe.options.__module__,
+                    recipe.options.__name__,
+                    type(self.family_options).__name__,
+                )
+            )
+        self.family_options.check()
+
     def _check_words(self, recipe):
         has_words = self.input_format in ("presegmented", "conllu")
         no_words = not (self.corruption().needs_words or is_tagged(recipe))
         if self.user_dict and (has_words or no_words):
-            raise UserError(
-                "--user_dict cannot be combined with {}: remove it".format(
-                    "--input_format=" + self.input_format
-                    if has_words
-                    else "--masking_unit=wordpiece"
-                )
-            )
+            reason = "--objective={}, whose rows need no words".format(self.objective)
+            if has_words:
+                reason = "--input_format=" + self.input_format
+            elif self.masking_unit == "wordpiece":
+                reason = "--masking_unit=wordpiece"
+            raise UserError("--user_dict cannot be combined with {}: remove it".format(reason))
         if self.tag_set not in documents.TAG_SETS:
             raise UserError(
                 "unknown --tag_set {!r}; known are {}".format(
@@ -145,7 +164,7 @@ class CreationSettings:
         """
         return get_recipe(self.objective).corruption.for_settings(self)
 
-    def drawn_in_training(self):
+    def drawn_corruption(self):
         """The corruption that training draws, None where the records hold what it makes."""
         return self.corruption() if self.masking == "dynamic" else None
 
@@ -153,7 +172,7 @@ class CreationSettings:
         """dict name -> value, the family's options among the others."""
         values = dataclasses.asdict(self)
         del values["options"]
-        return dict(values, **self.options.to_dict())
+        return dict(values, **self.family_options.to_dict())
 
 
 class RecordWork(Work):
@@ -167,7 +186,7 @@ class RecordWork(Work):
     counts = ("records", "tokens")
     main_count = "records"
     manifest_keys = manifest_schema.RECORD_KEYS
-    empty_statistics = staticmethod(new_statistics)
+    processor_class = RecordProcessor
 
     def __init__(self, settings):
         """Checks the settings.
@@ -191,28 +210,29 @@ class RecordWork(Work):
             *(name for name in used if name != "none"),
         ]
         self.model_files = model_files(settings.ltp_model) if uses_ltp else set()
-        if settings.drawn_in_training():
+        if settings.drawn_corruption():
             self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
 
-    def make_processor(self):
-        return RecordProcessor(self.settings)
-
     def flags(self):
         return self.settings.to_dict()
+
+    def check_manifest(self, path, manifest):
+        if "masking" in manifest:
+            stated_corruption(path, manifest)
 
     def describe(self, total):
         settings, recipe = self.settings, get_recipe(self.settings.objective)
         runs = max(1, sum(total["ngrams"].values()))
         masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
         predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
-        if settings.drawn_in_training():  # which says how many
+        if settings.drawn_corruption():  # which says how many
             masking.pop("max_predictions", None)
             predictions = {}
         return {
             "objective": settings.objective,
-            "features": list(stored_features(recipe.features, settings.drawn_in_training())),
+            "features": list(stored_features(recipe.features, settings.drawn_corruption())),
             "masking": masking,
             "max_seq_length": settings.max_seq_length,
             **predictions,

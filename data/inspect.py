@@ -8,34 +8,39 @@ import itertools
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from data.inspection import read_rows, show_row, summarize
 from data.recipes import stated_corruption
 from data.records import manifest
-from data.rows.inspection import read_rows, show_row, summarize
 from data.text import segmentation
 from data.tokenizers.vocabularies import read_vocabulary
 
 
-def _segmenter_of(description, override, ltp_model):
+def _segmenter_of(path, description, override, ltp_model):
     """The segmenter the records were made with, or the one asked for.
 
     Args:
-      description: manifest of the records, or None.
+      path: of the manifest, or None.
+      description: the manifest, or an empty dict.
       override: --segmenter, or None.
       ltp_model: --ltp_model, or None.
 
     Raises:
       UserError: the segmenter cannot be made, or the manifest describes no masks.
     """
-    description = description or {}
     made_with = description.get("flags", {})
     name = override or made_with.get("segmenter", "none")
-    has_words = made_with.get("input_format") in ("presegmented", "conllu")
-    without_words = "masking" in description and not stated_corruption(description).needs_words
-    if not override and (has_words or without_words):
-        name = "none"
+    if not override:
+        has_words = made_with.get("input_format") in ("presegmented", "conllu")
+        if has_words or not _needs_words(path, description):
+            name = "none"
     return segmentation.make_segmenter(
         name, ltp_model or made_with.get("ltp_model"), made_with.get("user_dict")
     )
+
+
+def _needs_words(path, description):
+    """Whether the words of the rows counted when the records were made."""
+    return "masking" not in description or stated_corruption(path, description).needs_words
 
 
 def _define_flags(flags):
@@ -44,13 +49,13 @@ def _define_flags(flags):
     flags.DEFINE_integer("rows", 3, "Rows to show.")
     flags.DEFINE_integer("max_records", 20000, "Records to read for the figures; 0: all.")
     flags.DEFINE_enum(
-        "segmenter", None, segmentation.SEGMENTERS, "Who finds the words; default: the manifest's."
+        "segmenter", None, segmentation.SEGMENTERS, "Word segmenter; default: the manifest's."
     )
     flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
 
 
 def _description(shards, vocabulary):
-    """The manifest of the shards, None without one.
+    """The manifest of the shards: its path and content; None and an empty dict without one.
 
     Raises:
       UserError: the records were made with another vocabulary.
@@ -63,7 +68,7 @@ def _description(shards, vocabulary):
                     vocabulary.path, len(vocabulary), path, content.get("vocab_size", "no number")
                 )
             )
-    return next(iter(manifests.values()), None)
+    return next(iter(manifests.items()), (None, {}))
 
 
 def _shown(rows, count, vocabulary, segmenter):
@@ -78,15 +83,15 @@ def main(argv):
     del argv
     from absl import flags
 
-    options = flags.FLAGS
-    require(options, "input_file", "vocab_file")
-    vocabulary = read_vocabulary(options.vocab_file)
-    shards = files.matching(options.input_file, "--input_file")
-    description = _description(shards, vocabulary)
-    segmenter = _segmenter_of(description, options.segmenter, options.ltp_model)
+    FLAGS = flags.FLAGS
+    require(FLAGS, "input_file", "vocab_file")
+    vocabulary = read_vocabulary(FLAGS.vocab_file)
+    shards = files.matching(FLAGS.input_file, "--input_file")
+    path, description = _description(shards, vocabulary)
+    segmenter = _segmenter_of(path, description, FLAGS.segmenter, FLAGS.ltp_model)
     rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
-    rows = itertools.islice(rows, options.max_records or None)
-    print("\n".join(summarize(_shown(rows, options.rows, vocabulary, segmenter), vocabulary)))
+    rows = itertools.islice(rows, FLAGS.max_records or None)
+    print("\n".join(summarize(_shown(rows, FLAGS.rows, vocabulary, segmenter), vocabulary)))
     if description:
         top = list(description.get("unknown_top", {}).items())[:20]
         print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))

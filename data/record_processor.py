@@ -7,7 +7,7 @@ import numpy as np
 
 from common.tags import KINDS, TAGS
 from data.jobs.processor import Processor
-from data.jobs.statistics import EXAMPLES, add_statistics, new_statistics, top_counts
+from data.jobs.statistics import add_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
 from data.records import encoding, schema, tfrecord
 from data.rows import alignment, instances
@@ -16,12 +16,42 @@ from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
 from data.text.tags import shown
-from data.text.words import Words
+from data.text.words import EXAMPLES, Words
 from data.tokenizers.vocabularies import read_vocabulary
 
 # Pieces of rows made at once: large enough for numpy, small enough for flat memory.
 _BATCH_PIECES = 1 << 18
 _TOP_UNKNOWN = 1000
+
+
+def new_statistics():
+    """Empty statistics of records; statistics.add_statistics adds two."""
+    counts = dict.fromkeys(
+        (
+            "records",
+            "tokens",
+            "masked",
+            "blocks",
+            "one_document_blocks",
+            "documents",
+            "sentences",
+            "characters",
+            "pieces",
+            "unknown_pieces",
+            "unaligned_words",
+            "unaligned_sentences",
+        ),
+        0,
+    )
+    return dict(
+        counts,
+        ngrams={},
+        unknown={},
+        tag_counts={},
+        unknown_tags={},
+        examples=[],
+        unaligned_examples=[],
+    )
 
 
 class RecordProcessor(Processor):
@@ -41,7 +71,7 @@ class RecordProcessor(Processor):
         )
         self.segmenter, self._tagger = self._make_segmenter()
         self.layout = encoding.RecordLayout(
-            schema.stored_features(self.recipe.features, settings.drawn_in_training()),
+            schema.stored_features(self.recipe.features, settings.drawn_corruption()),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),
@@ -160,9 +190,9 @@ class RecordProcessor(Processor):
         statistics["tokens"] += int(batch.lengths.sum())
         if corrupted:
             statistics["masked"] += int(corrupted.predicted.sum())
-            for i, count in enumerate(corrupted.ngrams.tolist()):
+            for i, count in enumerate(corrupted.ngrams):
                 name = str(i + 1)
-                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + count
+                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + int(count)
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
             statistics["examples"].append(example(batch, corrupted, row, self.vocabulary.tokens))
 

@@ -23,7 +23,6 @@ import numpy as np
 from common.errors import UserError
 from common.features import MASKED_LM, ROW
 from common.options import FamilyOptions, option
-from common.validation import is_count
 from data.recipes import Recipe
 from data.rows import pairs, sampling
 from data.rows.corruption import Corrupted, Corruption
@@ -48,15 +47,14 @@ class Shift(Corruption):
     targets = MASKED_LM
 
     def for_settings(self, settings):
-        if settings.masking_unit not in (None, "word") or settings.ngram_probs:
-            raise UserError("--masking_unit cannot be combined with --objective=sided: remove it")
-        room, shift = settings.max_predictions_per_seq, settings.options.sided_shift
-        return Shift(ShiftSpec(settings.masked_lm_prob, room, shift))
-
-    def from_manifest(self, masking):
-        if not is_count(masking.get("shift")):
-            raise UserError("masking must have a shift")
-        return Shift(ShiftSpec(masking["probability"], shift=masking["shift"]))
+        for name in ("masking_unit", "ngram_probs"):
+            if getattr(settings, name) is not None:
+                raise UserError(
+                    "--{} cannot be combined with --objective=sided: remove it".format(name)
+                )
+        share, room = settings.masked_lm_prob, settings.max_predictions_per_seq
+        share = self.spec.probability if share is None else share
+        return Shift(ShiftSpec(share, room, settings.family_options.sided_shift))
 
     def describe(self):
         return "{:.0%} shifted by {}".format(self.spec.probability, self.spec.shift)
@@ -140,10 +138,11 @@ from data.rows.corruption import tokens_of
 from data.tokenizers.wordpiece import Vocabulary
 
 path, vocab_file = sys.argv[1:]
-(manifest,) = find_manifests([path]).values()
-drawing = Drawing(stated_corruption(manifest).for_run(10), tokens_of(Vocabulary(vocab_file)), 5)
+((manifest_path, manifest),) = find_manifests([path]).items()
+corruption = stated_corruption(manifest_path, manifest).for_run(10)
+drawing = Drawing(corruption, tokens_of(Vocabulary(vocab_file)), 5)
 names = get_recipe("sided").features
-make_input = pipeline.make_input_fn([path], names, 64, 10, masking=drawing)
+make_input = pipeline.make_input_fn([path], names, 64, 10, drawing=drawing)
 with tf.Graph().as_default(), tf.Session() as session:
     batch = tf.data.make_one_shot_iterator(make_input({"batch_size": 100})).get_next()
     print(json.dumps({name: value.tolist() for name, value in session.run(batch).items()}))
@@ -296,6 +295,8 @@ def test_a_made_up_family_is_two_files_and_two_lines(project, tmp_path):
     assert results["side_loss"] < 0.8 and "side_accuracy" in results
     total = results["masked_lm_loss"] + 0.5 * results["side_loss"]
     assert abs(results["loss"] - total) < 1e-4
+    with open(str(tmp_path / "model" / "run_config.json"), encoding="utf-8") as f:
+        assert json.load(f)["run"]["objective_settings"]["side_weight"] == 0.5
     said, results = train(project, unmasked, tmp_path / "drawn")
     assert "drawn anew for every batch, 15% shifted by {}, at most 10".format(SHIFT) in said
     assert abs(results["loss"] - results["masked_lm_loss"] - results["side_loss"]) < 1e-4
@@ -305,6 +306,8 @@ def test_the_options_of_a_made_up_family_are_flags_of_its_alone(project, tmp_pat
     output = tmp_path / "a.tfrecord"
     said = create(project, output, "--objective=bert", "--sided_shift=2", code=1)
     assert "--sided_shift cannot be combined with --objective=bert" in said
+    said = create(project, output, "--objective=sided", "--ngram_probs=1", code=1)
+    assert "--ngram_probs cannot be combined with --objective=sided: remove it" in said
     text = run(project, "create_pretraining_data.py", "--helpfull", code=1)
     assert "--sided_shift: SIDED: how far down the vocabulary other words lie; 1." in text
     text = run(project, "run_pretraining.py", "--helpfull", code=1)

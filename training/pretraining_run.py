@@ -57,14 +57,14 @@ class Records:
       train_files, eval_files: paths.
       train_manifests: {path: manifest} of train_files.
       manifests: {path: manifest} of all files.
-      stated_masking: masking_choice.StatedMasking or None.
+      stated_corruption: masking_choice.StatedCorruption or None.
     """
 
     train_files: List[str]
     eval_files: List[str]
     train_manifests: Dict[str, Any]
     manifests: Dict[str, Any]
-    stated_masking: Any
+    stated_corruption: Any
 
 
 def find_records(request):
@@ -92,8 +92,8 @@ def find_records(request):
     lengths = config.max_seq_length, config.max_predictions_per_seq
     check_manifests(manifests, request.model_config, *lengths)
     check_batch(config, request.optimizer_config.gradient_accumulation_steps)
-    stated_masking = masking_choice.stated_masking(manifests, request.vocab_file)
-    return Records(train_files, eval_files, train_manifests, manifests, stated_masking)
+    stated = masking_choice.stated_by_manifests(manifests, request.vocab_file)
+    return Records(train_files, eval_files, train_manifests, manifests, stated)
 
 
 def build(request, records, devices):
@@ -120,8 +120,8 @@ def build(request, records, devices):
     if not config.do_train:
         given = objective_choice.with_options_of_training(given, objective, config.output_dir)
     objective = objective.for_run(request.optimizer_config.num_train_steps, **given)
-    masking = masking_choice.choose_masking(
-        records.stated_masking,
+    drawing = masking_choice.choose_drawing(
+        records.stated_corruption,
         objective,
         readable.train_files,
         request.vocab_file,
@@ -130,9 +130,9 @@ def build(request, records, devices):
         request.mask_prob,
     )
     predictions = config.max_predictions_per_seq
-    if masking:
-        predictions = masking.spec.max_predictions
-        objective = objective.for_masks(masking.spec.probability, masking.special_ids)
+    if drawing:
+        predictions = drawing.spec.max_predictions
+        objective = objective.for_masks(drawing.spec.probability, drawing.special_ids)
     elif request.mask_prob is not None:
         raise UserError(
             "--mask_prob cannot be combined with records that hold their masks; remove it"
@@ -149,7 +149,7 @@ def build(request, records, devices):
         model_config,
         objective,
         request.optimizer_config,
-        masking,
+        drawing,
         devices,
         request.dry_run,
     )

@@ -16,7 +16,7 @@ class Run:
       model_config: model config.
       objective: an object of modeling.objectives, with the options of this run.
       optimizer_config: OptimizerConfig.
-      masking: how masks are drawn for records without masks, see masking_choice; else None.
+      drawing: drawn_corruption.Drawing for records without masks, see masking_choice; else None.
       devices: Devices; the default is the local machine as TensorFlow sees it.
       dry_run: nothing may be written to output_dir.
       layers: distances of variables from the heads, for layer-wise rates; see
@@ -28,7 +28,7 @@ class Run:
     model_config: Any
     objective: Any
     optimizer_config: Any
-    masking: Any = None
+    drawing: Any = None
     devices: Devices = dataclasses.field(default_factory=Devices)
     dry_run: bool = False
     layers: Optional[Dict[str, int]] = None

@@ -41,7 +41,7 @@ class Runner:
           UserError: they do not fit together.
         """
         self._run = run
-        self._masking, self._devices = run.masking, run.devices
+        self._drawing, self._devices = run.drawing, run.devices
         self._config, self._model = run.config, run.model_config
         self._objective, self._optimizer = run.objective, run.optimizer_config
         # The TPU's host reads the initial weights itself, and can read only output_dir's storage.
@@ -211,7 +211,7 @@ class Runner:
                 seen.append(paths[0])
                 record_contents.check_records(
                     paths,
-                    pipeline.stored_features(names, self._masking),
+                    pipeline.stored_features(names, self._drawing),
                     config.max_seq_length,
                     config.max_predictions_per_seq,
                     self._model.vocab_size,
@@ -286,6 +286,6 @@ class Runner:
             feature_names or self._objective.feature_names,
             self._config.max_seq_length,
             self._config.max_predictions_per_seq,
-            masking=self._masking,
+            drawing=self._drawing,
             **settings,
         )

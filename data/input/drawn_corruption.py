@@ -21,13 +21,14 @@ class Drawing(NamedTuple):
       corruption: Corruption.
       tokens: Tokens of the records' vocabulary.
       seed: int.
-      apart: the changed ids are a feature of their own, masked_input_ids, beside the original ones.
+      keeps_original: input_ids stay as they are, and the changed ids are a feature of their own,
+        masked_input_ids.
     """
 
     corruption: Corruption
     tokens: Tokens
     seed: int
-    apart: bool = False
+    keeps_original: bool = False
 
     @property
     def spec(self):
@@ -51,8 +52,7 @@ def draw(features, batch_number, drawing):
 
     Returns:
       The features without those sources, and with the corruption's targets. input_ids are the
-      changed ones; with drawing.apart they are not, and masked_input_ids int32 [batch, seq] are
-      there.
+      changed ones; with drawing.keeps_original these are masked_input_ids, int32 [batch, seq].
     """
 
     def uniform(shape, purpose):
@@ -61,4 +61,4 @@ def draw(features, batch_number, drawing):
 
     ids, targets = drawing.corruption.draw(features, drawing.tokens, uniform)
     kept = {name: value for name, value in features.items() if FEATURES[name].role != SOURCE}
-    return dict(kept, **targets, **{MASKED_IDS if drawing.apart else "input_ids": ids})
+    return dict(kept, **targets, **{MASKED_IDS if drawing.keeps_original else "input_ids": ids})

@@ -48,7 +48,7 @@ def make_input_fn(
     max_seq_length,
     max_predictions_per_seq,
     order=None,
-    masking=None,
+    drawing=None,
     replicas=1,
     full_batches=False,
     by_length=False,
@@ -64,7 +64,7 @@ def make_input_fn(
       max_seq_length, max_predictions_per_seq: lengths in the records.
       order: TrainingOrder for training: endless, full batches only. None: every record once, in
         file order, the last batch may be short.
-      masking: Drawing for records whose corruption is drawn in training, else None.
+      drawing: Drawing for records whose corruption is drawn in training, else None.
       replicas: number of sequential slices in which a tf.distribute strategy takes a batch.
       full_batches: drop a short last batch (TPUs take batches of one size only).
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
@@ -75,7 +75,7 @@ def make_input_fn(
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
       length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
-    names = stored_features(feature_names, masking)
+    names = stored_features(feature_names, drawing)
     spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
 
     def input_fn(params):
@@ -94,11 +94,11 @@ def make_input_fn(
             return _by_length(dataset, batch_size, spec).prefetch(2)
         dataset = dataset.batch(batch_size, drop_remainder=full_batches or order is not None)
         dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
-        if masking:
-            # Hosts draw apart.
+        if drawing:
+            # Hosts draw independently.
             numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
             dataset = tf.data.Dataset.zip((dataset, numbers)).map(
-                lambda features, number: draw(features, number, masking),
+                lambda features, number: draw(features, number, drawing),
                 num_parallel_calls=PARSE_CALLS,
             )
         return dataset.prefetch(2)
@@ -183,14 +183,14 @@ def _training_rows(files, order):
     return epochs.flat_map(epoch_rows).skip(skipped)
 
 
-def stored_features(feature_names, masking):
+def stored_features(feature_names, drawing):
     """Names of the features that the records must hold for an objective's `feature_names`.
 
     Args:
       feature_names: names from data.records.schema.FEATURES.
-      masking: drawn_corruption.Drawing, None for records that hold what the model reads.
+      drawing: drawn_corruption.Drawing, None for records that hold what the model reads.
     """
-    return list(schema.stored_features(feature_names, masking and masking.corruption))
+    return list(schema.stored_features(feature_names, drawing and drawing.corruption))
 
 
 def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):

@@ -1,7 +1,7 @@
 """Executors of the units of a job: processes of this machine. A further executor is a class here.
 
 An executor has one method, `run(job, progress, say)`. It does all units that job.missing() lists,
-in any order: `job.work.make_processor().run(unit, job.part(unit), ...)` wherever it likes, then
+in any order: `job.work.make_processor().run(unit, job.part(unit), ...)` in any process, then
 `job.unit_done(unit, result)` in the process that called it. It counts bytes of input with
 `progress`, a common.progress.Progress.
 """
@@ -60,7 +60,7 @@ class LocalProcesses:
                             attempt, len(job.units) - missing, len(job.units), job.parts
                         )
                     ) from None
-                say("a worker process was killed; its part is done again")
+                say("a worker process was killed; its unit is processed again")
 
 
 def _run_here(job, progress):
@@ -72,7 +72,7 @@ def _run_here(job, progress):
 
 
 class _UnitProgress:
-    """Turns shares of a unit into rising counts of bytes, not more often than is worth it."""
+    """Turns shares of a unit into rising counts of bytes, at most every 0.2 s."""
 
     def __init__(self, unit, advance):
         self._bytes, self._advance = unit.size, advance
@@ -88,10 +88,10 @@ class _UnitProgress:
 
 def _remote_contents(unit):
     """The bytes of a unit's ranges if one is remote: workers read local files alone."""
-    if not any(files.is_remote(part.path) for part in unit.ranges):
+    if not any(files.is_remote(stretch.path) for stretch in unit.ranges):
         return None
     try:
-        return [corpus.read_range(part) for part in unit.ranges]
+        return [corpus.read_range(stretch) for stretch in unit.ranges]
     except files.failures() as error:
         raise UserError(
             "cannot read {}: {}".format(unit.ranges[0].path, files.reason(error))

@@ -52,6 +52,7 @@ class Job:
         if not files.exists(self.manifest_path):
             return None
         earlier = manifest.read_manifest(self.manifest_path)
+        self.work.check_manifest(self.manifest_path, earlier)
         directory = os.path.dirname(self.outputs[0])
         named = {os.path.basename(name) for name in self.outputs}
         left = [os.path.join(directory, n) for n in earlier["shards"] if n not in named]
@@ -90,8 +91,8 @@ class Job:
                 self.parts = tempfile.mkdtemp(prefix="quanci-")
             self._shards = self._make_shards()
             self._first_units = [shard.first_unit for shard in self._shards]
-            self._tell_of_another_result(say)
-            self._take_over(say)
+            self._report_replacement(say)
+            self._keep_finished(say)
             self.characters = 0
             yield
         finally:
@@ -121,7 +122,7 @@ class Job:
                     )
                 ) from None
         mark = os.path.join(self.state, "fingerprint")
-        if not self._marked_as_ours(mark):
+        if not self._has_our_fingerprint(mark):
             others = [n for n in files.names_in(self.state) if n not in ("lock", "fingerprint")]
             if others:
                 say("{} is from another input or other flags: discarded".format(self.state))
@@ -130,7 +131,7 @@ class Job:
         files.write_atomically(mark, self.fingerprint)
         return lock
 
-    def _marked_as_ours(self, mark):
+    def _has_our_fingerprint(self, mark):
         if not files.exists(mark):
             return False
         with files.open_file(mark, "rb") as f:
@@ -145,17 +146,17 @@ class Job:
             units = self.units[borders[i] : borders[i + 1]]
             paths = [self.part(unit) for unit in units]
             empty = self.work.empty_statistics
-            shards.append(Shard(name, stem, borders[i], paths, empty, self._forget_manifest))
+            shards.append(Shard(name, stem, borders[i], paths, empty, self._remove_manifest))
         return shards
 
-    def _forget_manifest(self):
-        # Not before the first shard is replaced: until then it tells the truth.
+    def _remove_manifest(self):
+        # Not before the first shard is replaced: it is valid until then.
         files.remove_if_there(self.manifest_path)
 
     def _shard_of(self, unit):
         return bisect.bisect_right(self._first_units, unit.index) - 1
 
-    def _tell_of_another_result(self, say):
+    def _report_replacement(self, say):
         if not files.exists(self.manifest_path):
             return
         if manifest.read_manifest(self.manifest_path).get("fingerprint") != self.fingerprint:
@@ -165,7 +166,7 @@ class Job:
                 )
             )
 
-    def _take_over(self, say):
+    def _keep_finished(self, say):
         complete = [shard.is_complete() for shard in self._shards]
         parts = 0
         for unit in self.units:
@@ -240,7 +241,7 @@ class Job:
 
 def _fingerprint(work, units, output_names):
     """sha256 over all that decides the result: settings, files, cut, versions of libraries."""
-    paths = {part.path for unit in units for part in unit.ranges} | set(work.model_files)
+    paths = {stretch.path for unit in units for stretch in unit.ranges} | set(work.model_files)
     try:
         side_files = {path: (files.size(path), files.modified(path)) for path in sorted(paths)}
     except files.failures() as error:

@@ -50,8 +50,8 @@ class Processor:
                 out, done = _CheckedFile(f), 0.0
                 for number, (sources, read) in enumerate(blocks):
                     text = documents.read_documents(sources, self.settings)
-                    part = part_of(progress, done, read)
-                    self.write_block(out, text, (unit.index, number), statistics, part)
+                    advance = subprogress(progress, done, read)
+                    self.write_block(out, text, (unit.index, number), statistics, advance)
                     done = read
             result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
             # Without waiting for the disk: a restart compares the checksum.
@@ -83,6 +83,6 @@ class _CheckedFile:
         return self._crc.hexdigest().decode("ascii")
 
 
-def part_of(progress, begin, end):
+def subprogress(progress, begin, end):
     """A progress function whose 0 to 1 is `begin` to `end` of another."""
     return lambda share: progress(begin + (end - begin) * share)

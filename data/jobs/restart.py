@@ -1,7 +1,6 @@
 """Results of an earlier run that a restart may keep: JSON records beside their files.
 
-Whatever is not as it should be, cut off by a crash, lost in a power cut or tampered with, is
-made again.
+Incomplete or altered results are made again.
 """
 
 import google_crc32c

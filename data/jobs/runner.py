@@ -37,7 +37,7 @@ def create(work, input_files, output_names, executor=None, say=print):
     )
     if len(units) < len(output_names):
         raise UserError(
-            "the input can be cut into {} parts only, too few for {} shards; ask for fewer "
+            "the input can be cut into {} units only, too few for {} shards; ask for fewer "
             "(--num_shards)".format(len(units), len(output_names))
         )
     job = Job(work, units, output_names)
@@ -56,7 +56,8 @@ def create(work, input_files, output_names, executor=None, say=print):
 def _run_units(job, executor, say):
     missing = job.missing()
     if missing:
-        with Progress(job.work.what, sum(unit.size for unit in missing), say) as progress:
+        total = sum(unit.size for unit in missing)
+        with Progress(job.work.what, total, say, stays=True) as progress:
             executor.run(job, progress, say)
 
 

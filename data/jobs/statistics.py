@@ -4,40 +4,10 @@ Numbers, dicts of numbers and lists of texts, of which a few are kept.
 """
 
 from common.validation import is_count, is_text
+from data.text.words import EXAMPLES
 
-EXAMPLES = 3
 # A long corpus has no end of rare unknown words; the frequent ones are what matters.
 _MOST_UNKNOWN = 20000
-
-
-def new_statistics():
-    """Empty statistics of records; `add_statistics` adds two."""
-    counts = dict.fromkeys(
-        (
-            "records",
-            "tokens",
-            "masked",
-            "blocks",
-            "one_document_blocks",
-            "documents",
-            "sentences",
-            "characters",
-            "pieces",
-            "unknown_pieces",
-            "unaligned_words",
-            "unaligned_sentences",
-        ),
-        0,
-    )
-    return dict(
-        counts,
-        ngrams={},
-        unknown={},
-        tag_counts={},
-        unknown_tags={},
-        examples=[],
-        unaligned_examples=[],
-    )
 
 
 def are_statistics(value, empty):
@@ -57,9 +27,9 @@ def _is_like(value, empty):
     return is_count(value)
 
 
-def add_statistics(total, part):
-    """Adds the statistics `part`, or some of their entries, to `total`."""
-    for name, value in part.items():
+def add_statistics(total, more):
+    """Adds the statistics `more`, or some of their entries, to `total`."""
+    for name, value in more.items():
         if isinstance(value, dict):
             counter = total[name]
             for key, count in value.items():

@@ -11,6 +11,7 @@ class Work:
 
     Attributes:
       settings: a dataclass with input_format; it decides the result, apart from the input.
+      processor_class: subclass of processor.Processor, made of the settings.
       what: the name of what is made, for messages.
       counts: names of the statistics that the manifest gives for each shard.
       main_count: name of the statistic that must not be 0.
@@ -35,11 +36,18 @@ class Work:
         Raises:
           UserError: something of it is missing or damaged.
         """
-        raise NotImplementedError
+        return self.processor_class(self.settings)
 
     def empty_statistics(self):
         """Statistics of a unit that has nothing in it; see statistics.add_statistics."""
-        raise NotImplementedError
+        return self.processor_class.empty_statistics()
+
+    def check_manifest(self, path, manifest):
+        """Checks what only this kind of work knows of a manifest beside the output.
+
+        Raises:
+          UserError: a value is of another kind.
+        """
 
     def describe(self, total):
         """A dict for the manifest.

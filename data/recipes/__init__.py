@@ -11,7 +11,7 @@ from typing import Callable, Optional, Tuple, Type
 from common.errors import UserError
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from common.options import FamilyOptions
-from data.records.schema import DERIVED
+from data.records.schema import DERIVED, FEATURES, TARGET
 from data.rows.corruption import Corruption
 from data.rows.masking import MaskingSpec, Masks
 
@@ -37,10 +37,13 @@ class Recipe:
       features: names of the features of data/records/schema.py that a model reads, in the order in
         which they are written.
       corruption: what is done to the rows, with the family's defaults.
-      options: FamilyOptions subclass; CreationSettings.options is one of it.
+      options: FamilyOptions subclass; CreationSettings.family_options is one of it.
       short_seq_prob: default of the flag, None where it does not apply.
       drawn_in_training: the corruption is always drawn in training, records never hold it.
       takes_other_documents: second segments come from other documents of the same unit.
+
+    Raises:
+      ValueError: a feature is a target that the corruption does not make.
     """
 
     name: str
@@ -51,6 +54,20 @@ class Recipe:
     short_seq_prob: Optional[float] = None
     drawn_in_training: bool = False
     takes_other_documents: bool = False
+
+    def __post_init__(self):
+        missing = missing_targets(self.features, self.corruption)
+        if missing:
+            raise ValueError(
+                "recipe {}: its corruption does not make the targets {}".format(
+                    self.name, ", ".join(missing)
+                )
+            )
+
+
+def missing_targets(names, corruption):
+    """Those of the features `names` that are targets which a corruption does not make: a list."""
+    return [n for n in names if FEATURES[n].role == TARGET and n not in corruption.targets]
 
 
 def is_tagged(recipe):
@@ -82,15 +99,19 @@ def get_recipe(objective):
     return recipes[objective]
 
 
-def stated_corruption(manifest):
+def stated_corruption(path, manifest):
     """The corruption that a manifest describes.
 
     Args:
-      manifest: dict with "masking"; where it names no family that is known, masks are meant.
+      path: of the manifest.
+      manifest: dict with "masking"; an unknown family counts as masks.
 
     Raises:
       UserError: it describes none.
     """
     recipe = all_recipes().get(manifest.get("objective"))
     corruption = recipe.corruption if recipe else _MASKS
-    return corruption.from_manifest(manifest["masking"])
+    try:
+        return corruption.from_manifest(manifest["masking"])
+    except UserError as error:
+        raise UserError("manifest {}: {}".format(path, error)) from error

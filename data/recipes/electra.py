@@ -9,8 +9,9 @@ from common.features import ROW
 from common.options import CHOICE, FamilyOptions, option
 from data.recipes import Recipe
 from data.rows import instances, pairs
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
+from data.rows.masking import MaskingSpec, Masks
 
+ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
 # google-research/electra, build_pretraining_dataset.py.
 _ONE_SEGMENT_PROB = 0.1
 _LEAST_TARGET = 5
@@ -135,7 +136,7 @@ def _pairs(unit, settings, seed):
         unit,
         settings.max_seq_length,
         settings.short_seq_prob,
-        BUILDERS[settings.options.electra_builder],
+        BUILDERS[settings.family_options.electra_builder],
         random.Random(seed),
         settings.corruption().needs_words,
     )

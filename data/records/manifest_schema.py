@@ -7,7 +7,7 @@ from common.validation import dict_of, is_count, is_name, is_number, is_object, 
 
 def _is_masking(value):
     """A corruption's own object, which it checks itself, with the kind."""
-    return is_object(value) and is_text(value.get("kind"))
+    return is_object(value) and value.get("kind") in ("static", "dynamic")
 
 
 def _are_flags(value):

@@ -7,11 +7,11 @@ features. Nothing here imports TensorFlow, because data-creation workers must no
 from typing import NamedTuple, Optional, Union
 
 from common.errors import UserError
-from common.features import MASKED_IDS, PIECE_TAGS, TAG_LABELS
+from common.features import MASKED_IDS, PIECE_TAGS, SENTENCE_LABEL, TAG_LABELS
 from common.tags import TAGS
 
 # Roles of features.
-ROW, TARGET, SOURCE = "row", "target", "source"
+ROW_PART, TARGET, SOURCE = "row_part", "target", "source"
 
 
 class Feature(NamedTuple):
@@ -24,7 +24,7 @@ class Feature(NamedTuple):
       limit: what values stay below: "V" the vocabulary's size, "S" max_seq_length, or a number;
         None: no limit.
       low: least value; -1 where a label may be unknown.
-      role: ROW: a part of the row, whatever becomes of its ids. TARGET: made by a corruption
+      role: ROW_PART: of the row itself, whatever becomes of its ids. TARGET: made by a corruption
         (data/rows/corruption.py). SOURCE: what a corruption reads beside the row; only in records
         whose corruption is drawn in training.
       source: of a TARGET: the feature of all pieces that its values at the predicted ones are of,
@@ -36,7 +36,7 @@ class Feature(NamedTuple):
     pad: float
     limit: Union[int, str, None]
     low: int = 0
-    role: str = ROW
+    role: str = ROW_PART
     source: Optional[str] = None
 
 
@@ -48,7 +48,7 @@ FEATURES = {
     "masked_lm_positions": Feature("int64", "P", 0, "S", role=TARGET),
     "masked_lm_ids": Feature("int64", "P", 0, "V", role=TARGET),
     "masked_lm_weights": Feature("float32", "P", 0.0, None, role=TARGET),
-    "next_sentence_labels": Feature("int64", "1", 0, 2),
+    SENTENCE_LABEL: Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),
     # Tag of a piece, the objective knows how many there are; -1 where it has none: special tokens,

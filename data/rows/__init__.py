@@ -1,3 +1,3 @@
-"""From pieces to training rows: word groups, instances, masks, and rows shown to people; nothing
+"""From pieces to training rows: word groups, instances, masks, and rows as text; nothing
 of files.
 """

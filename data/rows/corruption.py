@@ -5,11 +5,24 @@ A recipe (data/recipes) holds one Corruption: masks (masking.Masks), or a strate
 """
 
 import dataclasses
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from common.errors import UserError, quoted
+from common.validation import is_number, is_object, is_switch, is_text, is_whole, list_of
 from data.records.schema import DERIVED
+
+# Type of a specification's field -> check of its value in a manifest.
+_CHECKS = {
+    float: is_number,
+    int: is_whole,
+    bool: is_switch,
+    str: is_text,
+    Tuple[float, ...]: list_of(is_number),
+    Tuple[int, ...]: list_of(is_whole),
+    Tuple[str, ...]: list_of(is_text),
+}
 
 
 class Tokens(NamedTuple):
@@ -43,13 +56,13 @@ class Corrupted(NamedTuple):
       ids: int32 [rows, S].
       predicted: bool [rows, S], the pieces whose originals are predicted.
       targets: dict name of a feature -> array [rows, ...]; see Corruption.targets.
-      ngrams: int64 [n], how many runs of 1, 2, ... words were chosen.
+      ngrams: how many runs of 1, 2, ... words were chosen; empty where runs are not counted.
     """
 
     ids: np.ndarray
     predicted: np.ndarray
     targets: Dict[str, np.ndarray]
-    ngrams: np.ndarray
+    ngrams: Sequence[int] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +72,19 @@ class Corruption:
     Two corruptions are equal if they are of one kind and follow one specification.
 
     Attributes:
-      spec: the specification, such as masking.MaskingSpec. Whatever it is, it has `probability`,
-        the share of the pieces that is predicted, and `max_predictions`, the most of a row.
+      spec: the specification, a dataclass such as masking.MaskingSpec, whose fields are numbers,
+        whole numbers, bools, texts or tuples of them. It must have `probability`, the share of the
+        pieces that is predicted, and `max_predictions`, the most of a row.
       targets: names of the features (data/records/schema.py, role TARGET) that it makes.
       needs_words: whether it must know the words of a row, or pieces alone will do.
+      stated_values: the contents of the manifest's object "masking", for messages; None: the names
+        of its values.
     """
 
     spec: Any
     targets = ()
     needs_words = True
+    stated_values = None
 
     def for_settings(self, settings):
         """The same corruption with the specification that the settings of data creation ask for.
@@ -101,13 +118,28 @@ class Corruption:
     def from_manifest(self, masking):
         """The corruption that a manifest describes, max_predictions left at its default.
 
+        A bool may be missing, and has its default then: manifests may be older than the field.
+
         Args:
-          masking: dict, the manifest's object "masking".
+          masking: the manifest's object "masking".
 
         Raises:
           UserError: it describes none.
         """
-        raise NotImplementedError
+        fields = [f for f in dataclasses.fields(self.spec) if f.name != "max_predictions"]
+        stated = masking if is_object(masking) else {}
+        if not all(
+            _CHECKS[f.type](stated[f.name]) if f.name in stated else f.type is bool for f in fields
+        ):
+            raise UserError(
+                "masking must be an object with {}, found {}; make the records anew".format(
+                    self.stated_values or ", ".join(["kind", *(f.name for f in fields)]),
+                    quoted(masking),
+                )
+            )
+        values = {f.name: stated[f.name] for f in fields if f.name in stated}
+        values = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return dataclasses.replace(self, spec=type(self.spec)(**values))
 
     def describe(self):
         """A few words for the log of a training: 15% by word."""

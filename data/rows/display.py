@@ -1,5 +1,7 @@
 """Rows for people."""
 
+import numpy as np
+
 from common.tags import KINDS, TAGS
 from data.text.tags import UNKNOWN
 
@@ -30,6 +32,19 @@ def bracketed(shown, original, starts, tokens, tags=None):
         ("(" + " ".join(word) + ")" if len(word) > 1 else word[0]) + ending
         for word, ending in zip(words, endings)
     )
+
+
+def word_starts(groups, outside):
+    """Where words begin in a row; a piece outside of words begins one of its own.
+
+    Args:
+      groups: int [pieces], the same number on the pieces of a word.
+      outside: the number of pieces outside of words.
+
+    Returns:
+      bool [pieces].
+    """
+    return np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] == outside))
 
 
 def shown_tags(numbers):

@@ -226,10 +226,10 @@ def _fitting_run(groups, candidate, wanted, longest, taken, room):
             tf.logical_and(exists, tf.equal(_pick(groups.segments, member), segment)),
             tf.logical_not(_pick(taken, member)),
         )
-        part = i < wanted
-        free = tf.logical_and(free, tf.logical_or(tf.logical_not(part), usable))
+        needed = i < wanted
+        free = tf.logical_and(free, tf.logical_or(tf.logical_not(needed), usable))
         pieces += _pick(groups.sizes, member)
-        fits = tf.logical_and(part, pieces <= room)
+        fits = tf.logical_and(needed, pieces <= room)
         size = tf.where(fits, zeros + i + 1, size)
         length = tf.where(fits, pieces, length)
     return tf.where(free, size, zeros), length

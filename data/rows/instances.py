@@ -56,7 +56,6 @@ class Instances(NamedTuple):
     Attributes:
       ids: of the pieces.
       segment_ids: 0 or 1.
-      position_ids: 0, 1, ...
       group_ids: rising by one from word group to word group; -1 on special tokens and padding.
       lengths: [rows], pieces without padding.
       labels: int64 [rows], the sentence label.
@@ -65,7 +64,6 @@ class Instances(NamedTuple):
 
     ids: np.ndarray
     segment_ids: np.ndarray
-    position_ids: np.ndarray
     group_ids: np.ndarray
     lengths: np.ndarray
     labels: np.ndarray
@@ -98,6 +96,12 @@ def take(rows, numbers):
 def group_numbers(group_starts):
     """int32 [pieces]: number of the group each piece belongs to."""
     return (np.cumsum(group_starts) - 1).astype(np.int32)
+
+
+def group_heads(group_ids):
+    """bool [rows, S]: True on the first piece of each group; see Instances.group_ids."""
+    before = np.concatenate([np.full_like(group_ids[:, :1], -1), group_ids[:, :-1]], axis=1)
+    return (group_ids >= 0) & (group_ids != before)
 
 
 def assemble(unit, numbers, rows, max_seq_length, vocabulary):
@@ -133,8 +137,7 @@ def assemble(unit, numbers, rows, max_seq_length, vocabulary):
     ids[every, a_length[:, 0] + 1] = vocabulary.sep
     ids[every, lengths[:, 0] - 1] = vocabulary.sep
     segment_ids = ((column >= a_length + 2) & (column < lengths)).astype(np.int32)
-    position_ids = np.broadcast_to(column, ids.shape)
     tags = None
     if unit.tags is not None:
         tags = np.where(text[:, :, None], unit.tags[source], np.int8(UNKNOWN))
-    return Instances(ids, segment_ids, position_ids, group_ids, lengths[:, 0], rows.labels, tags)
+    return Instances(ids, segment_ids, group_ids, lengths[:, 0], rows.labels, tags)

@@ -5,16 +5,21 @@ from typing import Tuple
 
 import numpy as np
 
-from common.errors import UserError, quoted
+from common.errors import UserError
 from common.features import MASKED_LM, TAG_LABELS
-from common.validation import is_number, is_object, is_text, list_of
 from data.rows import sampling
 from data.rows.corruption import Corrupted, Corruption
 
 UNITS = ("wordpiece", "word", "ngram")
 DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
-ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
+
+
+_FIELDS_OF_FLAGS = {
+    "--masked_lm_prob": "probability",
+    "--ngram_probs": "ngram_probs",
+    "--max_predictions_per_seq": "max_predictions",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +71,11 @@ class MaskingSpec:
                         name, ",".join(str(p) for p in probs)
                     )
                 )
+        if len(self.replacement) != 3:
+            raise UserError(
+                "replacement must be the three probabilities of [MASK], a random piece and the "
+                "piece itself, found {}".format(",".join(str(p) for p in self.replacement))
+            )
         if self.with_replacement and (self.unit != "wordpiece" or self.replacement[1]):
             raise UserError(
                 "draws with replacement take single pieces (wordpiece) and put in no random ones, "
@@ -82,6 +92,7 @@ class Masks(Corruption):
     """
 
     targets = MASKED_LM + TAG_LABELS
+    stated_values = "kind, unit and shares"
 
     @property
     def needs_words(self):
@@ -89,11 +100,12 @@ class Masks(Corruption):
 
     def for_settings(self, settings):
         unit, ngram_probs = settings.masking_unit or self.spec.unit, settings.ngram_probs
+        share = settings.masked_lm_prob
         if ngram_probs is not None and unit != "ngram":
             raise UserError("--ngram_probs needs --masking_unit=ngram")
         spec = dataclasses.replace(
             self.spec,
-            probability=settings.masked_lm_prob,
+            probability=self.spec.probability if share is None else share,
             unit=unit,
             ngram_probs=self.spec.ngram_probs if ngram_probs is None else ngram_probs,
             max_predictions=settings.max_predictions_per_seq,
@@ -102,17 +114,13 @@ class Masks(Corruption):
         return dataclasses.replace(self, spec=spec)
 
     def from_manifest(self, masking):
-        if not _are_masks(masking):
-            raise UserError(
-                "masking must be an object with kind, unit and shares, found {}; make the records "
-                "anew".format(quoted(masking))
-            )
-        names = ("probability", "unit", "ngram_probs", "replacement")
-        spec = MaskingSpec(
-            **{name: masking[name] for name in names},
-            with_replacement=masking.get("with_replacement", False),
-        )
-        return dataclasses.replace(self, spec=spec)
+        try:
+            return super().from_manifest(masking)
+        except UserError as error:
+            message = str(error)
+            for flag, name in _FIELDS_OF_FLAGS.items():  # a manifest has no flags
+                message = message.replace(flag, name)
+            raise UserError(message) from error
 
     def describe(self):
         how = " with replacement" if self.spec.with_replacement else ""
@@ -142,19 +150,6 @@ class Masks(Corruption):
         from data.rows import graph_sampling
 
         return graph_sampling.draw_masks(features, self.spec, tokens, uniform)
-
-
-def _are_masks(value):
-    """Whether a manifest's value is a MaskingSpec, which checks the numbers itself, as a dict."""
-    shares = list_of(is_number)
-    return (
-        is_object(value)
-        and is_text(value.get("unit"))
-        and is_number(value.get("probability"))
-        and shares(value.get("ngram_probs"))
-        and shares(value.get("replacement"))
-        and isinstance(value.get("with_replacement", False), bool)
-    )
 
 
 def predictions_limit(probability, max_seq_length):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from common.features import PIECE_TAGS, SENTENCE_LABEL
-from data.rows.display import bracketed, shown_tags
+from data.rows.display import bracketed, shown_tags, word_starts
+from data.rows.instances import group_heads
 from data.text.tags import UNKNOWN
 
 
@@ -30,9 +31,7 @@ def features_of(batch, corrupted=None):
 
 def numbered_in_row(group_ids):
     """int [rows, S]: groups counted from 1 in each row, 0 outside of groups."""
-    before = np.concatenate([np.full_like(group_ids[:, :1], -1), group_ids[:, :-1]], axis=1)
-    heads = (group_ids >= 0) & (group_ids != before)
-    return np.where(group_ids >= 0, np.cumsum(heads, axis=1), 0)
+    return np.where(group_ids >= 0, np.cumsum(group_heads(group_ids), axis=1), 0)
 
 
 def example(batch, corrupted, row, tokens):
@@ -45,14 +44,14 @@ def example(batch, corrupted, row, tokens):
     """
     length = int(batch.lengths[row])
     groups = batch.group_ids[row, :length]
-    starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] < 0))
+    starts = word_starts(groups, -1)
     ids, original = batch.ids[row, :length], np.full(length, -1)
-    is_tagged = groups >= 0
+    is_shown = groups >= 0
     if corrupted is not None:
-        is_tagged = corrupted.predicted[row, :length]
-        original = np.where(is_tagged, ids, -1)
+        is_shown = corrupted.predicted[row, :length]
+        original = np.where(is_shown, ids, -1)
         ids = corrupted.ids[row, :length]
     tags = None
     if batch.tags is not None:
-        tags = shown_tags(np.where(is_tagged[:, None], batch.tags[row, :length], UNKNOWN))
+        tags = shown_tags(np.where(is_shown[:, None], batch.tags[row, :length], UNKNOWN))
     return bracketed(ids, original, starts, tokens, tags)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.features import MASKED_LM, TAG_LABELS
+from data.rows.instances import group_heads
 from data.text.tags import UNKNOWN
 
 
@@ -125,19 +126,10 @@ class _GroupList(NamedTuple):
 
 
 def _list_groups(instances, unit):
-    heads = _group_heads(instances, unit)
+    ids = instances.group_ids
+    heads = ids >= 0 if unit == "wordpiece" else group_heads(ids)
     row, first = np.nonzero(heads)
     return _GroupList(row, first, _group_ends(instances, heads), instances.segment_ids[row, first])
-
-
-def _group_heads(instances, unit):
-    in_text = instances.group_ids >= 0
-    if unit == "wordpiece":
-        return in_text
-    before = np.concatenate(
-        [np.full_like(instances.group_ids[:, :1], -1), instances.group_ids[:, :-1]], axis=1
-    )
-    return in_text & (instances.group_ids != before)
 
 
 def _group_ends(instances, heads):
@@ -177,10 +169,10 @@ def _fitting_run(groups, candidate, wanted, taken, room):
         same_segment = (groups.row[member] == groups.row[candidate]) & (
             groups.segment[member] == groups.segment[candidate]
         )
-        part = i < wanted
-        free &= ~part | ((member == candidate + i) & same_segment & ~taken[member])
+        needed = i < wanted
+        free &= ~needed | ((member == candidate + i) & same_segment & ~taken[member])
         pieces = groups.end[member] - groups.first[candidate]
-        fits = part & (pieces <= room)
+        fits = needed & (pieces <= room)
         size[fits] = i + 1
         length[fits] = pieces[fits]
     size[~free] = 0

@@ -192,11 +192,11 @@ def _emergency_border(content, input_format):
     return next((border for border in borders if border is not None), None)
 
 
-def read_range(part):
+def read_range(stretch):
     """The bytes of a Range as they lie in the file."""
-    with files.open_file(part.path, "rb") as f:
-        f.seek(part.start)
-        return f.read(part.end - part.start)
+    with files.open_file(stretch.path, "rb") as f:
+        f.seek(stretch.start)
+        return f.read(stretch.end - stretch.start)
 
 
 def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
@@ -221,12 +221,12 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
             yield from _gz_blocks(path, contents[0], input_format, block_bytes)
             return
         sources = []
-        for part, content in zip(unit.ranges, contents):
-            path = part.path
-            content = read_range(part) if content is None else content
-            if not part.start and content.startswith(_BOM):
+        for stretch, content in zip(unit.ranges, contents):
+            path = stretch.path
+            content = read_range(stretch) if content is None else content
+            if not stretch.start and content.startswith(_BOM):
                 content = content[len(_BOM) :]
-            sources.append(Source(content, path, lambda part=part: _lines_before(part)))
+            sources.append(Source(content, path, lambda stretch=stretch: _lines_before(stretch)))
         yield sources, 1.0
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError("{} is not a whole gzip file: {}".format(path, error)) from None
@@ -278,17 +278,17 @@ def _cut_stream(f, buffer, block_bytes, input_format):
 _COUNTED = {}
 
 
-def _lines_before(part):
-    at, lines = _COUNTED.get(part.path, (0, 0))
-    if at > part.start:
+def _lines_before(stretch):
+    at, lines = _COUNTED.get(stretch.path, (0, 0))
+    if at > stretch.start:
         at, lines = 0, 0
-    with files.open_file(part.path, "rb") as f:
+    with files.open_file(stretch.path, "rb") as f:
         f.seek(at)
-        while at < part.start:
-            block = f.read(min(_WINDOW, part.start - at))
+        while at < stretch.start:
+            block = f.read(min(_WINDOW, stretch.start - at))
             if not block:  # the file became shorter
                 break
             lines += block.count(b"\n")
             at += len(block)
-    _COUNTED[part.path] = at, lines
+    _COUNTED[stretch.path] = at, lines
     return lines

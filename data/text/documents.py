@@ -7,11 +7,10 @@ import numpy as np
 
 from common import bounded_json, files
 from common.errors import UserError
-from data.jobs.statistics import EXAMPLES
 from data.text import conllu_text, sentences, ud_tags
 from data.text.characters import code_points
 from data.text.tags import TagNumbers
-from data.text.words import Words
+from data.text.words import EXAMPLES, Words
 
 
 class Documents(NamedTuple):

@@ -5,6 +5,9 @@ from typing import Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
+# How many examples of something are kept for people.
+EXAMPLES = 3
+
 
 class Words(NamedTuple):
     """The words of a text.

@@ -83,7 +83,7 @@ def test_trailing_commas_are_read_and_texts_kept(tmp_path):
         ('{"data_dir": "x"}', "data_dir cannot be used here; it is --data-dir"),
         ('{"model_name": "x"}', "model_name cannot be used here; it is --model-name"),
         ('{"mask_prob": 1,,}', "line 1: not valid JSON"),
-        ('{"mask_prob": 0.1, "mask_prob": 0.2}', "mask_prob.* stands there twice"),
+        ('{"mask_prob": 0.1, "mask_prob": 0.2}', "mask_prob.* occurs twice"),
         ("no/such.json", "no/such.json is no file, and no JSON object either"),
     ],
 )

@@ -16,10 +16,10 @@ from record_checks import check_shards, read_shard, restored
 
 from common.errors import UserError
 from data.creation import RecordWork
+from data.inspection import read_rows
 from data.jobs import runner
 from data.jobs.executors import LocalProcesses
 from data.records import manifest
-from data.rows.inspection import read_rows
 from data.text import corpus
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 

@@ -6,6 +6,10 @@ import subprocess
 import pytest
 from conftest import ROOT
 
+from common.errors import UserError
+from common.options import FamilyOptions
+from data.creation import CreationSettings
+
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
 TEXT = "今天天气很好。我们去图书馆看书。\n\n他们在公司开会！\n"
 
@@ -76,7 +80,7 @@ def attempt(tmp_path, run_script, one_line_error):
             ["--do_whole_word_mask=false contradicts --masking_unit=word"],
         ),
         ({"num_shards": 0}, ["--num_shards must be from 1"]),
-        ({"num_shards": 50}, ["can be cut into 1 parts only, too few for 50 shards"]),
+        ({"num_shards": 50}, ["can be cut into 1 units only, too few for 50 shards"]),
         ({"output_file": "a/x,b/x"}, ["must lie in one folder"]),
         ({"output_file": "a,b*"}, ["not both"]),
         ({"output_file": "*/x", "num_shards": 2}, ["must stand in the file's name"]),
@@ -88,6 +92,10 @@ def attempt(tmp_path, run_script, one_line_error):
         (
             {"user_dict": VOCAB, "masking_unit": "wordpiece"},
             ["--user_dict cannot be combined with --masking_unit=wordpiece"],
+        ),
+        (
+            {"user_dict": VOCAB, "objective": "electra"},
+            ["--user_dict cannot be combined with --objective=electra, whose rows need no words"],
         ),
         ({"user_dict": VOCAB, "segmenter": "none"}, ["--user_dict needs a segmenter"]),
         ({"ngram_probs": "nan,1", "masking_unit": "ngram"}, ["--ngram_probs"]),
@@ -208,3 +216,25 @@ def test_build_vocab_errors(run_script, one_line_error, tmp_path):
     nowhere = run_script(name, input_file=str(source), output_file="/proc/nothing/v.txt")
     one_line_error(nowhere, "cannot write /proc/nothing/v.txt")
     assert not os.path.exists(output)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"masking": "sometimes"}, "unknown --masking 'sometimes'; known are static, dynamic"),
+        (
+            {"objective": "electra", "options": FamilyOptions()},
+            "options of --objective=electra must be of the class data.recipes.electra.Options, "
+            "found FamilyOptions",
+        ),
+    ],
+)
+def test_bad_settings(changes, message):
+    with pytest.raises(UserError, match=message):
+        CreationSettings(VOCAB, **changes).check()
+
+
+def test_settings_that_are_not_given_are_those_of_the_family():
+    settings = CreationSettings(VOCAB, objective="electra", masking="dynamic")
+    assert settings.family_options.electra_builder == "google"
+    assert settings.corruption().spec.probability == 0.15

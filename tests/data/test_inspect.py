@@ -1,14 +1,17 @@
 """python -m data.inspect: rows in words, figures, and what it says of bad shards."""
 
+import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
+from data.inspection import ShownRow, show_row
 from data.records import tfrecord
 from data.records.encoding import RecordLayout
-from data.rows.inspection import ShownRow, show_row
+from data.records.manifest import manifest_path
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -62,6 +65,31 @@ def test_tags_of_masked_words(tmp_path, run_script, masking, share):
         assert all(("<-" in piece) == ("/" in piece) for piece in row.split())
     assert "tags: pos 100.0%, ner 100.0%, dep 100.0% of the " + share in result.stdout
     assert "sentence labels" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "masking, message",
+    [
+        ({"kind": "static"}, "masking must be an object with kind, unit and shares"),
+        ({"replacement": [1.0]}, "replacement must be the three probabilities"),
+        ({"probability": 2}, ": probability must lie between 0 and 1, found 2"),
+    ],
+)
+def test_a_manifest_with_malformed_masking_is_named(
+    shard, tmp_path, run_script, one_line_error, masking, message
+):
+    copy = str(tmp_path / "r")
+    shutil.copy(shard, copy)
+    with open(manifest_path([shard]), encoding="utf-8") as f:
+        content = json.load(f)
+    given = masking if "kind" in masking else dict(content["masking"], **masking)
+    with open(manifest_path([copy]), "w", encoding="utf-8") as f:
+        json.dump(dict(content, masking=given), f)
+    result = run_script(NAME, input_file=copy, vocab_file=VOCAB)
+    one_line_error(result, "manifest " + manifest_path([copy]), message)
+    assert "--" not in result.stderr
+    result = run_script(NAME, input_file=copy, vocab_file=VOCAB, segmenter="none")
+    assert result.returncode == 0, result.stderr
 
 
 def test_words_are_bracketed_and_masks_shown(tmp_path):
@@ -126,7 +154,7 @@ def test_records_of_another_kind(tmp_path):
     import tensorflow.compat.v1 as tf
 
     from common.errors import UserError
-    from data.rows.inspection import read_rows
+    from data.inspection import read_rows
 
     def example(**changes):
         values = {"input_ids": [1, 2], "input_mask": [1, 1], "word_groups": [0, 1], **changes}

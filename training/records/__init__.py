@@ -1,3 +1,3 @@
-"""Records of a run: whether they agree, their files, and the objective and masks that they state;
-nothing of models and sessions.
+"""Records of a run: whether they agree, their files, and the objective and masks that follow
+from them; no graphs and sessions.
 """

@@ -6,14 +6,14 @@ from common.errors import UserError
 from common.features import MASKED_IDS
 from common.log import log
 from data.input.drawn_corruption import Drawing
-from data.recipes import get_recipe, stated_corruption
+from data.recipes import get_recipe, missing_targets, stated_corruption
 from data.records.checks import record_contents
 from data.rows.corruption import Corruption, tokens_of
 from data.rows.masking import predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
 
-class StatedMasking(NamedTuple):
+class StatedCorruption(NamedTuple):
     """The manifests' description of masks drawn in training.
 
     Attributes:
@@ -27,7 +27,7 @@ class StatedMasking(NamedTuple):
     vocabulary: object
 
 
-def stated_masking(manifests, vocab_file):
+def stated_by_manifests(manifests, vocab_file):
     """The manifests' description of masks drawn in training.
 
     Args:
@@ -35,20 +35,21 @@ def stated_masking(manifests, vocab_file):
       vocab_file: --vocab_file, or None.
 
     Returns:
-      StatedMasking, or None where the records hold their masks.
+      StatedCorruption, or None where the records hold their masks.
 
     Raises:
-      UserError: the manifests differ, or vocab_file is missing or another one.
+      UserError: a manifest describes no masking, they differ, or vocab_file is missing or
+        another one.
     """
     stating = {path: m for path, m in manifests.items() if "masking" in m}
+    corruptions = {path: stated_corruption(path, m) for path, m in stating.items()}
     dynamic = [path for path, m in stating.items() if m["masking"]["kind"] == "dynamic"]
     if not dynamic:
         return None
     path = dynamic[0]
-    corruptions = {other: _corruption_of(other, m) for other, m in stating.items()}
     if len(dynamic) < len(stating) or any(c != corruptions[path] for c in corruptions.values()):
         raise UserError(
-            "{} and {} were made with other masking; use records of one kind".format(*stating)
+            "{} and {} were made with different masking; use records of one kind".format(*stating)
         )
     if not vocab_file:
         raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
@@ -57,17 +58,10 @@ def stated_masking(manifests, vocab_file):
         raise UserError(
             "--vocab_file {} is not the vocabulary of the records ({})".format(vocab_file, path)
         )
-    return StatedMasking(path, corruptions[path], vocabulary)
+    return StatedCorruption(path, corruptions[path], vocabulary)
 
 
-def _corruption_of(path, manifest):
-    try:
-        return stated_corruption(manifest)
-    except UserError as error:
-        raise UserError("manifest {}: {}".format(path, error)) from error
-
-
-def choose_masking(
+def choose_drawing(
     stated, objective, train_files, vocab_file, model_config, run_config, probability=None
 ):
     """The drawing of masks in training; None where the records hold them.
@@ -77,7 +71,7 @@ def choose_masking(
     a manifest they are drawn as the recipe of that objective has it.
 
     Args:
-      stated: StatedMasking or None.
+      stated: StatedCorruption or None.
       objective: the chosen one.
       train_files: record files.
       vocab_file: --vocab_file, or None.
@@ -89,11 +83,11 @@ def choose_masking(
       drawn_corruption.Drawing or None.
 
     Raises:
-      UserError: vocab_file is missing or not the model's, the records hold masks, or the share is
-        out of range.
+      UserError: vocab_file is missing or not the model's, the records hold masks, the objective
+        reads what the corruption does not make, or the share is out of range.
     """
-    apart = MASKED_IDS in objective.feature_names
-    if stated is None and not apart:
+    keeps_original = MASKED_IDS in objective.feature_names
+    if stated is None and not keeps_original:
         return None
     if stated is None:
         corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
@@ -102,8 +96,9 @@ def choose_masking(
     else:
         corruption, vocabulary = stated.corruption, stated.vocabulary
         origin = "as the manifest says"
+    _check_targets(objective, corruption)
     room = run_config.max_predictions_per_seq
-    if apart:
+    if keeps_original:
         share = probability or corruption.spec.probability
         room = predictions_limit(share, run_config.max_seq_length)
     corruption = corruption.for_run(room, probability)
@@ -114,7 +109,19 @@ def choose_masking(
             origin if probability is None else "the share was asked for",
         )
     )
-    return Drawing(corruption, tokens_of(vocabulary), run_config.seed, apart)
+    return Drawing(corruption, tokens_of(vocabulary), run_config.seed, keeps_original)
+
+
+def _check_targets(objective, corruption):
+    names = [name for name in objective.feature_names if name != MASKED_IDS]
+    missing = missing_targets(names, corruption)
+    if missing:
+        raise UserError(
+            "--objective={0} reads {1}, which the masking of these records does not make; make "
+            "records with create_pretraining_data.py --objective={0}".format(
+                objective.name, ", ".join(missing)
+            )
+        )
 
 
 def _check_unmasked(path, objective, corruption):

@@ -129,7 +129,7 @@ def _refuse(damaged, files_in_all):
 
 def _cannot_be_mended(report):
     return UserError(
-        "{}; this is not for --skip_damaged_records to mend: write the records anew, or take the "
+        "{}; --skip_damaged_records cannot repair this: write the records anew, or take the "
         "file out of --input_file and --eval_file".format(report.sentence())
     )
 

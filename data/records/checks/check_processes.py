@@ -101,7 +101,7 @@ class _Checker(threading.Thread):
                 while result is None and not self._stopped:
                     result = self._ask(section)
                 self._events.put(("done", index, result))
-        except BaseException as error:  # whoever waits for the sections must hear of it
+        except BaseException as error:  # whoever waits for the sections must be told
             self._events.put(("failed", error))
         finally:
             self.stop()

@@ -31,8 +31,8 @@ class Section(NamedTuple):
     size: int
 
 
-# A sound part whose bytes are others than listed, a part with a damaged record, a file that the
-# operating system does not give out.
+# A sound part whose bytes are others than listed, a part with a damaged record, a file that cannot
+# be read.
 REPLACED, DAMAGED, UNREADABLE = "replaced", "damaged", "unreadable"
 
 _PROGRESS_SECONDS = 0.2
@@ -149,5 +149,5 @@ def serve(requests, replies):
             reply(waiting)
             waiting = 0
             reply(result)
-    except BrokenPipeError:  # whoever asked is gone
+    except BrokenPipeError:  # the parent has exited
         sys.stderr.close()

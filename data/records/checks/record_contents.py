@@ -55,7 +55,7 @@ def read_features(path):
     """
     for number, serialized in enumerate(read_records(path)):
         try:
-            features = _example(serialized).features.feature
+            features = example_of(serialized).features.feature
         except Exception as error:  # protobuf's DecodeError is another class with every protobuf
             raise UserError(
                 "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
@@ -85,6 +85,20 @@ def count_rows(files, limit):
     return sum(1 for _ in itertools.islice(rows, limit))
 
 
+def example_of(content):
+    """The tf.train.Example of a record.
+
+    Args:
+      content: bytes.
+
+    Raises:
+      Exception: it is none; protobuf's DecodeError is another class with every protobuf.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
+        return tf.train.Example.FromString(content)
+
+
 def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
     """Looks for the record that a training stumbled over, whose checksums hold.
 
@@ -104,7 +118,7 @@ def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
     for path in files:
         for number, content in enumerate(read_records(path)):
             try:
-                example = _example(content)
+                example = example_of(content)
             except Exception:  # protobuf's DecodeError is another class with every protobuf
                 return "{}, record {}: not a tf.train.Example".format(path, number)
             features = example.features.feature
@@ -115,13 +129,6 @@ def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
             if time.monotonic() > deadline:
                 return None
     return None
-
-
-def _example(content):
-    """tf.train.Example of a record; raises where it is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # protobuf 3 only warns of some damage
-        return tf.train.Example.FromString(content)
 
 
 def _difference(features, usual, name):

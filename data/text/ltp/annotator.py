@@ -8,10 +8,9 @@ from typing import List, NamedTuple, Optional
 import numpy as np
 
 from common.errors import UserError, quoted
-from data.jobs.statistics import EXAMPLES
 from data.text.ltp.loading import load_ltp
 from data.text.tags import TagNumbers
-from data.text.words import SOLID, Words
+from data.text.words import EXAMPLES, SOLID, Words
 
 # Most stretches of a batch, and most characters with padding: of small models the calls take the
 # time, of large ones padding and memory. Measured in benchmarks/README.md.

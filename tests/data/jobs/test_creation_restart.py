@@ -82,6 +82,7 @@ def test_a_damaged_manifest_is_named(tmp_path, content, message):
         ({"vocab_size": 10**30}, "vocab_size must be a count, found 1000"),
         ({"unknown_top": {"x": "y"}}, "unknown_top must be an object of counts"),
         ({"masking": {"kind": 1}}, "masking must be an object with the kind of masking"),
+        ({"masking": {"kind": "dynamic"}}, "masking must be an object with kind, unit and shares"),
         ({"masking": "dynamic"}, "masking must be an object with the kind of masking"),
         ({"flags": {"user_dict": 0}}, "flags must be the settings that the records were made with"),
     ],

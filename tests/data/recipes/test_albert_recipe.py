@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from random_units import make_unit
 from record_checks import check_shards, restored
 
+from data.inspection import read_rows, summarize
 from data.rows import pairs
-from data.rows.inspection import read_rows, summarize
 from data.tokenizers.wordpiece import Vocabulary
 
 NGRAMS = [6 / 11, 3 / 11, 2 / 11]

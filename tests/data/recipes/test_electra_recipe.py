@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from random_units import Ids, make_unit
 from record_checks import read_shard
 
+from data import inspection
 from data.creation import CreationSettings, RecordWork
 from data.input import pipeline
 from data.input.drawn_corruption import Drawing
 from data.recipes import electra
 from data.records import manifest
 from data.records.checks import record_contents
-from data.rows import inspection, instances
+from data.rows import instances
 from data.rows.corruption import tokens_of
 from data.rows.masking import MaskingSpec, Masks, predictions_limit
 from data.text import corpus, documents
@@ -64,8 +65,8 @@ def test_the_original_programs_files_are_read(builder):
     """By the pipeline, with masks drawn by google's rule, and by data.inspect."""
     file = path("electra", "records_" + builder, "pretrain_data.tfrecord-0-of-1")
     vocabulary = Vocabulary(path("electra", "vocab.txt"))
-    masking = rule(vocabulary, 0.25, 24)
-    batch = first_batch([file], masking, 24, 23)
+    drawing = rule(vocabulary, 0.25, 24)
+    batch = first_batch([file], drawing, 24, 23)
     expected = arrays("electra", "records_" + builder, "records.npz")
     assert all((batch[name] == expected[name]).all() for name in FEATURES)
     assert (batch["masked_input_ids"] != batch["input_ids"]).any(axis=1).all()
@@ -83,11 +84,11 @@ def rule(vocabulary, share, length, unit="wordpiece", replacement=(0.85, 0.0, 0.
     return Drawing(Masks(spec), tokens_of(vocabulary)._replace(random_ids=[5]), 1, True)
 
 
-def first_batch(files, masking, length, size):
+def first_batch(files, drawing, length, size):
     names = [*FEATURES, "masked_input_ids", "masked_lm_positions", "masked_lm_ids"]
-    room = masking.spec.max_predictions
+    room = drawing.spec.max_predictions
     make_input = pipeline.make_input_fn(
-        files, [*names, "masked_lm_weights"], length, room, masking=masking
+        files, [*names, "masked_lm_weights"], length, room, drawing=drawing
     )
     with tf.Graph().as_default(), tf.Session() as session:
         dataset = make_input({"batch_size": size})

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from record_checks import read_shard, restored
 
 from common.errors import UserError
+from common.features import MASKED_LM, ROW, TAG_LABELS
 from common.tags import KINDS, TAGS
 from data.input.drawn_corruption import Drawing, draw
+from data.recipes import Recipe
 from data.recipes.lert import FEATURES
 from data.records import manifest
 from data.records.encoding import RecordLayout
@@ -197,7 +199,7 @@ def test_unknown_tags_and_faults_are_in_the_manifest_and_the_report(tmp_path, ru
     places = ["{} line {}".format(tmp_path / "in.conllu", line) for line in (62, 66, 70)]
     assert "note: 4 sentences whose words do not join to their text" in result.stdout
     assert ", ".join(places) in result.stdout
-    assert "LERT does not have count as unknown: DEP-IS (20), POS-g (20)" in result.stdout
+    assert "tags outside the tag set count as unknown: DEP-IS (20), POS-g (20)" in result.stdout
     made = manifest.read_manifest(str(tmp_path / "_o.manifest.json"))
     assert made["unknown_tags"] == {"DEP-IS": 20, "POS-g": 20}
     assert made["unaligned_sentences"] == 4 and made["unaligned_examples"] == places
@@ -347,3 +349,13 @@ class TestFlags:
         words = ("LTP/tiny", "cannot be fetched from the hub", "give its directory")
         flags = {"input_format": "raw", "segmenter": "ltp", "ltp_model": "LTP/tiny"}
         fail(*words, env=nowhere, **flags)
+
+
+def test_the_corruption_of_a_recipe_must_make_its_targets():
+    class Fewer(Masks):
+        targets = MASKED_LM
+
+    with pytest.raises(
+        ValueError, match="recipe x: its corruption does not make the targets pos_labels"
+    ):
+        Recipe("x", None, ROW + MASKED_LM + TAG_LABELS, Fewer(MaskingSpec()))

@@ -12,6 +12,7 @@ from random_units import RANDOM_IDS, Ids, assemble, make_unit
 from common.errors import UserError
 from data.input import drawn_corruption
 from data.input.drawn_corruption import Drawing
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.rows import masking, pairs, sampling
 from data.rows.corruption import Tokens
 from data.rows.graph_sampling import mask_drawn, predictions_per_row
@@ -149,7 +150,7 @@ def test_labels_are_the_tags_of_the_chosen_pieces():
 
 def electra_spec(share, width):
     room = masking.predictions_limit(share, width)
-    replacement = masking.ELECTRA_REPLACEMENT
+    replacement = ELECTRA_REPLACEMENT
     return masking.MaskingSpec(share, "wordpiece", (1.0,), replacement, room, True)
 
 
@@ -206,13 +207,16 @@ def test_electras_draws_leave_special_tokens_and_padding_alone():
 
 def test_apart_the_masked_ids_stand_beside_the_original_ones():
     batch = rows(48)
-    spec = masking.MaskingSpec(0.2, "word", replacement=masking.ELECTRA_REPLACEMENT)
+    spec = masking.MaskingSpec(0.2, "word", replacement=ELECTRA_REPLACEMENT)
     rule = Drawing(Masks(spec), TOKENS, 7)
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(value) for name, value in features_of(batch).items()}
         number = tf.constant(1, tf.int64)
         joined, apart = session.run(
-            [drawn_corruption.draw(features, number, r) for r in (rule, rule._replace(apart=True))]
+            [
+                drawn_corruption.draw(features, number, r)
+                for r in (rule, rule._replace(keeps_original=True))
+            ]
         )
     assert (apart["input_ids"] == batch.ids).all() and "masked_input_ids" not in joined
     assert (apart.pop("masked_input_ids") == joined["input_ids"]).all()

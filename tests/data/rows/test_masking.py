@@ -117,6 +117,8 @@ def test_ngram_runs_are_neighbouring_words_of_one_segment():
         ({"max_predictions": 0}, "--max_predictions_per_seq must be 1 or more"),
         ({"ngram_probs": (0.5, 0.4)}, "--ngram_probs must be probabilities that add up to 1"),
         ({"ngram_probs": (1.5, -0.5)}, "--ngram_probs"),
+        ({"replacement": (1.0,)}, "replacement must be the three probabilities of .*, found 1.0"),
+        ({"replacement": (0.7, 0.1, 0.1, 0.1)}, "replacement must be the three probabilities"),
     ],
 )
 def test_bad_specifications(values, message):

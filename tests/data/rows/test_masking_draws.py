@@ -9,6 +9,7 @@ from mask_draws import mask_once
 from scipy import stats
 
 from data.input.drawn_corruption import Drawing, draw
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.rows import instances, masking, sampling
 from data.rows.corruption import Tokens
 from data.rows.masking import Masks
@@ -38,9 +39,7 @@ def rows_of_words(word_size, pieces=(20, 36), width=WIDTH, rows=ROWS):
     segments = np.where((np.arange(width) >= a + 2) & (np.arange(width) <= a + b + 2), 1, 0)
     repeated = [np.tile(part.astype(np.int32), (rows, 1)) for part in (ids, segments, groups)]
     lengths = np.full(rows, a + b + 3)
-    return instances.Instances(
-        repeated[0], repeated[1], None, repeated[2], lengths, np.zeros(rows, np.int64)
-    )
+    return instances.Instances(*repeated, lengths, np.zeros(rows, np.int64))
 
 
 def static(batch, spec):
@@ -75,7 +74,7 @@ def in_pipeline(batch, spec):
 
 def electra(share=0.15, width=WIDTH):
     room = masking.predictions_limit(share, width)
-    replacement = masking.ELECTRA_REPLACEMENT
+    replacement = ELECTRA_REPLACEMENT
     return masking.MaskingSpec(share, "wordpiece", (1.0,), replacement, room, True)
 
 
@@ -92,7 +91,7 @@ CASES = {
     "pipeline words": (in_pipeline, spec_of("word", room=8), 2),
     "pipeline words for electra": (
         in_pipeline,
-        spec_of("word", masking.ELECTRA_REPLACEMENT, 8),
+        spec_of("word", ELECTRA_REPLACEMENT, 8),
         2,
     ),
     "electra": (in_pipeline, electra(), 1),

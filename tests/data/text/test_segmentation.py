@@ -11,7 +11,7 @@ from ltp_models import GOLD, RAW_SENTENCES, SENTENCES, raw_text, write_vocabular
 
 from common.errors import UserError
 from data.creation import CreationSettings, RecordWork
-from data.jobs.statistics import new_statistics
+from data.record_processor import new_statistics
 from data.text import corpus, documents, segmentation
 from data.text.ltp import annotator
 from data.text.segmentation import make_segmenter

@@ -98,11 +98,11 @@ def test_training_draws_masks_with_the_records_own_model(tiny, tmp_path):
     masking = {"kind": "dynamic", "probability": 0.15, "unit": "word", "ngram_probs": [1.0]}
     masking["replacement"] = [0.8, 0.1, 0.1]
     manifest = {"masking": masking, "vocab_sha256": vocabulary.sha256}
-    stated = masking_choice.stated_masking({"m": manifest}, tiny)
+    stated = masking_choice.stated_by_manifests({"m": manifest}, tiny)
     assert stated.vocabulary.mask == vocabulary.mask
     other = sentencepiece_models.hand_made(tmp_path / "other.model", {"▁今天": -1.0})
     with pytest.raises(UserError, match=r"other.model is not the vocabulary of the records \(m\)"):
-        masking_choice.stated_masking({"m": manifest}, other)
+        masking_choice.stated_by_manifests({"m": manifest}, other)
 
 
 def test_without_the_library(tiny, monkeypatch):

@@ -7,9 +7,9 @@ from creation_runs import contents, make
 
 from common.tags import KINDS, TAGS
 from data.creation import CreationSettings, RecordWork
-from data.jobs.statistics import new_statistics
+from data.inspection import ShownRow, show_row
+from data.record_processor import new_statistics
 from data.records.checks import record_contents
-from data.rows.inspection import ShownRow, show_row
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
 from data.tokenizers.vocabularies import read_vocabulary

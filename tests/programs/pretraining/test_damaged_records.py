@@ -178,7 +178,7 @@ def test_what_cannot_be_mended(copy_of):
     )
     messages = (
         "t-1 is not the file that manifest {}/_t.manifest.json lists: its records are sound, but "
-        "bytes 0 to 10200 have another checksum; this is not for --skip_damaged_records to mend",
+        "bytes 0 to 10200 have another checksum; --skip_damaged_records cannot repair this",
         "t-2 holds no sound record; write it anew, or remove it from --input_file",
         "t-0 is not the file that manifest {}/_t.manifest.json lists: its records are sound",
         "bytes 0 to 10200 have another checksum; write the records anew, or",

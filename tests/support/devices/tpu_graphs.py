@@ -18,9 +18,10 @@ from tensorflow_estimator.python.estimator.tpu import tpu_context
 
 from data.input.drawn_corruption import Drawing
 from data.input.pipeline import stored_features
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.schema import FEATURES, feature_length
 from data.rows.corruption import Tokens
-from data.rows.masking import ELECTRA_REPLACEMENT, MaskingSpec, Masks
+from data.rows.masking import MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
@@ -78,7 +79,7 @@ def training_graph(
     optimizer="adamw",
     num_micro_batches=1,
     hosts=1,
-    masking=None,
+    drawing=None,
     cores=8,
     **changes,
 ):
@@ -90,12 +91,12 @@ def training_graph(
       optimizer: name of an optimizer.
       num_micro_batches: gradient_accumulation_steps.
       hosts: machines of the TPU, with 8 cores each.
-      masking: Drawing or None.
+      drawing: Drawing or None.
       cores: cores of each host.
       changes: see model_config.
     """
-    run = run_config(folder, objective, hosts * cores, masking, do_train=True)
-    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, masking, **changes)
+    run = run_config(folder, objective, hosts * cores, drawing, do_train=True)
+    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, drawing, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 
 
@@ -106,9 +107,9 @@ def evaluation_graph(folder, objective):
     return _graph_of(make_pretraining(run, objective).evaluate, 1, CORES_PER_HOST)
 
 
-def run_config(folder, objective, cores, masking=None, **changes):
+def run_config(folder, objective, cores, drawing=None, **changes):
     """RunConfig of a small run on a TPU, with its records in `folder`."""
-    names = stored_features(objective.feature_names, masking)
+    names = stored_features(objective.feature_names, drawing)
     files = [write_records(folder / "rows", random_records(names))]
     settings = {
         "output_dir": str(folder / "out"),
@@ -127,7 +128,7 @@ def run_config(folder, objective, cores, masking=None, **changes):
 
 
 def make_pretraining(
-    run, objective, optimizer="adamw", num_micro_batches=1, masking=None, **changes
+    run, objective, optimizer="adamw", num_micro_batches=1, drawing=None, **changes
 ):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
@@ -139,7 +140,7 @@ def make_pretraining(
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)
-    return PretrainingRunner(Run(run, model, objective, config, masking, devices))
+    return PretrainingRunner(Run(run, model, objective, config, drawing, devices))
 
 
 def model_config(changes, objective=None):
@@ -167,12 +168,12 @@ def random_records(names, count=RECORDS):
     return records
 
 
-def dynamic_masking():
+def dynamic_drawing():
     """Drawing for random_records."""
     return Drawing(Masks(MaskingSpec(max_predictions=PREDICTIONS)), TOKENS, 7)
 
 
-def electra_masking():
+def electra_drawing():
     """Drawing for random_records of unmasked rows, as ELECTRA draws."""
     spec = MaskingSpec(
         max_predictions=PREDICTIONS,
@@ -180,7 +181,7 @@ def electra_masking():
         replacement=ELECTRA_REPLACEMENT,
         with_replacement=True,
     )
-    return Drawing(Masks(spec), TOKENS, 7, apart=True)
+    return Drawing(Masks(spec), TOKENS, 7, keeps_original=True)
 
 
 def write_checkpoint(folder, objective):

@@ -158,7 +158,7 @@ def test_training_can_run_on_a_tpu(graph_of, objective, optimizer, num_micro_bat
 def test_electra_can_run_on_a_tpu(tmp_path, options):
     """With masks that the host draws."""
     objective = get_objective("electra").for_run(20, **options)
-    graph = training_graph(tmp_path, objective, masking=tpu_graphs.electra_masking())
+    graph = training_graph(tmp_path, objective, drawing=tpu_graphs.electra_drawing())
     assert problems(graph) == []
     assert_sums(graph, CORES_PER_HOST)
 
@@ -229,8 +229,8 @@ def origins(tensor):
 
 def test_hosts_share_the_rows_and_draw_masks(tmp_path):
     """Two hosts with 8 cores each, masks drawn in the input pipeline."""
-    masking = tpu_graphs.dynamic_masking()
-    graph = training_graph(tmp_path, get_objective("roberta"), hosts=2, masking=masking)
+    drawing = tpu_graphs.dynamic_drawing()
+    graph = training_graph(tmp_path, get_objective("roberta"), hosts=2, drawing=drawing)
     assert problems(graph) == []
     assert_sums(graph, 2 * CORES_PER_HOST)
     shards = host_operations(graph, "ShardDataset")

@@ -7,8 +7,9 @@ import pytest
 from record_files import VOCAB, learnable_records, write_records
 
 from common.errors import UserError
+from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.manifest import find_manifests
-from data.rows.masking import BERT_REPLACEMENT, ELECTRA_REPLACEMENT
+from data.rows.masking import BERT_REPLACEMENT, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 from training.records import masking_choice
 
@@ -53,33 +54,35 @@ def said(kind="dynamic", **changes):
 
 
 def choose(paths, vocab_file, objective=ELECTRA, probability=None, run=RUN, model=MODEL):
-    stated = masking_choice.stated_masking(find_manifests(paths), vocab_file)
-    return masking_choice.choose_masking(
+    stated = masking_choice.stated_by_manifests(find_manifests(paths), vocab_file)
+    return masking_choice.choose_drawing(
         stated, objective, paths, vocab_file, model, run, probability
     )
 
 
 def test_records_without_a_manifest_are_masked_as_google_does(records, vocab_file):
-    masking = choose([records()], vocab_file)
-    spec = masking.spec
+    drawing = choose([records()], vocab_file)
+    spec = drawing.spec
     assert spec.with_replacement and spec.unit == "wordpiece" and spec.probability == 0.15
     assert spec.replacement == ELECTRA_REPLACEMENT
     assert spec.max_predictions == 19  # int((0.15 + 0.005) * 128), not the flag
-    assert masking.apart and masking.special_ids == (2, 3, 4) and masking.tokens.mask_id == 4
-    assert masking.seed == 3
+    assert (
+        drawing.keeps_original and drawing.special_ids == (2, 3, 4) and drawing.tokens.mask_id == 4
+    )
+    assert drawing.seed == 3
     assert choose([records()], vocab_file, run=Run(512, 20, 3)).spec.max_predictions == 79
 
 
 def test_the_manifest_says_how_and_the_run_may_say_how_much(records, vocab_file, capsys):
     path = records(vocab_file=vocab_file, **said(replacement=[0.85, 0.0, 0.15]))
-    masking = choose([path], vocab_file)
-    assert masking.spec.unit == "word" and not masking.spec.with_replacement
-    assert masking.spec.max_predictions == 26 and masking.apart
+    drawing = choose([path], vocab_file)
+    assert drawing.spec.unit == "word" and not drawing.spec.with_replacement
+    assert drawing.spec.max_predictions == 26 and drawing.keeps_original
     assert "masks: drawn anew for every batch, 20% by word, at most 26 a row (as the" in (
         capsys.readouterr().out
     )
-    masking = choose([path], vocab_file, probability=0.3)
-    assert masking.spec.probability == 0.3 and masking.spec.max_predictions == 39
+    drawing = choose([path], vocab_file, probability=0.3)
+    assert drawing.spec.probability == 0.3 and drawing.spec.max_predictions == 39
     assert "30% by word, at most 39 a row (the share was asked for)" in capsys.readouterr().out
     with pytest.raises(UserError, match="must lie between 0 and 1"):
         choose([path], vocab_file, probability=1.5)
@@ -88,8 +91,8 @@ def test_the_manifest_says_how_and_the_run_may_say_how_much(records, vocab_file,
 def test_an_objective_without_masked_ids_of_its_own(records, vocab_file):
     assert choose([records()], vocab_file, ROBERTA) is None
     path = records(vocab_file=vocab_file, **said(unit="wordpiece"))
-    masking = choose([path], vocab_file, ROBERTA)
-    assert masking.spec.max_predictions == 20 and not masking.apart
+    drawing = choose([path], vocab_file, ROBERTA)
+    assert drawing.spec.max_predictions == 20 and not drawing.keeps_original
 
 
 def test_manifests_of_before_and_of_now_agree(records, vocab_file):
@@ -99,10 +102,12 @@ def test_manifests_of_before_and_of_now_agree(records, vocab_file):
     ]
     assert choose(paths, vocab_file).spec.unit == "word"
     paths.append(records("c", vocab_file=vocab_file, **said(unit="wordpiece")))
-    with pytest.raises(UserError, match="were made with other masking; use records of one kind"):
+    with pytest.raises(
+        UserError, match="were made with different masking; use records of one kind"
+    ):
         choose(paths, vocab_file)
     paths[-1] = records("c", vocab_file=vocab_file, **said(kind="static"))
-    with pytest.raises(UserError, match="were made with other masking"):
+    with pytest.raises(UserError, match="were made with different masking"):
         choose(paths, vocab_file)
 
 
@@ -130,6 +135,16 @@ def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
         choose([path], str(other))
 
 
+def test_an_objective_reads_targets_that_the_corruption_does_not_make(
+    records, vocab_file, monkeypatch
+):
+    path = records(vocab_file=vocab_file, **said())
+    monkeypatch.setattr(Masks, "targets", tuple(PREDICTIONS[:2]))
+    message = "--objective=roberta reads masked_lm_weights, which the masking of these records"
+    with pytest.raises(UserError, match=message):
+        choose([path], vocab_file, ROBERTA)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -138,6 +153,11 @@ def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
         ({"ngram_probs": [1.0, "x"]}, "masking must be an object with kind, unit and shares"),
         ({"with_replacement": True}, "draws with replacement take single pieces"),
         ({"unit": "letter"}, "unknown masking unit 'letter'"),
+        ({"replacement": [1.0]}, "replacement must be the three probabilities"),
+        ({"probability": 1.5}, "manifest.json: probability must lie between 0 and 1, found 1.5"),
+        ({"ngram_probs": [0.5]}, "manifest.json: ngram_probs must be probabilities that add up"),
+        ({"kind": "static", "unit": 3}, "masking must be an object with kind, unit and shares"),
+        ({"kind": "sometimes"}, "masking must be an object with the kind of masking"),
     ],
 )
 def test_manifests_that_cannot_be_followed(records, vocab_file, changes, message):

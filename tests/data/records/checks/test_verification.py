@@ -224,8 +224,8 @@ def test_sizes_alone(tmp_path):
 
 
 @pytest.fixture
-def units(tmp_path, monkeypatch):
-    """Units of three files, one of them damaged, for processes of their own."""
+def sections(tmp_path, monkeypatch):
+    """Sections of three files, one of them damaged, for processes of their own."""
     monkeypatch.setattr(check_processes, "_SMALL_BYTES", 0)
     made = []
     for name in "abc":
@@ -238,53 +238,53 @@ def units(tmp_path, monkeypatch):
     return made
 
 
-def test_processes_find_what_one_finds(units):
+def test_processes_find_what_one_finds(sections):
     advances = [[], []]
-    alone = check_processes.check_all(units, 1, advances[0].append)
-    together = check_processes.check_all(units, 3, advances[1].append)
+    alone = check_processes.check_all(sections, 1, advances[0].append)
+    together = check_processes.check_all(sections, 3, advances[1].append)
     assert alone == together
     assert [len(found["faults"]) for found in alone] == [0, 0, 0, 1, 0, 0]
     assert alone[3]["faults"][0]["record"] == 1
-    total = sum(map(checker.bytes_of, units))
+    total = sum(map(checker.bytes_of, sections))
     assert sum(advances[0]) == sum(advances[1]) == total
 
 
 KILL = "import os; os.kill(os.getpid(), 9)"
 
 
-def test_a_killed_process_is_replaced(units, tmp_path, monkeypatch):
-    whole = check_processes.check_all(units, 1, quiet)
+def test_a_killed_process_is_replaced(sections, tmp_path, monkeypatch):
+    whole = check_processes.check_all(sections, 1, quiet)
     mark = str(tmp_path / "killed")
     once = "import os\nif not os.path.exists({0!r}):\n  open({0!r}, 'w').close(); {1}\n".format(
         mark, KILL
     )
     monkeypatch.setattr(check_processes, "_PROGRAM", once + check_processes._PROGRAM)
     advances = []
-    assert check_processes.check_all(units, 2, advances.append) == whole
-    assert os.path.exists(mark) and sum(advances) == sum(map(checker.bytes_of, units))
+    assert check_processes.check_all(sections, 2, advances.append) == whole
+    assert os.path.exists(mark) and sum(advances) == sum(map(checker.bytes_of, sections))
 
 
-def test_processes_killed_again_and_again(units, monkeypatch):
+def test_processes_killed_again_and_again(sections, monkeypatch):
     monkeypatch.setattr(check_processes, "_PROGRAM", KILL)
     with pytest.raises(UserError) as caught:
-        check_processes.check_all(units, 2, quiet)
+        check_processes.check_all(sections, 2, quiet)
     message = "processes that check the records were killed 3 times, last with {}/"
-    assert str(caught.value).startswith(message.format(os.path.dirname(units[0].path)))
+    assert str(caught.value).startswith(message.format(os.path.dirname(sections[0].path)))
 
 
-def test_processes_that_cannot_be_started(units, monkeypatch):
+def test_processes_that_cannot_be_started(sections, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UserError, match="cannot start a process that checks the records: No such"):
-        check_processes.check_all(units, 2, quiet)
+        check_processes.check_all(sections, 2, quiet)
 
 
-def test_files_that_cannot_be_read(units, monkeypatch):
-    os.remove(units[0].path)
+def test_files_that_cannot_be_read(sections, monkeypatch):
+    os.remove(sections[0].path)
     for processes in (1, 2):
-        found = check_processes.check_all(units, processes, quiet)
+        found = check_processes.check_all(sections, processes, quiet)
         gone = {"kind": checker.UNREADABLE, "text": "No such file or directory"}
         assert found[0] == {"records": 0, "faults": [gone]} and not found[4]["faults"]
-    path = units[2].path
+    path = sections[2].path
 
     def fails(*arguments):
         raise OSError(5, "Input/output error")
@@ -306,14 +306,14 @@ def test_checking_processes_import_no_tensorflow_and_end_with_their_parent():
     process.stdout.close()
 
 
-def test_remote_files_are_read_here(units, monkeypatch):
+def test_remote_files_are_read_here(sections, monkeypatch):
     """ram:// is a remote file system to us as gs:// is."""
     tf = pytest.importorskip("tensorflow.compat.v1")
     if not hasattr(tf.io.gfile, "GFile") or tf.__version__.startswith("1."):
         pytest.skip("TensorFlow 1.15 has no ram://")
     monkeypatch.setattr(check_processes, "_PROGRAM", KILL)
     tf.io.gfile.makedirs("ram://verify")
-    for unit in units[::2]:
+    for unit in sections[::2]:
         remote = "ram://verify/" + os.path.basename(unit.path)
         with open(unit.path, "rb") as f, tf.io.gfile.GFile(remote, "wb") as out:
             out.write(f.read())

@@ -10,7 +10,7 @@ from common.features import MASKED_LM, PIECE_TAGS, ROW, SENTENCE_LABEL, TAG_LABE
 from common.tags import KINDS
 from data.records import tfrecord
 from data.records.schema import FEATURES
-from data.rows.display import bracketed, shown_tags
+from data.rows.display import bracketed, shown_tags, word_starts
 from data.text.characters import is_letter
 from data.text.tags import UNKNOWN
 
@@ -51,12 +51,13 @@ def read_rows(path, vocab_size):
     Raises:
       UserError: damaged file, no masked-LM records, or ids outside the vocabulary.
     """
-    import tensorflow.compat.v1 as tf
+    # Imports TensorFlow, which the program tells how much to log before.
+    from data.records.checks.record_contents import example_of
 
     for number, content in enumerate(tfrecord.read_records(path)):
         where = "{} record {}".format(path, number)
         try:
-            example = tf.train.Example.FromString(content)
+            example = example_of(content)
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
         yield _row(example.features.feature, vocab_size, where)
@@ -144,8 +145,7 @@ def show_row(row, vocabulary, segmenter):
     if row.word_groups is None:
         starts = _word_starts(row.original[: row.length].tolist(), vocabulary, segmenter)
     else:
-        groups = row.word_groups[: row.length]
-        starts = np.append(True, (groups[1:] != groups[:-1]) | (groups[1:] == 0))
+        starts = word_starts(row.word_groups[: row.length], 0)
     tags = None if row.tags is None else shown_tags(row.tags[: row.length])
     return bracketed(row.ids[: row.length], original, starts, vocabulary.tokens, tags)
 
