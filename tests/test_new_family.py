@@ -89,10 +89,11 @@ RECIPE = Recipe("sided", _pairs, ROW + MASKED_LM, Shift(ShiftSpec()), Options)
 OBJECTIVE = '''"""Masked LM, and whether a masked piece lies in the second segment."""
 
 import dataclasses
+from typing import Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from common.options import FamilyOptions, option
+from common.options import STEPS, FamilyOptions, option
 from modeling import heads, losses
 from modeling.objectives.masked_lm import MaskedLm
 
@@ -101,7 +102,12 @@ from modeling.objectives.masked_lm import MaskedLm
 class Options(FamilyOptions):
     title = "SIDED"
 
-    side_weight: float = option(1.0, "weight of the loss of the sides; 1.", low=0)
+    side_weight: float = option(
+        1.0, "weight of the loss of the sides; 1.", low=0, from_training=True
+    )
+    side_steps: Optional[Tuple[int, ...]] = option(
+        None, "steps from and until which the sides count.", STEPS, length=2, from_training=True
+    )
 
 
 class Sided(MaskedLm):
@@ -221,7 +227,12 @@ def create(folder, output, *flags, code=0):
 
 
 def train(folder, records, output, *flags):
-    """What a short training said, and its results."""
+    """What a short training and its evaluation said, and its results."""
+    return run_on(folder, records, output, "--do_train", *flags)
+
+
+def run_on(folder, records, output, *flags):
+    """What run_pretraining.py said, and the results of its evaluation."""
     said = run(
         folder,
         "run_pretraining.py",
@@ -229,7 +240,6 @@ def train(folder, records, output, *flags):
         "--output_dir={}".format(output),
         "--bert_config_file={}/bert_config.json".format(SAMPLE),
         "--vocab_file=" + VOCAB,
-        "--do_train",
         "--do_eval",
         "--max_seq_length=64",
         "--max_predictions_per_seq=10",
@@ -290,13 +300,25 @@ def test_a_made_up_family_is_two_files_and_two_lines(project, tmp_path):
     assert sorted(drawn) == sorted(static["features"])
     assert_shifted(drawn)
 
-    said, results = train(project, records, tmp_path / "model", "--side_weight=0.5")
+    options = ["--side_weight=0.5", "--side_steps=2,8"]
+    said, results = train(project, records, tmp_path / "model", *options)
     assert "objective: sided (manifest" in said
     assert results["side_loss"] < 0.8 and "side_accuracy" in results
     total = results["masked_lm_loss"] + 0.5 * results["side_loss"]
     assert abs(results["loss"] - total) < 1e-4
     with open(str(tmp_path / "model" / "run_config.json"), encoding="utf-8") as f:
-        assert json.load(f)["run"]["objective_settings"]["side_weight"] == 0.5
+        settings = json.load(f)["run"]["objective_settings"]
+    assert settings == {"side_weight": 0.5, "side_steps": [2, 8]}
+    # Resumed, with what it had and with something else; evaluated alone, as it was trained.
+    again, _ = train(project, records, tmp_path / "model", *options)
+    assert "RESUME" in again and "the steps before had" not in again
+    preset = tmp_path / "preset.json"
+    preset.write_text(json.dumps({"flags": {"side_weight": 0.25, "side_steps": "2,8"}}))
+    again, _ = train(project, records, tmp_path / "model", "--preset={}".format(preset))
+    assert "the steps before had --side_weight=0.5, from here on it is 0.25" in again
+    assert "--side_steps=[" not in again
+    _, alone = run_on(project, records, tmp_path / "model")
+    assert alone == results
     said, results = train(project, unmasked, tmp_path / "drawn")
     assert "drawn anew for every batch, 15% shifted by {}, at most 10".format(SHIFT) in said
     assert abs(results["loss"] - results["masked_lm_loss"] - results["side_loss"]) < 1e-4
