@@ -167,6 +167,17 @@ class FamilyOptions:
         options.check()
         return options
 
+    def check_values(self):
+        """Refuses values out of range, for options that were not made by `of`.
+
+        Raises:
+          UserError: naming the flag.
+        """
+        for declared in self.declared():
+            value = getattr(self, declared.name)
+            if value is not None:
+                _check_range(declared, value)
+
     def check(self):
         """Refuses values that contradict each other.
 

@@ -129,6 +129,7 @@ class CreationSettings:
                     type(self.family_options).__name__,
                 )
             )
+        self.family_options.check_values()
         self.family_options.check()
 
     def _check_words(self, recipe):

@@ -9,6 +9,7 @@ from conftest import ROOT
 from common.errors import UserError
 from common.options import FamilyOptions
 from data.creation import CreationSettings
+from data.recipes import electra
 
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")
 TEXT = "今天天气很好。我们去图书馆看书。\n\n他们在公司开会！\n"
@@ -226,6 +227,10 @@ def test_build_vocab_errors(run_script, one_line_error, tmp_path):
             {"objective": "electra", "options": FamilyOptions()},
             "options of --objective=electra must be of the class data.recipes.electra.Options, "
             "found FamilyOptions",
+        ),
+        (
+            {"objective": "electra", "options": electra.Options("x")},
+            "--electra_builder must be one of google, zh, not 'x'",
         ),
     ],
 )
