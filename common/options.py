@@ -153,30 +153,29 @@ class FamilyOptions:
         """
         known = {declared.name: declared for declared in cls.declared()}
         values = {name: value for name, value in given.items() if value is not None}
-        for name, value in values.items():
+        for name in values:
             if name not in known:
                 raise UserError(
                     "--{} cannot be combined with {}, which has no such option; remove it".format(
                         name, owner
                     )
                 )
-            fault = known[name].fault_of(value)
-            if fault:
-                raise UserError("--{}={} {}".format(name, value, fault))
         options = cls(**values)
+        options.check_values()
         options.check()
         return options
 
     def check_values(self):
-        """Refuses values out of range, for options that were not made by `of`.
+        """Refuses values out of range; `of` calls it, other makers of options call it themselves.
 
         Raises:
           UserError: naming the flag.
         """
         for declared in self.declared():
             value = getattr(self, declared.name)
-            if value is not None:
-                _check_range(declared, value)
+            fault = None if value is None else declared.fault_of(value)
+            if fault:
+                raise UserError("--{}={} {}".format(declared.name, value, fault))
 
     def check(self):
         """Refuses values that contradict each other.
