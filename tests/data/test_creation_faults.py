@@ -230,7 +230,7 @@ def test_build_vocab_errors(run_script, one_line_error, tmp_path):
         ),
         (
             {"objective": "electra", "options": electra.Options("x")},
-            "--electra_builder must be one of google, zh, not 'x'",
+            "--electra_builder=x must be one of google, zh",
         ),
     ],
 )

@@ -255,7 +255,7 @@ def test_a_release_has_the_configs_of_both_networks(tmp_path):
 def test_the_choice_of_a_network_is_for_electra_alone(tmp_path):
     config = AlbertConfig(SIZES)
     source = write(tmp_path / "a", random_variables(config, families.ALBERT), SIZES)
-    words = "--discriminator_or_generator=generator goes with an ELECTRA"
+    words = "--discriminator_or_generator=generator is for an ELECTRA"
     choice = {"discriminator_or_generator": "generator"}
     refused(words, "is an ALBERT model", pytorch_dump_path=tmp_path / "hf", **source, **choice)
     model = models.make_model()
