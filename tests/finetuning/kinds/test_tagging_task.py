@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tag_sequences import any_tags, scored_sentences
 
 from common.errors import UserError
 from data.records.encoding import RecordLayout
@@ -217,20 +218,11 @@ def test_records(tmp_path, tokenizer):
     )
 
 
-any_tags = st.lists(
-    st.sampled_from(["O", *("{}-{}".format(b, t) for b in "BI" for t in TYPES)]), max_size=9
-)
-
-
 @settings(max_examples=60, deadline=None)
-@given(pairs=st.lists(st.tuples(any_tags, any_tags), min_size=1, max_size=6))
-def test_scores_are_seqevals(pairs):
+@given(sentences=scored_sentences(any_tags("BI", TYPES, 9)))
+def test_scores_are_seqevals(sentences):
     metrics = pytest.importorskip("seqeval.metrics")
-    expected, predicted = [], []
-    for one, other in pairs:
-        length = max(len(one), len(other))
-        expected.append(one + ["O"] * (length - len(one)))
-        predicted.append(other + ["O"] * (length - len(other)))
+    expected, predicted = sentences
     examples = examples_of(*(("天" * len(t), tuple(spans_of_tags(t)[0])) for t in expected))
     figures = task_of().score(
         examples, [Tagged(t, spans_of_tags(t)[0], []) for t in predicted], "test"
