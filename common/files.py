@@ -9,7 +9,6 @@ import glob
 import io
 import itertools
 import os
-import shutil
 import sys
 
 from common.errors import UserError
@@ -150,18 +149,8 @@ def remove_if_there(path):
         remove(path)
 
 
-def remove_tree(path, ignore_errors=False):
-    """Removes a directory with its content, if it exists.
-
-    Args:
-      path: directory.
-      ignore_errors: whether what cannot be removed is left; of local ones.
-    """
-    if is_remote(path):
-        if exists(path):
-            _gfile().rmtree(path)
-    elif ignore_errors or exists(path):
-        shutil.rmtree(path, ignore_errors=ignore_errors)
+def remove_empty_directory(path):
+    _gfile().rmtree(path) if is_remote(path) else os.rmdir(path)
 
 
 def make_directories(path):
@@ -267,52 +256,3 @@ def append_to(path):
     if is_remote(path):
         return _gfile().GFile(path, "ab")
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab")
-
-
-def publish(temporary, path):
-    """Gives a complete file its name, lastingly: a power cut leaves the old file or the new one."""
-    if is_remote(path):
-        rename(temporary, path)
-        return
-    _flush(temporary)
-    os.replace(temporary, path)
-    # Without it the file is whole all the same, if perhaps under its old name.
-    with contextlib.suppress(OSError):
-        _flush(os.path.dirname(path) or ".")
-
-
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A new binary file that takes the name `path` when the block ends well, and else is gone.
-
-    Until then it is called PATH.tmp.
-    """
-    temporary = path + ".tmp"
-    try:
-        with create(temporary) as f:
-            yield f
-        publish(temporary, path)
-    except BaseException:
-        with contextlib.suppress(*failures()):
-            remove_if_there(temporary)
-        raise
-
-
-def write_atomically(path, text):
-    """Writes a small text file under a temporary name and renames it."""
-    with replacing(path) as f:
-        f.write(text.encode("utf-8"))
-
-
-def copy_atomically(source, path):
-    """Copies a file under a temporary name and renames it."""
-    with open_file(source, "rb") as reader, replacing(path) as writer:
-        shutil.copyfileobj(reader, writer, _COPY_BYTES)

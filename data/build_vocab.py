@@ -6,7 +6,7 @@ python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=spie
 """
 
 from cli.app import require, run_script
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from data.jobs.shard import cannot_write
 from data.tokenizers.sentencepiece_training import train_model
@@ -52,7 +52,7 @@ def main(argv):
         tokens = build_vocabulary(paths, FLAGS.vocab_size, FLAGS.min_frequency, FLAGS.do_lower_case)
         content = ("\n".join(tokens) + "\n").encode("utf-8")
     try:
-        with files.replacing(FLAGS.output_file) as f:
+        with outputs.replacing(FLAGS.output_file) as f:
             f.write(content)
     except files.failures() as error:
         raise cannot_write(FLAGS.output_file, error) from None

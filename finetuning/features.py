@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from common.validation import is_count
 from data.records.encoding import RecordLayout
@@ -128,7 +128,7 @@ def write_features(
         return kept
     layout = RecordLayout(names, max_seq_length, 0, len(tokenizer.vocabulary))
     written = truncated = 0
-    with files.replacing(path) as writer:
+    with outputs.replacing(path) as writer:
         for rows, cut in _chunks(task, examples, tokenizer, max_seq_length):
             values = {name: _values(name, rows, max_seq_length, constants or {}) for name in names}
             framed = frame(layout.encode(values))
@@ -138,7 +138,8 @@ def write_features(
             writer.write(framed[-1].tobytes())
     size = os.stat(path).st_size if not files.is_remote(path) else None
     content = {"rows": written, "truncated": truncated, "bytes": size, "made_from": made_from}
-    files.write_atomically(_beside(path), json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    outputs.write_atomically(_beside(path), text)
     return FeatureFile(path, written, truncated, False)
 
 

@@ -5,7 +5,7 @@ import os
 
 from common import files
 from common.errors import UserError, quoted, some
-from common.files import write_atomically
+from common.outputs import write_atomically
 from common.validation import is_number, is_object, is_text, is_whole, list_of
 from modeling.config import read_json_object
 

@@ -8,7 +8,7 @@ import sys
 import typing
 import zlib
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 
 STANDARD_INPUT = "standard input"
@@ -82,7 +82,7 @@ class ResultFile:
     def _opened(self):
         if self.is_stream:
             return sys.stdout.buffer
-        stored = self._closing.enter_context(files.replacing(self._path))
+        stored = self._closing.enter_context(outputs.replacing(self._path))
         if not self._path.endswith(".gz"):
             return stored
         return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))

@@ -16,8 +16,9 @@ from conftest import ROOT
 from creation_runs import CORPUS, VOCAB, contents, make
 
 from cli.app import one_line
-from common import files
+from common import files, outputs
 from common.errors import UserError
+from common.outputs import temporary_path
 from data.text.ltp.loading import load_ltp
 from finetuning import features
 from finetuning.kinds.classification import ClassificationTask
@@ -160,11 +161,11 @@ def victim(tmp_path):
 
 
 def write_text(folder):
-    files.write_atomically(os.path.join(folder, "f"), "new")
+    outputs.write_atomically(os.path.join(folder, "f"), "new")
 
 
 def write_copy(folder):
-    files.copy_atomically(VOCAB, os.path.join(folder, "f"))
+    outputs.copy_atomically(VOCAB, os.path.join(folder, "f"))
 
 
 def write_results(folder):
@@ -195,7 +196,7 @@ def test_a_planted_link_is_not_followed(tmp_path, victim, write, is_dangling):
     folder = tmp_path / "out"
     folder.mkdir()
     target = tmp_path / "nothing" if is_dangling else victim
-    os.symlink(str(target), str(folder / "f.tmp"))
+    os.symlink(str(target), temporary_path(str(folder / "f")))
     write(str(folder))
     assert os.listdir(str(folder)) == ["f"]
     assert not os.path.islink(str(folder / "f")) and not (tmp_path / "nothing").exists()
@@ -229,10 +230,12 @@ def test_a_file_is_on_disk_before_it_has_its_name(tmp_path, write, monkeypatch):
 def test_planted_links_in_the_folder_of_parts(tmp_path, victim):
     partial = tmp_path / "_records.partial"
     partial.mkdir()
-    for name in ("unit-00000.tmp", "shard-00000.tmp", "shard-00000.json.tmp", "fingerprint.tmp"):
+    for name in ("unit-00000.tmp", "shard-00000.tmp"):
         os.symlink(str(victim), str(partial / name))
+    for name in ("shard-00000.json", "fingerprint"):
+        os.symlink(str(victim), temporary_path(str(partial / name)))
     clean = contents(make(tmp_path / "clean")[0])
-    os.symlink(str(victim), str(tmp_path / "_records.manifest.json.tmp"))
+    os.symlink(str(victim), temporary_path(str(tmp_path / "_records.manifest.json")))
     assert contents(make(tmp_path)[0]) == clean
     os.mkdir(str(partial))
     os.symlink(str(victim), str(partial / "lock"))

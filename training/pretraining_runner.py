@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from common.errors import UserError
-from common.files import write_atomically
 from common.log import log
+from common.outputs import write_atomically
 from data.records.checks import record_contents
 from modeling import checkpoint
 from training.failures import output_errors, session_errors

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional
 
 from common import bounded_json, files
 from common.errors import UserError, quoted
-from common.files import write_atomically
+from common.outputs import write_atomically
 from common.validation import is_object, is_text
 from modeling.config import read_json_object
 

@@ -5,8 +5,8 @@ import os
 
 from common import files
 from common.errors import UserError
-from common.files import write_atomically
 from common.log import log, warn
+from common.outputs import write_atomically
 from data.input import pipeline
 from data.records.checks import record_contents
 from modeling import checkpoint

@@ -14,9 +14,10 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import tempfile
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from data.jobs.restart import finished_part
 from data.jobs.shard import Shard, cannot_write
@@ -24,6 +25,8 @@ from data.jobs.statistics import add_statistics
 from data.records import manifest
 
 _LISTED_INPUTS = 100
+# Names in a folder of parts.
+_OURS = re.compile(r"lock|fingerprint|unit-\d{5,}(\.json|\.tmp)?|shard-\d{5,}(\.json|\.tmp)")
 
 
 class Job:
@@ -38,7 +41,7 @@ class Job:
         self.fingerprint = _fingerprint(work, units, output_names)
         self.manifest_path = manifest.manifest_path(output_names)
         self.state = manifest.side_path(output_names, ".partial")
-        self.parts = self.state
+        self.parts, self._scratch = self.state, None
         self._shards, self._first_units = [], []
         self._done = set()  # indices of units
         self.characters = 0
@@ -88,7 +91,8 @@ class Job:
             raise cannot_write(self.outputs[0], error) from None
         try:
             if files.is_remote(self.state):
-                self.parts = tempfile.mkdtemp(prefix="quanci-")
+                self._scratch = tempfile.TemporaryDirectory(prefix="quanci-")
+                self.parts = self._scratch.name
             self._shards = self._make_shards()
             self._first_units = [shard.first_unit for shard in self._shards]
             self._report_replacement(say)
@@ -96,10 +100,10 @@ class Job:
             self.characters = 0
             yield
         finally:
-            if self.parts != self.state:
-                files.remove_tree(self.parts, ignore_errors=True)
+            if self._scratch:
+                self._scratch.cleanup()
             if not any(name.endswith(".json") for name in files.names_in(self.state)):
-                files.remove_tree(self.state, ignore_errors=True)
+                self._remove_state()
             if lock:
                 lock.close()
 
@@ -126,9 +130,9 @@ class Job:
             others = [n for n in files.names_in(self.state) if n not in ("lock", "fingerprint")]
             if others:
                 say("{} is from another input or other flags: discarded".format(self.state))
-            for name in others:
+            for name in filter(_is_ours, others):
                 files.remove_if_there(os.path.join(self.state, name))
-        files.write_atomically(mark, self.fingerprint)
+        outputs.write_atomically(mark, self.fingerprint)
         return lock
 
     def _has_our_fingerprint(self, mark):
@@ -219,10 +223,15 @@ class Job:
         result = self._manifest(input_files, shards, total)
         try:
             manifest.write_manifest(self.manifest_path, result)
-            files.remove_tree(self.state, ignore_errors=True)
         except files.failures() as error:
             raise cannot_write(self.manifest_path, error) from None
+        self._remove_state()
         return result
+
+    def _remove_state(self):
+        # Restarts take no harm from what cannot be removed, and the next job removes it.
+        with contextlib.suppress(UserError, *files.failures()):
+            outputs.remove_folder(self.state, _is_ours)
 
     def _manifest(self, input_files, shards, total):
         return {
@@ -237,6 +246,10 @@ class Job:
             "flags": self.work.flags(),
             "fingerprint": self.fingerprint,
         }
+
+
+def _is_ours(name):
+    return bool(_OURS.fullmatch(name)) or outputs.is_temporary(name)
 
 
 def _fingerprint(work, units, output_names):

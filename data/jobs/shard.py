@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from data.jobs.restart import finished_shard
 from data.jobs.statistics import add_statistics
@@ -81,8 +81,8 @@ class Shard:
                         shutil.copyfileobj(f, out, _COPY_BYTES)
         if complete:
             self._before_rename()
-            files.publish(self._temporary, self.name)
-            files.write_atomically(self._record_path, json.dumps(self._record))
+            outputs.publish(self._temporary, self.name)
+            outputs.write_atomically(self._record_path, json.dumps(self._record))
             for path in self._part_paths:
                 os.remove(path + ".json")
                 os.remove(path)

@@ -3,7 +3,7 @@
 import json
 import os
 
-from common import bounded_json, files
+from common import bounded_json, files, outputs
 from common.errors import UserError, quoted
 from data.records import manifest_schema
 
@@ -86,4 +86,4 @@ def is_whole(manifest, keys, counts):
 
 
 def write_manifest(path, manifest):
-    files.write_atomically(path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+    outputs.write_atomically(path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Optional
 import numpy as np
 
 from common.errors import UserError
-from common.files import write_atomically
+from common.outputs import write_atomically
 from finetuning.kinds import windows
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places

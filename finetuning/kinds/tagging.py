@@ -7,7 +7,7 @@ from typing import List, NamedTuple
 import numpy as np
 
 from common.errors import UserError
-from common.files import write_atomically
+from common.outputs import write_atomically
 from finetuning.kinds import windows
 from finetuning.kinds.spans import (
     OUTSIDE,

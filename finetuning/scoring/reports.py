@@ -3,7 +3,7 @@
 import json
 import os
 
-from common.files import copy_atomically, write_atomically
+from common.outputs import copy_atomically, write_atomically
 
 
 def maximum_and_mean(values):

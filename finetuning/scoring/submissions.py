@@ -8,7 +8,7 @@ submissions of 2021-09-04); under another name a file counts as none and scores 
 import json
 import os
 
-from common.files import write_atomically
+from common.outputs import write_atomically
 from finetuning.layouts.tables import EMPTY_LINE
 
 # Task -> name of its file; where the test set was replaced, the name has the set's version. A

@@ -6,7 +6,7 @@ import uuid
 
 import tensorflow.compat.v1 as tf
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 
 
@@ -47,7 +47,7 @@ def staged(folder):
         yield scratch
     finally:
         with writing(scratch):
-            files.remove_tree(scratch)
+            outputs.remove_folder(scratch, lambda name: True)
 
 
 def publish(scratch, folder):

@@ -5,7 +5,7 @@ import os
 
 from common import bounded_json, files
 from common.errors import UserError
-from common.files import copy_atomically, write_atomically
+from common.outputs import copy_atomically, write_atomically
 from training.checkpoints.recovery import write_state
 
 FOLDER = "best"

@@ -1,19 +1,26 @@
 """The state of output_dir when a run starts: the checkpoint to resume from, and debris."""
 
-import fnmatch
 import os
+import re
 
 import tensorflow.compat.v1 as tf
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from common.log import log, warn
 from modeling import checkpoint
 from training.failures import output_errors
 
 DAMAGED_FOLDER = "damaged"
-# Names of files that TensorFlow and this program leave when writing is interrupted.
-_DEBRIS = ("model.ckpt-*_temp*", "*.tempstate*", "checkpoint.tmp*", "graph.pbtxt.tmp*", "*.tmp")
+# Names that TensorFlow's saves leave when they are interrupted: files, and folders of such files.
+_CHECKPOINT = r"model\.ckpt-\d+"
+_DATA = r"(index|meta|data-\d{5}-of-\d{5})"
+_DEBRIS = re.compile(
+    _CHECKPOINT + r"\." + _DATA + r"\.tempstate\d+|(checkpoint|graph\.pbtxt)\.tmp[0-9a-f]{32}"
+)
+_DEBRIS_FOLDER = re.compile(_CHECKPOINT + "_temp(_[0-9a-f]{32})?")
+_IN_DEBRIS_FOLDER = re.compile(r"part-\d{5}-of-\d{5}\." + _DATA + r"(\.tempstate\d+)?")
+_OF_CHECKPOINT = re.compile("(" + _CHECKPOINT + r")\." + _DATA)
 # Errors of access to a file; its content may be intact.
 _ACCESS_ERRORS = (
     tf.errors.PermissionDeniedError,
@@ -73,13 +80,15 @@ def remove_debris(output_dir, failed=None):
       output_dir: of the run.
       failed: name of a checkpoint whose saving has just failed; all its files are removed.
     """
-    removed, patterns = [], list(_DEBRIS)
-    patterns += [failed + ".*"] if failed else []
+    removed = outputs.remove_debris(output_dir)
     names = files.names_in(output_dir)
     for name in names:
-        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) or _is_orphan(name, names):
-            path = os.path.join(output_dir, name)
-            (files.remove_tree if files.is_directory(path) else files.remove)(path)
+        path = os.path.join(output_dir, name)
+        if _DEBRIS_FOLDER.fullmatch(name):
+            if not outputs.remove_folder(path, _IN_DEBRIS_FOLDER.fullmatch):
+                removed.append(name)
+        elif _is_debris(name, names, failed) and not files.is_directory(path):
+            files.remove(path)
             removed.append(name)
     if removed:
         log("removed files of an unfinished save: {}".format(", ".join(removed)))
@@ -94,7 +103,7 @@ def write_state(folder, names):
     """
     lines = ['model_checkpoint_path: "{}"'.format(names[-1])]
     lines += ['all_model_checkpoint_paths: "{}"'.format(name) for name in names]
-    files.write_atomically(os.path.join(folder, "checkpoint"), "\n".join(lines) + "\n")
+    outputs.write_atomically(os.path.join(folder, "checkpoint"), "\n".join(lines) + "\n")
 
 
 def _choose(output_dir):
@@ -150,9 +159,11 @@ def _files_of(prefix):
     return whole + files.beginning_with(prefix + ".data-")
 
 
-def _is_orphan(name, names):
-    """Whether a file belongs to a checkpoint of a training whose index was not written."""
-    stem, dot, ending = name.rpartition(".")
-    is_data = dot and (ending == "meta" or ending.startswith("data-"))
-    is_ours = checkpoint.step_in_name("/" + stem) is not None
-    return bool(is_data and is_ours and stem + ".index" not in names)
+def _is_debris(name, names, failed):
+    """Whether a file is of an interrupted save: a temporary one, one of a training's checkpoint
+    without an index, or one of the checkpoint `failed`."""
+    of_checkpoint = _OF_CHECKPOINT.fullmatch(name)
+    if not of_checkpoint:
+        return bool(_DEBRIS.fullmatch(name))
+    stem = of_checkpoint.group(1)
+    return stem == failed or stem + ".index" not in names

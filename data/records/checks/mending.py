@@ -1,15 +1,14 @@
 """Copies of damaged record files that hold what is sound in them."""
 
-import contextlib
 import itertools
-import uuid
 from typing import List, NamedTuple
 
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from data.records.tfrecord import Damaged, Reader, enframe, next_record, walk
 
 SHOWN_GAPS = 4
+_WAIT_SECONDS = 600.0
 
 
 class Mended(NamedTuple):
@@ -44,25 +43,19 @@ def mend(source, target):
     Raises:
       UserError: nothing in the file is sound, or a file cannot be read or written.
     """
-    # A name of its own: a training and an evaluation may mend the same file at the same time.
-    temporary = "{}.{}.tmp".format(target, uuid.uuid4().hex[:8])
     try:
-        with files.open_file(source, "rb") as f, files.create(temporary) as out:
+        # A training and an evaluation may mend the same file at the same time.
+        with files.open_file(source, "rb") as f, outputs.replacing(target, _WAIT_SECONDS) as out:
             mended = _copy_sound(Reader(f, 0, files.size(source)), out)
-        if not mended.records:
-            raise UserError(
-                "{} holds no sound record; write it anew, or remove it from --input_file".format(
-                    source
+            if not mended.records:
+                raise UserError(
+                    "{} holds no sound record; write it anew, or remove it from "
+                    "--input_file".format(source)
                 )
-            )
-        files.publish(temporary, target)
     except files.failures() as error:
         raise UserError(
             "cannot mend {} as {}: {}".format(source, target, files.reason(error))
         ) from None
-    finally:
-        with contextlib.suppress(UserError, *files.failures()):
-            files.remove_if_there(temporary)
     return mended
 
 

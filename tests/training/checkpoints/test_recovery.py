@@ -10,6 +10,7 @@ from checkpoint_files import WORDS, save
 from pretraining_runs import checkpoint_values, flags_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 
+from common import outputs
 from common.errors import UserError
 from modeling import checkpoint
 from training.checkpoints import recovery
@@ -134,22 +135,44 @@ def test_debris_is_removed_and_nothing_else(tmp_path, capsys):
     save_steps(tmp_path, 4)
     kept = {"model.ckpt-4.index", "model.ckpt-4" + DATA, "checkpoint", "notes.txt", "best"}
     kept |= {"vocab.data-00000-of-00001", "bert_model.ckpt.meta", "run_config.json"}
-    debris = {"model.ckpt-8_temp", "model.ckpt-8" + DATA, "model.ckpt-6.meta", "checkpoint.tmp1f"}
-    debris |= {
-        "model.ckpt-8" + DATA + ".tempstate123",
-        "model.ckpt-6_temp_d53d1d",
-        "run_config.json.tmp",
-        "graph.pbtxt.tmp12",
-    }
+    # Names that are not exactly those of a save are the user's.
+    kept |= {"thesis.tmp", "checkpoint.tmp1f", "graph.pbtxt.tmp.txt", "model.ckpt-8.txt"}
+    kept |= {"my.tempstate1", "model.ckpt-8.data-mine", ".quanci-mine.tmp"}
+    unique = "0123456789abcdef" * 2
+    debris = {"model.ckpt-8_temp", "model.ckpt-8" + DATA, "model.ckpt-6.meta"}
+    debris |= {"checkpoint.tmp" + unique, "graph.pbtxt.tmp" + unique}
+    debris |= {"model.ckpt-8" + DATA + ".tempstate123", ".quanci-0123456789abcdef.tmp"}
     for name in kept | debris:
         if not (tmp_path / name).exists():
             (tmp_path / name).write_bytes(b"x")
     os.remove(str(tmp_path / "model.ckpt-8_temp"))
     (tmp_path / "model.ckpt-8_temp").mkdir()
     (tmp_path / "model.ckpt-8_temp" / "part-00000-of-00001.index").write_bytes(b"x")
+    folders = {"model.ckpt-9_temp_" + unique, "x_temp", "model.ckpt-9_temp"}
+    for name in folders:
+        (tmp_path / name).mkdir()
+    (tmp_path / "model.ckpt-9_temp" / "mine.txt").write_text("x")
     recovery.recover(str(tmp_path))
+    kept |= {"x_temp", "model.ckpt-9_temp"}
     assert set(os.listdir(str(tmp_path))) == kept
+    assert os.listdir(str(tmp_path / "model.ckpt-9_temp")) == ["mine.txt"]
     assert "model.ckpt-8_temp" in capsys.readouterr().out
+
+
+def test_the_folder_of_a_user_is_kept(tmp_path):
+    (tmp_path / "thesis.tmp").mkdir()
+    (tmp_path / "thesis.tmp" / "chapter1").write_text("x")
+    (tmp_path / "model.ckpt-3.meta").mkdir()
+    recovery.recover(str(tmp_path))
+    assert sorted(os.listdir(str(tmp_path))) == ["model.ckpt-3.meta", "thesis.tmp"]
+    assert os.listdir(str(tmp_path / "thesis.tmp")) == ["chapter1"]
+
+
+def test_a_file_that_is_being_written_is_kept(tmp_path):
+    with outputs.replacing(str(tmp_path / "predictions.jsonl")) as f:
+        f.write(b"x")
+        recovery.recover(str(tmp_path))
+    assert (tmp_path / "predictions.jsonl").read_bytes() == b"x"
 
 
 def test_runs_go_on_as_if_nothing_had_happened(tmp_path):
