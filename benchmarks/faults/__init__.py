@@ -1,0 +1,1 @@
+"""Programs killed before a chosen file operation, and programs beside each other; for kills.py."""
