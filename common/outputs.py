@@ -33,7 +33,7 @@ def is_temporary(name):
 def special_kind(path):
     """What is at a path that is no place for a regular file: "a device", "a named pipe" or "a
     socket"; None elsewhere."""
-    if files.is_remote(path):
+    if files.is_remote(path) or not os.path.lexists(path):
         return None
     place = os.path.abspath(path)
     # /dev/stdout is a link, to a regular file where the shell redirects it.

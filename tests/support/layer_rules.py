@@ -74,6 +74,7 @@ USERS_OF_TENSORFLOW = (
 
 # Modules that import what a variable names: classes of LTP, packages to compare with, fuzzed kinds.
 IMPORTERS_BY_NAME = (
+    "benchmarks.faults.forked",
     "benchmarks.fuzzing.registry",
     "benchmarks.fuzzing.worker",
     "data.text.ltp.directory_check",
