@@ -64,14 +64,18 @@ def read_lines(path):
 
 
 class ResultFile:
-    """A file of JSON lines that gets its name only when it is complete; a context manager."""
+    """A file of JSON lines that gets its name only when it is complete; a context manager.
+
+    A device or a named pipe (/dev/null, /dev/stdout) is written to as it is, and never replaced.
+    """
 
     def __init__(self, path):
         """`path`: file name, written gzipped where it ends in .gz; None or "-" for standard output.
 
         Raises (as the other methods): UserError: it cannot be written.
         """
-        self.is_stream = _is_stream(path)
+        # By its name: opened anew it would be written over, if it is a file of messages, too.
+        self.is_stream = _is_stream(path) or path in ("/dev/stdout", "/dev/fd/1")
         self._path = path
         self._closing = contextlib.ExitStack()
 
@@ -88,7 +92,10 @@ class ResultFile:
             if terminal.is_closed(sys.stdout):
                 raise UserError("standard output is closed; name a file: --output_file")
             return sys.stdout.buffer
-        stored = self._closing.enter_context(outputs.replacing(self._path))
+        is_special = outputs.special_kind(self._path)
+        # Appended to: what /dev/stderr is may hold messages already.
+        opened = open(self._path, "ab") if is_special else outputs.replacing(self._path)
+        stored = self._closing.enter_context(opened)
         if not self._path.endswith(".gz"):
             return stored
         return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))
