@@ -92,10 +92,11 @@ class ResultFile:
             if terminal.is_closed(sys.stdout):
                 raise UserError("standard output is closed; name a file: --output_file")
             return sys.stdout.buffer
-        is_special = outputs.special_kind(self._path)
-        # Appended to: what /dev/stderr is may hold messages already.
-        opened = open(self._path, "ab") if is_special else outputs.replacing(self._path)
-        stored = self._closing.enter_context(opened)
+        if outputs.special_kind(self._path):
+            # Appended to: what /dev/stderr is may hold messages already.
+            stored = self._closing.enter_context(open(self._path, "ab"))
+        else:
+            stored = self._closing.enter_context(outputs.replacing(self._path))
         if not self._path.endswith(".gz"):
             return stored
         return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))
