@@ -94,7 +94,7 @@ class ResultFile:
             return sys.stdout.buffer
         if outputs.special_kind(self._path):
             # Appended to: what /dev/stderr is may hold messages already.
-            stored = self._closing.enter_context(open(self._path, "ab"))
+            stored = self._closing.enter_context(files.open_file(self._path, "ab"))
         else:
             stored = self._closing.enter_context(outputs.replacing(self._path))
         if not self._path.endswith(".gz"):

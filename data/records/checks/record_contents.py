@@ -6,11 +6,13 @@ import warnings
 
 import tensorflow.compat.v1 as tf
 
-from common.errors import UserError
+from common.errors import UserError, quoted
 from data.records.schema import FEATURES, feature_length
 from data.records.tfrecord import read_records
 
 CHECKED_RECORDS = 100
+# dtype of a feature -> type of its values in a record, and what messages call it.
+_KINDS = {"int64": (int, "whole number"), "float32": (float, "float")}
 # What to do about ids beyond one of the model's tables.
 _ONE_VOCABULARY = "records and model need one vocabulary"
 
@@ -29,18 +31,33 @@ def check_records(files, ranges, max_seq_length, max_predictions_per_seq):
     """
     path = files[0]
     for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
-        for name in ranges:
-            if name not in record:
-                raise UserError(
-                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
-                    "or write the records anew".format(path, number, name, ", ".join(record))
-                )
-            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
-            _check_length(path, number, name, len(record[name]), expected)
-        fault = _out_of_range(record, ranges)
-        if fault:
-            advice = _ONE_VOCABULARY if "vocab_size" in fault else "write the records anew"
-            raise UserError("{}, record {}: {}; {}".format(path, number, fault, advice))
+        where = "{}, record {}".format(path, number)
+        check_record(where, record, ranges, max_seq_length, max_predictions_per_seq)
+
+
+def check_record(where, record, ranges, max_seq_length, max_predictions_per_seq):
+    """Compares a record with what is asked for.
+
+    Args:
+      where: what messages call it.
+      record: dict feature -> sequence of numbers.
+      ranges, max_seq_length, max_predictions_per_seq: see check_records.
+
+    Raises:
+      UserError: see check_records.
+    """
+    for name in ranges:
+        if name not in record:
+            raise UserError(
+                "{}: feature {} is missing (it has {}); choose another --objective or write the "
+                "records anew".format(where, name, ", ".join(record))
+            )
+        expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+        _check_length(where, name, len(record[name]), expected)
+    fault = _out_of_range(record, ranges)
+    if fault:
+        advice = _ONE_VOCABULARY if "vocab_size" in fault else "write the records anew"
+        raise UserError("{}: {}; {}".format(where, fault, advice))
 
 
 def read_features(path):
@@ -151,9 +168,12 @@ def _out_of_range(record, ranges):
       ranges: dict feature -> schema.Range.
     """
     for name, allowed in ranges.items():
-        wrong = (value for value in record.get(name, ()) if not allowed.holds(value))
-        for value in wrong:
-            return "{} {}".format(name, allowed.fault(value))
+        kind, what = _KINDS[FEATURES[name].dtype]
+        for value in record.get(name, ()):
+            if not isinstance(value, kind):
+                return "{} holds {}, which is no {}".format(name, quoted(value, 40), what)
+            if not allowed.holds(value):
+                return "{} {}".format(name, allowed.fault(value))
     return None
 
 
@@ -166,13 +186,13 @@ def _values(feature):
     return getattr(feature, kind).value if kind else []
 
 
-def _check_length(path, number, name, length, expected):
+def _check_length(where, name, length, expected):
     if length == expected:
         return
     flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
     flag = flags.get(FEATURES[name].shape)
     raise UserError(
-        "{}, record {}: {} has {} values, but {} {}".format(
-            path, number, name, length, flag + " is" if flag else "there must be", expected
+        "{}: {} has {} values, but {} {}".format(
+            where, name, length, flag + " is" if flag else "there must be", expected
         )
     )

@@ -80,6 +80,8 @@ def test_numbers_that_are_none_and_labels_of_an_objective(tmp_path):
     assert "masked_lm_weights holds nan, which is no finite number from 0 on" in refusal(
         [path], ["masked_lm_weights"]
     )
+    path = write_records(tmp_path / "kinds", [{"input_mask": np.ones(SEQ, np.float32)}])
+    assert "input_mask holds 1.0, which is no whole number" in refusal([path], ["input_mask"])
     path = write_records(tmp_path / "labels", [{"label_ids": [2]}, {"label_ids": [3]}])
     ranges = value_ranges(["label_ids"], SEQ, VOCAB, 2, {"label_ids": 3})
     message = "record 1: label_ids holds 3, but the number of labels is 3; write the records anew"
