@@ -20,7 +20,7 @@ _LONGEST = 4000  # characters of a message; names of files may be long
 # What the machine has too little of -> what to do.
 _SHORTAGES = {
     errno.ENOMEM: "out of memory; close other programs, or take smaller batches or fewer workers",
-    errno.EAGAIN: "the system starts no more processes; raise the limit (ulimit -u)",
+    errno.EAGAIN: "the system starts no more processes or threads; raise the limit (ulimit -u, ulimit -v)",
     errno.EMFILE: "too many open files; raise the limit (ulimit -n), or take fewer workers",
     errno.ENFILE: "too many open files on this machine; close other programs",
     errno.ENOSPC: "no space left on the disk; make room",
@@ -147,6 +147,11 @@ def one_line(main, when_stopped=NOTHING_KEPT):
             if error.errno not in _SHORTAGES:
                 raise
             _complain("error: " + _SHORTAGES[error.errno])
+            return 1
+        except RuntimeError as error:
+            if str(error) != "can't start new thread":  # Python's own words, without a number
+                raise
+            _complain("error: " + _SHORTAGES[errno.EAGAIN])
             return 1
         finally:
             terminal.drop_unwritable()

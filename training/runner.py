@@ -194,11 +194,12 @@ class Runner:
         raise NotImplementedError
 
     def _write_results(self, results):
+        # First shown: in a directory that is read-only nothing else is left of them.
+        for name, value in results.items():
+            log("  {} = {}".format(name, value))
         config = self._config
         with output_errors(config.output_dir):
             write_atomically(os.path.join(config.output_dir, RESULTS_FILE), results_text(results))
-        for name, value in results.items():
-            log("  {} = {}".format(name, value))
 
     def _record_files(self):
         """The records to read: list of (record files, objective that reads them)."""
