@@ -20,7 +20,7 @@ _LONGEST = 4000  # characters of a message; names of files may be long
 # What the machine has too little of -> what to do.
 _SHORTAGES = {
     errno.ENOMEM: "out of memory; close other programs, or take smaller batches or fewer workers",
-    errno.EAGAIN: "the system starts no more processes or threads; raise the limit (ulimit -u, ulimit -v)",
+    errno.EAGAIN: "the system starts no more processes or threads; raise the limits (ulimit -u, -v)",
     errno.EMFILE: "too many open files; raise the limit (ulimit -n), or take fewer workers",
     errno.ENFILE: "too many open files on this machine; close other programs",
     errno.ENOSPC: "no space left on the disk; make room",
@@ -94,9 +94,10 @@ def parse_flags(argv):
 def _check_numbers(flags):
     """Raises UserError for a flag whose value is nan, inf or huge, whatever the flag is for."""
     for name in flags:
-        fault = number_fault(flags[name].value)
-        if fault:
-            raise UserError("--{}={} {}".format(name, flags[name].value, fault))
+        flag = flags[name]
+        fault = number_fault(flag.value)
+        if fault:  # its own name, not a short one
+            raise UserError("--{}={} {}".format(flag.name, flag.value, fault))
 
 
 def one_line(main, when_stopped=NOTHING_KEPT):
