@@ -20,7 +20,7 @@ _LONGEST = 4000  # characters of a message; names of files may be long
 # What the machine has too little of -> what to do.
 _SHORTAGES = {
     errno.ENOMEM: "out of memory; close other programs, or take smaller batches or fewer workers",
-    errno.EAGAIN: "the system starts no more processes or threads; raise the limits (ulimit -u, -v)",
+    errno.EAGAIN: "the system starts no more processes or threads; raise the limit (ulimit -u)",
     errno.EMFILE: "too many open files; raise the limit (ulimit -n), or take fewer workers",
     errno.ENFILE: "too many open files on this machine; close other programs",
     errno.ENOSPC: "no space left on the disk; make room",

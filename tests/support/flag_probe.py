@@ -69,7 +69,8 @@ for name in sorted(flags.FLAGS):
                 code = 0
             except SystemExit as stop:
                 code = stop.code
-        done.append([name, value, code, err.getvalue()])
+        # Its own name where `name` is a short one.
+        done.append([flags.FLAGS[name].name, value, code, err.getvalue()])
 json.dump(done, sys.stdout)
 """
 
