@@ -54,6 +54,20 @@ def make_run(folder, **changes):
     return run_config.RunConfig(**dict(settings, **changes))
 
 
+def test_numbers_that_no_run_can_have(tmp_path):
+    """From wherever they came, not from flags alone."""
+    for changes, message in (
+        ({"learning_rate": float("nan")}, r"learning_rate=nan must be a finite number \(Optimizer"),
+        ({"learning_rate": 1.0, "num_train_steps": 1 << 40}, "num_train_steps=1099511627776 must"),
+        ({"learning_rate": 1.0, "epsilon": float("inf")}, "epsilon=inf must be a finite number"),
+    ):
+        with pytest.raises(UserError, match=message):
+            OptimizerConfig(**dict({"num_train_steps": 10}, **changes))
+    message = r"seed=1099511627776 must lie between .* \(RunConfig\)"
+    with pytest.raises(UserError, match=message):
+        make_run(tmp_path, seed=1 << 40)
+
+
 def test_run_config_is_saved_and_guards_the_objective(tmp_path):
     run = make_run(tmp_path)
     optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=10)
