@@ -23,6 +23,7 @@ from cli.app import PARTS_KEPT, given_values, require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
 from common.terminal import say
+from common.validation import number_fault
 from data import recipes
 from data.creation import CreationSettings, RecordWork
 from data.jobs import runner
@@ -198,13 +199,17 @@ def _ngram_probs():
     if FLAGS.ngram_probs is None:
         return None
     try:
-        return tuple(float(p) for p in FLAGS.ngram_probs)
+        shares = tuple(float(p) for p in FLAGS.ngram_probs)
     except ValueError:
         raise UserError(
             "--ngram_probs must be numbers with commas, found {}".format(
                 ",".join(FLAGS.ngram_probs)
             )
         ) from None
+    fault = number_fault(shares)
+    if fault:
+        raise UserError("--ngram_probs={} {}".format(",".join(FLAGS.ngram_probs), fault))
+    return shares
 
 
 def print_report(result, names):
