@@ -13,9 +13,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 from cli import corpus_flags
-from cli.app import require, run_script
+from cli.app import PARTS_KEPT, require, run_script
 from common.errors import UserError
 from common.tags import KINDS
+from common.terminal import say
 from data import annotation
 from data.jobs import runner
 from data.jobs.executors import LocalProcesses
@@ -46,13 +47,13 @@ def settings_from_flags():
 
 def print_report(result, names):
     """The manifest in a few lines."""
-    print(
+    say(
         "{:,} documents, {:,} sentences, {:,} words, {:,} characters".format(
             *(result[k] for k in ("documents", "sentences", "words", "characters"))
         )
     )
     if result["unaligned_sentences"]:
-        print(
+        say(
             "note: {:,} sentences are written character by character, without tags: LTP's words do "
             "not join to them; for instance {}".format(
                 result["unaligned_sentences"], ", ".join(result["unaligned_examples"])
@@ -61,8 +62,8 @@ def print_report(result, names):
     for kind in KINDS:
         tags = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
         if not tags - {shown(kind, "_")}:
-            print("note: the model gives no tags of the kind {}".format(kind))
-    print("manifest: {}".format(manifest.manifest_path(names)))
+            say("note: the model gives no tags of the kind {}".format(kind))
+    say("manifest: {}".format(manifest.manifest_path(names)))
 
 
 def main(argv):
@@ -79,4 +80,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, PARTS_KEPT)

@@ -14,6 +14,7 @@ import sys
 from cli.app import one_line
 from common import bounded_json, files
 from common.errors import UserError, quoted
+from common.terminal import complain, say
 from common.validation import is_number, is_object, is_text
 from finetuning.layouts.squad import MOST_BYTES, read_questions
 from finetuning.scoring.answers import score_answers
@@ -31,8 +32,8 @@ def main(argv):
         )
     scores = score_answers(read_references(argv[0]), read_predictions(argv[1]))
     for identity in scores.missing:
-        print("Unanswered question: {}".format(identity), file=sys.stderr)
-    print(json.dumps(official_result(scores, argv[1])))
+        complain("Unanswered question: {}".format(identity))
+    say(json.dumps(official_result(scores, argv[1])))
 
 
 def read_references(path):

@@ -19,9 +19,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from absl import flags
 
 from cli import corpus_flags, family_flags
-from cli.app import given_values, require, run_script
+from cli.app import PARTS_KEPT, given_values, require, run_script
 from common.errors import UserError, some
 from common.tags import KINDS
+from common.terminal import say
+from common.validation import number_fault
 from data import recipes
 from data.creation import CreationSettings, RecordWork
 from data.jobs import runner
@@ -197,18 +199,22 @@ def _ngram_probs():
     if FLAGS.ngram_probs is None:
         return None
     try:
-        return tuple(float(p) for p in FLAGS.ngram_probs)
+        shares = tuple(float(p) for p in FLAGS.ngram_probs)
     except ValueError:
         raise UserError(
             "--ngram_probs must be numbers with commas, found {}".format(
                 ",".join(FLAGS.ngram_probs)
             )
         ) from None
+    fault = number_fault(shares)
+    if fault:
+        raise UserError("--ngram_probs={} {}".format(",".join(FLAGS.ngram_probs), fault))
+    return shares
 
 
 def print_report(result, names):
     """The manifest in a few lines, and some rows with their words in brackets."""
-    print(
+    say(
         "{:,} records, {:,} tokens from {:,} documents, {:,} sentences, {:,} characters".format(
             *(result[k] for k in ("records", "tokens", "documents", "sentences", "characters"))
         )
@@ -216,7 +222,7 @@ def print_report(result, names):
     masked = "masks are drawn in training"
     if result["masking"]["kind"] == "static":
         masked = "masked {:.2%} of the tokens".format(result["masked_share"])
-    print(
+    say(
         "{}, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
             masked,
             result["unknown_share"],
@@ -226,15 +232,15 @@ def print_report(result, names):
     )
     recipe = recipes.get_recipe(result["objective"])
     if recipe.takes_other_documents and result["one_document_share"] > 0.01:
-        print(
+        say(
             "note: {:.1%} of the blocks hold one document only, so their random second sentences "
             "are its own; separate documents by blank lines".format(result["one_document_share"])
         )
     for note in _notes_on_words(result):
-        print("note: " + note)
-    print("manifest: {}".format(manifest.manifest_path(names)))
+        say("note: " + note)
+    say("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:
-        print("example: {}".format(example))
+        say("example: {}".format(example))
 
 
 def _notes_on_words(result):
@@ -265,4 +271,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, PARTS_KEPT)

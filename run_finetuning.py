@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags
 
 from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
-from cli.app import prepare_tensorflow, run_script
+from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
 
 finetuning_flags.define()
 for module in (finetuning_flags, run_flags):
@@ -33,4 +33,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, PARTS_KEPT)

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags
 
 from cli import pretraining_flags, run_flags
-from cli.app import prepare_tensorflow, run_script
+from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
 from common import files
 from common.log import log
 from prediction import record_tags
@@ -90,4 +90,4 @@ def predict_tags(path, request, run):
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, PARTS_KEPT)

@@ -1,19 +1,30 @@
 """Start and end of a program: flags, exit codes, and the one line of an error."""
 
-import contextlib
-import os
+import errno
 import re
-import signal
 import sys
-import threading
 
 from absl import app
 from absl import flags as absl_flags
 
+from cli.stop_signals import stop_signals_as_exceptions
+from common import terminal
 from common.errors import Stopped, UserError, quoted
+from common.validation import number_fault
+
+# What a program keeps when a signal stops it, and what it does when it is started again.
+NOTHING_KEPT = "nothing unfinished is kept; the same command starts anew"
+PARTS_KEPT = "what is finished is kept; the same command resumes"
 
 _LONGEST = 4000  # characters of a message; names of files may be long
-_NOTHING_LOST = "what is finished is kept; the same command resumes"
+# What the machine has too little of -> what to do.
+_SHORTAGES = {
+    errno.ENOMEM: "out of memory; close other programs, or take smaller batches or fewer workers",
+    errno.EAGAIN: "the system starts no more processes or threads; raise the limit (ulimit -u)",
+    errno.EMFILE: "too many open files; raise the limit (ulimit -n), or take fewer workers",
+    errno.ENFILE: "too many open files on this machine; close other programs",
+    errno.ENOSPC: "no space left on the disk; make room",
+}
 # Words of absl about a flag's value -> plain ones.
 _PLAIN_WORDS = (
     (r"^flag --", "--"),
@@ -23,10 +34,12 @@ _PLAIN_WORDS = (
 )
 
 
-def _in_one_line(text):
-    """A message as one printable line, whatever it quotes of files and their names."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1000] + " ... " + text[-1000:]
+def _complain(text):
+    """Writes a message as one line, cut where it is very long: it may quote a file."""
+    text = str(text)
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1000] + " ... " + text[-1000:]
+    terminal.complain(text)
 
 
 def require(flags, *names):
@@ -36,9 +49,10 @@ def require(flags, *names):
             raise UserError("--{} is required".format(name))
 
 
-def run_script(main):
+def run_script(main, when_stopped=NOTHING_KEPT):
     """Runs a script: parses its flags, calls `main(argv)` as `one_line` wraps it, and exits."""
-    app.run(one_line(main), flags_parser=parse_flags)
+    terminal.open_closed()
+    app.run(one_line(main, when_stopped), flags_parser=parse_flags)
 
 
 def prepare_tensorflow():
@@ -60,26 +74,49 @@ def given_values(flags, names):
 def parse_flags(argv):
     """Sets the flags; returns the words that belong to none, the script's name before them.
 
-    What absl refuses is one line on stderr and exit code 1, like every other error.
+    What absl refuses, and numbers that no flag can mean, are one line on stderr and exit code 1,
+    like every other error.
     """
     try:
-        return absl_flags.FLAGS(argv)
+        words = absl_flags.FLAGS(argv)
+        _check_numbers(absl_flags.FLAGS)
+        return words
     except absl_flags.Error as error:
         text = str(error)
         for pattern, plain in _PLAIN_WORDS:
             text = re.sub(pattern, plain, text)
-        print("error: {}".format(_in_one_line(text)), file=sys.stderr)
-        sys.exit(1)
+    except UserError as error:
+        text = str(error)
+    _complain("error: " + text)
+    sys.exit(1)
 
 
-def one_line(main):
-    """Wraps a script's `main(argv)`: a UserError becomes one line on stderr and exit code 1.
+def _check_numbers(flags):
+    """Raises UserError for a flag whose value is nan, inf or huge, whatever the flag is for."""
+    for name in flags:
+        flag = flags[name]
+        fault = number_fault(flag.value)
+        if fault:  # its own name, not a short one
+            raise UserError("--{}={} {}".format(flag.name, flag.value, fault))
+
+
+def one_line(main, when_stopped=NOTHING_KEPT):
+    """Wraps a script's `main(argv)`: what ends it early becomes one line on stderr and an exit
+    code: 1 for a UserError and for a lack of memory, files or space.
 
     Words on the command line that belong to no flag are refused: a star without quotes would
     else lose all files but the first.
+
+    Args:
+      main: function of argv.
+      when_stopped: what to say of a program that a signal stops: NOTHING_KEPT or PARTS_KEPT.
+
+    Returns:
+      Function of argv that returns the exit code.
     """
 
     def wrapped(argv):
+        terminal.open_closed()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(
                 stream, "reconfigure"
@@ -92,22 +129,33 @@ def one_line(main):
                     "unexpected argument {}; a * must stand in quotes, and a value after "
                     "--flag=".format(argv[1])
                 )
-            with _sigterm_as_exception():
-                return main(argv)
+            with stop_signals_as_exceptions(when_stopped):
+                code = main(argv)
+                terminal.flush()
+                return code
         except UserError as error:
-            print("error: {}".format(_in_one_line(error)), file=sys.stderr)
+            _complain("error: {}".format(error))
+            return 1
+        except MemoryError:
+            _complain("error: " + _SHORTAGES[errno.ENOMEM])
             return 1
         except Stopped as stopped:
-            print(stopped, file=sys.stderr)
+            _complain(stopped)
             return stopped.exit_code
         except BrokenPipeError:
-            # The reader of our output (head, less) has left; nobody is there to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 141
-        except KeyboardInterrupt:
-            stopped = Stopped(signal.SIGINT, _NOTHING_LOST)
-            print(stopped, file=sys.stderr)
-            return stopped.exit_code
+            return 141  # the reader of our output (head, less) has left; nobody is there to tell
+        except OSError as error:
+            if error.errno not in _SHORTAGES:
+                raise
+            _complain("error: " + _SHORTAGES[error.errno])
+            return 1
+        except RuntimeError as error:
+            if str(error) != "can't start new thread":  # Python's own words, without a number
+                raise
+            _complain("error: " + _SHORTAGES[errno.EAGAIN])
+            return 1
+        finally:
+            terminal.drop_unwritable()
 
     return wrapped
 
@@ -121,24 +169,3 @@ def _check_words(words):
             raise UserError(
                 "{} on the command line is not UTF-8; rename the file".format(quoted(word))
             ) from None
-
-
-@contextlib.contextmanager
-def _sigterm_as_exception():
-    """A SIGTERM unwinds the program like a Ctrl-C, so that what it cleans up is cleaned up."""
-
-    def stop(number, frame):
-        del frame
-        raise Stopped(number, _NOTHING_LOST)
-
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    )
-    if is_ours:
-        signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -9,6 +9,7 @@ from typing import List, NamedTuple
 from absl import flags as absl_flags
 
 from common.errors import UserError, quoted
+from common.validation import number_fault
 
 _LONGEST_REASON = 200  # characters
 
@@ -65,6 +66,7 @@ def _set_default(flags, name, value, where, lists):
     else:
         try:
             flags.set_default(name, value)
+            reason = number_fault(flags[name].default)
         except absl_flags.IllegalFlagValueError as error:
             reason = str(error).split("flag --{}={}: ".format(name, value))[-1]
     if reason:

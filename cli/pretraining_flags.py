@@ -8,6 +8,7 @@ from cli.hparams import define_hparams_flags
 from common import options
 from common.errors import UserError
 from common.log import log
+from common.validation import is_written_count
 from modeling.config_families import read_config
 from modeling.objectives import OBJECTIVES, get_objective, option_classes
 from training.pretraining_run import PretrainingRequest
@@ -315,7 +316,7 @@ def parse_layers(model_config):
     """
     if not FLAGS.init_layers:
         return None
-    if not all(layer.strip().isdecimal() for layer in FLAGS.init_layers):
+    if not all(is_written_count(layer.strip()) for layer in FLAGS.init_layers):
         raise UserError(
             "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
                 ",".join(FLAGS.init_layers)

@@ -13,8 +13,11 @@ class UserError(Exception):
     """
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """A signal ended the program in order; the text says what was kept.
+
+    Like KeyboardInterrupt it is no Exception: whoever catches what a library may raise must not
+    take it for a damaged file.
 
     Attributes:
       exit_code: 128 + the signal's number, as shells have it.

@@ -3,14 +3,16 @@
 import sys
 import time
 
+from common.terminal import complain, say
+
 
 def log(text):
-    """Writes one line with the time of day."""
-    print("{} {}".format(time.strftime("%H:%M:%S"), text), flush=True)
+    """Writes one printable line with the time of day."""
+    say("{} {}".format(time.strftime("%H:%M:%S"), text))
 
 
 def warn(text):
     """Writes one line that must not be overlooked."""
     log("WARNING: " + text)
     if not sys.stdout.isatty() and sys.stderr.isatty():
-        print("WARNING: " + text, file=sys.stderr)
+        complain("WARNING: " + text)

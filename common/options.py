@@ -16,7 +16,15 @@ import dataclasses
 from typing import Any, NamedTuple, Optional, Tuple
 
 from common.errors import UserError
-from common.validation import is_number, is_switch, is_text, is_whole, list_of
+from common.validation import (
+    is_number,
+    is_switch,
+    is_text,
+    is_whole,
+    is_written_count,
+    list_of,
+    number_fault,
+)
 
 # Kinds of values; each is a kind of flag.
 SWITCH, WHOLE, NUMBER, TEXT, CHOICE, STEPS, MODEL_CONFIG = (
@@ -64,7 +72,8 @@ class Option(NamedTuple):
     def accepts(self, value):
         """Whether a value from JSON can be that of the option; a model config never is."""
         if self.kind == STEPS:
-            return list_of(is_number)(value) and len(value) == self.length
+            right = list_of(is_number)(value) and len(value) == self.length
+            return right and not number_fault(value)
         checks = {
             SWITCH: is_switch,
             WHOLE: is_whole,
@@ -76,6 +85,9 @@ class Option(NamedTuple):
 
     def fault_of(self, value):
         """What a value of the right kind must be and is not: "must be positive"; else None."""
+        fault = number_fault(value)
+        if fault:
+            return fault
         if self.choices and value not in self.choices:
             return "must be one of {}".format(", ".join(self.choices))
         if self.low is not None and value < self.low:
@@ -205,7 +217,7 @@ def parse_steps(declared, words):
     steps = [word.strip() for word in words]
     if steps == ["0"]:
         steps *= declared.length
-    if len(steps) != declared.length or not all(step.isdecimal() for step in steps):
+    if len(steps) != declared.length or not all(map(is_written_count, steps)):
         raise UserError(
             "--{}={} must be {} numbers of steps with commas, as {}, or 0".format(
                 declared.name,

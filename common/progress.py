@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from common.terminal import printable
+
 BYTES = "B"
 _LINE_SECONDS = 15.0
 
@@ -12,7 +14,7 @@ _LINE_SECONDS = 15.0
 class Progress:
     """Counts work done: a bar on a terminal, elsewhere a line now and then.
 
-        with Progress("verifying", total_bytes, print) as progress:
+        with Progress("verifying", total_bytes, say) as progress:
             progress(1 << 20)
 
     Attributes:
@@ -40,7 +42,7 @@ class Progress:
             initial=done,
             unit=unit,
             unit_scale=unit == BYTES,
-            desc=what,
+            desc=printable(what),
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
             leave=stays,
@@ -61,7 +63,7 @@ class Progress:
 
     def note(self, text):
         """Shows a text after the bar."""
-        self._bar.set_postfix_str(text)
+        self._bar.set_postfix_str(printable(text))
 
     def __call__(self, count):
         """Counts `count` units more; a negative number for work to be done again."""

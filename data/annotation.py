@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted
 from common.tags import KINDS
+from common.validation import check_numbers
 from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
 from data.jobs.work import Work
@@ -56,6 +57,7 @@ class AnnotationSettings:
 
     def check(self):
         """Raises UserError on a value out of range, no such model or a bad dictionary."""
+        check_numbers(self)
         segmentation.check("ltp", self.ltp_model, self.user_dict)
         if self.input_format not in FORMATS:
             raise UserError(

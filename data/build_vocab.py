@@ -8,6 +8,7 @@ python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=spie
 from cli.app import require, run_script
 from common import files, outputs
 from common.errors import UserError
+from common.terminal import say
 from data.jobs.shard import cannot_write
 from data.tokenizers.sentencepiece_training import train_model
 from data.tokenizers.vocabularies import read_vocabulary
@@ -57,7 +58,7 @@ def main(argv):
     except files.failures() as error:
         raise cannot_write(FLAGS.output_file, error) from None
     size = len(read_vocabulary(FLAGS.output_file)) if is_model else len(tokens)
-    print("{}: {:,} tokens".format(FLAGS.output_file, size))
+    say("{}: {:,} tokens".format(FLAGS.output_file, size))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 
 from common.errors import UserError
 from common.options import FamilyOptions
+from common.validation import check_numbers
 from data.jobs.statistics import top_counts
 from data.jobs.work import Work
 from data.recipes import get_recipe, is_tagged, stated_corruption
@@ -71,6 +72,7 @@ class CreationSettings:
 
     def check(self):
         """Raises UserError on a value out of range or that does not fit the others."""
+        check_numbers(self)
         recipe = get_recipe(self.objective)
         self._check_options(recipe)
         self.corruption()

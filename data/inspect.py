@@ -8,6 +8,7 @@ import itertools
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from common.terminal import say
 from data.inspection import read_rows, show_row, summarize
 from data.recipes import stated_corruption
 from data.records import manifest
@@ -75,7 +76,8 @@ def _shown(rows, count, vocabulary, segmenter):
     """Passes rows on and prints the first ones."""
     for number, row in enumerate(rows):
         if number < count:
-            print(show_row(row, vocabulary, segmenter), end="\n\n")
+            say(show_row(row, vocabulary, segmenter))
+            say("")
         yield row
 
 
@@ -91,10 +93,11 @@ def main(argv):
     segmenter = _segmenter_of(path, description, FLAGS.segmenter, FLAGS.ltp_model)
     rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
     rows = itertools.islice(rows, FLAGS.max_records or None)
-    print("\n".join(summarize(_shown(rows, FLAGS.rows, vocabulary, segmenter), vocabulary)))
+    for line in summarize(_shown(rows, FLAGS.rows, vocabulary, segmenter), vocabulary):
+        say(line)
     if description:
         top = list(description.get("unknown_top", {}).items())[:20]
-        print("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))
+        say("[UNK] top list: " + (" ".join("{}:{}".format(*t) for t in top) or "none"))
     return 0
 
 

@@ -58,6 +58,8 @@ def read_rows(path, vocab_size):
         where = "{} record {}".format(path, number)
         try:
             example = example_of(content)
+        except MemoryError:
+            raise
         except Exception:  # protobuf's DecodeError lives elsewhere in every version
             raise UserError("{} is no tf.train.Example".format(where)) from None
         yield _row(example.features.feature, vocab_size, where)

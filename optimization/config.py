@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Optional
 
+from common.validation import check_numbers
 from optimization.adamw import AdamWeightDecayOptimizer
 from optimization.lamb import AlbertLambOptimizer, LambOptimizer
 from optimization.layerwise_rates import rate_factor
@@ -48,6 +49,10 @@ class OptimizerConfig:
     clip_norm: float = 1.0
     gradient_accumulation_steps: int = 1
     layerwise_lr_decay: Optional[float] = None
+
+    def __post_init__(self):
+        """Raises UserError for a number that is nan, inf or huge."""
+        check_numbers(self)
 
     @property
     def slot_names(self):

@@ -4,14 +4,18 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import sys
 import typing
 import zlib
 
-from common import files, outputs
+from common import files, outputs, terminal
 from common.errors import UserError
 
 STANDARD_INPUT = "standard input"
+# What JSON does not escape and a terminal does not print: DEL and the control characters after it,
+# and those that end a line or change the direction of writing.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Line(typing.NamedTuple):
@@ -60,14 +64,18 @@ def read_lines(path):
 
 
 class ResultFile:
-    """A file of JSON lines that gets its name only when it is complete; a context manager."""
+    """A file of JSON lines that gets its name only when it is complete; a context manager.
+
+    A device or a named pipe (/dev/null, /dev/stdout) is written to as it is, and never replaced.
+    """
 
     def __init__(self, path):
         """`path`: file name, written gzipped where it ends in .gz; None or "-" for standard output.
 
         Raises (as the other methods): UserError: it cannot be written.
         """
-        self.is_stream = _is_stream(path)
+        # By its name: opened anew it would be written over, if it is a file of messages, too.
+        self.is_stream = _is_stream(path) or path in ("/dev/stdout", "/dev/fd/1")
         self._path = path
         self._closing = contextlib.ExitStack()
 
@@ -81,8 +89,14 @@ class ResultFile:
 
     def _opened(self):
         if self.is_stream:
+            if terminal.is_closed(sys.stdout):
+                raise UserError("standard output is closed; name a file: --output_file")
             return sys.stdout.buffer
-        stored = self._closing.enter_context(outputs.replacing(self._path))
+        if outputs.special_kind(self._path):
+            # Appended to: what /dev/stderr is may hold messages already.
+            stored = self._closing.enter_context(files.open_file(self._path, "ab"))
+        else:
+            stored = self._closing.enter_context(outputs.replacing(self._path))
         if not self._path.endswith(".gz"):
             return stored
         return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))
@@ -90,9 +104,8 @@ class ResultFile:
     def write(self, results):
         """Writes a line for each dict of `results`, any iterable, and flushes."""
         for result in results:
-            content = json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
             with self._failures():
-                self._file.write(content.encode("utf-8"))
+                self._file.write(_json_line(result).encode("utf-8"))
         with self._failures():
             self._file.flush()
 
@@ -126,6 +139,12 @@ def check_different(input_file, output_file):
         raise UserError("--output_file {} is --input_file; give another name".format(output_file))
 
 
+def _json_line(result):
+    """A line of JSON that a terminal can show."""
+    text = json.dumps(result, ensure_ascii=False, allow_nan=False)
+    return _UNPRINTABLE.sub(lambda match: "\\u{:04x}".format(ord(match.group())), text) + "\n"
+
+
 def _is_stream(path):
     return not path or path == "-"
 
@@ -134,6 +153,8 @@ def _is_stream(path):
 def _opened(path):
     """A binary file by name, for reading; without a name standard input, left open."""
     if _is_stream(path):
+        if terminal.is_closed(sys.stdin):
+            raise UserError("standard input is closed; name a file: --input_file")
         yield sys.stdin.buffer
         return
     with files.open_file(path, "rb") as f:

@@ -3,15 +3,17 @@
 import itertools
 
 from common.errors import UserError
+from common.features import MASKED_LM, ROW, TAG_LABELS
 from common.tags import TAGS
 from data.records.checks import record_contents
+from data.records.schema import value_ranges
 from data.text.tags import UNKNOWN
 from prediction.predictor import Predictor
 from prediction.tags import TagNetwork, best_tags
 
 # Rows held in memory at a time.
 _WINDOW_ROWS = 2048
-_NEEDED = ("input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_weights")
+_NEEDED = (*ROW, *MASKED_LM)
 
 
 def predict(files, path, model_config, batch_size, vocabulary=None):
@@ -33,7 +35,7 @@ def predict(files, path, model_config, batch_size, vocabulary=None):
       UserError: the records hold no masks, or the checkpoint no tag heads.
     """
     with Predictor(model_config, TagNetwork(), path, batch_size) as predictor:
-        records = _records(files)
+        records = _records(files, model_config)
         while True:
             window = list(itertools.islice(records, _WINDOW_ROWS))
             if not window:
@@ -48,7 +50,7 @@ def predict(files, path, model_config, batch_size, vocabulary=None):
                 yield dict(where, masked=masked)
 
 
-def _records(files):
+def _records(files, config):
     """Yields ({"file", "record"}, the record's features, a row for the predictor)."""
     for path in files:
         for number, record in enumerate(record_contents.read_features(path)):
@@ -58,11 +60,20 @@ def _records(files):
                     "{}, record {}: {} is missing; --do_predict needs records whose masks were "
                     "drawn with them (--masking=static)".format(path, number, missing[0])
                 )
+            _check(record, config, "{}, record {}".format(path, number))
             length = sum(record["input_mask"])
             row = {name: list(record[name][:length]) for name in ("input_ids", "segment_ids")}
             real = sum(weight > 0 for weight in record["masked_lm_weights"])
             row["positions"] = list(record["masked_lm_positions"][:real])
             yield {"file": path, "record": number}, record, row
+
+
+def _check(record, config, where):
+    """Raises UserError where a record contradicts itself or the model."""
+    length, predictions = len(record["input_ids"]), len(record["masked_lm_weights"])
+    names = [name for name in (*_NEEDED, *TAG_LABELS) if name in record]
+    ranges = value_ranges(names, length, config.vocab_size, config.type_vocab_size, {})
+    record_contents.check_record(where, record, ranges, length, predictions)
 
 
 def _piece(record, number, vocabulary):

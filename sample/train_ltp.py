@@ -17,6 +17,7 @@ from absl import flags
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from common.terminal import complain, printable, say
 from sample import conllu_files, ltp_accuracy, ltp_legacy, ltp_neural
 
 KINDS = ("neural", "legacy")
@@ -101,10 +102,10 @@ class _Line:
     def __call__(self, text):
         now = time.monotonic()
         if self._moves:
-            print("\r\x1b[K" + text, end="", file=sys.stderr, flush=True)
+            print("\r\x1b[K" + printable(text), end="", file=sys.stderr, flush=True)
         elif now - self._said > 5.0:
             self._said = now
-            print(text, file=sys.stderr, flush=True)
+            complain(text)
 
     def close(self):
         if self._moves:
@@ -117,7 +118,7 @@ def _report(name, directory, sentences, tasks):
     measured = ltp_accuracy.measure(directory, sentences, known)
     words = sum(len(sentence.words) for sentence in sentences)
     shown = ", ".join("{} {:.1f} %".format(k, v) for k, v in measured.items())
-    print("{} ({:,} sentences, {:,} words): {}".format(name, len(sentences), words, shown))
+    say("{} ({:,} sentences, {:,} words): {}".format(name, len(sentences), words, shown))
 
 
 def _define_flags():
@@ -156,7 +157,7 @@ def main(argv):
         _report("training sentences", directory, sentences, tasks)
         if held_out:
             _report("other sentences", directory, held_out, tasks)
-    print(
+    say(
         "{}: a {} model for {} in {:.0f} s".format(
             options.output_dir, options.kind, ", ".join(tasks), seconds
         )

@@ -35,6 +35,7 @@ if sys.version_info < (3, 9):
         "data/test_inspect.py",
         "data/rows/test_masking.py",
         "scripts/test_quickstart.py",
+        "programs/test_streams.py",
         "sample/test_sample.py",
         "sample/test_sample_annotations.py",
         "data/text/test_segmentation.py",

@@ -9,12 +9,15 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError
 from common.files import failures, reason
 from common.log import log
+from data.input.pipeline import OUT_OF_RANGE
 from data.records.checks import record_contents, verification
 
-# Ids beyond a table, or a feature that is missing or of another length, after the records that are
-# checked at the start.
+# A value out of its range, or a feature that is missing or of another length, behind the records
+# that are checked at the start.
 _UNFIT_RECORD = re.compile(
-    r"indices\[[^\n]* is not in \[0, (?P<limit>\d+)\)|(?:Key|Feature): (?P<name>\w+)[^\n]*"
+    OUT_OF_RANGE.format(r"\w+") + r"|(?:Key|Feature): (?P<name>\w+)[^\n]*"
+    # Labels whose number the record's other features decide.
+    r"|Received a label value[^\n]*"
 )
 
 
@@ -30,12 +33,13 @@ def output_errors(output_dir):
 
 
 @contextlib.contextmanager
-def session_errors(files):
+def session_errors(files, ranges=None):
     """Raises a UserError in place of the exceptions that TensorFlow raises for damaged or unfit
     records and for a lack of memory.
 
     Args:
       files: the records that are read.
+      ranges: dict feature -> schema.Range of its values, or None.
     """
     # TPUEstimator logs an exception before it raises it again; one report is enough.
     logger = logging.getLogger("tensorflow")
@@ -53,13 +57,12 @@ def session_errors(files):
         misfit = _UNFIT_RECORD.search(error.message or "")
         if not misfit:
             raise
-        limit = int(misfit.group("limit") or 0)
-        place = _look_for(files, misfit.group("name"), limit)
-        raise UserError(
-            "{}, which does not fit this run: {}; write the records anew".format(
+        place = _look_for(files, misfit.group("name"), ranges)
+        if not place or misfit.group("name"):
+            place = "{}, which does not fit this run: {}".format(
                 place or "a record of {} and the rest".format(files[0]), misfit.group(0)
             )
-        ) from error
+        raise UserError("{}; write the records anew".format(place)) from error
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
             "out of memory or disk space ({}); free some, take a smaller batch or more "
@@ -91,10 +94,10 @@ def _message(error):
     return next((ln for ln in lines if ln and not ln.startswith("Graph execution")), "no reason")
 
 
-def _look_for(files, feature_name=None, id_limit=None):
+def _look_for(files, feature_name=None, ranges=None):
     log("a record does not fit this run; looking for it in {} files".format(len(files)))
     try:
-        return record_contents.find_misfit(files, feature_name, id_limit)
+        return record_contents.find_misfit(files, feature_name, ranges)
     except UserError:  # damaged or removed since then; TensorFlow's message is reported
         return None
 

@@ -117,11 +117,11 @@ class FinetuningRunner(Runner):
         shown = prefix or self._config.init_checkpoint
         log("predicting {} examples of {} with {}".format(len(split.examples), split.path, shown))
         by_length = not self._config.use_tpu
-        with session_errors([split.path]):
+        with session_errors([split.path], self._ranges(split.objective)):
             batches = self._make_estimator(split.objective).predict(
                 self._input_fn(
                     [split.path],
-                    split.objective.feature_names,
+                    split.objective,
                     full_batches=self._config.use_tpu,
                     by_length=by_length,
                 ),
@@ -154,8 +154,8 @@ class FinetuningRunner(Runner):
 
     def _record_files(self):
         config = self._config
-        trained = (config.train_files if config.do_train else [], self._objective.feature_names)
-        return [trained] + [([dev.path], dev.objective.feature_names) for dev in self._devs]
+        trained = (config.train_files if config.do_train else [], self._objective)
+        return [trained] + [([dev.path], dev.objective) for dev in self._devs]
 
     def _warn_of_start(self):
         """Warns of starts that are seldom intended."""

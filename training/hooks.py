@@ -14,7 +14,6 @@ LINE_STEPS = 100
 LINE_SECONDS = 30.0
 # So many skipped updates in a row end the run: the weights no longer change.
 SKIPPED_LIMIT = 5
-IDS_OUT_OF_RANGE = "ids_out_of_range"
 
 
 class ProgressHook(tf.train.SessionRunHook):
@@ -119,24 +118,19 @@ class ProgressHook(tf.train.SessionRunHook):
 
 
 class FaultHook(tf.train.SessionRunHook):
-    """Reports updates skipped for a gradient that is not finite; stops a run of such updates.
-
-    It also stops at ids outside their tables, which TensorFlow checks on a CPU only.
-    """
+    """Reports updates skipped for a gradient that is not finite; stops a run of such updates."""
 
     def __init__(self, host_values):
         self._host_values = host_values
         self._reported = 0
 
     def begin(self):
-        reads = self._host_values.reads
-        self._watched = [reads[SKIPPED], reads[IDS_OUT_OF_RANGE]]
+        self._watched = self._host_values.reads[SKIPPED]
         self._global_step = tf.train.get_global_step()
 
     def after_run(self, run_context, run_values):
         # A separate call: the step's own call may read the values of the previous step.
-        skipped, wrong_ids = run_context.session.run(self._watched)
-        if skipped > self._reported or wrong_ids:
+        if run_context.session.run(self._watched) > self._reported:
             self._look(run_context.session)
 
     def end(self, session):
@@ -144,18 +138,11 @@ class FaultHook(tf.train.SessionRunHook):
 
     def _look(self, session):
         step, values = session.run([self._global_step, dict(self._host_values.reads)])
-        if values[IDS_OUT_OF_RANGE]:
-            raise UserError(
-                "step {}: {:.0f} ids or positions of the batch lie outside the model's tables; "
-                "records and model need one vocabulary and one --max_seq_length".format(
-                    step, values[IDS_OUT_OF_RANGE]
-                )
-            )
         in_a_row = int(values[SKIPPED_IN_A_ROW])
         if in_a_row >= SKIPPED_LIMIT:
             raise UserError(
                 "the gradient was not finite in {} steps in a row (steps {} to {}; learning rate "
-                "{:.3g}, gradient norm {}, loss {}, no id out of range); take a lower "
+                "{:.3g}, gradient norm {}, loss {}); take a lower "
                 "--learning_rate or more --num_warmup_steps".format(
                     in_a_row,
                     step - in_a_row + 1,

@@ -14,7 +14,7 @@ SKIPPED, SKIPPED_IN_A_ROW = "skipped_steps", "skipped_in_a_row"
 
 
 class HostValues:
-    """The scalars of the last step, and sums over all steps.
+    """The scalars of the last step, and the updates that were skipped.
 
     Attributes:
       host_call: (function, tensors) for TPUEstimatorSpec.
@@ -22,16 +22,14 @@ class HostValues:
         calls the function, so hooks look into it in begin() and later.
     """
 
-    def __init__(self, values, is_finite, summed=()):
+    def __init__(self, values, is_finite):
         """Makes the values.
 
         Args:
           values: dict name -> scalar tensor, the same on all replicas.
           is_finite: bool scalar tensor, whether the step's update took place.
-          summed: names of values that add up over the steps, for a TPU runs many of them before
-            a hook looks.
         """
-        self._names, self._summed = list(values), summed
+        self._names = list(values)
         self.reads = collections.OrderedDict()
         columns = [tf.cast(value, tf.float32) for value in values.values()]
         columns.append(tf.cast(is_finite, tf.float32))
@@ -39,11 +37,9 @@ class HostValues:
         self.host_call = (self._store, [tf.reshape(column, [1]) for column in columns])
 
     def _store(self, *columns):
-        stored = []
-        for name, column in zip(self._names, columns):
-            variable = self._variable(name)
-            before = variable.read_value() if name in self._summed else 0.0
-            stored.append(variable.assign(before + column[0]))
+        stored = [
+            self._variable(name).assign(column[0]) for name, column in zip(self._names, columns)
+        ]
         failed = 1.0 - columns[-1][0]
         in_a_row, total = self._variable(SKIPPED_IN_A_ROW), self._variable(SKIPPED)
         stored.append(in_a_row.assign(failed * (in_a_row.read_value() + 1.0)))

@@ -12,7 +12,7 @@ from modeling.parameters import ParameterStore
 from optimization.gradients import Forward
 from optimization.replicas import current_replicas
 from optimization.train_op import build_train_op
-from training.hooks import IDS_OUT_OF_RANGE, FaultHook, ProgressHook
+from training.hooks import FaultHook, ProgressHook
 from training.host_values import HostValues
 
 # The estimator keeps "loss" for its own mean over batches.
@@ -68,13 +68,11 @@ def _train_spec(run, features, scaffold_fn):
         forward, features, run.optimizer_config, global_step, replicas, run.layers
     )
     loss = train.loss
-    wrong_ids = count_out_of_range(features, run.model_config, run_config.max_seq_length)
     values = collections.OrderedDict(loss=loss)
     values.update(sorted(train.losses.items()))
     values["learning_rate"] = train.learning_rate
     values["gradient_norm"] = train.global_norm
-    values[IDS_OUT_OF_RANGE] = replicas.sum([wrong_ids])[0]
-    host_values = HostValues(values, train.is_finite, summed=[IDS_OUT_OF_RANGE])
+    host_values = HostValues(values, train.is_finite)
     return tf.estimator.tpu.TPUEstimatorSpec(
         mode=tf.estimator.ModeKeys.TRAIN,
         # The estimator stops at the first loss that is not finite; FaultHook allows some.
@@ -118,23 +116,6 @@ def make_forward(model_config, objective, run_config, global_step):
         return Forward(output.losses, store.trainable())
 
     return forward
-
-
-def count_out_of_range(features, model_config, max_seq_length):
-    """Number of ids and positions of a batch outside their tables: int32 scalar.
-
-    A CPU stops at some of them; a GPU or TPU silently reads zeros or another row.
-    """
-    limits = {"V": model_config.vocab_size, "S": max_seq_length}
-    counts = [tf.constant(0)]
-    for name, values in features.items():
-        limit = limits.get(FEATURES[name].limit, FEATURES[name].limit)
-        if name == "segment_ids":
-            limit = model_config.type_vocab_size
-        if limit is not None:
-            outside = tf.logical_or(values < FEATURES[name].low, values >= limit)
-            counts.append(tf.reduce_sum(tf.cast(outside, tf.int32)))
-    return tf.add_n(counts)
 
 
 def model_parameters(model_config, objective, max_seq_length, max_predictions_per_seq=None):

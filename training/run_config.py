@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.outputs import write_atomically
-from common.validation import is_object, is_text
+from common.validation import check_numbers, is_object, is_text
 from modeling.config import read_json_object
 
 FILE_NAME = "run_config.json"
@@ -58,6 +58,10 @@ class RunConfig:
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
+
+    def __post_init__(self):
+        """Raises UserError for a number that is nan, inf or huge."""
+        check_numbers(self)
 
 
 def save(run_config, model_config, optimizer_config):

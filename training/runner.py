@@ -9,6 +9,7 @@ from common.log import log, warn
 from common.outputs import write_atomically
 from data.input import pipeline
 from data.records.checks import record_contents
+from data.records.schema import value_ranges
 from modeling import checkpoint
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
@@ -120,7 +121,7 @@ class Runner:
                 until = min(
                     end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )
-            with session_errors(config.train_files):
+            with session_errors(config.train_files, self._ranges()):
                 estimator.train(self._training_input(step), hooks, max_steps=until)
             step = checkpoint.saved_step(checkpoint.latest(config.output_dir))
             self._signals.check(
@@ -193,30 +194,43 @@ class Runner:
         raise NotImplementedError
 
     def _write_results(self, results):
+        # First shown: in a directory that is read-only nothing else is left of them.
+        for name, value in results.items():
+            log("  {} = {}".format(name, value))
         config = self._config
         with output_errors(config.output_dir):
             write_atomically(os.path.join(config.output_dir, RESULTS_FILE), results_text(results))
-        for name, value in results.items():
-            log("  {} = {}".format(name, value))
 
     def _record_files(self):
-        """The records to read: list of (record files, features that a model reads of them)."""
-        config, names = self._config, self._objective.feature_names
-        return [(config.train_files if config.do_train else [], names), (config.eval_files, names)]
+        """The records to read: list of (record files, objective that reads them)."""
+        config, objective = self._config, self._objective
+        return [
+            (config.train_files if config.do_train else [], objective),
+            (config.eval_files, objective),
+        ]
 
     def _check_records(self):
         config, seen = self._config, []
-        for paths, names in self._record_files():
+        for paths, objective in self._record_files():
             if paths and paths[0] not in seen:
                 seen.append(paths[0])
                 record_contents.check_records(
                     paths,
-                    pipeline.stored_features(names, self._drawing),
+                    self._ranges(objective),
                     config.max_seq_length,
                     config.max_predictions_per_seq,
-                    self._model.vocab_size,
-                    self._model.type_vocab_size,
                 )
+
+    def _ranges(self, objective=None):
+        """dict feature of the records -> schema.Range; `objective`: None: what is trained."""
+        objective = objective or self._objective
+        return value_ranges(
+            pipeline.stored_features(objective.feature_names, self._drawing),
+            self._config.max_seq_length,
+            self._model.vocab_size,
+            self._model.type_vocab_size,
+            objective.label_counts(),
+        )
 
     def _plan_start(self, shapes):
         """Logs the source of the weights; returns the LoadPlan of a warm start, else None."""
@@ -280,12 +294,14 @@ class Runner:
         )
         return self._input_fn(config.train_files, order=order, replicas=self._devices.replicas)
 
-    def _input_fn(self, files, feature_names=None, **settings):
+    def _input_fn(self, files, objective=None, **settings):
+        objective = objective or self._objective
         return pipeline.make_input_fn(
             files,
-            feature_names or self._objective.feature_names,
+            objective.feature_names,
             self._config.max_seq_length,
             self._config.max_predictions_per_seq,
             drawing=self._drawing,
+            ranges=self._ranges(objective),
             **settings,
         )

@@ -20,6 +20,8 @@ PARSE_CALLS = 2
 # that says where in the file a row is.
 WINDOW_BATCHES, LENGTH_STEP = 64, 16
 ROW_NUMBERS = "row_numbers"
+# What TensorFlow says of a record with a value out of its feature's range.
+OUT_OF_RANGE = "record feature {} is out of range"
 # Epochs of neighbouring seeds do not share a seed.
 EPOCH_SEEDS = 1000003
 
@@ -52,6 +54,7 @@ def make_input_fn(
     replicas=1,
     full_batches=False,
     by_length=False,
+    ranges=None,
 ):
     """Makes the input function for an estimator.
 
@@ -70,13 +73,15 @@ def make_input_fn(
       by_length: rows are sorted by length within windows of WINDOW_BATCHES batches, batches are
         cut to little more than their longest row, and have a feature ROW_NUMBERS; the reader puts
         results back in order with `in_order`. Where nothing is masked in the graph.
+      ranges: dict feature -> schema.Range that its values must be in, or None. A GPU or TPU would
+        silently read zeros or another row for an id outside its table.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
       length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
     names = stored_features(feature_names, drawing)
-    spec = _parse_spec(names, max_seq_length, max_predictions_per_seq)
+    parse = _parser(names, max_seq_length, max_predictions_per_seq, ranges or {})
 
     def input_fn(params):
         batch_size = params["batch_size"] // replicas
@@ -91,9 +96,9 @@ def make_input_fn(
         if hosts > 1:
             dataset = dataset.shard(hosts, host)
         if by_length:
-            return _by_length(dataset, batch_size, spec).prefetch(2)
+            return _by_length(dataset, batch_size, parse).prefetch(2)
         dataset = dataset.batch(batch_size, drop_remainder=full_batches or order is not None)
-        dataset = dataset.map(lambda batch: _parse(batch, spec), num_parallel_calls=PARSE_CALLS)
+        dataset = dataset.map(parse, num_parallel_calls=PARSE_CALLS)
         if drawing:
             # Hosts draw independently.
             numbers = tf.data.experimental.Counter(first_batch * hosts + host, hosts)
@@ -106,12 +111,11 @@ def make_input_fn(
     return input_fn
 
 
-def _by_length(rows, batch_size, spec):
+def _by_length(rows, batch_size, parse):
     """Batches of rows that are about as long as each other; see make_input_fn."""
-    per_token = [n for n in spec if FEATURES[n].shape == "S"]
 
     def batches_of(window, number):
-        features = _parse(window, spec)
+        features = parse(window)
         lengths = tf.reduce_sum(features["input_mask"], axis=1)
         order = tf.argsort(lengths, stable=True)
         first = tf.cast(number, tf.int32) * (WINDOW_BATCHES * batch_size)
@@ -123,6 +127,7 @@ def _by_length(rows, batch_size, spec):
         longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
         # Few lengths, since a GPU plans anew for each.
         length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        per_token = [n for n in batch if n in FEATURES and FEATURES[n].shape == "S"]
         return dict(batch, **{name: batch[name][:, :length] for name in per_token})
 
     windows = rows.batch(WINDOW_BATCHES * batch_size)
@@ -193,8 +198,10 @@ def stored_features(feature_names, drawing):
     return list(schema.stored_features(feature_names, drawing and drawing.corruption))
 
 
-def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):
-    return {
+def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges):
+    """A function that parses a batch of records at once; int64 becomes int32, which is what TPUs
+    take, after its range was checked."""
+    spec = {
         name: tf.io.FixedLenFeature(
             [feature_length(name, max_seq_length, max_predictions_per_seq)],
             tf.as_dtype(FEATURES[name].dtype),
@@ -202,11 +209,20 @@ def _parse_spec(feature_names, max_seq_length, max_predictions_per_seq):
         for name in feature_names
     }
 
+    def parse(serialized):
+        parsed = tf.io.parse_example(serialized, spec)
+        checks = [_range_check(name, parsed[name], ranges[name]) for name in spec if name in ranges]
+        with tf.control_dependencies(checks):
+            return {
+                name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else tf.identity(value)
+                for name, value in parsed.items()
+            }
 
-def _parse(serialized, spec):
-    """Parses a batch of records at once; int64 becomes int32, which is what TPUs take."""
-    parsed = tf.io.parse_example(serialized, spec)
-    return {
-        name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value
-        for name, value in parsed.items()
-    }
+    return parse
+
+
+def _range_check(name, values, allowed):
+    """An operation that fails with OUT_OF_RANGE where a value of a feature is out of its range."""
+    low, limit = (tf.constant(value, values.dtype) for value in (allowed.low, allowed.limit))
+    is_right = tf.reduce_all(tf.logical_and(values >= low, values < limit))
+    return tf.debugging.Assert(is_right, [OUT_OF_RANGE.format(name)])

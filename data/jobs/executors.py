@@ -120,14 +120,15 @@ def _run_pool(job, units, num_workers, progress):
                 job.unit_done(waiting.pop(future), result)
             # Without the lock: a worker killed while it holds it must not stop the parent.
             progress(before + counter.get_obj().value - progress.done)
+        pool.shutdown()
     except BaseException:
-        # Without this the interpreter would wait for the units that are being worked on.
+        # Without this the interpreter would wait for the units that are being worked on. Killed,
+        # as a worker that is stopped (SIGSTOP) heeds nothing else: parts are whole or not there.
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            child.terminate()
+            child.kill()
             child.join()
         raise
-    pool.shutdown()
 
 
 _WORKER = {}

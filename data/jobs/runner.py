@@ -2,7 +2,7 @@
 
 import time
 
-from common import files
+from common import files, terminal
 from common.errors import UserError
 from common.progress import Progress
 from data.jobs.executors import LocalProcesses
@@ -13,7 +13,7 @@ _UNITS_PER_SHARD = 4
 _LEAST_UNIT_BYTES = 4096  # a unit of one document has no other for a random second sentence
 
 
-def create(work, input_files, output_names, executor=None, say=print):
+def create(work, input_files, output_names, executor=None, say=terminal.say):
     """Makes shards and their manifest; what is finished already is kept.
 
         work = RecordWork(CreationSettings(vocab_file="vocab.txt", input_format="raw"))

@@ -4,6 +4,8 @@ Writer, reader, manifest and the run scripts all use it: a recipe and an objecti
 features. Nothing here imports TensorFlow, because data-creation workers must not.
 """
 
+import collections
+import math
 from typing import NamedTuple, Optional, Union
 
 from common.errors import UserError
@@ -38,6 +40,31 @@ class Feature(NamedTuple):
     low: int = 0
     role: str = ROW_PART
     source: Optional[str] = None
+
+
+class Range(NamedTuple):
+    """The values that a feature may have in the records of a run: low <= value < limit.
+
+    Attributes:
+      low, limit: numbers; floats are finite, too.
+      source: what the limit is, for messages: "--max_seq_length"; None: the table's own.
+    """
+
+    low: float
+    limit: float
+    source: Optional[str] = None
+
+    def holds(self, value):
+        """Whether a number is in the range; nan is in none."""
+        return self.low <= value < self.limit
+
+    def fault(self, value):
+        """What is wrong with a value outside: "holds 500, but --max_seq_length is 128"."""
+        if self.source and value >= self.limit:
+            return "holds {}, but {} is {}".format(value, self.source, self.limit)
+        if self.limit == math.inf:
+            return "holds {}, which is no finite number from {} on".format(value, self.low)
+        return "holds {}, which is not from {} to {}".format(value, self.low, self.limit - 1)
 
 
 FEATURES = {
@@ -86,6 +113,29 @@ def stored_features(names, corruption=None):
         return tuple(names)
     kept = [name for name in names if FEATURES[name].role != TARGET]
     return (*kept, *corruption.sources(names))
+
+
+def value_ranges(names, max_seq_length, vocab_size, type_vocab_size, labels):
+    """The Range of each feature of a run: ordered dict.
+
+    Args:
+      names: features in the records.
+      max_seq_length: their length.
+      vocab_size, type_vocab_size: of the model config.
+      labels: dict feature -> number of labels, where the objective knows it.
+    """
+    named = {
+        "V": ("vocab_size of the model config", vocab_size),
+        "S": ("--max_seq_length", max_seq_length),
+    }
+    own = {name: ("the number of labels", count) for name, count in labels.items()}
+    own["segment_ids"] = ("type_vocab_size of the model config", type_vocab_size)
+    ranges = collections.OrderedDict()
+    for name in names:
+        low, limit = FEATURES[name].low, FEATURES[name].limit
+        source, limit = own.get(name) or named.get(limit) or (None, limit)
+        ranges[name] = Range(low, math.inf if limit is None else limit, source)
+    return ranges
 
 
 def feature_length(name, max_seq_length, max_predictions_per_seq):

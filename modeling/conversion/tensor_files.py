@@ -1,13 +1,15 @@
 """Readers of tensor files, safetensors' and PyTorch's, that return numpy arrays."""
 
 import collections
-import io
+import typing
 
 import numpy as np
 
 from common import bounded_json, files
 from common.errors import UserError
-from common.validation import dict_of, is_text
+from common.processes import memory_bytes
+from common.progress import size as shown_size
+from common.validation import dict_of, is_count, is_text, list_of
 
 _GIT_LFS = b"version https://git-lfs"
 # safetensors' number formats, little-endian; bfloat16 is read as its 16 bits.
@@ -40,61 +42,127 @@ def read_file(path):
     Raises:
       UserError: the file cannot be read or is damaged, or the package that reads it is missing.
     """
-    decode = _decode_safetensors if path.endswith(".safetensors") else _decode_torch
+    read = _read_safetensors if path.endswith(".safetensors") else _read_torch
     try:
+        _check_size(path)
         with files.open_file(path, "rb") as reader:
-            content = reader.read()
+            if reader.read(len(_GIT_LFS)) == _GIT_LFS:
+                raise UserError(
+                    "{} is only git-lfs' pointer to the weights; run git lfs pull there".format(
+                        path
+                    )
+                )
+            reader.seek(0)
+            return read(path, reader)
     except files.failures() as error:
         raise UserError("{} cannot be read: {}".format(path, files.reason(error))) from error
-    if content.startswith(_GIT_LFS):
+
+
+def _check_size(path):
+    """Refuses a file that no memory holds; a sparse one takes no room on the disk."""
+    size, memory = files.size(path), memory_bytes()
+    if size > memory:
         raise UserError(
-            "{} is only git-lfs' pointer to the weights; run git lfs pull there".format(path)
+            "{} has {}, more than the {} of memory of this machine; take another copy of it, or a "
+            "larger machine".format(path, shown_size(size), shown_size(memory))
         )
-    return decode(path, content)
 
 
-def _decode_safetensors(path, content):
-    try:
-        import safetensors
-    except ImportError as error:
-        raise _missing_package(path, "safetensors") from error
-    _check_header(path, content)
-    try:
-        # Not the numpy reader: numpy has no bfloat16.
-        entries = safetensors.deserialize(content)
-    except Exception as error:  # the library documents no exception of its own for damage
-        raise _damaged(path) from error
+class _Entry(typing.NamedTuple):
+    """The entry of a tensor in the header of a safetensors file; offsets within the data."""
+
+    name: str
+    format: str
+    shape: typing.List[int]
+    begin: int
+    end: int
+
+
+def _read_safetensors(path, reader):
+    """The tensors of a safetensors file, one after the other.
+
+    Not by the library, which allocates what a header asks for, outside of Python, where a lack of
+    memory ends the process; and which knows no numpy array of bfloat16.
+    """
     tensors = collections.OrderedDict()
-    for name, entry in entries:
-        if entry["dtype"] not in _FORMATS:
+    for entry, start in _entries(path, reader):
+        if entry.format not in _FORMATS:
             raise UserError(
                 "{} in {} is of number format {}, which is not supported; save it as "
-                "float32".format(name, path, entry["dtype"])
+                "float32".format(entry.name, path, entry.format)
             )
-        array = np.frombuffer(entry["data"], _FORMATS[entry["dtype"]]).reshape(entry["shape"])
-        if entry["dtype"] == "BF16":  # the upper half of a float32
+        kind, count = np.dtype(_FORMATS[entry.format]), _product(entry.shape)
+        if entry.end - entry.begin != count * kind.itemsize:
+            raise _damaged(path)
+        reader.seek(start)
+        content = reader.read(entry.end - entry.begin)
+        if len(content) < entry.end - entry.begin:  # cut since its size was looked at
+            raise _damaged(path)
+        array = np.frombuffer(content, kind).reshape(entry.shape)
+        if entry.format == "BF16":  # the upper half of a float32
             array = (array.astype(np.uint32) << 16).view(np.float32)
-        tensors[name] = _as_float32(array)
+        tensors[entry.name] = _as_float32(array)
     return tensors
 
 
-def _check_header(path, content):
-    """Refuses a malformed JSON header before the library parses it."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(len(content) - 8, bounded_json.LIST_BYTES):
+def _entries(path, reader):
+    """[(_Entry, its place in the file)], in the order of the data, which they fill without gaps."""
+    size = files.size(path)
+    start = reader.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > min(size - 8, bounded_json.LIST_BYTES):
         raise _damaged(path)
-    bounded_json.parse(content[8 : 8 + length], "header of " + path)
+    header = bounded_json.parse(reader.read(length), "header of " + path)
+    if not dict_of(lambda value: isinstance(value, dict))(header):
+        raise _damaged(path)
+    header.pop("__metadata__", None)
+    entries = [_entry(path, name, value) for name, value in header.items()]
+    entries.sort(key=lambda entry: (entry.begin, entry.end))
+    end = 0
+    for entry in entries:
+        if entry.begin != end or entry.end < end:
+            raise _damaged(path)
+        end = entry.end
+    if 8 + length + end != size:
+        raise _damaged(path)
+    return [(entry, 8 + length + entry.begin) for entry in entries]
 
 
-def _decode_torch(path, content):
+def _entry(path, name, value):
+    """_Entry of a value of the header."""
+    kind, shape, place = (value.get(key) for key in ("dtype", "shape", "data_offsets"))
+    if not (is_text(kind) and list_of(is_count)(shape) and list_of(is_count)(place)):
+        raise _damaged(path)
+    if len(place) != 2:
+        raise _damaged(path)
+    return _Entry(name, kind, shape, *place)
+
+
+def _product(shape):
+    """Number of values of a tensor, as a Python integer: it cannot overflow."""
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
+def _read_torch(path, reader):
     try:
         import torch
     except ImportError as error:
-        raise _missing_package(path, "torch") from error
+        raise UserError(
+            "reading {} needs the Python package torch, which is not installed; install it (Python "
+            "3.9 and above), or convert the directory to a TensorFlow checkpoint on another "
+            "machine".format(path)
+        ) from error
     try:
         # weights_only: an unrestricted pickle may run any program.
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = torch.load(reader, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged pickle can raise nearly anything
+        if "allocate memory" in str(error):  # torch has no exception of its own for it
+            raise MemoryError from error
         raise UserError(
             "{} is damaged, or holds more than tensors and is not opened for safety; take another "
             "copy of it".format(path)
@@ -118,14 +186,6 @@ def _decode_torch(path, content):
 
 def _as_float32(array):
     return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
-
-
-def _missing_package(path, package):
-    return UserError(
-        "reading {} needs the Python package {}, which is not installed; install it (Python 3.9 "
-        "and above), or convert the directory to a TensorFlow checkpoint on another "
-        "machine".format(path, package)
-    )
 
 
 def _damaged(path):

@@ -25,6 +25,10 @@ class Classification(TaskObjective):
         super().__init__(name, heads or GoogleHeads())
         self.num_labels = num_labels
 
+    def label_counts(self):
+        """See Objective."""
+        return {"label_ids": self.num_labels}
+
     def build_on(self, trunk, features, counted):
         """See TaskObjective.
 

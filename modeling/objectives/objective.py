@@ -96,6 +96,10 @@ class Objective:
         """
         return collections.OrderedDict(model=config)
 
+    def label_counts(self):
+        """dict feature -> how many labels it has, where the objective alone knows it."""
+        return {}
+
     def settings(self, config):
         """The objective's part of run_config.json beside its name: dict option -> value."""
         del config

@@ -46,6 +46,14 @@ class Several(Objective):
             for name in objective.predicted
         )
 
+    def label_counts(self):
+        """See Objective; of labels that several tasks have, the most."""
+        counts = {"task_numbers": len(self.objectives)}
+        for objective in self.objectives:
+            for name, count in objective.label_counts().items():
+                counts[name] = max(count, counts.get(name, 0))
+        return counts
+
     def build(self, config, store, kernels, features, is_training):
         """See Objective.
 

@@ -25,6 +25,10 @@ class Tagging(TaskObjective):
         super().__init__(name, heads)
         self.num_tags = num_tags
 
+    def label_counts(self):
+        """See Objective."""
+        return {"tag_ids": self.num_tags}
+
     def build_on(self, trunk, features, counted):
         """See TaskObjective.
 

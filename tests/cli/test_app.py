@@ -1,7 +1,16 @@
 """What absl refuses on the command line is one line in every script, and --help still helps."""
 
+import errno
+import os
+import signal
+import time
+
+import flag_probe
 import pytest
 import script_driver
+
+from cli.app import one_line
+from common.errors import UserError
 
 SCRIPTS = ("run_pretraining.py", "run_finetuning.py", "run_prediction.py", "convert_checkpoint.py")
 DATA_SCRIPTS = ("create_pretraining_data.py", "-m data.inspect", "-m data.build_vocab")
@@ -40,3 +49,88 @@ def test_help_lists_the_flags(run_script):
     assert "Predicts with a trained model from lines of text" in done.stdout
     assert "--bert_config_file" in done.stdout and "--pooling" in done.stdout
     assert done.stderr == ""
+
+
+NUMBERS = ("nan", "inf", "-inf", "1e300", "-1e10"), ("3000000000", "-" + "9" * 30)
+PROGRAMS = {
+    "create_pretraining_data": "masked_lm_prob",
+    "annotate_corpus": "batch_size",
+    "data.inspect": "rows",
+    "data.build_vocab": "vocab_size",
+    "sample.train_ltp": "epochs",
+    "run_prediction": "top_k",
+    "run_finetuning": "num_train_epochs",
+    "run_pretraining": "learning_rate",
+}
+
+
+@pytest.mark.parametrize("script", PROGRAMS)
+def test_no_number_that_no_flag_means(script):
+    """Every flag of every program that holds a number."""
+    floats, integers = NUMBERS
+    done = flag_probe.parse_numbers(script, floats, integers)
+    assert PROGRAMS[script] in {name for name, _, _, _ in done}
+    for name, value, code, err in done:
+        assert code == 1 and err.count("\n") == 1, (name, value, err)
+        # absl has limits of its own for some flags.
+        assert err.startswith("error: --{}=".format(name)), err
+        assert "must " in err or "should be" in err or "is not a" in err, err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "out of memory; close other programs"),
+        (OSError(errno.EMFILE, "Too many open files"), "too many open files; raise the limit"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left on the disk"),
+        (RuntimeError("can't start new thread"), "the system starts no more processes"),
+        (UserError("\x1b[2J" + "a" * 5000), "\\x1b[2Jaaa"),
+    ],
+)
+def test_shortages_are_one_line(capsys, error, words):
+    def main(argv):
+        raise error
+
+    assert one_line(main)(["x"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: " + words) and err.count("\n") == 1 and len(err) < 4200
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), RuntimeError("x"), ValueError("x")])
+def test_what_is_a_fault_of_ours_keeps_its_traceback(error):
+    def main(argv):
+        raise error
+
+    with pytest.raises(type(error)):
+        one_line(main)(["x"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_unwinds_and_the_second_ends(capsys, number):
+    seen = []
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except Exception:  # whoever expects any failure of a library
+            seen.append("taken for a failure")
+        finally:
+            seen.append([signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)])
+
+    try:
+        assert one_line(main)(["x"]) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert seen == [[signal.SIG_DFL, signal.SIG_DFL]]
+    assert capsys.readouterr().err == (
+        "stopped by {}: nothing unfinished is kept; the same command starts anew\n".format(
+            signal.Signals(number).name
+        )
+    )
+
+
+def test_signals_are_handled_as_before_afterwards():
+    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    assert one_line(lambda argv: 3)(["x"]) == 3
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before

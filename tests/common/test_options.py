@@ -52,6 +52,8 @@ def test_values_that_were_given_count_and_others_are_defaults():
         ({"height": 1}, "--height cannot be combined with --objective=made"),
         ({"weight": -1.0}, "--weight=-1.0 must not be negative"),
         ({"scale": 0.0}, "--scale=0.0 must be positive"),
+        ({"weight": float("nan")}, "--weight=nan must be a finite number"),
+        ({"scale": 1e300}, "--scale=1e\\+300 must lie between -1,000,000,000 and"),
         ({"side": "up"}, "--side=up must be one of left, right"),
         ({"both": True, "side": "right"}, "--both and --side=right contradict each other"),
     ],
@@ -65,7 +67,8 @@ def test_steps():
     ramp = Made.declared()[4]
     assert options.parse_steps(ramp, ["1", " 20", "3"]) == (1, 20, 3)
     assert options.parse_steps(ramp, ["0"]) == (0, 0, 0)
-    for wrong in (["1", "2"], ["1", "2", "x"], ["-1", "2", "3"], []):
+    huge = (["1", "2", "4294967296"], ["1", "2", "1" * 5000])
+    for wrong in (["1", "2"], ["1", "2", "x"], ["-1", "2", "3"], [], *huge):
         with pytest.raises(UserError, match="must be three numbers of steps with commas"):
             options.parse_steps(ramp, wrong)
 

@@ -59,3 +59,31 @@ def test_lists_and_objects_of_checked_values():
 )
 def test_objects_of_named_values(value, is_right):
     assert is_object_of({"host": is_text, "process": is_count}, value) is is_right
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (float("nan"), "must be a finite number"),
+        (float("-inf"), "must be a finite number"),
+        (-1.1e9, "must lie between -1,000,000,000 and 1,000,000,000"),
+        (1 << 31, "must lie between -2,147,483,647 and 2,147,483,647"),
+        ((0.5, float("nan")), "must be a finite number"),
+        (1e9, None),
+        ((1 << 31) - 1, None),
+        ([0.5, 0], None),
+        (True, None),
+        ("nan", None),
+        (None, None),
+    ],
+)
+def test_numbers_of_settings(value, fault):
+    assert validation.number_fault(value) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right"),
+    [("0", True), ("2147483647", True), ("2147483648", False), ("9" * 5000, False), ("-1", False)],
+)
+def test_written_counts(text, is_right):
+    assert validation.is_written_count(text) == is_right

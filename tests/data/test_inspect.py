@@ -41,6 +41,21 @@ def test_report(shard, run_script):
     assert "sentence labels: 0: " in result.stdout
 
 
+def test_what_a_vocabulary_holds_does_not_steer_the_terminal(shard, run_script, tmp_path):
+    with open(VOCAB, encoding="utf-8") as f:
+        tokens = f.read().splitlines()
+    shown = tokens.index("的")
+    tokens[shown] = "\x1b[2J\u202e"
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    shutil.copy(shard, str(tmp_path / "r"))  # without its manifest
+    result = run_script(
+        NAME, input_file=str(tmp_path / "r"), vocab_file=str(tmp_path / "vocab.txt"), rows=20
+    )
+    assert result.returncode == 0, result.stderr
+    assert "\\x1b[2J\\u202e" in result.stdout
+    assert all(line.isprintable() for line in result.stdout.split("\n"))
+
+
 @pytest.mark.parametrize("masking, share", [("static", "masked pieces"), ("dynamic", "pieces")])
 def test_tags_of_masked_words(tmp_path, run_script, masking, share):
     """A corpus in which every word has one tag: it stands behind each masked one."""

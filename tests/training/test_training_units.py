@@ -17,7 +17,7 @@ from optimization.config import OptimizerConfig
 from training import hooks, run_config
 from training.checkpoints.best import BestCheckpoint
 from training.host_values import HostValues
-from training.model_fn import TOTAL_LOSS, count_out_of_range, eval_metrics, model_parameters
+from training.model_fn import TOTAL_LOSS, eval_metrics, model_parameters
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -52,6 +52,20 @@ def make_run(folder, **changes):
         "max_predictions_per_seq": PREDICTIONS,
     }
     return run_config.RunConfig(**dict(settings, **changes))
+
+
+def test_numbers_that_no_run_can_have(tmp_path):
+    """From wherever they came, not from flags alone."""
+    for changes, message in (
+        ({"learning_rate": float("nan")}, r"learning_rate=nan must be a finite number \(Optimizer"),
+        ({"learning_rate": 1.0, "num_train_steps": 1 << 40}, "num_train_steps=1099511627776 must"),
+        ({"learning_rate": 1.0, "epsilon": float("inf")}, "epsilon=inf must be a finite number"),
+    ):
+        with pytest.raises(UserError, match=message):
+            OptimizerConfig(**dict({"num_train_steps": 10}, **changes))
+    message = r"seed=1099511627776 must lie between .* \(RunConfig\)"
+    with pytest.raises(UserError, match=message):
+        make_run(tmp_path, seed=1 << 40)
 
 
 def test_run_config_is_saved_and_guards_the_objective(tmp_path):
@@ -110,7 +124,7 @@ class Loop:
         """`hooks_of`: HostValues -> hooks; `changes`: value name -> function of the step."""
         self.step = tf.train.get_or_create_global_step()
         now = tf.cast(self.step, tf.float32)
-        values = {"loss": now, "learning_rate": now, "gradient_norm": now, "ids_out_of_range": 0}
+        values = {"loss": now, "learning_rate": now, "gradient_norm": now}
         values.update((name, make(now)) for name, make in changes.items() if name in values)
         is_finite = changes.get("is_finite", lambda now: now > -1.0)(now)
         host_values = HostValues(values, is_finite)
@@ -158,30 +172,6 @@ def test_skipped_updates_are_told_and_then_stop_the_run(capsys):
     warnings = capsys.readouterr().out.splitlines()
     assert len(warnings) == 5 and "WARNING: step 3: the gradient is not finite" in warnings[0]
     assert warnings[-1].endswith("5 so far")
-
-
-def test_ids_out_of_range_stop_the_run():
-    with tf.Graph().as_default():
-        loop = Loop(
-            lambda values: [hooks.FaultHook(values)],
-            0,
-            ids_out_of_range=lambda now: tf.cast(now > 1.0, tf.int32) * 4,
-        )
-        with pytest.raises(UserError, match="step 3: 4 ids or positions"), loop.session as session:
-            for _ in range(5):
-                session.run(loop.op)
-
-
-def test_ids_out_of_range_are_counted():
-    with tf.Graph().as_default(), tf.Session() as session:
-        features = {
-            "input_ids": tf.constant([[3, 40, -1]]),
-            "segment_ids": tf.constant([[0, 1, 2]]),
-            "masked_lm_positions": tf.constant([[2, 3]]),
-            "masked_lm_weights": tf.constant([[9.0, 9.0]]),
-        }
-        config = BertConfig(TINY_CONFIG)
-        assert session.run(count_out_of_range(features, config, 3)) == 4
 
 
 def test_progress(tmp_path, capsys, monkeypatch):

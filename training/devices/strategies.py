@@ -1,9 +1,12 @@
 """Devices of a run: this machine, all of its GPUs, or a TPU."""
 
+import os
+import tempfile
 import warnings
 
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.errors import UserError
 from training.devices import cloud_tpu
 
@@ -23,6 +26,21 @@ class _UnderStrategies:
     def _call_model_fn(self, features, labels, mode, config):
         # TensorFlow 2 would convert it with AutoGraph: another graph, and slow to build.
         return super()._call_model_fn(features, labels, mode, config)
+
+
+class _OnReadOnlyModels:
+    """Evaluates also where nothing can be written: TPUEstimator would fail with the figures of
+    TensorBoard before it returns them. Must precede it in a class's bases."""
+
+    _scratch = None
+
+    def eval_dir(self, name=None):
+        usual = super().eval_dir(name)
+        place = usual if files.exists(usual) else self.model_dir
+        if files.is_remote(place) or os.access(place, os.W_OK):
+            return usual
+        self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="quanci-")
+        return self._scratch.name
 
 
 class Devices:
@@ -67,7 +85,7 @@ class Devices:
           UserError: the TPU was lost since it was found.
         """
 
-        class Estimator(_UnderStrategies, tf.estimator.tpu.TPUEstimator):
+        class Estimator(_OnReadOnlyModels, _UnderStrategies, tf.estimator.tpu.TPUEstimator):
             pass  # defined here, as TensorFlow 1.15 prints a warning where TPUEstimator is named
 
         try:

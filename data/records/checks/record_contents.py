@@ -6,45 +6,58 @@ import warnings
 
 import tensorflow.compat.v1 as tf
 
-from common.errors import UserError
+from common.errors import UserError, quoted
 from data.records.schema import FEATURES, feature_length
 from data.records.tfrecord import read_records
 
 CHECKED_RECORDS = 100
-# Segment tables are small, vocabularies are not.
-_MOST_SEGMENTS = 16
+# dtype of a feature -> type of its values in a record, and what messages call it.
+_KINDS = {"int64": (int, "whole number"), "float32": (float, "float")}
+# What to do about ids beyond one of the model's tables.
+_ONE_VOCABULARY = "records and model need one vocabulary"
 
 
-def check_records(
-    files, feature_names, max_seq_length, max_predictions_per_seq, vocab_size, type_vocab_size
-):
+def check_records(files, ranges, max_seq_length, max_predictions_per_seq):
     """Compares the first records with what a run asks for.
 
     Args:
       files: record files; the first is read.
-      feature_names: features that the objective needs.
+      ranges: dict feature that the objective needs -> schema.Range of its values.
       max_seq_length, max_predictions_per_seq: the flags.
-      vocab_size, type_vocab_size: of the model config.
 
     Raises:
       UserError: the file is damaged or empty, a feature is missing, a length differs from its
-        flag, or an id is too large for the config.
+        flag, or a value is out of range.
     """
     path = files[0]
     for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
-        for name in feature_names:
-            if name not in record:
-                raise UserError(
-                    "{}, record {}: feature {} is missing (it has {}); choose another --objective "
-                    "or write the records anew".format(path, number, name, ", ".join(record))
-                )
-            expected = feature_length(name, max_seq_length, max_predictions_per_seq)
-            _check_length(path, number, name, len(record[name]), expected)
-            where = "{}, record {}: {}".format(path, number, name)
-            if FEATURES[name].limit == "V":
-                _check_range(where, record[name], "vocab_size", vocab_size)
-            elif name == "segment_ids":
-                _check_range(where, record[name], "type_vocab_size", type_vocab_size)
+        where = "{}, record {}".format(path, number)
+        check_record(where, record, ranges, max_seq_length, max_predictions_per_seq)
+
+
+def check_record(where, record, ranges, max_seq_length, max_predictions_per_seq):
+    """Compares a record with what is asked for.
+
+    Args:
+      where: what messages call it.
+      record: dict feature -> sequence of numbers.
+      ranges, max_seq_length, max_predictions_per_seq: see check_records.
+
+    Raises:
+      UserError: see check_records.
+    """
+    for name in ranges:
+        if name not in record:
+            raise UserError(
+                "{}: feature {} is missing (it has {}); choose another --objective or write the "
+                "records anew".format(where, name, ", ".join(record))
+            )
+        expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+        _check_length(where, name, len(record[name]), expected)
+    fault = _out_of_range(record, ranges)
+    if fault:
+        advice = _ONE_VOCABULARY if "vocab_size" in fault else "write the records anew"
+        raise UserError("{}: {}; {}".format(where, fault, advice))
 
 
 def read_features(path):
@@ -56,11 +69,13 @@ def read_features(path):
     for number, serialized in enumerate(read_records(path)):
         try:
             features = example_of(serialized).features.feature
+        except MemoryError:
+            raise
         except Exception as error:  # protobuf's DecodeError is another class with every protobuf
             raise UserError(
                 "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
             ) from error
-        yield {name: _values(features[name]) for name in sorted(features)}
+        yield _as_dict(features)
 
 
 def first_records(path, limit):
@@ -99,16 +114,16 @@ def example_of(content):
         return tf.train.Example.FromString(content)
 
 
-def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
+def find_misfit(files, feature_name=None, ranges=None, seconds=60.0):
     """Looks for the record that a training stumbled over, whose checksums hold.
 
     That is one that is no tf.train.Example, or differs from the first record in the feature that
-    TensorFlow named, or holds an id that is too large.
+    TensorFlow named, or holds a value out of its range.
 
     Args:
       files: record files.
       feature_name: the feature, or None.
-      id_limit: what ids must stay below, or None.
+      ranges: dict feature -> schema.Range, or None.
       seconds: how long to look; a few ten thousand records a second.
 
     Returns:
@@ -119,11 +134,14 @@ def find_misfit(files, feature_name=None, id_limit=None, seconds=60.0):
         for number, content in enumerate(read_records(path)):
             try:
                 example = example_of(content)
+            except MemoryError:
+                raise
             except Exception:  # protobuf's DecodeError is another class with every protobuf
                 return "{}, record {}: not a tf.train.Example".format(path, number)
             features = example.features.feature
             usual = usual or features
-            text = _difference(features, usual, feature_name) or _large_id(features, id_limit)
+            text = _difference(features, usual, feature_name)
+            text = text or _out_of_range(_as_dict(features), ranges or {})
             if text:
                 return "{}, record {}: {}".format(path, number, text)
             if time.monotonic() > deadline:
@@ -142,15 +160,25 @@ def _shown_kind(feature):
     return "{} values ({})".format(len(_values(feature)), feature.WhichOneof("kind") or "none")
 
 
-def _large_id(features, limit):
-    for name in sorted(features) if limit else ():
-        is_id = name == "segment_ids" or (name in FEATURES and FEATURES[name].limit == "V")
-        # The limit is that of one table: of words, if it is large, else of segments.
-        if is_id and (name == "segment_ids") == (limit <= _MOST_SEGMENTS):
-            largest = max(_values(features[name]), default=0)
-            if largest >= limit:
-                return "{} holds {}".format(name, largest)
+def _out_of_range(record, ranges):
+    """The first value of a record that is out of its range: "input_ids holds ..."; else None.
+
+    Args:
+      record: dict feature -> sequence of numbers.
+      ranges: dict feature -> schema.Range.
+    """
+    for name, allowed in ranges.items():
+        kind, what = _KINDS[FEATURES[name].dtype]
+        for value in record.get(name, ()):
+            if not isinstance(value, kind):
+                return "{} holds {}, which is no {}".format(name, quoted(value, 40), what)
+            if not allowed.holds(value):
+                return "{} {}".format(name, allowed.fault(value))
     return None
+
+
+def _as_dict(features):
+    return {name: _values(features[name]) for name in sorted(features)}
 
 
 def _values(feature):
@@ -158,21 +186,13 @@ def _values(feature):
     return getattr(feature, kind).value if kind else []
 
 
-def _check_length(path, number, name, length, expected):
+def _check_length(where, name, length, expected):
     if length == expected:
         return
     flags = {"S": "--max_seq_length", "P": "--max_predictions_per_seq"}
     flag = flags.get(FEATURES[name].shape)
     raise UserError(
-        "{}, record {}: {} has {} values, but {} {}".format(
-            path, number, name, length, flag + " is" if flag else "there must be", expected
+        "{}: {} has {} values, but {} {}".format(
+            where, name, length, flag + " is" if flag else "there must be", expected
         )
     )
-
-
-def _check_range(where, values, key, limit):
-    if max(values) >= limit:
-        raise UserError(
-            "{} holds {}, but {} of the model config is {}; records and model need one "
-            "vocabulary".format(where, max(values), key, limit)
-        )

@@ -177,7 +177,7 @@ def verify(paths, manifests, say, processes=None):
     """Reads files completely, each once, in as many processes as there are cores.
 
         paths = ["train.tfrecord"]
-        reports = verify(paths, find_manifests(paths), print)
+        reports = verify(paths, find_manifests(paths), log)
         [report.sentence() for report in reports if report.faults]
 
     Args:

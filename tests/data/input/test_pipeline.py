@@ -6,10 +6,19 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 from golden_network import run_case
-from record_files import NAMES, PREDICTIONS, SEQ, learnable_records, write_numbered, write_records
+from record_files import (
+    NAMES,
+    PREDICTIONS,
+    SEQ,
+    VOCAB,
+    learnable_records,
+    write_numbered,
+    write_records,
+)
 
 from data.input import pipeline
 from data.records.checks import record_contents
+from data.records.schema import value_ranges
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -146,12 +155,43 @@ def test_only_named_features_are_parsed(shards):
     assert set(batches(shards, names=NAMES[:3])[0]) == set(NAMES[:3])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("input_ids", VOCAB),
+        ("input_ids", (1 << 32) + 5),  # 5 in 32 bits
+        ("segment_ids", 2),
+        ("masked_lm_positions", SEQ),
+        ("masked_lm_ids", -1),
+        ("masked_lm_weights", float("nan")),
+        ("masked_lm_weights", float("inf")),
+        ("next_sentence_labels", 2),
+    ],
+)
+@pytest.mark.parametrize("by_length", [False, True])
+def test_values_out_of_range_reach_no_model(tmp_path, name, value, by_length):
+    """Also where a GPU would read zeros or another row."""
+    records = learnable_records(6)
+    ranges = value_ranges(NAMES, SEQ, VOCAB, 2, {})
+    path = write_records(tmp_path / "sound", records)
+    (whole,) = batches([path], batch_size=6, ranges=ranges)
+    np.testing.assert_array_equal(whole["masked_lm_ids"], [r["masked_lm_ids"] for r in records])
+    records[4][name][-1] = value
+    path = write_records(tmp_path / "wrong", records)
+    failure = "record feature {} is out of range".format(name)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=failure):
+        batches([path], ranges=ranges, by_length=by_length)
+    place = record_contents.find_misfit([path], ranges=ranges)
+    assert place.startswith("{}, record 4: {} holds ".format(path, name))
+
+
 @needs_golden
 def test_first_records_of_the_original_program():
     """Golden records through the pipeline and the objective: the original program's losses."""
     files = [golden_cases.path("bert", "pretrain.tfrecord")]
-    record_contents.check_records(files, NAMES, 48, 8, 240, 2)
-    input_fn = pipeline.make_input_fn(files, NAMES, 48, 8)
+    ranges = value_ranges(NAMES, 48, 240, 2, {})
+    record_contents.check_records(files, ranges, 48, 8)
+    input_fn = pipeline.make_input_fn(files, NAMES, 48, 8, ranges=ranges)
     with tf.Graph().as_default(), tf.Session() as session:
         tensors = tf.data.make_one_shot_iterator(input_fn({"batch_size": 4})).get_next()
         features = session.run(tensors)

@@ -271,3 +271,15 @@ def test_a_run_stopped_by_a_signal_says_so(tmp_path, undisturbed, number):
     assert again.returncode == 0, err.decode()
     assert b"kept from an earlier run" in out
     assert contents(sorted(glob.glob(str(tmp_path / "r-*")))) == undisturbed
+
+
+def test_a_worker_that_is_stopped_does_not_hold_up_the_end(tmp_path):
+    process = start(tmp_path / "r", num_workers=2)
+    wait_for_parts(process, tmp_path)
+    workers = workers_of(process)
+    os.kill(workers[0], signal.SIGSTOP)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err.decode()
+    assert err.decode().splitlines()[-1].startswith("stopped by SIGTERM: what is finished is kept")
+    assert not any(os.path.exists("/proc/{}".format(pid)) for pid in workers)

@@ -194,12 +194,14 @@ def test_what_cannot_be_mended(copy_of):
 @pytest.mark.tf1
 def test_damage_met_in_training(copy_of):
     """Without the flags; behind the records that are checked at the start."""
-    folders = [copy_of(name, manifest=False) for name in ("bit", "length", "word", "kind")]
+    names = ("bit", "length", "word", "kind", "position")
+    folders = [copy_of(name, manifest=False) for name in names]
     for folder, place in zip(folders, (50, 2)):
         change(folder / "t-1", 30 * BYTES + place)
-    rows = [learnable_records(ROWS) for _ in range(2)]
+    rows = [learnable_records(ROWS) for _ in range(3)]
     rows[0][7]["input_ids"][3] = 77
     rows[1][7]["masked_lm_ids"] = np.arange(4)
+    rows[2][37]["masked_lm_positions"][1] = 50
     for folder, changed in zip(folders[2:], rows):
         write_records(folder / "t-2", changed)
     done = run_many([flags_of(folder) for folder in folders])
@@ -210,9 +212,10 @@ def test_damage_met_in_training(copy_of):
     messages = (
         "t-1 is damaged: record 30 (byte 7650) does not match its checksum" + hint,
         "t-1 is damaged: record 30 (byte 7650) has no valid header" + hint,
-        "t-2, record 7: input_ids holds 77, which does not fit this run: indices",
+        "t-2, record 7: input_ids holds 77, but vocab_size of the model config is 40; write the",
         "t-2, record 7: masked_lm_ids has 4 values (int64_list), where others have 3 values "
         "(int64_list), which does not fit this run: Key: masked_lm_ids, Index: 0.  Number of int64",
+        "t-2, record 37: masked_lm_positions holds 50, but --max_seq_length is 16; write the",
     )
     for folder, message, (code, out, err) in zip(folders, messages, done):
         assert code == 1 and err.count("\n") == 1, err
@@ -249,4 +252,9 @@ def test_a_read_that_failed_once(sound, capsys):
     unfit = pytest.raises(UserError, match=r"a record of .*t-0 and the rest, which does not fit")
     with unfit, session_errors([str(sound / "t-0")]):
         raise tf.errors.InvalidArgumentError(None, None, "Key: input_ids, Index: 0.")
+    unfit = pytest.raises(
+        UserError, match=r"t-0 and the rest, which .* Received a label value of 9"
+    )
+    with unfit, session_errors([str(sound / "t-0")]):
+        raise tf.errors.InvalidArgumentError(None, None, "Received a label value of 9 which is\n")
     assert record_contents.find_misfit([str(sound / "t-1")], "input_ids", seconds=-1) is None

@@ -81,6 +81,15 @@ def test_train_resume_evaluate(folder):
     assert dict(results_of(folder / "out"))["global_step"] == 30
 
 
+def test_figures_that_cannot_be_written_are_shown(folder):
+    out = folder / "full"
+    (out / "eval_results.txt").mkdir(parents=True)
+    flags = flags_of(folder, output_dir=out, num_train_steps=2, do_eval=True)
+    ((code, shown, err),) = run_many([flags])
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1
+    assert "eval_results.txt" in err and "  global_step = 2\n" in shown and "  loss = " in shown
+
+
 def test_same_seed_same_weights_and_manifest_decides(folder):
     """Runs in one process; the second is a repetition, the third has another seed."""
     shards = folder / "shards"

@@ -110,7 +110,8 @@ def evaluation_graph(folder, objective):
 def run_config(folder, objective, cores, drawing=None, **changes):
     """RunConfig of a small run on a TPU, with its records in `folder`."""
     names = stored_features(objective.feature_names, drawing)
-    files = [write_records(folder / "rows", random_records(names))]
+    rows = random_records(names, labels=objective.label_counts())
+    files = [write_records(folder / "rows", rows)]
     settings = {
         "output_dir": str(folder / "out"),
         "objective": objective.name,
@@ -151,8 +152,14 @@ def model_config(changes, objective=None):
     return kind(dict(TINY_CONFIG, **dict(further, **changes)))
 
 
-def random_records(names, count=RECORDS):
-    """Rows of random values within their limits, for any features of data.records."""
+def random_records(names, count=RECORDS, labels=None):
+    """Rows of random values within their limits, for any features of data.records.
+
+    Args:
+      names: features.
+      count: rows.
+      labels: see Objective.label_counts.
+    """
     rng = np.random.RandomState(1)
     limits = {"V": VOCAB, "S": SEQ}
     records = []
@@ -163,7 +170,8 @@ def random_records(names, count=RECORDS):
             if feature.dtype == "float32":
                 record[name] = np.ones(length, np.float32)
             else:
-                record[name] = rng.randint(limits.get(feature.limit, feature.limit), size=length)
+                limit = limits.get(feature.limit, feature.limit)
+                record[name] = rng.randint((labels or {}).get(name, limit), size=length)
         records.append(record)
     return records
 

@@ -19,6 +19,7 @@ from modeling.config import BertConfig
 from modeling.objectives import get_objective
 from optimization.config import OPTIMIZERS
 from optimization.weight_decay import WeightDecayOptimizer
+from training.devices import strategies
 from training.devices.strategies import check_batch
 from training.model_fn import make_forward
 from training.run_config import RunConfig
@@ -264,3 +265,13 @@ def test_batches_divide_over_replicas_and_micro_batches():
     message = r"24 is not a multiple of 16 \(--gradient_accumulation_steps x 4 replicas\)"
     with pytest.raises(UserError, match=message):
         check_batch(run, 4, replicas=4)
+
+
+def test_an_evaluation_writes_nothing_to_a_directory_that_is_read_only(tmp_path, monkeypatch):
+    config = RunConfig(str(tmp_path), "bert", [], [])
+    estimator = strategies.Devices().make_estimator(lambda features, params: None, config)
+    assert estimator.eval_dir() == str(tmp_path / "eval")
+    monkeypatch.setattr(strategies.os, "access", lambda path, mode: False)
+    scratch = estimator.eval_dir()
+    assert os.path.isdir(scratch) and not scratch.startswith(str(tmp_path))
+    assert estimator.eval_dir() == scratch

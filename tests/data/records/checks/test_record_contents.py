@@ -1,5 +1,6 @@
 """Records that do not fit a run, and what is said of them."""
 
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from record_files import (
@@ -14,6 +15,7 @@ from record_files import (
 
 from common.errors import UserError
 from data.records.checks import record_contents
+from data.records.schema import FEATURES, feature_length, value_ranges
 
 pytestmark = pytest.mark.tf1
 
@@ -23,21 +25,26 @@ def shards(tmp_path):
     return write_numbered(tmp_path, (5, 4, 1))
 
 
+def check(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
+    ranges = value_ranges(names, seq, vocab, types, {})
+    record_contents.check_records(files, ranges, seq, predictions)
+
+
 def refusal(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
     with pytest.raises(UserError) as caught:
-        record_contents.check_records(files, names, seq, predictions, vocab, types)
+        check(files, names, seq, predictions, vocab, types)
     return str(caught.value)
 
 
 def test_lengths_and_ids_that_do_not_fit(shards):
-    record_contents.check_records(shards, NAMES, SEQ, PREDICTIONS, VOCAB, 2)
+    check(shards)
     assert refusal(shards, seq=32).endswith(
         "r-0.tfrecord, record 0: input_ids has 16 values, but --max_seq_length is 32"
     )
     assert refusal(shards, predictions=5).endswith(
         "masked_lm_positions has 3 values, but --max_predictions_per_seq is 5"
     )
-    assert "input_ids holds 34, but vocab_size of the model config is 20" in refusal(
+    assert "input_ids holds 30, but vocab_size of the model config is 20" in refusal(
         shards, vocab=20
     )
 
@@ -50,6 +57,36 @@ def test_missing_feature_and_type_ids(tmp_path):
     assert "record 0: feature next_sentence_labels is missing (it has input_ids," in refusal([path])
     message = refusal([path], names=NAMES[:6], types=1)
     assert "record 1: segment_ids holds 1, but type_vocab_size of the model config is 1" in message
+
+
+def test_every_feature_has_its_range(tmp_path):
+    """The first wrong value of all features, by the table alone."""
+    sizes = {"S": SEQ, "V": VOCAB}
+    for name, feature in FEATURES.items():
+        if name == "masked_lm_weights":
+            continue
+        limit = sizes.get(feature.limit, feature.limit)
+        for value in (feature.low - 1, limit):
+            values = [feature.pad] * feature_length(name, SEQ, PREDICTIONS)
+            path = write_records(tmp_path / name, [{name: values}, {name: [*values[1:], value]}])
+            message = refusal([path], [name])
+            assert "{}, record 1: {} holds {}, ".format(path, name, value) in message, message
+            allowed = value_ranges([name], SEQ, VOCAB, 2, {})[name]
+            assert allowed.holds(feature.low) and allowed.holds(limit - 1)
+
+
+def test_numbers_that_are_none_and_labels_of_an_objective(tmp_path):
+    path = write_records(tmp_path / "weights", [{"masked_lm_weights": [1.0, np.nan, 0.0]}])
+    assert "masked_lm_weights holds nan, which is no finite number from 0 on" in refusal(
+        [path], ["masked_lm_weights"]
+    )
+    path = write_records(tmp_path / "kinds", [{"input_mask": np.ones(SEQ, np.float32)}])
+    assert "input_mask holds 1.0, which is no whole number" in refusal([path], ["input_mask"])
+    path = write_records(tmp_path / "labels", [{"label_ids": [2]}, {"label_ids": [3]}])
+    ranges = value_ranges(["label_ids"], SEQ, VOCAB, 2, {"label_ids": 3})
+    message = "record 1: label_ids holds 3, but the number of labels is 3; write the records anew"
+    with pytest.raises(UserError, match=message):
+        record_contents.check_records([path], ranges, SEQ, PREDICTIONS)
 
 
 def test_damaged_files(tmp_path, shards):
