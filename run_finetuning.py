@@ -27,9 +27,7 @@ def main(argv):
     request = finetuning_flags.request()
     inputs = finetuning_run.read_inputs(request)
     with run_flags.locked_output(request.do_train):
-        run = finetuning_run.compose(inputs)
-        trials = finetuning_trials.run_trials(run)
-        finetuning_trials.report_trials(run, trials)
+        finetuning_trials.run_trials(finetuning_run.compose(inputs))
 
 
 if __name__ == "__main__":

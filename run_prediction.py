@@ -18,6 +18,7 @@ from cli import run_flags
 from cli.app import prepare_tensorflow, require, run_script
 from common.errors import UserError
 from common.log import log
+from finetuning.task_file import check_vocabulary
 from modeling import checkpoint
 from modeling.conversion import huggingface
 from prediction.features import POOLINGS
@@ -139,6 +140,7 @@ def make_task(task_class, path):
     if do_lower_case is None:
         do_lower_case = saved.get("do_lower_case", True)
     vocabulary = run_flags.read_vocabulary(config)
+    check_vocabulary(saved, vocabulary, path)
     log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
     tokenizer = vocabulary.make_tokenizer(do_lower_case)
     options = {name: getattr(FLAGS, name) for name in task_class.options}

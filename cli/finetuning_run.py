@@ -10,7 +10,7 @@ from cli.finetuning_flags import SHORTEST_ROW, FinetuningRequest
 from common import files
 from common.errors import UserError
 from common.log import log, warn
-from finetuning import audit, loading, task_defaults
+from finetuning import audit, loading, task_defaults, task_file
 from finetuning.examples import Examples
 from finetuning.features import write_splits
 from finetuning.head_styles import heads_for
@@ -92,12 +92,13 @@ class FinetuningTrials:
     weights: Optional[InitialWeights]
     devices: Devices
 
-    def make_runner(self, output_dir, seed):
+    def make_runner(self, output_dir, seed, results_dir):
         """The FinetuningRunner of one trial.
 
         Args:
           output_dir: of the trial.
           seed: of the trial.
+          results_dir: see FinetuningRunner.
 
         Raises:
           UserError: see FinetuningRunner.
@@ -113,7 +114,7 @@ class FinetuningTrials:
             layers=self.layers,
             weights=self.weights,
         )
-        return FinetuningRunner(run, self.splits["dev"])
+        return FinetuningRunner(run, self.splits["dev"], results_dir)
 
     def _num_train_steps(self, count):
         settings = self.settings
@@ -179,11 +180,15 @@ def read_inputs(request):
     layers = None
     if settings.do_train and is_layerwise(settings.layerwise_lr_decay):
         layers = layers_below_heads(model_config)
-    tokenizer = run_flags.read_vocabulary(model_config).make_tokenizer(settings.do_lower_case)
+    vocabulary = run_flags.read_vocabulary(model_config)
+    for entry in saved:
+        task_file.check_vocabulary(entry, vocabulary, model_dir)
+    tokenizer = vocabulary.make_tokenizer(settings.do_lower_case)
     examples = [
         _read_examples(task, entry, model_dir, model_config, settings)
         for task, entry in zip(tasks, saved)
     ]
+    _check_other_trials(settings, tasks, examples, vocabulary)
     objectives = [_make_objective(task, model_config, settings) for task in tasks]
     return RunInputs(
         settings,
@@ -303,11 +308,26 @@ def _read_examples(task, saved, model_dir, model_config, settings):
     for examples in splits.values():
         task.check(examples, model_config)
     if settings.do_train:
-        loading.check_same_data(splits, saved, data_dir, settings.output_dir)
-        encoding = {n: getattr(settings, n) for n in ("max_seq_length", "do_lower_case")}
-        loading.check_same_settings(dict(encoding, **task.row_options), saved, settings.output_dir)
+        _check_same(settings, task, splits, saved, settings.output_dir)
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
     return splits
+
+
+def _check_same(settings, task, splits, saved, output_dir):
+    """Refuses to resume training with other rows of a task than before."""
+    loading.check_same_data(splits, saved, settings.task_dir(task.name), output_dir)
+    encoding = {n: getattr(settings, n) for n in ("max_seq_length", "do_lower_case")}
+    loading.check_same_settings(dict(encoding, **task.row_options), saved, output_dir)
+
+
+def _check_other_trials(settings, tasks, examples, vocabulary):
+    """Checks the models of all trials but the first as that of the first."""
+    for folder in settings.trial_dirs()[1:]:
+        _, saved = loading.read_saved(tasks, checkpoint.latest(folder))
+        for task, splits, entry in zip(tasks, examples, saved):
+            task_file.check_vocabulary(entry, vocabulary, folder)
+            if settings.do_train:
+                _check_same(settings, task, splits, entry, folder)
 
 
 def _make_objective(task, model_config, settings):
@@ -373,6 +393,7 @@ def _write_rows(inputs, number):
             inputs.tokenizer,
             settings.max_seq_length,
             settings.eval_batch_size if settings.use_tpu else 1,
+            is_owner=settings.do_train,
         )
 
 

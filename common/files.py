@@ -6,6 +6,7 @@ creation: workers get bytes and write local files.
 
 import contextlib
 import glob
+import hashlib
 import io
 import itertools
 import os
@@ -131,6 +132,15 @@ def size(path):
 def modified(path):
     """Time of the last change in nanoseconds, for fingerprints."""
     return _gfile().stat(path).mtime_nsec if is_remote(path) else os.stat(path).st_mtime_ns
+
+
+def sha256(path):
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open_file(path, "rb") as reader:
+        for block in iter(lambda: reader.read(_COPY_BYTES), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def rename(source, target):

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 import os
-from typing import NamedTuple
+from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 
@@ -32,12 +32,14 @@ class FeatureFile(NamedTuple):
       rows: how many it holds, padding not counted.
       truncated: how many examples are not wholly in their rows.
       is_kept: whether it was written by an earlier run.
+      made_from: dict of all that the records depend on.
     """
 
     path: str
     rows: int
     truncated: int
     is_kept: bool
+    made_from: Optional[Dict[str, Any]] = None
 
 
 def fingerprint(examples):
@@ -55,7 +57,9 @@ def union_of_features(tasks):
     return [*collections.OrderedDict.fromkeys(names), "task_numbers"]
 
 
-def write_splits(folder, tasks, number, splits, tokenizer, max_seq_length, multiple_of=1):
+def write_splits(
+    folder, tasks, number, splits, tokenizer, max_seq_length, multiple_of=1, is_owner=True
+):
     """Writes the rows of a task's splits into a folder.
 
     Args:
@@ -66,13 +70,14 @@ def write_splits(folder, tasks, number, splits, tokenizer, max_seq_length, multi
       splits: dict split -> Examples of that task.
       tokenizer, max_seq_length: see write_features.
       multiple_of: of dev and test records, see write_features.
+      is_owner: see write_features.
 
     Returns:
       dict split -> FeatureFile.
     """
     features = {}
     for split, examples in splits.items():
-        options = {}
+        options = {"is_owner": is_owner}
         if split != "train":
             options["multiple_of"] = multiple_of
         elif len(tasks) > 1:
@@ -86,7 +91,15 @@ def write_splits(folder, tasks, number, splits, tokenizer, max_seq_length, multi
 
 
 def write_features(
-    path, task, examples, tokenizer, max_seq_length, names=None, constants=None, multiple_of=1
+    path,
+    task,
+    examples,
+    tokenizer,
+    max_seq_length,
+    names=None,
+    constants=None,
+    multiple_of=1,
+    is_owner=True,
 ):
     """Writes the rows of examples in order, under a temporary name first; a file of the same
     examples, vocabulary and length is kept:
@@ -107,6 +120,8 @@ def write_features(
       constants: dict feature -> number for all rows, or None.
       multiple_of: the last row is repeated up to a multiple of this many records: a TPU takes
         full batches only.
+      is_owner: whether `path` is a file of this run alone. If not, it is another's to write: where
+        it is of other sources, the records go to one whose name holds a digest of their sources.
 
     Returns:
       FeatureFile.
@@ -124,23 +139,47 @@ def write_features(
         "multiple_of": multiple_of,
     }
     kept = _kept(path, made_from)
+    if not kept and not is_owner:
+        path = _own_path(path, made_from)
+        kept = _kept(path, made_from)
     if kept:
         return kept
     layout = RecordLayout(names, max_seq_length, 0, len(tokenizer.vocabulary))
-    written = truncated = 0
+    written, truncated, digest = 0, 0, hashlib.sha256()
     with outputs.replacing(path) as writer:
+
+        def write(content):
+            writer.write(content)
+            digest.update(content)
+
         for rows, cut in _chunks(task, examples, tokenizer, max_seq_length):
             values = {name: _values(name, rows, max_seq_length, constants or {}) for name in names}
             framed = frame(layout.encode(values))
-            writer.write(framed.tobytes())
+            write(framed.tobytes())
             written, truncated = written + len(rows), truncated + cut
         for _ in range(-written % multiple_of):
-            writer.write(framed[-1].tobytes())
-    size = os.stat(path).st_size if not files.is_remote(path) else None
-    content = {"rows": written, "truncated": truncated, "bytes": size, "made_from": made_from}
+            write(framed[-1].tobytes())
+    content = {
+        "rows": written,
+        "truncated": truncated,
+        "sha256": digest.hexdigest(),
+        "made_from": made_from,
+    }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     outputs.write_atomically(_beside(path), text)
-    return FeatureFile(path, written, truncated, False)
+    return FeatureFile(path, written, truncated, False, made_from)
+
+
+def digest_of(made_from):
+    """Sixteen digits that stand for sources, for names of files."""
+    content = json.dumps(made_from, sort_keys=True).encode("ascii")
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _own_path(path, made_from):
+    """eval.tf_record -> eval-0123456789abcdef.tf_record"""
+    stem, ending = os.path.splitext(path)
+    return "{}-{}{}".format(stem, digest_of(made_from), ending)
 
 
 def _beside(path):
@@ -159,12 +198,13 @@ def _kept(path, made_from):
     except UserError:  # the rows are written again
         return None
     are_counts = all(is_count(content.get(key)) for key in ("rows", "truncated"))
-    is_same = (
-        content.get("made_from") == made_from and content.get("bytes") == os.stat(path).st_size
-    )
-    if not are_counts or not is_same:
+    # Records of other examples may have as many bytes, so their content is compared. A run that was
+    # killed between the records and their description leaves the description of older ones.
+    if not are_counts or content.get("made_from") != made_from:
         return None
-    return FeatureFile(path, content["rows"], content["truncated"], True)
+    if content.get("sha256") != files.sha256(path):
+        return None
+    return FeatureFile(path, content["rows"], content["truncated"], True, made_from)
 
 
 def _chunks(task, examples, tokenizer, max_seq_length):

@@ -230,6 +230,9 @@ class Task:
           folder: where to.
           split: "dev" or "test".
           examples, predictions: see `score`; examples may be unlabelled.
+
+        Returns:
+          List of the names of the files.
         """
         raise NotImplementedError
 

@@ -14,7 +14,7 @@ SHORTEST_ROW, LONGEST_ROW = 3, 65536
 BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
-def save(folder, entries, max_seq_length, do_lower_case):
+def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
     """Writes folder/task.json: an object, or a list of them where several tasks are trained at
     once.
 
@@ -24,7 +24,9 @@ def save(folder, entries, max_seq_length, do_lower_case):
         its examples).
       max_seq_length: length of rows in training.
       do_lower_case: bool, of the tokenizer.
+      vocabulary: that of the model; None where it is not known.
     """
+    digest = {"vocabulary": vocabulary.sha256} if vocabulary else {}
     values = [
         {
             "task": task.name,
@@ -36,6 +38,7 @@ def save(folder, entries, max_seq_length, do_lower_case):
             "head_options": task.head_options,
             "is_one_of_several": len(entries) > 1,
             "fingerprints": fingerprints,
+            **digest,
         }
         for task, fingerprints in entries
     ]
@@ -121,6 +124,40 @@ def read(path, kind, num_labels=None, name=None):
     return values
 
 
+def check_vocabulary(entry, vocabulary, model):
+    """Refuses another vocabulary than the model's, even one of the same size.
+
+    Args:
+      entry: dict, see `read`; {} without one, and older ones do not name their vocabulary.
+      vocabulary: of --vocab_file.
+      model: folder or checkpoint of the model, for messages.
+
+    Raises:
+      UserError: it is another one.
+    """
+    if entry.get("vocabulary", vocabulary.sha256) != vocabulary.sha256:
+        raise UserError(
+            "{} is not the vocabulary that the model in {} was fine-tuned with; give that one as "
+            "--vocab_file".format(vocabulary.path, model)
+        )
+
+
+def entries_of(folder):
+    """List of the dicts in the task.json of a folder, not checked; empty where there is none.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    path = os.path.join(folder, FILE_NAME)
+    if not files.exists(path):
+        return []
+    values = read_json_object(path, "task file")
+    entries = values.get("tasks", [values])
+    if not list_of(is_object)(entries):
+        raise UserError("{}: tasks must be a list of objects".format(path))
+    return entries
+
+
 def check_options(path, entry, task):
     """Refuses what are no options of a task's rows or heads, and values out of range.
 
@@ -175,6 +212,10 @@ def _check_heads(path, values):
     for key in ("row_options", "head_options"):
         if not is_object(values.setdefault(key, {})):
             raise UserError("{}: {} must be an object".format(path, key))
+    if not is_object(values.get("fingerprints", {})):
+        raise UserError("{}: fingerprints must be an object".format(path))
+    if not is_text(values.get("vocabulary", "")):
+        raise UserError("{}: vocabulary must be a checksum".format(path))
 
 
 def _check_settings(path, values):

@@ -59,6 +59,16 @@ class TaskSplit:
         """Folder of predictions: the trial's output directory, with several tasks one in it."""
         return os.path.join(output_dir, self.task.name) if self.is_one_of_several else output_dir
 
+    @property
+    def origin(self):
+        """dict of all that predictions depend on beside the model's weights."""
+        return {
+            "file": self.examples.path,
+            "rows": self.features.made_from,
+            "options": dataclasses.asdict(self.task.options),
+            "head_options": self.task.head_options,
+        }
+
     def decode(self, outputs):
         """List of predictions for the examples; `outputs`: see Task.decode_all."""
         return list(self.task.decode_all(self.examples, outputs, *self.encoding))

@@ -294,6 +294,11 @@ def saved_step(prefix):
     return int(step)
 
 
+def digest(prefix):
+    """A checksum of the variables of a checkpoint: its index holds one of each."""
+    return files.sha256(prefix + ".index")
+
+
 def _resolve_directory(path):
     present, listed = _prefixes(path), _listed(path)
     if listed:

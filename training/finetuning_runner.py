@@ -6,10 +6,11 @@ from typing import Any, List, NamedTuple
 from common import files
 from common.errors import UserError, some
 from common.log import log, warn
+from common.outputs import write_atomically
 from data.input.pipeline import in_order
 from modeling import checkpoint
-from training.checkpoints.best import FOLDER, RESULTS_FILE, read_results
-from training.failures import session_errors
+from training.checkpoints.best import FOLDER, RESULTS_FILE, read_results, results_text
+from training.failures import output_errors, session_errors
 from training.runner import Runner
 
 # Mean of the tasks' main figures, by which checkpoints are compared with several tasks.
@@ -39,7 +40,7 @@ class FinetuningRunner(Runner):
 
     LARGER_IS_BETTER = True
 
-    def __init__(self, run, dev_splits=()):
+    def __init__(self, run, dev_splits=(), results_dir=None):
         """Checks all against each other, as Runner does.
 
         Args:
@@ -48,11 +49,14 @@ class FinetuningRunner(Runner):
             path (record file), rows (in it), examples, objective, decode(outputs) -> list of
             predictions, score(predictions) -> dict of figures, named(figure) -> its name in the
             results, and metric, the name of the figure by which checkpoints are compared.
+          results_dir: of a run that does not train: function of this runner that gives the folder
+            of eval_results.txt, asked when the file is written; None: output_dir.
 
         Raises:
           UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
+        self._results_dir, self._evaluated = results_dir, None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run)
@@ -71,12 +75,33 @@ class FinetuningRunner(Runner):
 
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, or of the latest where training does not
-        evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir."""
+        evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir.
+
+        A run that does not train chooses once: a training beside it may find a better one."""
+        if self._config.do_train:
+            return self._choice(self._config.eval_while_training)
+        if self._evaluated is None:
+            self._evaluated = [self._choice(True)]
+        return self._evaluated[0]
+
+    def is_current(self):
+        """Whether a run that does not train and starts now would choose the same checkpoint."""
+        try:
+            return self.chosen() == self._choice(True)
+        except UserError:  # a training is replacing them
+            return False
+
+    def model(self):
+        """dict for JSON: the step of the chosen checkpoint, and a checksum of its weights."""
+        prefix = self.chosen() or self._init_plan.prefix
+        step, digest = checkpoint.saved_step(prefix), checkpoint.digest(prefix)
+        return {"global_step": step, "checkpoint": digest}
+
+    def _choice(self, is_best_current):
         config, best = self._config, os.path.join(self._config.output_dir, FOLDER)
-        is_current = config.eval_while_training or not config.do_train
-        if is_current and files.exists(os.path.join(best, RESULTS_FILE)):
+        if is_best_current and files.exists(os.path.join(best, RESULTS_FILE)):
             return checkpoint.resolve(best)
-        return checkpoint.latest(config.output_dir) if config.do_train else self._resume
+        return checkpoint.latest(config.output_dir)
 
     def finish(self):
         """Writes the figures of the best checkpoint to eval_results.txt.
@@ -91,23 +116,31 @@ class FinetuningRunner(Runner):
             self._write_results(results)
         return results
 
-    def predictions_of(self, split, or_none=False):
+    def predictions_of(self, split):
         """Predictions of the chosen checkpoint.
 
         Args:
           split: one of the dev splits, or a test split.
-          or_none: for a dev split: None where this process has not evaluated the checkpoint.
 
         Returns:
           List of what split.decode returns.
         """
         prefix, best = self.chosen(), self._best_evaluation
-        if split in self._devs:
-            if best and best.step == self._step_of(prefix):
-                return best.predictions[self._devs.index(split)]
-            if or_none:
-                return None
+        if split in self._devs and best and best.step == self._step_of(prefix):
+            return best.predictions[self._devs.index(split)]
         return self._predict(prefix, split)[0]
+
+    def _write_results(self, results):
+        """See Runner; a run that does not train may have to leave output_dir to one that does."""
+        folder = self._results_dir and self._results_dir(self)
+        if not folder or folder == self._config.output_dir:
+            super()._write_results(results)
+            return
+        with output_errors(folder):
+            files.make_directories(folder)
+            write_atomically(os.path.join(folder, RESULTS_FILE), results_text(results))
+        for name, value in results.items():
+            log("  {} = {}".format(name, value))
 
     def _step_of(self, prefix):
         return checkpoint.saved_step(prefix or self._init_plan.prefix)

@@ -212,10 +212,12 @@ class ClassificationTask(Task):
 
     def save_predictions(self, folder, split, examples, predictions):
         """See Task: the files of reports.save_classes, and CLUE's submission of test examples."""
-        reports.save_classes(folder, split, self.labels, predictions)
+        names = reports.save_classes(folder, split, self.labels, predictions)
         if split == "test":
             labels = [self.labels[int(np.argmax(probabilities))] for probabilities in predictions]
-            submissions.save_classes(folder, self.name, examples, labels)
+            submission = submissions.save_classes(folder, self.name, examples, labels)
+            names += [os.path.basename(submission)] if submission else []
+        return names
 
 
 def class_scores(numbers, probabilities, prefix):

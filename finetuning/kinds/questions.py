@@ -322,9 +322,11 @@ class QuestionTask(Task):
             contents["result"] = [
                 {"id": e.id, "answer": prediction.text} for e, prediction in pairs
             ]
+        names = {what: self._file(split, what) for what in contents}
         for what, content in contents.items():
-            path = os.path.join(folder, self._file(split, what))
+            path = os.path.join(folder, names[what])
             write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+        return list(names.values())
 
 
 def _pieces_of_answer(example, offsets):

@@ -230,11 +230,13 @@ class TaggingTask(Task):
             )
             for example, prediction in zip(examples, predictions)
         ]
-        path = os.path.join(folder, self.prediction_file(split))
-        write_atomically(path, "\n".join(sentences))
+        names = [self.prediction_file(split)]
+        write_atomically(os.path.join(folder, names[0]), "\n".join(sentences))
         if self._submission and split == "test":
+            names.append(self._submission)
             path = os.path.join(folder, self._submission)
             submissions.save_entities(path, examples, [p.spans for p in predictions])
+        return names
 
     def _pieces_of(self, token, tokenizer):
         """Ids of a token's pieces, at least one, tokenised as in the middle of a text."""

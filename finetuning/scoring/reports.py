@@ -3,7 +3,9 @@
 import json
 import os
 
+from common import files
 from common.outputs import copy_atomically, write_atomically
+from finetuning.prediction_record import SCORES_FILE
 
 
 def maximum_and_mean(values):
@@ -77,9 +79,10 @@ def save_trials(output_dir, trials):
 
 
 def save_scores(folder, scores):
-    """Writes test_scores.txt, one `name = value` a line."""
+    """Writes test_scores.txt, one `name = value` a line; returns its name."""
     text = "".join("{} = {}\n".format(*item) for item in scores.items())
-    write_atomically(os.path.join(folder, "test_scores.txt"), text)
+    write_atomically(os.path.join(folder, SCORES_FILE), text)
+    return SCORES_FILE
 
 
 def results_text(splits, trials):
@@ -107,7 +110,7 @@ def results_text(splits, trials):
 
 def save_results_text(results_dir, splits, trials):
     """Writes results_text to RESULTS_DIR/TASK_results.txt; returns the path."""
-    os.makedirs(results_dir, exist_ok=True)
+    files.make_directories(results_dir)
     name = "_".join(split.task.name for split in splits) + "_results.txt"
     path = os.path.join(results_dir, name)
     write_atomically(path, results_text(splits, trials))
@@ -127,7 +130,7 @@ def publish_answers(split, folder, results_dir, trial=None):
     if split.task.answer_folder is None:
         return
     target = os.path.join(results_dir, split.task.answer_folder)
-    os.makedirs(target, exist_ok=True)
+    files.make_directories(target)
     name = split.task.prediction_file(split.name)
     copy_atomically(os.path.join(folder, name), os.path.join(target, name))
     if trial is not None:
@@ -149,8 +152,13 @@ def save_classes(folder, split, labels, probabilities):
       split: "dev" or "test".
       labels: list of str.
       probabilities: list of float32 [labels].
+
+    Returns:
+      List of the names of the files.
     """
+    names = [class_file(split), split + "_labels.txt"]
     rows = "".join("\t".join(str(p) for p in row) + "\n" for row in probabilities)
-    write_atomically(os.path.join(folder, class_file(split)), rows)
+    write_atomically(os.path.join(folder, names[0]), rows)
     best = "".join(labels[int(row.argmax())] + "\n" for row in probabilities)
-    write_atomically(os.path.join(folder, split + "_labels.txt"), best)
+    write_atomically(os.path.join(folder, names[1]), best)
+    return names

@@ -254,7 +254,7 @@ def test_features(tmp_path, vocabulary, monkeypatch):
     ]
     path, task = str(tmp_path / "r"), ClassificationTask("t", labels=["0", "1"])
     written = write_features(path, task, examples, tokenizer, 16, multiple_of=4)
-    assert written == FeatureFile(path, 3, 1, False)
+    assert written[:4] == (path, 3, 1, False)
     assert not (tmp_path / "r.tmp").exists()
     import tensorflow.compat.v1 as tf
 

@@ -16,6 +16,8 @@ from training.failures import output_errors
 
 FILE_NAME = ".lock"
 _MOST_CHARACTERS = 4096
+# `is_held` has the lock for a moment.
+_ATTEMPTS, _SECONDS_BETWEEN = 5, 0.05
 # What a lock file says of the process that holds it.
 _HOLDER = {"process": is_count, "host": is_text, "since": is_text, "job": is_text_or_null}
 
@@ -49,6 +51,21 @@ def hold(output_dir, job=None):
             if is_new and os.listdir(output_dir) == [FILE_NAME]:
                 os.remove(held.name)
                 os.rmdir(output_dir)
+
+
+def is_held(output_dir):
+    """Whether a training works in output_dir; False for a remote directory, which has no lock."""
+    path = os.path.join(output_dir, FILE_NAME)
+    if files.is_remote(output_dir) or not os.path.exists(path):
+        return False
+    with open(path, "rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False
 
 
 def _locked(output_dir, job):
@@ -91,7 +108,7 @@ def job_of(tf_config):
 
 def _lock(held, output_dir, job):
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(held)
     except BlockingIOError:
         holder = _read(held)
         if job is None or holder is None or holder["job"] != job:
@@ -119,6 +136,17 @@ def _lock(held, output_dir, job):
     )
     if job is not None:
         fcntl.flock(held, fcntl.LOCK_SH)
+
+
+def _take(held):
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_SECONDS_BETWEEN)
 
 
 def _read(held):
