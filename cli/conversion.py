@@ -168,7 +168,9 @@ def _open_source(files, prefix, shapes, family):
 def _find_vocabulary(files, source):
     """See release_files.find_vocabulary."""
     beside = _folders_beside(files, source)
-    return release_files.find_vocabulary(files.vocabulary, beside, source.config)
+    vocabulary = release_files.find_vocabulary(files.vocabulary, beside, source.config)
+    release_files.check_task_vocabulary(vocabulary, source.prefix)
+    return vocabulary
 
 
 def _folders_beside(files, source):

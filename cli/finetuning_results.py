@@ -88,8 +88,10 @@ def _difference_from(entry, split):
       entry: of the training's task.json; {}: it was of another task.
       split: TaskSplit.
     """
+    if not entry:
+        return "tasks"
     task, (tokenizer, max_seq_length) = split.task, split.encoding
-    trained = entry.get("fingerprints", {}) if entry else {split.name: None}
+    trained = entry.get("fingerprints", {})
     if split.name not in trained:  # the training has no such examples, and no results of them
         return None
     if trained[split.name] != split.origin["rows"]["examples"]:

@@ -58,7 +58,7 @@ def _report(run, place, trials):
     if not trials[0]:
         return
     settings, published = run.settings, place.published
-    if published:
+    if published and run.splits["dev"]:
         with output_errors(published):
             path = reports.save_results_text(published, run.splits["dev"], trials)
         log("figures are in {}".format(path))

@@ -96,6 +96,22 @@ def find_vocabulary(path, folders_beside, config):
     return vocabulary
 
 
+def check_task_vocabulary(vocabulary, prefix):
+    """Refuses another vocabulary than the one that the task.json beside a checkpoint names.
+
+    Args:
+      vocabulary: result of find_vocabulary.
+      prefix: of the checkpoint.
+
+    Raises:
+      UserError: it is another one, or the file is damaged.
+    """
+    path = task_file.path_beside(prefix)
+    if path and vocabulary:
+        for entry in task_file.entries_of(os.path.dirname(path)):
+            task_file.check_vocabulary(entry, vocabulary, prefix)
+
+
 def vocabulary_in(folders_beside):
     """Path of the first vocabulary file in local folders, None where there is none."""
     local = [folder for folder in folders_beside if not files.is_remote(folder)]

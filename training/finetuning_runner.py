@@ -56,7 +56,7 @@ class FinetuningRunner(Runner):
           UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
-        self._results_dir, self._evaluated = results_dir, None
+        self._results_dir, self._chosen = results_dir, []
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run)
@@ -77,12 +77,12 @@ class FinetuningRunner(Runner):
         """Prefix of the best checkpoint of output_dir, or of the latest where training does not
         evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir.
 
-        A run that does not train chooses once: a training beside it may find a better one."""
+        Without training it is always the same one: others may train there meanwhile."""
         if self._config.do_train:
             return self._choice(self._config.eval_while_training)
-        if self._evaluated is None:
-            self._evaluated = [self._choice(True)]
-        return self._evaluated[0]
+        if not self._chosen:
+            self._chosen.append(self._choice(True))
+        return self._chosen[0]
 
     def is_current(self):
         """Whether a run that does not train and starts now would choose the same checkpoint."""

@@ -1,5 +1,7 @@
 """Fine-tuning without a model: rows, tables, labels, scores, reports."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from data.rows.sequences import encode_pieces, encode_text
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
 from finetuning import audit, task_file
 from finetuning.examples import Example, Examples
-from finetuning.features import FeatureFile, fingerprint, write_features
+from finetuning.features import FeatureFile, digest_of, fingerprint, write_features
 from finetuning.kinds.classification import ClassificationTask
 from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.tables import read_table
@@ -327,6 +329,25 @@ def test_task_file(tmp_path):
             task_file.find(str(tmp_path / "m"), "classification")
 
 
+def test_vocabularies_in_task_files(tmp_path, vocabulary):
+    """Those of older versions name none."""
+    task, path = ClassificationTask("t", labels=["坏", "好"]), tmp_path / "other.txt"
+    path.write_text("\n".join(reversed(vocabulary.tokens)) + "\n", encoding="utf-8")
+    other = Vocabulary(str(path))
+    task_file.save(str(tmp_path), [(task, {})], 32, True, vocabulary)
+    entry = task_file.find(str(tmp_path / "m"), "classification")
+    task_file.check_vocabulary(entry, vocabulary, "m")
+    with pytest.raises(UserError, match=r"other\.txt is not the vocabulary that the model in m"):
+        task_file.check_vocabulary(entry, other, "m")
+    task_file.save(str(tmp_path), [(task, {})], 32, True)
+    entry = task_file.find(str(tmp_path / "m"), "classification")
+    task_file.check_vocabulary(entry, other, "m")
+    for key, value in (("vocabulary", 7), ("fingerprints", [])):
+        (tmp_path / "task.json").write_text(json.dumps(dict(entry, **{key: value})))
+        with pytest.raises(UserError, match=key + " must be"):
+            task_file.find(str(tmp_path / "m"), "classification")
+
+
 def test_task_files_of_several_tasks(tmp_path):
     tasks = [ClassificationTask(name, labels=labels) for name, labels in (("a", "01"), ("b", "xy"))]
     task_file.save(str(tmp_path), [(task, {}) for task in tasks], 32, True)
@@ -390,3 +411,29 @@ def test_rows_are_kept_while_they_are_good(tmp_path, vocabulary):
     with open(path, "ab") as writer:
         writer.write(b"x")
     assert not kept(length=12)
+    with open(path, "r+b") as writer:  # as long, as records with another label are
+        writer.seek(-1, 2)
+        writer.write(b"x")
+    assert not kept(length=12) and kept(length=12)
+
+
+def test_rows_of_others_are_not_replaced(tmp_path, vocabulary):
+    """They are taken where they are of the same sources."""
+    path, tokenizer = str(tmp_path / "eval.tf_record"), WordPieceTokenizer(vocabulary)
+    task = ClassificationTask("t", labels=["0", "1"])
+    mine, others = ([Example(text, None, "1", "")] for text in ("天地", "人"))
+    written = write_features(path, task, mine, tokenizer, 16)
+    content = (tmp_path / "eval.tf_record").read_bytes()
+
+    def read(examples):
+        return write_features(path, task, examples, tokenizer, 16, is_owner=False)
+
+    assert read(mine) == written._replace(is_kept=True)
+    first, again = read(others), read(others)
+    assert [first.is_kept, again.is_kept] == [False, True]
+    assert (
+        first.path
+        == again.path
+        == str(tmp_path / "eval-{}.tf_record".format(digest_of(first.made_from)))
+    )
+    assert (tmp_path / "eval.tf_record").read_bytes() == content

@@ -235,6 +235,17 @@ def test_vocabulary_of_another_size(places, tmp_path):
         )
 
 
+def test_vocabulary_of_another_model(tmp_path):
+    """Of the same size; the release would hold it beside a task.json that names the model's."""
+    source = make_checkpoint(tmp_path, ["pooler", "classifier"], labels=2)
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(65 + i) for i in range(45)]
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    (tmp_path / "task.json").write_text('{"kind": "classification", "vocabulary": "0"}')
+    words = "{} is not the vocabulary that the model in".format(tmp_path / "vocab.txt")
+    for target in ("pytorch_dump_path", "strip_optimizer"):
+        refused_and_clean(tmp_path, words, **dict(source, **{target: tmp_path / "new"}))
+
+
 def test_task_of_another_checkpoint(tmp_path):
     source = make_checkpoint(tmp_path, ["pooler", "classifier"], labels=3)
     task = tmp_path / "task.json"
