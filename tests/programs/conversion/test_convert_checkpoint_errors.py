@@ -240,7 +240,9 @@ def test_vocabulary_of_another_model(tmp_path):
     source = make_checkpoint(tmp_path, ["pooler", "classifier"], labels=2)
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [chr(65 + i) for i in range(45)]
     (tmp_path / "vocab.txt").write_text("\n".join(tokens) + "\n")
-    (tmp_path / "task.json").write_text('{"kind": "classification", "vocabulary": "0"}')
+    task = {"kind": "classification", "task": "t", "labels": ["a", "b"], "vocabulary": "0"}
+    task = dict(task, max_seq_length=8, do_lower_case=True)
+    (tmp_path / "task.json").write_text(json.dumps(task))
     words = "{} is not the vocabulary that the model in".format(tmp_path / "vocab.txt")
     for target in ("pytorch_dump_path", "strip_optimizer"):
         refused_and_clean(tmp_path, words, **dict(source, **{target: tmp_path / "new"}))
