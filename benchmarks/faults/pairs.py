@@ -68,6 +68,11 @@ def _of_evaluation(path):
     return os.path.basename(path).startswith("eval_")
 
 
+def _of_finetuning_evaluation(path):
+    """What an evaluation of other examples has of its own beside a fine-tuning."""
+    return path.startswith(("evaluation-", "eval-", "_eval-"))
+
+
 def _of_reader(path):
     return path == "filled.jsonl"
 
@@ -87,7 +92,11 @@ PAIRS = (
     Pair("training, the same training", _prepare_training, _TRAIN, _TRAIN),
     Pair("fine-tuning, prediction", _prepare_finetuning, cases.finetune, _CLASSIFY),
     Pair(
-        "fine-tuning, evaluation of others", _prepare_finetuning, cases.finetune, _FINETUNE_OTHERS
+        "fine-tuning, evaluation of others",
+        _prepare_finetuning,
+        cases.finetune,
+        _FINETUNE_OTHERS,
+        _of_finetuning_evaluation,
     ),
     Pair("fine-tuning, the same", _prepare_finetuning, cases.finetune, cases.finetune),
     Pair("creation, the same", cases.write_corpus, cases.create, cases.create),
