@@ -94,7 +94,7 @@ def _difference_from(entry, split):
     trained = entry.get("fingerprints", {})
     if split.name not in trained:  # the training has no such examples, and no results of them
         return None
-    if trained[split.name] != split.origin["rows"]["examples"]:
+    if trained[split.name] != split.fingerprint:
         return "{} examples".format(split.name)
     values = {
         "labels": task.labels,

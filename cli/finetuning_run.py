@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from cli import finetuning_flags, run_flags
 from cli.finetuning_flags import SHORTEST_ROW, FinetuningRequest
-from common import files
+from common import files, outputs
 from common.errors import UserError
 from common.log import log, warn
 from finetuning import audit, loading, task_defaults, task_file
@@ -188,7 +188,7 @@ def read_inputs(request):
         _read_examples(task, entry, model_dir, model_config, settings)
         for task, entry in zip(tasks, saved)
     ]
-    _check_other_trials(settings, tasks, examples, vocabulary)
+    _check_trials(settings, tasks, examples, vocabulary)
     objectives = [_make_objective(task, model_config, settings) for task in tasks]
     return RunInputs(
         settings,
@@ -307,27 +307,21 @@ def _read_examples(task, saved, model_dir, model_config, settings):
     )
     for examples in splits.values():
         task.check(examples, model_config)
-    if settings.do_train:
-        _check_same(settings, task, splits, saved, settings.output_dir)
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
     return splits
 
 
-def _check_same(settings, task, splits, saved, output_dir):
-    """Refuses to resume training with other rows of a task than before."""
-    loading.check_same_data(splits, saved, settings.task_dir(task.name), output_dir)
+def _check_trials(settings, tasks, examples, vocabulary):
+    """Refuses to resume the training of any trial with other rows than before, and another
+    vocabulary than theirs."""
     encoding = {n: getattr(settings, n) for n in ("max_seq_length", "do_lower_case")}
-    loading.check_same_settings(dict(encoding, **task.row_options), saved, output_dir)
-
-
-def _check_other_trials(settings, tasks, examples, vocabulary):
-    """Checks the models of all trials but the first as that of the first."""
-    for folder in settings.trial_dirs()[1:]:
+    for folder in settings.trial_dirs():
         _, saved = loading.read_saved(tasks, checkpoint.latest(folder))
         for task, splits, entry in zip(tasks, examples, saved):
             task_file.check_vocabulary(entry, vocabulary, folder)
             if settings.do_train:
-                _check_same(settings, task, splits, entry, folder)
+                loading.check_same_data(splits, entry, settings.task_dir(task.name), folder)
+                loading.check_same_settings(dict(encoding, **task.row_options), entry, folder)
 
 
 def _make_objective(task, model_config, settings):
@@ -385,6 +379,8 @@ def _write_rows(inputs, number):
         folder = os.path.join(folder, inputs.tasks[number].task.name)
     with output_errors(folder):
         files.make_directories(folder)
+        if settings.do_train:
+            outputs.remove_debris(folder)
         return write_splits(
             folder,
             [entry.task for entry in inputs.tasks],

@@ -6,7 +6,6 @@ from cli.finetuning_results import ResultsPlace
 from common import files
 from common.log import log
 from finetuning import loading, prediction_record, task_file
-from finetuning.features import fingerprint
 from finetuning.scoring import reports
 from modeling import checkpoint
 from training.failures import output_errors
@@ -26,22 +25,93 @@ def run_trials(run):
       Stopped: see Runner.train.
     """
     settings, figures = run.settings, []
-    several = settings.num_trials > 1
     place = ResultsPlace(settings, run.splits["dev"] + run.splits["test"])
-    for trial, output_dir in enumerate(settings.trial_dirs()):
-        if several:
-            log("trial {} of {}".format(trial + 1, settings.num_trials))
-        folder_of = functools.partial(place.of_trial, trial)
-        runner = run.make_runner(output_dir, settings.seed + trial, folder_of)
-        figures.append(_run_trial(run, runner, output_dir, folder_of))
-        if place.published:
-            number = trial + 1 if several else None
-            with output_errors(place.published):
-                for split in run.splits["dev"] + run.splits["test"]:
-                    folder = split.folder_in(folder_of(runner))
-                    reports.publish_answers(split, folder, place.published, number)
+    for number in range(settings.num_trials):
+        if settings.num_trials > 1:
+            log("trial {} of {}".format(number + 1, settings.num_trials))
+        figures.append(_Trial(run, place, number).run())
     _report(run, place, figures)
     return figures
+
+
+class _Trial:
+    """One trial of a run."""
+
+    def __init__(self, run, place, number):
+        """Checks the trial as FinetuningRunner does.
+
+        Args:
+          run: FinetuningTrials.
+          place: ResultsPlace.
+          number: of the trial, from 0.
+        """
+        self._run, self._place, self._number = run, place, number
+        self._output_dir = run.settings.trial_dirs()[number]
+        self._runner = run.make_runner(
+            self._output_dir, run.settings.seed + number, functools.partial(place.of_trial, number)
+        )
+
+    def run(self):
+        """dict of all figures."""
+        with output_errors(self._output_dir):
+            files.make_directories(self._output_dir)
+        if self._run.settings.do_train:
+            _save_task(self._run, self._output_dir)
+            self._runner.train()
+        results = self._evaluate() if self._run.settings.do_eval else {}
+        for split in self._run.splits["test"]:
+            results.update(self._predict_test(split))
+        return results
+
+    def _evaluate(self):
+        """dict of figures of the dev examples, whose predictions are written."""
+        runner = self._runner
+        # A run that was trained before evaluations were asked for has no best checkpoint.
+        results = (self._run.settings.do_train and runner.finish()) or runner.evaluate()
+        for split in self._run.splits["dev"]:
+            folder = self._folder_of(split)
+            if prediction_record.is_good(folder, split.name, self._origin(split)):
+                log("predictions of {} examples are kept in {}".format(split.name, folder))
+                self._publish(split, folder)
+            else:
+                self._save(split, folder, runner.predictions_of(split))
+        return results
+
+    def _predict_test(self, split):
+        """dict of figures of test examples, empty without labels; predictions and figures are
+        written."""
+        predictions = self._runner.predictions_of(split)
+        scores = split.score(predictions) if split.is_labelled else {}
+        self._save(split, self._folder_of(split), predictions, scores)
+        for name, value in scores.items():
+            log("  {} = {}".format(name, value))
+        return scores
+
+    def _save(self, split, folder, predictions, scores=None):
+        """Writes predictions in the scorers' formats, their figures, and what they are of."""
+        with output_errors(folder):
+            files.make_directories(folder)
+            names = split.task.save_predictions(folder, split.name, split.examples, predictions)
+            if scores:
+                names.append(reports.save_scores(folder, scores))
+            prediction_record.save(folder, split.name, self._origin(split), names)
+        log("predictions of {} {} examples are in {}".format(len(predictions), split.name, folder))
+        self._publish(split, folder)
+
+    def _publish(self, split, folder):
+        """Copies answers to ELECTRA's folder of results, where there is one."""
+        published = self._place.published
+        if published:
+            number = self._number + 1 if self._run.settings.num_trials > 1 else None
+            with output_errors(published):
+                reports.publish_answers(split, folder, published, number)
+
+    def _folder_of(self, split):
+        return split.folder_in(self._place.of_trial(self._number, self._runner))
+
+    def _origin(self, split):
+        """dict of what predictions depend on."""
+        return dict(self._runner.model(), **split.origin)
 
 
 def _report(run, place, trials):
@@ -71,61 +141,6 @@ def _report(run, place, trials):
         log(line)
 
 
-def _run_trial(run, runner, output_dir, folder_of):
-    """dict of all figures of a trial; `folder_of`: see ResultsPlace.of_trial."""
-    with output_errors(output_dir):
-        files.make_directories(output_dir)
-    if run.settings.do_train:
-        _save_task(run, output_dir)
-        runner.train()
-    results = {}
-    if run.settings.do_eval:
-        results = _evaluate(run, runner, folder_of)
-    for split in run.splits["test"]:
-        results.update(_predict_test(runner, split, folder_of))
-    return results
-
-
-def _evaluate(run, runner, folder_of):
-    """dict of figures of the dev examples, whose predictions are written."""
-    # A run that was trained before evaluations were asked for has no best checkpoint.
-    results = (run.settings.do_train and runner.finish()) or runner.evaluate()
-    for split in run.splits["dev"]:
-        folder = split.folder_in(folder_of(runner))
-        if prediction_record.is_good(folder, split.name, _origin(runner, split)):
-            log("predictions of {} examples are kept in {}".format(split.name, folder))
-        else:
-            _save_predictions(runner, split, folder, runner.predictions_of(split), {})
-    return results
-
-
-def _predict_test(runner, split, folder_of):
-    """dict of figures of test examples, empty without labels; predictions and figures are
-    written."""
-    predictions = runner.predictions_of(split)
-    scores = split.score(predictions) if split.is_labelled else {}
-    _save_predictions(runner, split, split.folder_in(folder_of(runner)), predictions, scores)
-    for name, value in scores.items():
-        log("  {} = {}".format(name, value))
-    return scores
-
-
-def _save_predictions(runner, split, folder, predictions, scores):
-    """Writes predictions in the scorers' formats, their figures, and what they are of."""
-    with output_errors(folder):
-        files.make_directories(folder)
-        names = split.task.save_predictions(folder, split.name, split.examples, predictions)
-        if scores:
-            names.append(reports.save_scores(folder, scores))
-        prediction_record.save(folder, split.name, _origin(runner, split), names)
-    log("predictions of {} {} examples are in {}".format(len(predictions), split.name, folder))
-
-
-def _origin(runner, split):
-    """dict of what predictions depend on."""
-    return dict(runner.model(), **split.origin)
-
-
 def _save_task(run, output_dir):
     """Writes task.json: the meaning of the model's outputs, and its training data."""
     tasks = [trained.task for trained in run.splits["train"]]
@@ -134,7 +149,7 @@ def _save_task(run, output_dir):
     entries = []
     for task, saved in zip(tasks, before):
         of_task = [s for splits in run.splits.values() for s in splits if s.task is task]
-        now = {split.name: fingerprint(split.examples) for split in of_task}
+        now = {split.name: split.fingerprint for split in of_task}
         entries.append((task, dict(saved.get("fingerprints", {}), **now)))
     settings, (tokenizer, _) = run.settings, run.splits["train"][0].encoding
     with output_errors(output_dir):

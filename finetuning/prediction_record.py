@@ -42,7 +42,7 @@ def save(folder, split, origin, names):
         if name not in names and _OURS.fullmatch(name) and _has(folder, name, digest):
             files.remove(os.path.join(folder, name))
     digests = {name: files.sha256(os.path.join(folder, name)) for name in names}
-    text = json.dumps({"origin": origin, "files": digests}, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps({"origin": origin, "files": digests}, indent=1) + "\n"
     write_atomically(os.path.join(folder, file_name(split)), text)
 
 

@@ -60,6 +60,11 @@ class TaskSplit:
         return os.path.join(output_dir, self.task.name) if self.is_one_of_several else output_dir
 
     @property
+    def fingerprint(self):
+        """That of the examples, see features.fingerprint."""
+        return self.features.made_from["examples"]
+
+    @property
     def origin(self):
         """dict of all that predictions depend on beside the model's weights."""
         return {

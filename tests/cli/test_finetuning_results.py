@@ -41,7 +41,11 @@ def split_of(examples="ab", name="dev", length=12, task="t"):
     task = types.SimpleNamespace(name=task, labels=["0", "1"], row_options={}, head_options={})
     tokenizer = types.SimpleNamespace(do_lower_case=True)
     return types.SimpleNamespace(
-        name=name, task=task, encoding=(tokenizer, length), origin={"rows": {"examples": examples}}
+        name=name,
+        task=task,
+        encoding=(tokenizer, length),
+        fingerprint=examples,
+        origin={"rows": {"examples": examples}},
     )
 
 
