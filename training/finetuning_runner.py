@@ -56,6 +56,7 @@ class FinetuningRunner(Runner):
           UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
+        self._best_folder = os.path.join(run.config.output_dir, FOLDER)
         self._results_dir, self._chosen = results_dir, []
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
@@ -80,8 +81,9 @@ class FinetuningRunner(Runner):
         Without training it is always the same one: others may train there meanwhile."""
         if self._config.do_train:
             return self._choice(self._config.eval_while_training)
-        if not self._chosen:
-            self._chosen.append(self._choice(True))
+        if not self._chosen:  # None may be the choice
+            has_best = files.exists(os.path.join(self._best_folder, RESULTS_FILE))
+            self._chosen.append(checkpoint.resolve(self._best_folder) if has_best else self._resume)
         return self._chosen[0]
 
     def is_current(self):
@@ -98,10 +100,9 @@ class FinetuningRunner(Runner):
         return {"global_step": step, "checkpoint": digest}
 
     def _choice(self, is_best_current):
-        config, best = self._config, os.path.join(self._config.output_dir, FOLDER)
-        if is_best_current and files.exists(os.path.join(best, RESULTS_FILE)):
-            return checkpoint.resolve(best)
-        return checkpoint.latest(config.output_dir)
+        if is_best_current and files.exists(os.path.join(self._best_folder, RESULTS_FILE)):
+            return checkpoint.resolve(self._best_folder)
+        return checkpoint.latest(self._config.output_dir)
 
     def finish(self):
         """Writes the figures of the best checkpoint to eval_results.txt.
