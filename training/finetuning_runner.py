@@ -57,10 +57,13 @@ class FinetuningRunner(Runner):
         """
         self._devs, self._best_evaluation = list(dev_splits), None
         self._best_folder = os.path.join(run.config.output_dir, FOLDER)
-        self._results_dir, self._chosen = results_dir, []
+        self._results_dir, self._chosen = results_dir, None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run)
+        if not run.config.do_train:
+            has_best = self._has_best()
+            self._chosen = checkpoint.resolve(self._best_folder) if has_best else self._resume
         if not self._resume:
             config = run.config
             check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
@@ -79,17 +82,12 @@ class FinetuningRunner(Runner):
         evaluate; None, which means --init_checkpoint, without a checkpoint in output_dir.
 
         Without training it is always the same one: others may train there meanwhile."""
-        if self._config.do_train:
-            return self._choice(self._config.eval_while_training)
-        if not self._chosen:  # None may be the choice
-            has_best = files.exists(os.path.join(self._best_folder, RESULTS_FILE))
-            self._chosen.append(checkpoint.resolve(self._best_folder) if has_best else self._resume)
-        return self._chosen[0]
+        return self._choice() if self._config.do_train else self._chosen
 
     def is_current(self):
         """Whether a run that does not train and starts now would choose the same checkpoint."""
         try:
-            return self.chosen() == self._choice(True)
+            return self._chosen == self._choice()
         except UserError:  # a training is replacing them
             return False
 
@@ -99,10 +97,14 @@ class FinetuningRunner(Runner):
         step, digest = checkpoint.saved_step(prefix), checkpoint.digest(prefix)
         return {"global_step": step, "checkpoint": digest}
 
-    def _choice(self, is_best_current):
-        if is_best_current and files.exists(os.path.join(self._best_folder, RESULTS_FILE)):
+    def _choice(self):
+        config = self._config
+        if (config.eval_while_training or not config.do_train) and self._has_best():
             return checkpoint.resolve(self._best_folder)
-        return checkpoint.latest(self._config.output_dir)
+        return checkpoint.latest(config.output_dir)
+
+    def _has_best(self):
+        return files.exists(os.path.join(self._best_folder, RESULTS_FILE))
 
     def finish(self):
         """Writes the figures of the best checkpoint to eval_results.txt.
