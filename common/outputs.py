@@ -6,7 +6,6 @@ left is known as debris: no other process holds its lock.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -15,7 +14,7 @@ import stat
 import time
 import uuid
 
-from common import files
+from common import files, locks
 from common.errors import UserError
 
 LONGEST_NAME = 255  # bytes, on the file systems in use
@@ -125,12 +124,12 @@ def replacing(path, wait_seconds=0.0):
         yield f
         f.flush()
         os.fsync(f.fileno())
-        if not _is_at(f, temporary):  # where files cannot be locked
+        if not locks.is_at(f, temporary):  # where files cannot be locked
             raise _is_written(path)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            if _is_at(f, temporary):
+            if locks.is_at(f, temporary):
                 os.unlink(temporary)
         raise
     finally:
@@ -224,7 +223,7 @@ def _claimed(temporary, path, wait_seconds):
             continue
         f = os.fdopen(descriptor, "wb")
         # Another process may have taken it for debris before it was locked.
-        if _lock(f.fileno()) and _is_at(f, temporary):
+        if locks.lock(f.fileno()) and locks.is_at(f, temporary):
             return f
         f.close()
 
@@ -241,31 +240,11 @@ def _remove_if_dead(path):
         os.unlink(path)  # never written through
         return True
     with os.fdopen(descriptor, "rb") as f:
-        if not _lock(descriptor):
+        if not locks.lock(descriptor):
             return False
-        if _is_at(f, path):  # else its writer has just published it
+        if locks.is_at(f, path):  # else its writer has just published it
             os.unlink(path)
         return True
-
-
-def _lock(descriptor):
-    """Whether no other process holds the file's lock; it is held until the file is closed."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
-def _is_at(f, path):
-    """Whether an open file has the name `path`."""
-    try:
-        there = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(f.fileno()), there)
 
 
 def _is_written(path):
