@@ -17,11 +17,18 @@ def take(path):
     Returns:
       The open file, locked until it is closed; None where another process holds it.
     """
+    folder = os.path.dirname(path) or "."
     while True:
-        files.make_directories(os.path.dirname(path) or ".")
+        # Its last holder may remove the folder at any moment.
+        try:
+            files.make_directories(folder)
+        except FileExistsError:
+            if os.path.lexists(folder) and not os.path.isdir(folder):
+                raise
+            continue
         try:
             f = files.open_lock(path)
-        except FileNotFoundError:  # the folder was removed by its last holder
+        except FileNotFoundError:
             continue
         if not lock(f.fileno()):
             f.close()

@@ -36,7 +36,8 @@ def special_kind(path):
         return None
     place = os.path.abspath(path)
     # /dev/stdout is a link, to a regular file where the shell redirects it.
-    if place.startswith(("/dev/", "/proc/")) and not place.startswith("/dev/shm/"):
+    of_system = place.startswith(("/dev/", "/proc/")) and not place.startswith("/dev/shm/")
+    if of_system and os.path.lexists(place):
         return "a device"
     try:
         mode = os.stat(path).st_mode

@@ -111,7 +111,7 @@ class Job:
         finally:
             if self._scratch:
                 self._scratch.cleanup()
-            if not any(name.endswith(".json") for name in files.names_in(self.state)):
+            if not any(name.endswith(".json") for name in self._ours_in_state()):
                 self._remove_state()
             if lock:
                 lock.close()
@@ -141,12 +141,14 @@ class Job:
         return lock
 
     def _discard(self, say):
-        parts = [n for n in files.names_in(self.state) if partial.is_ours(n)]
-        parts = [n for n in parts if n not in _OF_THE_FOLDER]
+        parts = [n for n in self._ours_in_state() if n not in _OF_THE_FOLDER]
         if parts:
             say("{} is from another input or other flags: discarded".format(self.state))
         for name in parts:
             files.remove_if_there(self._in_state(name))
+
+    def _ours_in_state(self):
+        return [name for name in files.names_in(self.state) if partial.is_ours(name)]
 
     def _in_state(self, name):
         return os.path.join(self.state, name)
