@@ -161,9 +161,18 @@ def publish(temporary, path):
         files.rename(temporary, path)
         return
     check(path)
-    _flush(temporary)
+    flush(temporary)
     os.replace(temporary, path)
     _flush_folder(path)
+
+
+def flush(path):
+    """Waits until a local file or folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_debris(folder):
@@ -264,15 +273,7 @@ def _removed_on_failure(path):
         raise
 
 
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _flush_folder(path):
     # Without it the file is whole all the same, if perhaps under its old name.
     with contextlib.suppress(OSError):
-        _flush(os.path.dirname(path) or ".")
+        flush(os.path.dirname(path) or ".")
