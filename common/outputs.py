@@ -73,6 +73,29 @@ def check(path, flag=None):
         raise UserError("{} is {}, which would be replaced; name a file".format(shown, kind))
 
 
+def check_folder(path, what):
+    """Refuses a path at which no folder can be made; to be called before the work begins.
+
+    check_folder("out/run", "--output_dir=out/run")
+
+    Args:
+      path: of a folder that need not exist, local or remote.
+      what: its name in the message.
+
+    Raises:
+      UserError: a name in it is too long; it, or a folder of its path, is a file, device or pipe.
+    """
+    if files.is_remote(path):
+        return
+    check_length(path, what)
+    place = path
+    while place and not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if place and not os.path.isdir(place):
+        kind = special_kind(place) or ("a broken link" if os.path.islink(place) else "a file")
+        raise UserError("{}: {} is {}; name another directory".format(what, place, kind))
+
+
 def check_length(path, shown=None, ending=""):
     """Refuses a path that a file system cannot hold.
 

@@ -51,10 +51,7 @@ def check(destination, sources=()):
       UserError: naming the file that is in the way, and what to do.
     """
     what, folder = destination.what, destination.folder
-    nearest = _nearest(folder, files.exists)
-    if "://" not in nearest and not files.is_directory(nearest):
-        kind = outputs.special_kind(nearest) or "a file"
-        raise UserError("{}: {} is {}; name another directory".format(what, nearest, kind))
+    outputs.check_folder(folder, what)
     if files.is_remote(folder):
         for name in files.names_in(folder)[:1]:
             raise UserError(
@@ -274,7 +271,7 @@ def _size_of_file(path):
 def _remote_scratch(destination):
     # A folder: incomplete files are never taken for a checkpoint, not even by a search for *.index.
     name = "_converted.partial-{}".format(uuid.uuid4().hex[:12])
-    scratch = os.path.join(_nearest(destination.folder, files.is_directory), name)
+    scratch = os.path.join(destination.folder, name)
     try:
         with writing(destination.folder):
             files.make_directories(scratch)
@@ -285,20 +282,9 @@ def _remote_scratch(destination):
 
 
 def _publish_remote(scratch, folder):
-    # No file system behind a network swaps folders; the index last: with it a checkpoint is whole.
-    if not files.exists(folder):
-        files.make_directories(os.path.dirname(folder))
-        files.rename(scratch, folder)
-        return
+    # The index last: with it a checkpoint is whole.
     for name in sorted(files.names_in(scratch), key=lambda n: (n.endswith(".index"), n)):
         files.rename(os.path.join(scratch, name), os.path.join(folder, name))
-
-
-def _nearest(folder, is_there):
-    """The destination, or the deepest folder of its path that exists."""
-    while folder and "://" not in folder and not is_there(folder):
-        folder = os.path.dirname(folder)
-    return folder or "."
 
 
 def _reason(error):
