@@ -4,7 +4,6 @@ import os
 import typing
 
 from cli import release_files
-from common.errors import UserError
 from common.log import log, warn
 from finetuning import task_file
 from modeling import checkpoint
@@ -56,7 +55,8 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
       UserError: a file is missing, does not fit the others, or the converted model has other
         outputs.
     """
-    folder, weights = release_files.split_target(target)
+    destination, weights = release_files.hugging_face_destination(target)
+    folders.check(destination, _given(files))
     parity.require_packages()
     prefix, shapes, family = _find_family(files)
     family_choice.check_convertible(family, prefix)
@@ -71,7 +71,8 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
         log(line)
     if do_lower_case is None:
         do_lower_case = bool(task.get("do_lower_case", True))
-    with folders.staged(folder) as scratch:
+    read = _read_files(files, source, vocabulary)
+    with folders.staged(destination, read) as scratch:
         _write_model(scratch, weights, source, selection, vocabulary, task.get("labels"))
         _check_parity(source, selection, scratch, weights, "report it with the config")
         if vocabulary:
@@ -79,8 +80,7 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
         else:
             log("no vocabulary was found, so no tokenizer files are written; name it: --vocab_file")
         release_files.write_task(task, scratch)
-        release_files.publish(scratch, folder)
-    release_files.warn_of_other_weights(folder, weights)
+        release_files.publish(scratch, destination)
     _log_network(source.family)
 
 
@@ -98,10 +98,12 @@ def to_tensorflow(paths, prefix, network=None, task_name=None):
     Raises:
       UserError: a file is missing, does not fit the others, or the checkpoint has other outputs.
     """
-    folder, base = release_files.split_prefix(prefix, paths)
+    destination, base = release_files.checkpoint_destination(prefix)
+    read = [os.path.join(path, "") for path in paths]
+    folders.check(destination, read)
     parity.require_packages()
     directories = _read_directories(paths, network, task_name)
-    with folders.staged(folder) as scratch:
+    with folders.staged(destination, read) as scratch:
         written = os.path.join(scratch, base)
         huggingface.write_checkpoint(written, electra_pair.merged(directories))
         for directory in directories:
@@ -110,7 +112,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None):
             _add_original_config(directory, written, scratch)
         release_files.copy_vocabulary(release_files.vocabulary_in(paths), scratch)
         release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
-        release_files.publish(scratch, folder)
+        release_files.publish(scratch, destination)
     for directory in directories:
         _log_network(directory.family)
 
@@ -123,20 +125,14 @@ def strip_optimizer(files, folder):
       folder: directory to write.
 
     Raises:
-      UserError: a file is missing or wrong, or the folder is the checkpoint's own.
+      UserError: a file is missing or wrong, or the folder holds something else than a release.
     """
-    folder = folder.rstrip("/") or "/"
-    folders.check("--strip_optimizer=" + folder, folder)
+    destination = release_files.release_destination(folder)
+    folders.check(destination, _given(files))
     source = _open_source(files, *_find_family(files))
     names = source.family.files
-    if os.path.abspath(source.prefix) == os.path.abspath(os.path.join(folder, names.checkpoint)):
-        raise UserError(
-            "--strip_optimizer={} is where {} itself lies; give another directory".format(
-                folder, source.prefix
-            )
-        )
     vocabulary = _find_vocabulary(files, source)
-    with folders.staged(folder) as scratch:
+    with folders.staged(destination, _read_files(files, source, vocabulary)) as scratch:
         prefix = os.path.join(scratch, names.checkpoint)
         huggingface.write_checkpoint(prefix, sources.read_release(source))
         checkpoint.verify(prefix)
@@ -147,7 +143,19 @@ def strip_optimizer(files, folder):
         path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
         release_files.copy_vocabulary(path, scratch, name)
         release_files.copy_task(task_file.path_beside(source.prefix), scratch)
-        release_files.publish(scratch, folder)
+        release_files.publish(scratch, destination)
+
+
+def _given(model):
+    """The paths of ModelFiles: a checkpoint's directory, or prefix, and files."""
+    directory = os.path.join(model.checkpoint, "") if os.path.isdir(model.checkpoint) else None
+    return [directory or model.checkpoint, model.config, model.vocabulary]
+
+
+def _read_files(files, source, vocabulary):
+    """Paths of what a conversion from TensorFlow reads."""
+    task = task_file.path_beside(source.prefix)
+    return [source.prefix, files.config, vocabulary and vocabulary.path, task]
 
 
 def _find_family(files):

@@ -8,9 +8,13 @@ import os
 from absl import flags
 
 from cli.app import given_values, require
-from common import files
+from common import files, outputs
 from common.errors import UserError
+from common.log import warn
 from common.processes import available_cores
+from data.records.checks.completeness import check_complete
+from data.records.manifest import find_manifests, manifest_path
+from data.records.side_paths import name_in_set
 from data.text.sentences import DEFAULT_MAX_CHARS
 
 FLAGS = flags.FLAGS
@@ -92,18 +96,32 @@ def files_and_workers():
       input files, shard names, number of worker processes.
 
     Raises:
-      UserError: a flag is missing, out of range or names no file; an output is an input.
+      UserError: a flag is missing, out of range or names no file; an output is an input, or a
+        name that no file can have; an input is unfinished.
     """
     require(FLAGS, "input_file", "output_file")
     if FLAGS.num_workers < 0:
         raise UserError("--num_workers must be 0 or more, found {}".format(FLAGS.num_workers))
     names = _output_names()
+    _check_outputs(names)
     inputs = files.matching(FLAGS.input_file, "--input_file")
     read = {os.path.abspath(path) for path in inputs}
     for name in names:
         if os.path.abspath(name) in read:
             raise UserError("--output_file {} is one of the input files".format(name))
+    if FLAGS.input_format == "conllu":  # shards of annotate_corpus.py
+        check_complete(inputs, find_manifests(inputs), warn)
     return inputs, names, FLAGS.num_workers or available_cores()
+
+
+def _check_outputs(names):
+    for name in names:
+        if not os.path.basename(name) or files.is_directory(name):
+            raise UserError("{} is a directory, not a file name (--output_file)".format(name))
+        outputs.check(name, "--output_file")
+        if any("\ud800" <= c <= "\udfff" for c in name):
+            raise UserError("the name {!r} (--output_file) is not UTF-8".format(name))
+    outputs.check_length(manifest_path(names), "{} (--output_file)".format(names[0]))
 
 
 def _output_names():
@@ -111,27 +129,36 @@ def _output_names():
     shards = FLAGS.num_shards
     if shards < 1 or shards > 99999:
         raise UserError("--num_shards must be from 1 to 99999, found {}".format(shards))
-    names = [name.strip() for name in FLAGS.output_file.split(",") if name.strip()]
+    names = [FLAGS.output_file]
+    if "," in _new_part(names[0]):
+        names = [name.strip() for name in names[0].split(",") if name.strip()]
     if len(names) > 1:
         if shards not in (1, len(names)):
             raise UserError(
                 "--output_file names {} files but --num_shards is {}".format(len(names), shards)
             )
-        if any("*" in name for name in names):
+        if any("*" in os.path.basename(name) for name in names):
             raise UserError("--output_file takes a list of names or one name with a *, not both")
         if len({os.path.normpath(name) for name in names}) < len(names):
             raise UserError("--output_file names a file twice")
         if len({os.path.dirname(os.path.normpath(name)) for name in names}) > 1:
             raise UserError("the files of --output_file must lie in one folder")
-    elif not names:
+        return names
+    if not names or not names[0].strip():
         raise UserError("--output_file names no file")
-    elif "*" in os.path.dirname(names[0]):
+    folder, name = os.path.split(names[0])
+    if "*" in _new_part(folder):
         raise UserError("the * of --output_file must stand in the file's name")
-    elif "*" in names[0]:
-        names = [names[0].replace("*", "{:05d}".format(i)) for i in range(shards)]
-    elif shards > 1:
-        names = ["{}-{:05d}-of-{:05d}".format(names[0], i, shards) for i in range(shards)]
-    for name in names:
-        if not os.path.basename(name) or files.is_directory(name):
-            raise UserError("{} is a directory, not a file name (--output_file)".format(name))
+    if "*" in name:
+        return [os.path.join(folder, name.replace("*", "{:05d}".format(i))) for i in range(shards)]
+    if shards > 1:
+        return [name_in_set(names[0], i, shards) for i in range(shards)]
     return names
+
+
+def _new_part(path):
+    """The end of a path that is in no folder yet: the rest means what it is called."""
+    there = path
+    while there and not files.is_directory(there):
+        there = os.path.dirname(there)
+    return path[len(there) :]

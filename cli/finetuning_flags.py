@@ -10,6 +10,7 @@ from absl import flags
 from cli import family_flags, finetuning_hparams, pretraining_hparams, run_flags
 from cli.app import require
 from cli.hparams import define_hparams_flags
+from common import outputs
 from common.errors import UserError
 from common.log import log
 from finetuning.registry import TASK_NAMES, option_classes
@@ -231,6 +232,7 @@ def _check(has_model):
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
     if len(set(FLAGS.task_name)) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
+    outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     run_flags.check_devices()
     if FLAGS.warmup_proportion >= 1:

@@ -5,7 +5,7 @@ from absl import flags
 from cli import family_flags, presets, pretraining_hparams, run_flags
 from cli.app import given_values, require
 from cli.hparams import define_hparams_flags
-from common import options
+from common import options, outputs
 from common.errors import UserError
 from common.log import log
 from common.validation import is_written_count
@@ -191,6 +191,7 @@ def check(has_model):
     """
     run_flags.check_something_is_asked()
     require(FLAGS, "input_file", "output_dir", *([] if has_model else ["bert_config_file"]))
+    outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:
         raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))

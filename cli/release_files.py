@@ -23,8 +23,8 @@ _KINDS = {
 }
 
 
-def split_target(path):
-    """(directory, weights file name) of --pytorch_dump_path.
+def hugging_face_destination(path):
+    """(folders.Destination, weights file name) of --pytorch_dump_path.
 
     Raises:
       UserError: it is remote, or something else is in the way.
@@ -43,31 +43,32 @@ def split_target(path):
                 path
             )
         )
-    folders.check("--pytorch_dump_path=" + path, folder)
-    return folder, weights
+    what = "--pytorch_dump_path=" + path
+    return folders.Destination(what, folder or ".", "a Hugging Face model", weights), weights
 
 
-def split_prefix(prefix, paths):
-    """(directory, name) of --tf_dump_path.
+def checkpoint_destination(prefix):
+    """(folders.Destination, name) of --tf_dump_path.
 
     Raises:
-      UserError: it is a directory, lies in one of `paths`, or something else is in the way.
+      UserError: it is a directory.
     """
     folder, base = os.path.split(prefix)
-    folders.check("--tf_dump_path=" + prefix, folder)
+    what, longest = "--tf_dump_path=" + prefix, base + huggingface.DATA_ENDING
     if not base or files.is_directory(prefix):
         raise UserError(
-            "--tf_dump_path={} is a directory; give the checkpoint's prefix in it, as {}".format(
-                prefix, os.path.join(prefix, families.BERT.files.checkpoint)
+            "{} is a directory; give the checkpoint's prefix in it, as {}".format(
+                what, os.path.join(prefix, families.BERT.files.checkpoint)
             )
         )
-    if os.path.abspath(folder) in [os.path.abspath(path) for path in paths]:
-        raise UserError(
-            "--tf_dump_path={} lies in the directory of --from_pytorch; give another one".format(
-                prefix
-            )
-        )
-    return folder, base
+    return folders.Destination(what, folder or ".", "the checkpoint " + base, longest), base
+
+
+def release_destination(folder):
+    """folders.Destination of --strip_optimizer."""
+    return folders.Destination(
+        "--strip_optimizer=" + folder, folder.rstrip("/") or "/", "a release"
+    )
 
 
 def find_vocabulary(path, folders_beside, config):
@@ -254,23 +255,9 @@ def copy(path, target):
             writer.write(content)
 
 
-def publish(scratch, folder):
-    """Moves the files written to their destination and logs their names."""
-    names = sorted(files.names_in(scratch))
-    with folders.writing(folder or "."):
-        folders.publish(scratch, folder)
-    log("written to {}: {}".format(folder or ".", ", ".join(names)))
-
-
-def warn_of_other_weights(folder, weights):
-    """Warns where transformers would read another weights file of the directory."""
-    for name in huggingface.WEIGHTS:
-        if name == weights:
-            return
-        if os.path.exists(os.path.join(folder, name)):
-            warn(
-                "transformers reads {} in {} before {}; remove what is old".format(
-                    name, folder, weights
-                )
-            )
-            return
+def publish(scratch, destination):
+    """Puts the files written in their place and logs their names."""
+    names = [name for name in sorted(files.names_in(scratch)) if name != folders.RECORD]
+    with folders.writing(destination.folder):
+        folders.publish(scratch, destination)
+    log("written to {}: {}".format(destination.folder, ", ".join(names)))

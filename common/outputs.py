@@ -6,7 +6,6 @@ left is known as debris: no other process holds its lock.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -15,7 +14,7 @@ import stat
 import time
 import uuid
 
-from common import files
+from common import files, locks
 from common.errors import UserError
 
 LONGEST_NAME = 255  # bytes, on the file systems in use
@@ -73,6 +72,29 @@ def check(path, flag=None):
         raise UserError("{} is {}, which would be replaced; name a file".format(shown, kind))
 
 
+def check_folder(path, what):
+    """Refuses a path at which no folder can be made; to be called before the work begins.
+
+    check_folder("out/run", "--output_dir=out/run")
+
+    Args:
+      path: of a folder that need not exist, local or remote.
+      what: its name in the message.
+
+    Raises:
+      UserError: a name in it is too long; it, or a folder of its path, is a file, device or pipe.
+    """
+    if files.is_remote(path):
+        return
+    check_length(path, what)
+    place = path
+    while place and not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if place and not os.path.isdir(place):
+        kind = special_kind(place) or ("a broken link" if os.path.islink(place) else "a file")
+        raise UserError("{}: {} is {}; name another directory".format(what, place, kind))
+
+
 def check_length(path, shown=None, ending=""):
     """Refuses a path that a file system cannot hold.
 
@@ -125,12 +147,12 @@ def replacing(path, wait_seconds=0.0):
         yield f
         f.flush()
         os.fsync(f.fileno())
-        if not _is_at(f, temporary):  # where files cannot be locked
+        if not locks.is_at(f, temporary):  # where files cannot be locked
             raise _is_written(path)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            if _is_at(f, temporary):
+            if locks.is_at(f, temporary):
                 os.unlink(temporary)
         raise
     finally:
@@ -161,9 +183,18 @@ def publish(temporary, path):
         files.rename(temporary, path)
         return
     check(path)
-    _flush(temporary)
+    flush(temporary)
     os.replace(temporary, path)
     _flush_folder(path)
+
+
+def flush(path):
+    """Waits until a local file or folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_debris(folder):
@@ -224,7 +255,7 @@ def _claimed(temporary, path, wait_seconds):
             continue
         f = os.fdopen(descriptor, "wb")
         # Another process may have taken it for debris before it was locked.
-        if _lock(f.fileno()) and _is_at(f, temporary):
+        if locks.lock(f.fileno()) and locks.is_at(f, temporary):
             return f
         f.close()
 
@@ -241,31 +272,11 @@ def _remove_if_dead(path):
         os.unlink(path)  # never written through
         return True
     with os.fdopen(descriptor, "rb") as f:
-        if not _lock(descriptor):
+        if not locks.lock(descriptor):
             return False
-        if _is_at(f, path):  # else its writer has just published it
+        if locks.is_at(f, path):  # else its writer has just published it
             os.unlink(path)
         return True
-
-
-def _lock(descriptor):
-    """Whether no other process holds the file's lock; it is held until the file is closed."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
-def _is_at(f, path):
-    """Whether an open file has the name `path`."""
-    try:
-        there = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(f.fileno()), there)
 
 
 def _is_written(path):
@@ -284,15 +295,7 @@ def _removed_on_failure(path):
         raise
 
 
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _flush_folder(path):
     # Without it the file is whole all the same, if perhaps under its old name.
     with contextlib.suppress(OSError):
-        _flush(os.path.dirname(path) or ".")
+        flush(os.path.dirname(path) or ".")

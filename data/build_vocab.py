@@ -46,6 +46,7 @@ def main(argv):
             "--output_file {} with --tokenizer={}: SentencePiece models, and they alone, are to "
             "be called *{}".format(FLAGS.output_file, FLAGS.tokenizer, SENTENCEPIECE_ENDING)
         )
+    outputs.check(FLAGS.output_file, "--output_file")
     paths = files.matching(FLAGS.input_file, "--input_file")
     if is_model:
         content = train_model(paths, FLAGS.vocab_size, FLAGS.do_lower_case)

@@ -8,10 +8,12 @@ import itertools
 from cli.app import require, run_script
 from common import files
 from common.errors import UserError
+from common.log import warn
 from common.terminal import say
 from data.inspection import read_rows, show_row, summarize
 from data.recipes import stated_corruption
 from data.records import manifest
+from data.records.checks.completeness import check_complete
 from data.text import segmentation
 from data.tokenizers.vocabularies import read_vocabulary
 
@@ -59,9 +61,10 @@ def _description(shards, vocabulary):
     """The manifest of the shards: its path and content; None and an empty dict without one.
 
     Raises:
-      UserError: the records were made with another vocabulary.
+      UserError: shards are unfinished or missing, or were made with another vocabulary.
     """
     manifests = manifest.find_manifests(shards)
+    check_complete(shards, manifests, warn)
     for path, content in manifests.items():
         if content.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
             raise UserError(

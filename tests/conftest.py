@@ -19,6 +19,7 @@ collect_ignore = []
 if sys.version_info < (3, 9):
     # Data creation runs on Python 3.9 and above; these files need its libraries on import.
     collect_ignore = [
+        "cli/test_corpus_flags.py",
         "data/recipes/test_albert_recipe.py",
         "data/test_creation.py",
         "data/recipes/test_electra_recipe.py",

@@ -280,11 +280,12 @@ def test_permissions_are_the_umasks(tmp_path, umask):
     (tmp_path / "records").mkdir()
     make(tmp_path / "records", workers=2, dupe_factor=1)
     published = str(tmp_path / "published")
-    with folders.staged(published) as scratch:
+    destination = folders.Destination("--x", published, "a model")
+    with folders.staged(destination) as scratch:
         export.write_json(os.path.join(scratch, "config.json"), {})
         weights = os.path.join(scratch, "model.safetensors")
         export._write_safetensors(weights, None, {"a": np.zeros(2, np.float32)})
-        folders.publish(scratch, published)
+        folders.publish(scratch, destination)
     assert load_file(os.path.join(published, "model.safetensors"))["a"].shape == (2,)
     assert modes(str(tmp_path)) == ({0o666 & ~umask}, {0o777 & ~umask})
 

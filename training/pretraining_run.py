@@ -10,6 +10,8 @@ from typing import Any, Dict, List, Optional
 
 from common import files
 from common.errors import UserError
+from common.log import warn
+from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
 from training.devices.strategies import check_batch
 from training.records import masking_choice, objective_choice, record_files
@@ -77,8 +79,8 @@ def find_records(request):
       Records.
 
     Raises:
-      UserError: a pattern matches no file; manifests contradict each other, the model or the flags;
-        a batch does not divide over devices.
+      UserError: a pattern matches no file; shards are unfinished or missing; manifests contradict
+        each other, the model or the flags; a batch does not divide over devices.
     """
     config = request.config
     train_files = files.matching(request.input_file, "--input_file")
@@ -89,6 +91,13 @@ def find_records(request):
             eval_files = files.matching(request.eval_file, "--eval_file")
     train_manifests = find_manifests(train_files)
     manifests = {**train_manifests, **find_manifests(eval_files)}
+    check_complete(
+        train_files + eval_files,
+        manifests,
+        warn,
+        request.skip_damaged_records,
+        ", or train without it: --skip_damaged_records",
+    )
     lengths = config.max_seq_length, config.max_predictions_per_seq
     check_manifests(manifests, request.model_config, *lengths)
     check_batch(config, request.optimizer_config.gradient_accumulation_steps)

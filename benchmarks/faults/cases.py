@@ -244,7 +244,7 @@ def to_hugging_face(folder):
     flags = {
         "tf_checkpoint_path": _path(folder, "model"),
         "config_file": _path(folder, "bert_config.json"),
-        "pytorch_dump_path": _path(folder, "out"),
+        "pytorch_dump_path": _path(folder, "out", "hf"),
     }
     return "convert_checkpoint.py", flags
 
@@ -252,7 +252,7 @@ def to_hugging_face(folder):
 def _to_tensorflow(folder):
     flags = {
         "from_pytorch": _path(folder, "hf"),
-        "tf_dump_path": _path(folder, "out", "bert_model.ckpt"),
+        "tf_dump_path": _path(folder, "out", "tf", "bert_model.ckpt"),
     }
     return "convert_checkpoint.py", flags
 
@@ -261,7 +261,7 @@ def _strip(folder):
     flags = {
         "tf_checkpoint_path": _path(folder, "model"),
         "config_file": _path(folder, "bert_config.json"),
-        "strip_optimizer": _path(folder, "out"),
+        "strip_optimizer": _path(folder, "out", "release"),
     }
     return "convert_checkpoint.py", flags
 

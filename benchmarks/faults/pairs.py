@@ -113,7 +113,7 @@ PAIRS = (
         "conversion over older, prediction",
         cases.prepare_older(cases.to_hugging_face),
         cases.to_hugging_face,
-        _FILL,
+        _changed(_FILL, init_checkpoint="{}/out/hf"),
     ),
     Pair("prediction, the same", cases.prepare_prediction, cases.predict, cases.predict),
 )

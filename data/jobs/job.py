@@ -9,24 +9,23 @@ settings is kept when the program is started again.
 
 import bisect
 import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
-import re
 import tempfile
 
-from common import files, outputs
+from common import files, locks, outputs
 from common.errors import UserError
 from data.jobs.restart import finished_part
 from data.jobs.shard import Shard, cannot_write
 from data.jobs.statistics import add_statistics
-from data.records import manifest
+from data.records import manifest, partial
+from data.records.side_paths import set_of, stem_of
 
 _LISTED_INPUTS = 100
-# Names in a folder of parts.
-_OURS = re.compile(r"lock|fingerprint|unit-\d{5,}(\.json|\.tmp)?|shard-\d{5,}(\.json|\.tmp)")
+# What names a folder of parts; the rest are parts.
+_OF_THE_FOLDER = (partial.LOCK, partial.FINGERPRINT, partial.SHARDS)
 
 
 class Job:
@@ -40,31 +39,19 @@ class Job:
         self.work, self.units, self.outputs = work, units, output_names
         self.fingerprint = _fingerprint(work, units, output_names)
         self.manifest_path = manifest.manifest_path(output_names)
-        self.state = manifest.side_path(output_names, ".partial")
+        self.state = partial.folder_of(output_names)
         self.parts, self._scratch = self.state, None
         self._shards, self._first_units = [], []
         self._done = set()  # indices of units
         self.characters = 0
 
     def finished_manifest(self):
-        """The manifest of an earlier run of the same job whose shards are all there, or None.
-
-        Raises:
-          UserError: shards of an earlier, other run would be read together with the new ones.
-        """
+        """The manifest of an earlier run of the same job whose shards are all there, or None."""
         if not files.exists(self.manifest_path):
             return None
         earlier = manifest.read_manifest(self.manifest_path)
         self.work.check_manifest(self.manifest_path, earlier)
-        directory = os.path.dirname(self.outputs[0])
         named = {os.path.basename(name) for name in self.outputs}
-        left = [os.path.join(directory, n) for n in earlier["shards"] if n not in named]
-        left = [name for name in left if files.exists(name)]
-        if left:
-            raise UserError(
-                "{} is of an earlier run with other shards and would be read together with the new "
-                "ones; remove it, or choose another --output_file".format(left[0])
-            )
         if earlier.get("fingerprint") != self.fingerprint:
             return None
         if not manifest.is_whole(earlier, self.work.manifest_keys, self.work.counts):
@@ -75,6 +62,28 @@ class Job:
             for name in self.outputs
         )
         return earlier if whole else None
+
+    def refuse_other_shards(self):
+        """Refuses shards of another number of them, which globs would match together with these.
+
+        Raises:
+          UserError: naming one.
+        """
+        directory = os.path.dirname(self.outputs[0])
+        there = files.names_in(directory)
+        stem = stem_of(os.path.basename(self.outputs[0]))
+        others = {name for name in there if (set_of(name) or [None])[0] == stem}
+        if files.exists(self.manifest_path):
+            others |= set(manifest.read_manifest(self.manifest_path)["shards"]) & set(there)
+        others -= {os.path.basename(name) for name in self.outputs}
+        if others:
+            raise UserError(
+                "{} is of an earlier run with other shards{} and would be read together with the "
+                "new ones; remove it, or choose another --output_file".format(
+                    os.path.join(directory, min(others)),
+                    " (as {} more are)".format(len(others) - 1) if len(others) > 1 else "",
+                )
+            )
 
     @contextlib.contextmanager
     def begin(self, say):
@@ -102,7 +111,7 @@ class Job:
         finally:
             if self._scratch:
                 self._scratch.cleanup()
-            if not any(name.endswith(".json") for name in files.names_in(self.state)):
+            if not any(name.endswith(".json") for name in self._ours_in_state()):
                 self._remove_state()
             if lock:
                 lock.close()
@@ -113,27 +122,36 @@ class Job:
             raise UserError(
                 "{} is a symbolic link, not a folder of this program; remove it".format(self.state)
             )
-        files.make_directories(self.state)
         lock = None
-        if not files.is_remote(self.state):
-            lock = files.open_lock(os.path.join(self.state, "lock"))  # held until the end
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        if files.is_remote(self.state):
+            files.make_directories(self.state)
+        else:
+            lock = locks.take(self._in_state(partial.LOCK))  # held until the end
+            if lock is None:
                 raise UserError(
                     "another process is making {} (it holds {}); wait for it or stop it".format(
-                        self.outputs[0], lock.name
+                        self.outputs[0], self._in_state(partial.LOCK)
                     )
-                ) from None
-        mark = os.path.join(self.state, "fingerprint")
+                )
+        mark = self._in_state(partial.FINGERPRINT)
         if not self._has_our_fingerprint(mark):
-            others = [n for n in files.names_in(self.state) if n not in ("lock", "fingerprint")]
-            if others:
-                say("{} is from another input or other flags: discarded".format(self.state))
-            for name in filter(_is_ours, others):
-                files.remove_if_there(os.path.join(self.state, name))
+            self._discard(say)
+        partial.write_shards(self.state, self.outputs)
         outputs.write_atomically(mark, self.fingerprint)
         return lock
+
+    def _discard(self, say):
+        parts = [n for n in self._ours_in_state() if n not in _OF_THE_FOLDER]
+        if parts:
+            say("{} is from another input or other flags: discarded".format(self.state))
+        for name in parts:
+            files.remove_if_there(self._in_state(name))
+
+    def _ours_in_state(self):
+        return [name for name in files.names_in(self.state) if partial.is_ours(name)]
+
+    def _in_state(self, name):
+        return os.path.join(self.state, name)
 
     def _has_our_fingerprint(self, mark):
         if not files.exists(mark):
@@ -228,10 +246,31 @@ class Job:
         self._remove_state()
         return result
 
+    def remove_leftovers(self, say):
+        """Removes the folder of parts beside a finished job, unless another process works in it.
+
+        A run that was stopped may have left it: of this job, whose manifest was written, or of
+        another one, which had not replaced anything.
+        """
+        if os.path.islink(self.state) or not files.is_directory(self.state):
+            return
+        lock = None
+        if not files.is_remote(self.state):
+            lock = locks.take(self._in_state(partial.LOCK))
+            if lock is None:
+                return
+        if not self._has_our_fingerprint(self._in_state(partial.FINGERPRINT)):
+            self._discard(say)
+        self._remove_state()
+        if lock:
+            lock.close()
+
     def _remove_state(self):
-        # Restarts take no harm from what cannot be removed, and the next job removes it.
+        # Restarts take no harm from what cannot be removed, and the next job removes it. The lock
+        # goes last: as long as it is there, no other process begins.
         with contextlib.suppress(UserError, *files.failures()):
-            outputs.remove_folder(self.state, _is_ours)
+            outputs.remove_folder(self.state, lambda n: partial.is_ours(n) and n != partial.LOCK)
+            outputs.remove_folder(self.state, partial.is_ours)
 
     def _manifest(self, input_files, shards, total):
         return {
@@ -246,10 +285,6 @@ class Job:
             "flags": self.work.flags(),
             "fingerprint": self.fingerprint,
         }
-
-
-def _is_ours(name):
-    return bool(_OURS.fullmatch(name)) or outputs.is_temporary(name)
 
 
 def _fingerprint(work, units, output_names):

@@ -41,8 +41,10 @@ def create(work, input_files, output_names, executor=None, say=terminal.say):
             "(--num_shards)".format(len(units), len(output_names))
         )
     job = Job(work, units, output_names)
+    job.refuse_other_shards()
     finished = job.finished_manifest()
     if finished:
+        job.remove_leftovers(say)
         say("{} is complete and made from the same input: kept".format(output_names[0]))
         return finished
     with job.begin(say):

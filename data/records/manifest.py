@@ -6,8 +6,10 @@ import os
 from common import bounded_json, files, outputs
 from common.errors import UserError, quoted
 from data.records import manifest_schema
+from data.records.side_paths import side_path
 
 FORMAT_VERSION = 1
+ENDING = ".manifest.json"
 
 
 def manifest_path(output_names):
@@ -16,17 +18,7 @@ def manifest_path(output_names):
     `PREFIX-00000-of-00008` and the like give `_PREFIX.manifest.json`; the underscore keeps it out
     of the globs in use. A comma list of names takes the name of the first.
     """
-    return side_path(output_names, ".manifest.json")
-
-
-def side_path(output_names, ending):
-    """A name beside the shards that globs over them do not match."""
-    directory, name = os.path.split(output_names[0])
-    if len(output_names) > 1 and name.endswith("-00000-of-{:05d}".format(len(output_names))):
-        name = name[: -len("-00000-of-00000")]
-    elif name.endswith(".00000"):
-        name = name[: -len(".00000")]
-    return os.path.join(directory, "_" + name + ending)
+    return side_path(output_names, ENDING)
 
 
 def find_manifests(record_files):
@@ -39,7 +31,7 @@ def find_manifests(record_files):
     manifests = {}
     for directory in sorted({os.path.dirname(f) for f in record_files}):
         candidates = files.names_in(directory)
-        for name in (n for n in candidates if n.startswith("_") and n.endswith(".manifest.json")):
+        for name in (n for n in candidates if n.startswith("_") and n.endswith(ENDING)):
             path = os.path.join(directory, name)
             manifest = read_manifest(path)
             shards = {os.path.normpath(os.path.join(directory, s)) for s in manifest["shards"]}

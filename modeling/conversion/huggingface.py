@@ -24,6 +24,9 @@ WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 MAX_LABELS = 1 << 20
+# Of the one data file of a checkpoint.
+DATA_ENDING = ".data-00000-of-00001"
+_TEMPORARY = ".quanci-save"
 
 
 class Directory(typing.NamedTuple):
@@ -237,10 +240,21 @@ def write_checkpoint(prefix, tensors):
     Raises:
       UserError: the place cannot be written to.
     """
-    folder, base = os.path.split(prefix)
-    with folders.staged(folder) as scratch, folders.writing("checkpoint " + prefix):
-        _save(os.path.join(scratch, base), tensors)
-        folders.publish(scratch, folder)
+    folder = os.path.dirname(prefix)
+    # A short name, whatever that of the prefix: TensorFlow appends to it while it writes.
+    temporary = os.path.join(folder or ".", _TEMPORARY)
+    with folders.writing("checkpoint " + prefix):
+        if folder:
+            files.make_directories(folder)
+        try:
+            _save(temporary, tensors)
+            # The index last: a checkpoint with one is complete.
+            files.remove_if_there(prefix + ".index")
+            for ending in (DATA_ENDING, ".index"):
+                files.rename(temporary + ending, prefix + ending)
+        finally:
+            for path in files.beginning_with(temporary + "."):
+                files.remove(path)
 
 
 def _one_of(path, names, what):

@@ -165,3 +165,25 @@ def test_a_folder_is_removed_only_where_all_is_ours(tmp_path):
     (folder / "notes").unlink()
     assert outputs.remove_folder(str(folder), lambda name: True) == []
     assert not folder.exists()
+
+
+def test_folders_that_cannot_be_made(tmp_path):
+    os.mkfifo(str(tmp_path / "pipe"))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    for place, kind in (
+        ("/dev/null", "a device"),
+        (str(tmp_path / "pipe"), "a named pipe"),
+        (str(tmp_path / "file"), "a file"),
+        (str(tmp_path / "link"), "a broken link"),
+    ):
+        for path in (place, place + "/deep/er"):
+            with pytest.raises(UserError) as caught:
+                outputs.check_folder(path, "--out=x")
+            expected = "--out=x: {} is {}; name another directory".format(place, kind)
+            assert str(caught.value) == expected
+    with pytest.raises(UserError, match=r"^--out: a name of 256 bytes is longer"):
+        outputs.check_folder(str(tmp_path / ("n" * 256) / "x"), "--out")
+    (tmp_path / "to").symlink_to(".")
+    for path in (tmp_path, tmp_path / "to", tmp_path / "new" / LONG, "new", "gs://b/" + 2 * LONG):
+        outputs.check_folder(str(path), "--out")

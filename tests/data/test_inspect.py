@@ -140,6 +140,18 @@ def test_errors(shard, run_script, one_line_error, tmp_path):
     one_line_error(result, "bare record 0: input_ids holds", "from 0 to 4 (--vocab_file)")
 
 
+def test_unfinished_and_missing_shards(shard, run_script, one_line_error, tmp_path):
+    shutil.copy(shard, str(tmp_path / "r"))
+    with open(manifest_path([shard]), encoding="utf-8") as f:
+        content = json.load(f)
+    content["shards"]["s"] = content["shards"]["r"]
+    (tmp_path / "_r.manifest.json").write_text(json.dumps(content))
+    flags = {"input_file": str(tmp_path / "*"), "vocab_file": VOCAB}
+    one_line_error(run_script(NAME, **flags), "lists s, which is not there (1 of 2 are missing)")
+    (tmp_path / "_r.partial").mkdir()
+    one_line_error(run_script(NAME, **flags), "{}/r is not finished".format(tmp_path))
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 from creation_runs import BASE, CORPUS, FLAGS, contents, make
 
+from common import locks
 from common.errors import UserError
 from data.creation import RecordWork
 from data.jobs import executors, runner, shard
@@ -38,6 +39,71 @@ def test_two_processes_do_not_share_an_output(tmp_path):
         with pytest.raises(UserError, match="another process is making"):
             make(tmp_path)
     make(tmp_path)
+
+
+def test_shards_of_another_run_that_was_stopped(tmp_path):
+    """It has left no manifest."""
+    (tmp_path / "r-00001-of-00003").write_bytes(b"")
+    (tmp_path / "r-00002-of-00003").write_bytes(b"")
+    (tmp_path / "rr-00002-of-00003").write_bytes(b"")
+    for names in (["r"], ["r-{:05d}-of-00002".format(i) for i in range(2)]):
+        with pytest.raises(UserError, match=r"r-00001-of-00003 is of an .* \(as 1 more are\)"):
+            make(tmp_path, names=names)
+
+
+def left_behind(folder, monkeypatch, **changes):
+    """Makes records and is killed before the folder of parts is removed; the folder."""
+    monkeypatch.setattr(Job, "_remove_state", lambda job: None)
+    make(folder, **changes)
+    monkeypatch.undo()
+    partial = folder / "_records.partial"
+    assert sorted(os.listdir(str(partial))) == ["fingerprint", "lock", "shard-00000.json", "shards"]
+    return partial
+
+
+@pytest.mark.parametrize("gone", [(), ("shard-00000.json",), ("shard-00000.json", "fingerprint")])
+def test_a_folder_that_was_left_beside_finished_records(tmp_path, monkeypatch, gone):
+    partial, said = left_behind(tmp_path, monkeypatch), []
+    for name in gone:
+        (partial / name).unlink()
+    paths = [str(tmp_path / "records")]
+    with locks.take(str(partial / "lock")):  # as its writer does until the end
+        runner.create(RecordWork(BASE), CORPUS, paths, say=said.append)
+        assert partial.exists()
+    runner.create(RecordWork(BASE), CORPUS, paths, say=said.append)
+    assert said == 2 * [paths[0] + " is complete and made from the same input: kept"]
+    assert sorted(os.listdir(str(tmp_path))) == ["_records.manifest.json", "records"]
+
+
+def test_a_folder_of_other_flags_beside_finished_records(tmp_path, monkeypatch):
+    make(tmp_path)
+    before = (tmp_path / "_records.manifest.json").read_bytes()
+
+    def stop(self, *rest):
+        (tmp_path / "_records.partial" / "unit-00000.json").write_text("{}")
+        sys.exit("stopped")
+
+    monkeypatch.setattr(Job, "missing", stop)
+    with pytest.raises(SystemExit):
+        make(tmp_path, dupe_factor=1)
+    monkeypatch.undo()
+    said = []
+    runner.create(RecordWork(BASE), CORPUS, [str(tmp_path / "records")], say=said.append)
+    assert said[0].endswith("_records.partial is from another input or other flags: discarded")
+    assert said[1].endswith(": kept") and len(said) == 2
+    assert sorted(os.listdir(str(tmp_path))) == ["_records.manifest.json", "records"]
+    assert (tmp_path / "_records.manifest.json").read_bytes() == before
+
+
+def test_files_of_others_in_the_folder_of_parts_stay(tmp_path, monkeypatch):
+    partial = left_behind(tmp_path, monkeypatch)
+    for name in ("unit-1", "notes.json", "locks"):
+        (partial / name).write_text("the user's own")
+    (partial / "shard-00007.tmp").mkdir()
+    make(tmp_path)
+    (partial / "shard-00007.tmp").rmdir()
+    make(tmp_path, dupe_factor=1)
+    assert sorted(os.listdir(str(partial))) == ["locks", "notes.json", "unit-1"]
 
 
 def test_a_failed_run_leaves_the_finished_one_alone(tmp_path):

@@ -75,6 +75,7 @@ def test_golden_files(golden):
         umask()
     )
     assert sorted(os.listdir(str(folder / "tf"))) == [
+        ".quanci.json",
         "bert_config.json",
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
@@ -145,6 +146,7 @@ def test_release_folder_is_read_by_transformers(tmp_path):
     )
     assert "93 optimizer slots and counters" in out
     assert sorted(os.listdir(str(tmp_path / "release"))) == [
+        ".quanci.json",
         "bert_config.json",
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
@@ -178,7 +180,7 @@ def test_lert_with_its_tag_heads_in_a_file_beside(tmp_path):
     assert "beside the model, in lert_heads.safetensors: LERT's tag heads" in out
     assert "output_pos_layer" not in out
     assert "no tokenizer files are written" in out
-    files = ["config.json", "lert_heads.safetensors", "model.safetensors"]
+    files = [".quanci.json", "config.json", "lert_heads.safetensors", "model.safetensors"]
     assert sorted(os.listdir(str(tmp_path))) == files
     model, unexpected = load("AutoModelForMaskedLM", tmp_path)
     assert sorted(unexpected) == ["bert.pooler.dense.bias", "bert.pooler.dense.weight"]

@@ -156,7 +156,7 @@ def test_targets_that_are_something_else(places):
         ("tf", "is a directory; give the checkpoint's prefix in it"),
         ("tf/", "is a directory; give"),
         ("file/x", "--tf_dump_path={}: {} is a file".format(places / "file/x", places / "file")),
-        ("hf/x", "lies in the directory of --from_pytorch"),
+        ("hf/x", "{}/hf lies there and is converted; name another".format(places)),
     ):
         refused_and_clean(
             places, words, from_pytorch=places / "hf", tf_dump_path="{}/{}".format(places, name)
@@ -168,7 +168,9 @@ def test_release_folders_that_are_something_else(places, tmp_path):
     refused_and_clean(places, "is a file", strip_optimizer=places / "file", **strip)
     converted(strip_optimizer=tmp_path / "out", **strip)
     strip["tf_checkpoint_path"] = tmp_path / "out"
-    refused_and_clean(tmp_path, "itself lies", strip_optimizer=tmp_path / "out", **strip)
+    refused_and_clean(
+        tmp_path, "lies there and is converted", strip_optimizer=tmp_path / "out", **strip
+    )
 
 
 def test_damaged_checkpoint(places, tmp_path):
@@ -341,14 +343,10 @@ def test_other_numbers_are_refused(error, places, monkeypatch):
     refused_and_clean(places, *words, **forth(places))
     if np.isnan(error):
         return
-    # a directory that was there before keeps its files
-    old = places / "old"
-    old.mkdir()
-    (old / "config.json").write_text("old")
-    for target in (old, old / "pytorch_model.bin"):
-        refused_and_clean(places, *words, **forth(places, pytorch_dump_path=target))
-    assert (old / "config.json").read_text() == "old"
-    back = {"from_pytorch": places / "hf", "tf_dump_path": old / "x.ckpt"}
+    # a directory that was there before stays
+    (places / "old").mkdir()
+    refused_and_clean(places, *words, **forth(places, pytorch_dump_path=places / "old"))
+    back = {"from_pytorch": places / "hf", "tf_dump_path": places / "old" / "x.ckpt"}
     refused_and_clean(places, *words, **back)
 
 
@@ -359,9 +357,8 @@ def test_places_that_cannot_be_written(places, monkeypatch, tmp_path):
     def full(*args, **kwargs):
         raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
 
-    (tmp_path / "hf" / "config.json").mkdir(parents=True)
-    message = refused_and_clean(tmp_path, **forth(places, pytorch_dump_path=tmp_path / "hf"))
-    assert "{} cannot be written: ".format(tmp_path / "hf") in message
+    message = refused_and_clean(tmp_path, **forth(places, pytorch_dump_path="/proc/new/hf"))
+    assert "/proc/new/hf cannot be written: " in message
     monkeypatch.setattr(safetensors.numpy, "save_file", full)
     message = refused_and_clean(places, **forth(places))
     assert "model.safetensors cannot be written: I/O error: No space left" in message

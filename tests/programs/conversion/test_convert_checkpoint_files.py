@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import huggingface_models as models
 import pytest
@@ -22,6 +23,7 @@ from conversion_runs import (
     make_checkpoint,
     no_warnings,
     read_json,
+    refused,
     variables_of,
 )
 from task_files import save_labels
@@ -34,17 +36,11 @@ tf.disable_v2_behavior()
 
 def test_weights_file_of_any_name(tmp_path):
     source = make_checkpoint(tmp_path / "tf", GOLDEN_COMPONENTS)
-    (tmp_path / "hf").mkdir()
-    (tmp_path / "hf" / "notes.txt").write_text("the user's own")
-    (tmp_path / "hf" / "model.safetensors").write_text("old")
-    out = converted(pytorch_dump_path=tmp_path / "hf" / "weights.bin", **source)
-    assert "WARNING: transformers reads model.safetensors" in out
-    assert sorted(os.listdir(str(tmp_path / "hf"))) == [
-        "config.json",
-        "model.safetensors",
-        "notes.txt",
-        "weights.bin",
-    ]
+    converted(pytorch_dump_path=tmp_path / "hf", **source)
+    converted(pytorch_dump_path=tmp_path / "hf" / "weights.bin", **source)
+    # transformers would read model.safetensors before it
+    files = [".quanci.json", "config.json", "weights.bin"]
+    assert sorted(os.listdir(str(tmp_path / "hf"))) == files
     state = torch.load(str(tmp_path / "hf" / "weights.bin"), weights_only=True)
     config = transformers.BertConfig.from_pretrained(str(tmp_path / "hf"))
     transformers.BertForPreTraining(config).load_state_dict(state, strict=True)
@@ -54,25 +50,66 @@ def test_weights_file_of_any_name(tmp_path):
     assert size < arrays + 40000
 
 
-def test_existing_files_are_replaced_and_others_kept(tmp_path):
-    for seed, label in ((0, "a"), (1, "b")):
+def test_the_same_again_replaces_and_files_of_others_stay(tmp_path):
+    back = {"from_pytorch": tmp_path / "hf", "tf_dump_path": tmp_path / "back" / "x"}
+    for seed in range(2):
         source = make_checkpoint(tmp_path / "tf", ["pooler"], seed=seed)
         converted(pytorch_dump_path=tmp_path / "hf", **source)
-        converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "back" / "x")
-        for folder in ("hf", "back"):
-            (tmp_path / folder / (label + ".txt")).write_text(label)
-        assert_equal_bits(
-            variables_of(tmp_path / "tf" / "model.ckpt"), variables_of(tmp_path / "back" / "x")
-        )
-    assert sorted(os.listdir(str(tmp_path / "hf"))) == [
-        "a.txt",
-        "b.txt",
-        "config.json",
-        "model.safetensors",
-    ]
-    assert {"a.txt", "b.txt", "x.index", "bert_config.json"} < set(
-        os.listdir(str(tmp_path / "back"))
-    )
+        converted(**back)
+        converted(strip_optimizer=tmp_path / "release", **source)
+        for prefix in (tmp_path / "back" / "x", tmp_path / "release" / "bert_model.ckpt"):
+            assert_equal_bits(variables_of(tmp_path / "tf" / "model.ckpt"), variables_of(prefix))
+    targets = {"hf": "pytorch_dump_path", "release": "strip_optimizer"}
+    for folder in ("hf", "back", "release"):
+        (tmp_path / folder / "notes.txt").write_text("mine")
+        before = sorted(os.walk(str(tmp_path)))
+        flags = dict(source, **{targets[folder]: tmp_path / folder}) if folder in targets else back
+        refused("{} holds notes.txt, which no conversion wrote".format(tmp_path / folder), **flags)
+        assert sorted(os.walk(str(tmp_path))) == before
+    converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "y" / "y")
+    words = "holds the checkpoint y of an earlier conversion, not the checkpoint x"
+    refused(words, from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "y" / "x")
+
+
+@pytest.mark.parametrize("flag", ["pytorch_dump_path", "strip_optimizer"])
+def test_the_folder_of_the_checkpoint_is_no_destination(flag, tmp_path):
+    """Hugging Face's config has the name of many people's."""
+    source = make_checkpoint(tmp_path / "tf", ["pooler"])
+    config = tmp_path / "tf" / "config.json"
+    os.rename(source["config_file"], str(config))
+    content, source["config_file"] = config.read_text(), config
+    refused("tf lies there and is converted", **dict(source, **{flag: tmp_path / "tf"}))
+    os.rename(str(config), str(tmp_path / "config.json"))
+    source.update(config_file=tmp_path / "config.json")
+    words = "{} lies there and is converted".format(tmp_path / "config.json")
+    refused(words, **dict(source, **{flag: tmp_path}))
+    assert (tmp_path / "config.json").read_text() == content
+
+
+def test_names_of_folders_and_prefixes(tmp_path):
+    """Beside others that they match as patterns."""
+    name = "a[1]*?{b} -%s'\"\\词\n"
+    source = make_checkpoint(tmp_path / "tf", ["pooler"])
+    for place in (tmp_path / name, tmp_path / ("n" * 240)):
+        back = place / "back" / (name if place.name == name else "n" * 235)
+        converted(pytorch_dump_path=place, **source)
+        converted(from_pytorch=place, tf_dump_path=back)
+        files = sorted(os.listdir(str(place / "back")))
+        prefix = tmp_path / "x"  # TensorFlow's own reader takes the name for a pattern
+        for ending in (".index", ".data-00000-of-00001"):
+            assert back.name + ending in files
+            shutil.copy(str(back) + ending, str(prefix) + ending)
+        assert_equal_bits(variables_of(tmp_path / "tf" / "model.ckpt"), variables_of(prefix))
+        shutil.rmtree(str(place / "back"))
+        converted(strip_optimizer=place / "release", **source)
+
+
+def test_a_prefix_that_is_too_long(tmp_path):
+    models.make_model(num_hidden_layers=1).save_pretrained(str(tmp_path / "hf"))
+    prefix = tmp_path / "tf" / ("n" * 236)
+    words = "a name of 256 bytes is longer than the 255 that a file system takes"
+    refused(words, from_pytorch=tmp_path / "hf", tf_dump_path=prefix)
+    assert os.listdir(str(tmp_path)) == ["hf"]
 
 
 def save_task(folder, labels):

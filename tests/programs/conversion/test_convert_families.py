@@ -174,7 +174,7 @@ def test_round_trip_of_hugging_faces_own_models(class_name, tmp_path):
     model = models.make_model(class_name, **MODELS[class_name])
     model.save_pretrained(str(tmp_path / "hf"))
     converted(from_pytorch=tmp_path / "hf", tf_dump_path=tmp_path / "tf" / "x")
-    (config,) = [n for n in os.listdir(str(tmp_path / "tf")) if n.endswith(".json")]
+    (config,) = [n for n in os.listdir(str(tmp_path / "tf")) if n[0] != "." and n.endswith(".json")]
     converted(
         tf_checkpoint_path=tmp_path / "tf",
         config_file=tmp_path / "tf" / config,

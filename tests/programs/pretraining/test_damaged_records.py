@@ -77,6 +77,34 @@ def assert_same_weights(*folders):
             np.testing.assert_allclose(first[name], other[name], atol=1e-6, err_msg=name)
 
 
+def test_missing_and_unfinished_shards(copy_of):
+    """Refused before anything else, unless those that are there were chosen one by one."""
+    missing, unfinished = copy_of("missing"), copy_of("unfinished")
+    (missing / "t-1").unlink()
+    (unfinished / "_t-0.partial").mkdir()
+    chosen = {"input_file": missing / "t-0", "eval_file": missing / "t-0", "do_eval": True}
+    done = run_many(
+        [
+            flags_of(missing),
+            flags_of(missing, dry_run=True, skip_damaged_records=True),
+            flags_of(missing, dry_run=True, **chosen),
+            flags_of(unfinished, skip_damaged_records=True),
+            flags_of(missing, do_eval=True, eval_file=unfinished / "t-*"),
+        ]
+    )
+    assert [code for code, _, _ in done] == [1, 0, 0, 1, 1], done
+    text = "manifest {0}/_t.manifest.json lists t-1, which is not there (1 of 3 are missing)"
+    assert done[0][2] == (
+        "error: {}: copy it there, or start the command that made it again, or train without it: "
+        "--skip_damaged_records\n".format(text.format(missing))
+    )
+    assert "WARNING: {}\n".format(text.format(missing)) in done[1][1]
+    assert "not there" not in done[2][1]
+    for _, _, message in done[3:]:
+        assert message.startswith("error: {}/t-0 is not finished: ".format(unfinished))
+    assert not (missing / "out").exists() and not (unfinished / "out").exists()
+
+
 def test_verified_and_skipping_runs(copy_of):
     """120 rows in 30 steps of 8 are two epochs, so that their borders count, too."""
     folder = copy_of()
