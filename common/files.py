@@ -195,7 +195,9 @@ def beginning_with(prefix):
 def matching(patterns, flag):
     """Files that a comma list of names and globs means, each pattern's matches in name order.
 
-    Names that start with `_` or `.` (manifests, debris) are passed over where a glob matched them.
+    A file whose name is the whole value, or a whole entry with its blanks, comes before any other
+    meaning; so does a folder whose name a pattern begins with. Names that start with `_` or `.`
+    (manifests, debris) are passed over where a glob matched them.
 
     Args:
       patterns: "a.txt,dir/*.gz".
@@ -205,7 +207,7 @@ def matching(patterns, flag):
       UserError: a pattern matches nothing, a directory is named, or a file system fails.
     """
     paths = {}
-    for pattern in [p.strip() for p in patterns.split(",") if p.strip()]:
+    for pattern in _entries(patterns):
         try:
             names = _matches(pattern, flag)
         except failures() as error:
@@ -223,6 +225,16 @@ def matching(patterns, flag):
     return list(paths)
 
 
+def _entries(patterns):
+    """The entries of a comma list, without the blanks that belong to no file's name."""
+    if not is_remote(patterns) and os.path.isfile(patterns):  # even with a comma in its name
+        return [patterns]
+    named = [
+        p if not is_remote(p) and os.path.isfile(p) else p.strip() for p in patterns.split(",")
+    ]
+    return [p for p in named if p]
+
+
 def _matches(pattern, flag):
     if exists(pattern):  # first of all: a name may hold brackets
         if is_directory(pattern):
@@ -234,9 +246,18 @@ def _matches(pattern, flag):
         return [pattern]
     if not any(c in pattern for c in "*?["):
         return []
-    names = _gfile().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
+    find = _gfile().glob if is_remote(pattern) else _glob
+    names = find(pattern)
     visible = (n for n in sorted(names) if not os.path.basename(n).startswith(("_", ".")))
     return [n for n in visible if not is_directory(n)]
+
+
+def _glob(pattern):
+    """Local matches; folders that are there by name mean themselves: run[1]/x-* is not of run1."""
+    folder = os.path.dirname(pattern)
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return glob.glob(glob.escape(folder) + pattern[len(folder) :])
 
 
 def create(path):
