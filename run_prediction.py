@@ -129,7 +129,7 @@ def make_task(task_class, path):
       UserError: config, vocabulary and flags do not fit together.
     """
     shapes = () if huggingface.is_directory(path) else checkpoint.read_shapes(path)
-    config = run_flags.read_model_config(FLAGS.max_seq_length or 0)
+    config = run_flags.read_model_config(FLAGS.max_seq_length or 0, path)
     config = task_class.network(config, shapes, path)
     chosen = {name: getattr(FLAGS, name) for name in task_class.saved_options}
     saved = task_class.saved_settings(path, **chosen)

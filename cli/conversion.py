@@ -160,7 +160,7 @@ def _read_files(files, source, vocabulary):
 
 def _find_family(files):
     """(prefix, dict variable name -> shape, Family) of a checkpoint."""
-    prefix = checkpoint.resolve(files.checkpoint)
+    prefix = checkpoint.hold(files.checkpoint)
     shapes = checkpoint.read_shapes(prefix)
     return prefix, shapes, family_choice.of_checkpoint(prefix, shapes, files.network)
 

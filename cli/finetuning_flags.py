@@ -244,18 +244,19 @@ def _check(has_model):
         raise UserError("--labels is for one task; write labels.txt into the tasks' folders")
 
 
-def read_model_config(request):
+def read_model_config(request, init_checkpoint):
     """The model config of --bert_config_file, else of ELECTRA's hyperparameters.
 
     Args:
       request: FinetuningRequest.
+      init_checkpoint: what run_flags.initial_checkpoint returned.
 
     Raises:
       UserError: see run_flags.read_model_config.
     """
     length = request.max_seq_length or SHORTEST_ROW
     if request.hparams is None or request.bert_config_file:
-        return run_flags.read_model_config(length)
+        return run_flags.read_model_config(length, init_checkpoint)
     hparams = request.hparams
     model_config = pretraining_hparams.model_config(hparams.values, hparams.where, request.gelu)
     run_flags.check_length(model_config, length)

@@ -239,12 +239,13 @@ def request():
     hparams = apply_preset()
     check(has_model=hparams is not None)
     log_notes()
-    config = model_config(hparams)
+    init_checkpoint = run_flags.initial_checkpoint()
+    config = model_config(hparams, init_checkpoint)
     return PretrainingRequest(
         config=RunConfig(
             train_files=[],
             eval_files=[],
-            init_checkpoint=run_flags.initial_checkpoint(),
+            init_checkpoint=init_checkpoint,
             init_layers=parse_layers(config),
             eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
             **given_values(FLAGS, RUN_FLAGS),
@@ -258,11 +259,12 @@ def request():
     )
 
 
-def model_config(hparams):
+def model_config(hparams, init_checkpoint):
     """Model config from --bert_config_file, or else from ELECTRA's hyperparameters.
 
     Args:
       hparams: what apply_preset returned.
+      init_checkpoint: what run_flags.initial_checkpoint returned.
 
     Raises:
       UserError: it makes no model, or the table of positions is too short.
@@ -275,7 +277,7 @@ def model_config(hparams):
                     hparams[1], ", ".join(overridden), FLAGS.bert_config_file
                 )
             )
-        return run_flags.read_model_config(FLAGS.max_seq_length)
+        return run_flags.read_model_config(FLAGS.max_seq_length, init_checkpoint)
     config = pretraining_hparams.model_config(*hparams, gelu=FLAGS.gelu)
     run_flags.check_length(config, FLAGS.max_seq_length)
     return config

@@ -127,14 +127,15 @@ def check_devices():
         raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
 
 
-def read_model_config(max_seq_length):
-    """Model config from the flags, for rows of `max_seq_length`.
+def read_model_config(max_seq_length, init):
+    """Model config from the flags, for rows of `max_seq_length` and the result of
+    `initial_checkpoint`.
 
     Raises:
       UserError: the file is wrong, its table of positions too short, or --init_checkpoint, whose
         names tell the family, cannot be read.
     """
-    init, names = initial_checkpoint(), ()
+    names = ()
     if init and not huggingface.is_directory(init):
         names = checkpoint.read_shapes(init)
     model_config = read_config(FLAGS.bert_config_file, FLAGS.gelu, names)
@@ -164,13 +165,15 @@ def read_vocabulary(model_config):
 def initial_checkpoint():
     """--init_checkpoint as a prefix, or as the Hugging Face directory that it is; None without.
 
+    A training that writes and removes checkpoints there does not disturb its reading.
+
     Raises:
       UserError: there is no checkpoint, or --output_dir has the name of its prefix.
     """
     init = FLAGS.init_checkpoint
     if not init or huggingface.is_directory(init):
         return init
-    prefix = checkpoint.resolve(init)
+    prefix = checkpoint.hold(init)
     output = FLAGS.output_dir if "output_dir" in FLAGS else None  # of the scripts that train
     if output and os.path.abspath(prefix) == os.path.abspath(output):
         # TensorFlow would take the directory for the checkpoint.

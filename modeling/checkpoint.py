@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import UserError, some
-from modeling import checkpoint_index
+from modeling import checkpoint_files, checkpoint_index
 from modeling.load_plan import LoadPlan
 
 WORD_TABLE = "embeddings/word_embeddings"
@@ -43,7 +43,7 @@ def initialize(prefix, sources):
         else:
             maps.append({source: variables[name]})
     for chosen in maps:
-        tf.train.init_from_checkpoint(prefix, chosen)
+        tf.train.init_from_checkpoint(checkpoint_files.place(prefix), chosen)
 
 
 def variables_by_name():
@@ -87,20 +87,40 @@ def resolve(path):
     raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
 
 
+def hold(path):
+    """The prefix that `resolve` gives, of a checkpoint that from here on stays readable in this
+    process: a training may write others there, and remove it.
+
+    Args, Raises: see `resolve`.
+    """
+
+    def choose():
+        prefix = resolve(path)
+        return prefix, checkpoint_files.hold(prefix)
+
+    folder = path if files.is_directory(path) else os.path.dirname(path)
+    return checkpoint_files.chosen_while_it_changes(folder, choose)
+
+
 def latest(output_dir):
     """The first of `candidates`, or None.
 
     Raises:
       UserError: there are checkpoints, but none that a training wrote there.
     """
+    return checkpoint_files.chosen_while_it_changes(output_dir, lambda: (_latest(output_dir), True))
+
+
+def _latest(output_dir):
+    """See `latest`, in a folder that nothing changes meanwhile."""
     resumable = candidates(output_dir)
     if resumable:
         return resumable[0]
-    listed, present = _listed(output_dir), _prefixes(output_dir)
-    if listed:
+    in_state, present = listed(output_dir), _prefixes(output_dir)
+    if in_state:
         raise UserError(
             "{}/checkpoint names {} as the latest, which does not exist; correct that file or use "
-            "an empty --output_dir".format(output_dir, listed[0])
+            "an empty --output_dir".format(output_dir, in_state[0])
         )
     if present:
         raise UserError(
@@ -118,10 +138,10 @@ def candidates(output_dir):
     Returns:
       List of prefixes whose index exists; no checkpoint is read.
     """
-    listed = [p for p in _listed(output_dir) if files.exists(p + ".index")]
+    first = [p for p in listed(output_dir) if files.exists(p + ".index")]
     steps = {p: step_in_name(p) for p in _prefixes(output_dir)}
-    others = [p for p, step in steps.items() if step is not None and p not in listed]
-    return listed + sorted(others, key=steps.get, reverse=True)
+    others = [p for p, step in steps.items() if step is not None and p not in first]
+    return first + sorted(others, key=steps.get, reverse=True)
 
 
 def step_in_name(prefix):
@@ -130,7 +150,7 @@ def step_in_name(prefix):
     return int(match.group(1)) if match else None
 
 
-def _listed(folder):
+def listed(folder):
     """Prefixes listed in the state file of a folder: its latest, then the others, newest first."""
     try:
         state_file = os.path.join(folder, "checkpoint")
@@ -147,17 +167,25 @@ def _listed(folder):
     return list(collections.OrderedDict.fromkeys(chosen))
 
 
+def open_reader(prefix):
+    """TensorFlow's reader of a checkpoint; only for one that `read_shapes` has found sound."""
+    return tf.train.NewCheckpointReader(checkpoint_files.place(prefix))
+
+
 def read_shapes(prefix):
     """The shapes of a checkpoint's variables: ordered dict name -> list of ints.
 
     Raises:
       UserError: the index is damaged or a data file is missing.
     """
-    for shard in _missing_shards(prefix):
-        raise UserError("checkpoint {} is incomplete: {} is missing".format(prefix, shard))
+    place = checkpoint_files.place(prefix)
+    for ending in _missing_shards(place):
+        raise UserError(
+            "checkpoint {} is incomplete: {}{} is missing".format(prefix, prefix, ending)
+        )
     try:
-        checkpoint_index.check(prefix)
-        shapes = tf.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+        checkpoint_index.check(place)
+        shapes = tf.train.NewCheckpointReader(place).get_variable_to_shape_map()
     except checkpoint_index.Damaged as error:
         raise UserError(
             "checkpoint {} is damaged: {}.index ({})".format(prefix, prefix, error)
@@ -174,7 +202,7 @@ def verify(prefix, hint="take another copy of it"):
       UserError: a file is missing, cut short or damaged; ends with `hint`.
     """
     shapes = read_shapes(prefix)
-    reader = tf.train.NewCheckpointReader(prefix)
+    reader = open_reader(prefix)
     types = reader.get_variable_to_dtype_map()
     for name in shapes:
         if types[name] == tf.string:
@@ -285,7 +313,7 @@ def saved_step(prefix):
     Raises:
       UserError: it is no step.
     """
-    reader = tf.train.NewCheckpointReader(prefix)
+    reader = open_reader(prefix)
     if not reader.has_tensor("global_step"):
         return 0
     step = reader.get_tensor("global_step")
@@ -296,17 +324,17 @@ def saved_step(prefix):
 
 def digest(prefix):
     """A checksum of the variables of a checkpoint: its index holds one of each."""
-    return files.sha256(prefix + ".index")
+    return files.sha256(checkpoint_files.place(prefix) + ".index")
 
 
 def _resolve_directory(path):
-    present, listed = _prefixes(path), _listed(path)
-    if listed:
-        if listed[0] in present:
-            return listed[0]
+    in_state, present = listed(path), _prefixes(path)
+    if in_state:
+        if in_state[0] in present:
+            return in_state[0]
         raise UserError(
             "{}/checkpoint names {}, which is not in that directory; it holds {}".format(
-                path, os.path.basename(listed[0]), some(present) if present else "no checkpoint"
+                path, os.path.basename(in_state[0]), some(present) if present else "no checkpoint"
             )
         )
     if len(present) == 1:
@@ -324,17 +352,12 @@ def _prefixes(folder):
     return [os.path.join(folder, name[: -len(".index")]) for name in names]
 
 
-def _missing_shards(prefix):
-    shards = [
-        s
-        for s in files.beginning_with(prefix + ".data-")
-        if re.search(r"\.data-\d{5}-of-\d{5}$", s)
-    ]
-    if not shards:
-        return [prefix + ".data-00000-of-00001"]
-    total = int(shards[0][-5:])
-    wanted = ["{}.data-{:05d}-of-{:05d}".format(prefix, i, total) for i in range(total)]
-    return [name for name in wanted if name not in shards]
+def _missing_shards(place):
+    """Endings of the data files that a checkpoint lacks."""
+    present = [path[len(place) :] for path in checkpoint_files.data_files(place)]
+    total = int(present[0][-5:]) if present else 1
+    wanted = [".data-{:05d}-of-{:05d}".format(i, total) for i in range(total)]
+    return [ending for ending in wanted if ending not in present]
 
 
 def _check_shape(shown, name, in_checkpoint, in_model, config_source):

@@ -8,8 +8,9 @@ from common.errors import UserError, some
 from common.log import log, warn
 from common.outputs import write_atomically
 from data.input.pipeline import in_order
-from modeling import checkpoint
-from training.checkpoints.best import FOLDER, RESULTS_FILE, read_results, results_text
+from modeling import checkpoint, checkpoint_files
+from training.checkpoints.best import RESULTS_FILE, read_results, results_text
+from training.checkpoints.recovery import BEST_FOLDER
 from training.failures import output_errors, session_errors
 from training.runner import Runner
 
@@ -56,14 +57,14 @@ class FinetuningRunner(Runner):
           UserError: they do not fit together, or the run would evaluate random weights.
         """
         self._devs, self._best_evaluation = list(dev_splits), None
-        self._best_folder = os.path.join(run.config.output_dir, FOLDER)
+        self._best_folder = os.path.join(run.config.output_dir, BEST_FOLDER)
         self._results_dir, self._chosen = results_dir, None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
         super().__init__(run)
         if not run.config.do_train:
             has_best = self._has_best()
-            self._chosen = checkpoint.resolve(self._best_folder) if has_best else self._resume
+            self._chosen = checkpoint.hold(self._best_folder) if has_best else self._resume
         if not self._resume:
             config = run.config
             check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
@@ -112,9 +113,8 @@ class FinetuningRunner(Runner):
         Returns:
           dict of its figures, empty where nothing was evaluated.
         """
-        results = read_results(os.path.join(self._config.output_dir, FOLDER, RESULTS_FILE))
+        results = read_results(os.path.join(self._best_folder, RESULTS_FILE))
         if "global_step" in results:
-            results["global_step"] = int(results["global_step"])
             log("the best checkpoint, of step {}:".format(results["global_step"]))
             self._write_results(results)
         return results
@@ -162,7 +162,7 @@ class FinetuningRunner(Runner):
                     by_length=by_length,
                 ),
                 hooks=self._evaluation_hooks(),
-                checkpoint_path=prefix,
+                checkpoint_path=prefix and checkpoint_files.place(prefix),
                 yield_single_examples=False,
             )
             rows = _Counted(in_order(batches) if by_length else _rows_of(batches), split.rows)

@@ -4,6 +4,7 @@ import time
 
 import tensorflow.compat.v1 as tf
 
+from common import literal_paths
 from common.errors import UserError
 from common.log import log, warn
 from common.progress import Progress
@@ -40,7 +41,7 @@ class ProgressHook(tf.train.SessionRunHook):
 
     def begin(self):
         self._global_step = tf.train.get_global_step()
-        self._writer = tf.summary.FileWriterCache.get(self._output_dir)
+        self._writer = tf.summary.FileWriterCache.get(literal_paths.folder(self._output_dir))
 
     def after_create_session(self, session, coord):
         # Here, not in begin(): only now is the step restored.

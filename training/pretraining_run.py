@@ -14,7 +14,7 @@ from common.log import warn
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
 from training.devices.strategies import check_batch
-from training.records import masking_choice, objective_choice, record_files
+from training.records import masking_choice, objective_choice, record_files, record_identity
 from training.records.manifest_agreement import check_manifests
 from training.run import Run
 from training.run_config import RunConfig
@@ -151,6 +151,9 @@ def build(request, records, devices):
         objective=objective.name,
         objective_settings=objective.settings(model_config),
         max_predictions_per_seq=predictions,
+        records=record_identity.describe(
+            records.train_files, records.eval_files, records.manifests
+        ),
         **readable.settings(),
     )
     return Run(

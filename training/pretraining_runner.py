@@ -4,14 +4,19 @@ import os
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, some
 from common.log import log
 from common.outputs import write_atomically
 from data.records.checks import record_contents
-from modeling import checkpoint
+from modeling import checkpoint, checkpoint_files
+from training import run_config as run_configs
 from training.failures import output_errors, session_errors
 from training.model_fn import TOTAL_LOSS
 from training.runner import Runner
+
+# Figures of an evaluation: "" of the training's own, else see _owner_in_names.
+RESULTS_OF = "eval_results{}.txt"
+_DIGITS = 8
 
 
 class PretrainingRunner(Runner):
@@ -61,7 +66,9 @@ class PretrainingRunner(Runner):
                 self._evaluation_input(),
                 steps=self._eval_steps(),
                 hooks=self._evaluation_hooks(),
-                checkpoint_path=None if prefix == config.init_checkpoint else prefix,
+                checkpoint_path=(
+                    None if prefix == config.init_checkpoint else checkpoint_files.place(prefix)
+                ),
             )
         results = {"global_step": int(values["global_step"]), "loss": float(values[TOTAL_LOSS])}
         figures = {
@@ -70,13 +77,29 @@ class PretrainingRunner(Runner):
         figures.update(self._objective.figures(values))
         for name in sorted(set(figures) - {"global_step", TOTAL_LOSS}, key=_by_task_loss_first):
             results[name] = float(figures[name])
-        self._write_results(results)
-        self._write_tables(self._objective.tables(values))
+        self._show_results(results)
+        owner = self._owner_in_names()
+        # The figures last: with them an evaluation is complete.
+        self._write_tables(self._objective.tables(values), owner)
+        name, origin = RESULTS_OF.format(owner), {}
+        if owner:
+            origin["records"] = some([os.path.basename(path) for path in config.eval_files])
+        self._save_results(dict(origin, **results), name)
+        if owner:
+            log("the figures are in {}, as eval_results.txt is the training's".format(name))
         return results
 
-    def _write_tables(self, tables):
+    def _owner_in_names(self):
+        """What tells the files of this evaluation from those of the training in output_dir, which
+        owns eval_results.txt where it evaluates: "" for the training's own."""
+        config = self._config
+        if config.do_train or not run_configs.is_evaluated_by_training(config.output_dir):
+            return ""
+        return "." + config.records["eval"]["sha256"][:_DIGITS]
+
+    def _write_tables(self, tables, owner):
         for kind, lines in tables.items():
-            path = os.path.join(self._config.output_dir, "eval_{}.tsv".format(kind))
+            path = os.path.join(self._config.output_dir, "eval_{}{}.tsv".format(kind, owner))
             with output_errors(self._config.output_dir):
                 write_atomically(path, "\n".join(lines) + "\n")
             log("  table of {}: {}".format(kind, path))

@@ -29,6 +29,7 @@ class RunConfig:
     Attributes:
       train_records: rows in train_files, None if unknown.
       objective_settings: see Objective.settings.
+      records: see record_identity.describe; None: not compared.
       The others: flags of the same names.
     """
 
@@ -55,6 +56,7 @@ class RunConfig:
     eval_while_training: bool = False
     train_records: Optional[int] = None
     objective_settings: Optional[Dict[str, Any]] = None
+    records: Optional[Dict[str, Any]] = None
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
@@ -111,9 +113,22 @@ def _with_settings(run):
     return dict(run, **(settings if is_object(settings) else {}))
 
 
+def is_evaluated_by_training(output_dir):
+    """Whether the latest training in output_dir also evaluates, so that its results are its own.
+
+    Raises:
+      UserError: run_config.json is damaged.
+    """
+    path = os.path.join(output_dir, FILE_NAME)
+    if not files.exists(path):
+        return False
+    run = read_json_object(path, "run config", bounded_json.LIST_BYTES).get("run")
+    return bool(is_object(run) and run.get("do_eval"))
+
+
 def check_same_run(run_config, optimizer_config):
-    """Refuses to resume in an output_dir with another objective or optimizer: the optimizer state
-    there would not fit.
+    """Refuses to resume in an output_dir with another objective or optimizer, as the optimizer
+    state there would not fit, and with records of another vocabulary.
 
     Returns:
       List of sentences, one for each other setting that differs.
@@ -142,16 +157,61 @@ def check_same_run(run_config, optimizer_config):
                     run_config.output_dir, what, old, new
                 )
             )
+    notes = _compare_records(run_config, saved["run"])
     merged = _with_settings(merged)
     values = _with_settings(
         dict(dataclasses.asdict(run_config), **dataclasses.asdict(optimizer_config))
     )
     # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
     settings = [n for n, v in (run_config.objective_settings or {}).items() if not is_object(v)]
-    return [
+    return notes + [
         "the steps before had --{}={}, from here on it is {}".format(
             n, quoted(merged[n]), values[n]
         )
         for n in (*NOTED, *settings)
         if n in merged and merged[n] != values[n]
     ]
+
+
+# What follows from other records than those of the steps before.
+_EFFECTS = {
+    "train": ("trained", "the weights will not be those of an uninterrupted run"),
+    "eval": ("evaluated", "their figures cannot be compared with that of the best checkpoint"),
+}
+
+
+def _compare_records(run_config, saved_run):
+    """List of sentences on records that differ from those of the steps before.
+
+    Args:
+      run_config: RunConfig.
+      saved_run: "run" of the run_config.json of the steps before.
+
+    Raises:
+      UserError: their vocabulary is another.
+    """
+    before, now = saved_run.get("records"), run_config.records
+    if not is_object(before) or not now:
+        return []
+    vocabularies = [records.get("vocab_sha256") for records in (before, now)]
+    if all(map(is_text, vocabularies)) and vocabularies[0] != vocabularies[1]:
+        raise UserError(
+            "output_dir {} was trained on records of another vocabulary (vocab_sha256 {}..., now "
+            "{}...); use records of that one, or another --output_dir".format(
+                run_config.output_dir, vocabularies[0][:12], vocabularies[1][:12]
+            )
+        )
+    notes = []
+    for use, (done, effect) in _EFFECTS.items():
+        old, new = before.get(use), now[use]
+        if is_object(old) and new and old.get("sha256") != new["sha256"]:
+            notes.append(
+                "the steps before were {} on other records ({}), from here on it is {}; {}".format(
+                    done, _amount(old), _amount(new), effect
+                )
+            )
+    return notes
+
+
+def _amount(records):
+    return "{} files, {} bytes".format(*(quoted(records.get(key)) for key in ("files", "bytes")))

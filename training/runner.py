@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from common import files
+from common import files, literal_paths
 from common.errors import UserError
 from common.log import log, warn
 from common.outputs import write_atomically
@@ -13,7 +13,7 @@ from data.records.schema import value_ranges
 from modeling import checkpoint
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
-from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, read_results, results_text
+from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, results_text
 from training.checkpoints.initial_weights import InitialWeights
 from training.checkpoints.saving import SaverHook
 from training.devices.strategies import check_batch
@@ -52,9 +52,13 @@ class Runner:
         check_batch(
             run.config, run.optimizer_config.gradient_accumulation_steps, run.devices.replicas
         )
+        literal_paths.folder(run.config.output_dir)  # refused before the work begins
         is_trainer = run.config.do_train and not run.dry_run
-        find = recovery.recover if is_trainer else recovery.newest_good
-        self._resume = find(run.config.output_dir)
+        if is_trainer:
+            kept = run.config.keep_checkpoint_max
+            self._resume = recovery.recover(run.config.output_dir, kept)
+        else:
+            self._resume = recovery.newest_good(run.config.output_dir)
         self._check_records()
         self.parameters = model_parameters(
             run.model_config,
@@ -85,7 +89,8 @@ class Runner:
     def train(self):
         """Trains up to num_train_steps, or stop_step (both are totals, from step 0 of output_dir).
 
-        With eval_while_training every checkpoint is evaluated, and the best one kept.
+        With eval_while_training every checkpoint is evaluated, and the best one kept. That a run
+        resumes from is evaluated again: no file says whether the evaluation of it was finished.
 
         Returns:
           Whether the last checkpoint has been evaluated.
@@ -98,11 +103,12 @@ class Runner:
         end = min(total, config.stop_step or total)
         with self._signals:
             best = self._best()
-            if best and step and (step == end or step % config.save_checkpoints_steps == 0):
-                self._catch_up(best, step)
+            is_due = step and (step == end or step % config.save_checkpoints_steps == 0)
+            if best and is_due:
+                self._evaluate_for(best, self._make_estimator())
             if step >= end:
                 log("nothing to train: step {} of {} is done".format(step, end))
-                return False
+                return bool(best and is_due)
             self._log_training(step, end)
             self._train(step, end, best)
         return best is not None
@@ -162,22 +168,14 @@ class Runner:
         config = self._config
         if not config.eval_while_training:
             return None
-        best = BestCheckpoint(config.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+        with output_errors(config.output_dir):
+            best = BestCheckpoint(config.output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
         if best.value is not None and not self._resume:
             raise UserError(
-                "{} is of an earlier run, whose checkpoints are gone; remove it, or use another "
-                "--output_dir".format(best.folder)
+                "{} is of an earlier run, whose checkpoints are gone; use another --output_dir, or "
+                "move it to another place".format(best.folder)
             )
         return best
-
-    def _catch_up(self, best, step):
-        """Evaluates the checkpoint of `step` if the run was stopped before its evaluation."""
-        results = read_results(os.path.join(self._config.output_dir, RESULTS_FILE))
-        if results.get("global_step") != step or best.key not in results:
-            self._evaluate_for(best, self._make_estimator())
-        else:
-            with output_errors(self._config.output_dir):
-                best.offer(self._resume, results)
 
     def _evaluate_for(self, best, estimator):
         latest = checkpoint.latest(self._config.output_dir)
@@ -195,11 +193,17 @@ class Runner:
 
     def _write_results(self, results):
         # First shown: in a directory that is read-only nothing else is left of them.
+        self._show_results(results)
+        self._save_results(results, RESULTS_FILE)
+
+    def _show_results(self, results):
         for name, value in results.items():
             log("  {} = {}".format(name, value))
+
+    def _save_results(self, results, name):
         config = self._config
         with output_errors(config.output_dir):
-            write_atomically(os.path.join(config.output_dir, RESULTS_FILE), results_text(results))
+            write_atomically(os.path.join(config.output_dir, name), results_text(results))
 
     def _record_files(self):
         """The records to read: list of (record files, objective that reads them)."""

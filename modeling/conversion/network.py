@@ -5,7 +5,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from modeling import heads, task_heads
+from modeling import checkpoint, heads, task_heads
 from modeling.encoder import encoder
 from modeling.kernels import PlainKernels
 
@@ -71,7 +71,7 @@ def outputs(source, components, inputs):
       tagger [batch, seq, labels], replaced [batch, seq]; answers -> list of two, scores of starts
       and ends [batch, seq] of all tokens.
     """
-    reader = tf.train.NewCheckpointReader(source.prefix)
+    reader = checkpoint.open_reader(source.prefix)
     with tf.Graph().as_default():
         store = _FedStore()
         tensors = {name: tf.constant(value) for name, value in inputs.items()}

@@ -88,7 +88,7 @@ def open_checkpoint(prefix, config, family, shown=None):
     source = Source(prefix, shown, config, family, shapes, plan)
     _check_whole(source, components)
     checkpoint.verify(prefix)
-    types = tf.train.NewCheckpointReader(prefix).get_variable_to_dtype_map()
+    types = checkpoint.open_reader(prefix).get_variable_to_dtype_map()
     for name in plan.loaded:
         if types[name] != tf.float32:
             raise UserError(
@@ -199,7 +199,7 @@ def _wanted(family, config, components, shapes):
 
 
 def _read(prefix, names):
-    reader = tf.train.NewCheckpointReader(prefix)
+    reader = checkpoint.open_reader(prefix)
     return collections.OrderedDict((name, np.asarray(reader.get_tensor(name))) for name in names)
 
 

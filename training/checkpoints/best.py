@@ -6,9 +6,16 @@ import os
 from common import bounded_json, files
 from common.errors import UserError
 from common.outputs import copy_atomically, write_atomically
-from training.checkpoints.recovery import write_state
+from modeling import checkpoint, checkpoint_files
+from training.checkpoints.recovery import (
+    BEST_FOLDER,
+    NAME_OF_STEP,
+    checkpoint_of,
+    remove_checkpoint,
+    remove_debris,
+    write_state,
+)
 
-FOLDER = "best"
 RESULTS_FILE = "eval_results.txt"
 
 
@@ -28,7 +35,7 @@ def read_results(path):
       path: of the file.
 
     Returns:
-      dict name -> float, empty where there is no such file.
+      dict name -> number, a whole one for the step; empty where there is no such file.
 
     Raises:
       UserError: the file holds anything but `name = value` lines.
@@ -42,11 +49,14 @@ def read_results(path):
         results = {name: float(value) for name, value in pairs}
         if results.get("global_step", 0) % 1:  # nan % 1 is nan, which is true
             raise ValueError("no step")
-        return results
     except ValueError:
         raise UserError(
-            "{} is damaged: not one `name = value` a line; remove its folder".format(path)
+            "{} is damaged: not one `name = value` a line; restore that file from a copy, or "
+            "rename it: without it, the next evaluation counts as the best".format(path)
         ) from None
+    if "global_step" in results:
+        results["global_step"] = int(results["global_step"])
+    return results
 
 
 class BestCheckpoint:
@@ -63,16 +73,21 @@ class BestCheckpoint:
     """
 
     def __init__(self, output_dir, key="loss", larger_is_better=False):
-        """Reads the best figure of an earlier process of the same run.
+        """Reads the best figure of an earlier process of the same run, and removes what that one
+        left unfinished in the folder: only for the process that trains in output_dir.
 
         Args:
           output_dir: of the run.
           key: name of the figure that checkpoints are compared by.
           larger_is_better: True for an accuracy, False for a loss.
         """
-        self.folder = os.path.join(output_dir, FOLDER)
+        self.folder = os.path.join(output_dir, BEST_FOLDER)
         self.key, self._sign = key, -1 if larger_is_better else 1
-        self.value = self._saved_value()
+        results = read_results(os.path.join(self.folder, RESULTS_FILE))
+        self.value = results.get(key)
+        remove_debris(self.folder)
+        if "global_step" in results:
+            self._settle(NAME_OF_STEP.format(results["global_step"]))
 
     def offer(self, prefix, results):
         """Keeps a copy of a checkpoint if it is better than all before it.
@@ -90,20 +105,14 @@ class BestCheckpoint:
         if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
         files.make_directories(self.folder)
-        older = [
-            os.path.join(self.folder, name)
-            for name in files.names_in(self.folder)
-            if name.endswith(".index") or ".data-" in name
-        ]
         name = os.path.basename(prefix)
         # The index last: data without an index is no checkpoint to any reader.
-        sources = [*files.beginning_with(prefix + ".data-"), prefix + ".index"]
-        targets = [self._copy(source) for source in sources]
+        for source in [*checkpoint_files.data_files(prefix), prefix + ".index"]:
+            copy_atomically(source, os.path.join(self.folder, os.path.basename(source)))
         write_state(self.folder, [name])
+        # After what they speak of: a start trusts them. Then what they do not speak of can go.
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
-        for path in older:
-            if path not in targets:
-                files.remove(path)
+        self._remove_others(name)
         self.value = value
         return True
 
@@ -113,10 +122,17 @@ class BestCheckpoint:
             return "no {} that is a number".format(self.key)
         return "{} {:.4f}".format(self.key, self.value)
 
-    def _copy(self, source):
-        target = os.path.join(self.folder, os.path.basename(source))
-        copy_atomically(source, target)
-        return target
+    def _settle(self, name):
+        """Makes the folder hold the checkpoint that its figures are of, and no other."""
+        prefix = os.path.join(self.folder, name)
+        if not files.exists(prefix + ".index"):
+            return
+        if checkpoint.listed(self.folder)[:1] != [prefix]:
+            write_state(self.folder, [name])
+        self._remove_others(name)
 
-    def _saved_value(self):
-        return read_results(os.path.join(self.folder, RESULTS_FILE)).get(self.key)
+    def _remove_others(self, name):
+        """Removes the other checkpoints of a training."""
+        others = {checkpoint_of(n) for n in files.names_in(self.folder)} - {name, None}
+        for other in sorted(others):
+            remove_checkpoint(os.path.join(self.folder, other))

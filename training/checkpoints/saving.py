@@ -5,10 +5,10 @@ import shutil
 
 import tensorflow.compat.v1 as tf
 
-from common import files
+from common import files, literal_paths
 from common.errors import UserError
 from common.log import warn
-from modeling import checkpoint
+from modeling import checkpoint, checkpoint_files
 from training.checkpoints.recovery import remove_debris
 
 NAME = "model.ckpt"
@@ -64,7 +64,8 @@ class SaverHook(tf.train.SessionRunHook):
     def _save(self, session, step):
         (saver,) = tf.get_collection(tf.GraphKeys.SAVERS)
         try:
-            saver.save(session, self._prefix(), global_step=step, write_meta_graph=False)
+            place = checkpoint_files.place(self._prefix())
+            saver.save(session, place, global_step=step, write_meta_graph=False)
         except files.failures() as error:
             raise self._not_saved(step, error) from error
         self._saved = step
@@ -115,7 +116,7 @@ def check_space(output_dir, numbers, kept):
 
 
 def _short_reason(error):
-    text = files.reason(error)
+    text = literal_paths.shown(files.reason(error))
     return "the disk is full" if "No space left" in str(error) else text[:200]
 
 

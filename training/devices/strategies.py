@@ -6,7 +6,7 @@ import warnings
 
 import tensorflow.compat.v1 as tf
 
-from common import files
+from common import files, literal_paths
 from common.errors import UserError
 from training.devices import cloud_tpu
 
@@ -105,7 +105,7 @@ class Devices:
 
     def _estimator_config(self, run_config):
         return tf.estimator.tpu.RunConfig(
-            model_dir=run_config.output_dir,
+            model_dir=literal_paths.folder(run_config.output_dir),
             tf_random_seed=run_config.seed,
             # saving.SaverHook saves.
             save_checkpoints_steps=None,

@@ -10,10 +10,9 @@ from common.errors import UserError, some
 from common.log import log, warn
 from data.records.checks import mending, verification
 from data.records.checks.checker import REPLACED, UNREADABLE
+from training.checkpoints.recovery import MENDED_FOLDER
 from training.failures import output_errors
 from training.records.manifest_agreement import count_records
-
-FOLDER = "mended"
 
 
 @dataclasses.dataclass
@@ -142,7 +141,7 @@ def _mend_all(damaged, output_dir, paths):
       output_dir: where the folder for copies is.
       paths: all record files of the run.
     """
-    folder = os.path.join(output_dir, FOLDER)
+    folder = os.path.join(output_dir, MENDED_FOLDER)
     with output_errors(output_dir):
         files.make_directories(folder)
     names = mending.copy_names([report.path for report in damaged], folder, paths)

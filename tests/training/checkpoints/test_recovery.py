@@ -159,6 +159,42 @@ def test_debris_is_removed_and_nothing_else(tmp_path, capsys):
     assert "model.ckpt-8_temp" in capsys.readouterr().out
 
 
+def test_a_checkpoint_that_a_save_has_dropped_is_removed(tmp_path):
+    """The process died between the state file and the removal."""
+    save_steps(tmp_path, 4, 8, 12)
+    recovery.write_state(str(tmp_path), ["model.ckpt-8", "model.ckpt-12"])
+    for kept in (None, 3):  # the state file is not full: another one may belong to the run
+        recovery.recover(str(tmp_path), kept)
+        assert (tmp_path / "model.ckpt-4.index").exists()
+    recovery.write_state(str(tmp_path), ["model.ckpt-8", "model.ckpt-12"])
+    recovery.recover(str(tmp_path), 2)
+    names = {name for name in os.listdir(str(tmp_path)) if "ckpt" in name}
+    assert names == {"model.ckpt-{}{}".format(s, e) for s in (8, 12) for e in (".index", DATA)}
+    # A user who goes back loses nothing.
+    recovery.write_state(str(tmp_path), ["model.ckpt-8"])
+    assert recovery.recover(str(tmp_path), 1) == str(tmp_path / "model.ckpt-8")
+    assert (tmp_path / "model.ckpt-12.index").exists()
+
+
+def test_a_damaged_checkpoint_that_was_half_set_aside(tmp_path):
+    save_steps(tmp_path, 4, 8)
+    (tmp_path / "damaged").mkdir()
+    os.rename(str(tmp_path / ("model.ckpt-8" + DATA)), str(tmp_path / "damaged" / "data"))
+    assert recovery.recover(str(tmp_path)) == str(tmp_path / "model.ckpt-4")
+    assert sorted(os.listdir(str(tmp_path / "damaged"))) == ["data", "model.ckpt-8.index"]
+
+
+def test_debris_in_the_folders_below_is_removed(tmp_path):
+    save_steps(tmp_path, 4)
+    for folder in ("best", "damaged", "mended"):
+        (tmp_path / folder).mkdir()
+        for name in (".quanci-0123456789abcdef.tmp", "mine.tmp"):
+            (tmp_path / folder / name).write_bytes(b"x")
+    recovery.recover(str(tmp_path))
+    for folder in ("best", "damaged", "mended"):
+        assert os.listdir(str(tmp_path / folder)) == ["mine.tmp"]
+
+
 def test_the_folder_of_a_user_is_kept(tmp_path):
     (tmp_path / "thesis.tmp").mkdir()
     (tmp_path / "thesis.tmp" / "chapter1").write_text("x")

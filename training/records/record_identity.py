@@ -1,0 +1,62 @@
+"""What tells the records of one run from those of another, small enough for run_config.json."""
+
+import hashlib
+import json
+import os
+
+from common import files
+from common.errors import UserError
+from data.records.checks.verification import listings
+
+# Of a file that no manifest lists, so much is read at either end.
+_SAMPLE_BYTES = 1 << 16
+
+
+def describe(train_files, eval_files, manifests):
+    """The identity of a run's records.
+
+    Args:
+      train_files, eval_files: paths, whose folders do not count: records may be moved.
+      manifests: {path: manifest} of them.
+
+    Returns:
+      dict: "train" and "eval" -> dict of files, bytes and sha256, or None without files;
+      "vocab_sha256" -> of the vocabulary by the manifests, or None.
+
+    Raises:
+      UserError: a file cannot be read, or a manifest contradicts itself.
+    """
+    vocabularies = [m["vocab_sha256"] for m in manifests.values() if m.get("vocab_sha256")]
+    return {
+        "train": _of_files(train_files, manifests),
+        "eval": _of_files(eval_files, manifests),
+        "vocab_sha256": vocabularies[0] if vocabularies else None,
+    }
+
+
+def _of_files(paths, manifests):
+    if not paths:
+        return None
+    listed = listings(paths, manifests)
+    entries = [_entry(path, listed.get(path)) for path in paths]
+    digest = hashlib.sha256(json.dumps(entries).encode("utf-8")).hexdigest()
+    return {"files": len(entries), "bytes": sum(size for _, size, _ in entries), "sha256": digest}
+
+
+def _entry(path, listing):
+    """[name, bytes, what is known of the content]"""
+    try:
+        size = files.size(path)
+        parts = listing.parts if listing else None
+        return [os.path.basename(path), size, parts or _sample(path, size)]
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+
+
+def _sample(path, size):
+    """The digest of both ends of a file."""
+    with files.open_file(path, "rb") as reader:
+        content = reader.read(_SAMPLE_BYTES)
+        reader.seek(max(0, size - _SAMPLE_BYTES))
+        content += reader.read(_SAMPLE_BYTES)
+    return hashlib.sha256(content).hexdigest()
