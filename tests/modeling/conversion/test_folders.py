@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from common import locks
 from common.errors import UserError
@@ -248,3 +249,22 @@ def test_the_lock_is_of_the_folder_that_is_written(tmp_path):
     with locks.take(str(tmp_path / "x" / folders.RECORD)):
         write(to(tmp_path / "x"), NEW)
     assert content_of(tmp_path / "x") == NEW
+
+
+def test_a_remote_folder_is_written_once(tmp_path):
+    """ram:// is a remote file system to us as gs:// is."""
+    if tf.__version__.startswith("1."):
+        pytest.skip("TensorFlow 1.15 has no ram://")
+    destination = to("ram://conversion/x")
+    for _ in range(2):  # one that failed leaves nothing that is in the way
+        with pytest.raises(ValueError, match="no"), folders.staged(destination):
+            raise ValueError("no")
+    with folders.staged(destination) as scratch:
+        for name in ("x.index", "x.data-00000-of-00001"):
+            with tf.io.gfile.GFile(os.path.join(scratch, name), "w") as f:
+                f.write(name)
+        folders.publish(scratch, destination)
+    names = tf.io.gfile.listdir("ram://conversion/x")
+    assert sorted(names) == ["x.data-00000-of-00001", "x.index"]
+    message = refusal(destination)
+    assert "x holds x.data-00000-of-00001; a remote directory is written where nothing" in message
