@@ -32,31 +32,35 @@ class _Held:
 
         Args:
           prefix: of the checkpoint.
-          paths: of its files.
+          paths: of its files, the index first.
 
         Raises:
           OSError: one of them is no longer there, or may not be read.
         """
-        self._opened = []
+        self._paths, self._opened = paths, []
         try:
             for path in paths:
                 self._opened.append(open(path, "rb"))  # noqa: SIM115
         except OSError:
             self.close()
             raise
-        self._index = prefix + ".index"
         self.prefix = os.path.join(literal_paths.new_folder(), _PLAIN_NAME)
         for path, reader in zip(paths, self._opened):
             target = "{}/{}".format(_OPEN_FILES, reader.fileno())
             os.symlink(target, self.prefix + path[len(prefix) :])
 
     def is_current(self):
-        """Whether no other checkpoint has taken the name since."""
-        try:
-            there = os.stat(self._index)
-        except OSError:
-            return True  # removed: these are all that is left
-        return any(os.path.samestat(os.fstat(f.fileno()), there) for f in self._opened)
+        """Whether the name still means these files, or nothing: a training removed it, and these
+        are all that is left."""
+        for path, reader in zip(self._paths, self._opened):
+            try:
+                there = os.stat(path)
+            except OSError:
+                # Who removes a checkpoint begins with the index.
+                return not os.path.exists(self._paths[0])
+            if not os.path.samestat(os.fstat(reader.fileno()), there):
+                return False
+        return True
 
     def close(self):
         for reader in self._opened:
@@ -77,7 +81,7 @@ def hold(prefix):
     held = _held.get(prefix)
     if held and held.is_current():
         return True
-    release(prefix)
+    _release(prefix)
     paths = [prefix + ".index", *data_files(prefix)]
     total = max((int(_DATA.search(path).group(1)) for path in paths[1:]), default=1)
     if len(paths) <= total:
@@ -119,13 +123,6 @@ def chosen_while_it_changes(folder, choose):
     return result
 
 
-def release(prefix):
-    """Undoes `hold`."""
-    held = _held.pop(prefix, None)
-    if held:
-        held.close()
-
-
 def place(prefix):
     """The prefix under which TensorFlow finds a checkpoint.
 
@@ -156,3 +153,9 @@ def data_files(prefix):
 
 def _names_in(folder):
     return [name for name in files.names_in(folder) if _OF_CHECKPOINT.search(name)]
+
+
+def _release(prefix):
+    held = _held.pop(prefix, None)
+    if held:
+        held.close()
