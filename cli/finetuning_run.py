@@ -6,7 +6,8 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from cli import finetuning_flags, run_flags
-from cli.finetuning_flags import SHORTEST_ROW, FinetuningRequest
+from cli.finetuning_flags import SHORTEST_ROW
+from cli.finetuning_trials import FinetuningSettings, FinetuningTrials
 from common import files, outputs
 from common.errors import UserError
 from common.log import log, warn
@@ -24,16 +25,8 @@ from optimization.layerwise_rates import is_layerwise
 from training.checkpoints.initial_weights import InitialWeights
 from training.devices.strategies import Devices
 from training.failures import output_errors
-from training.finetuning_runner import FinetuningRunner, check_start
+from training.finetuning_runner import check_start
 from training.model_fn import model_parameters
-from training.run import Run
-from training.run_config import RunConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class FinetuningSettings(FinetuningRequest):
-    """A request in which the trained model, the task and the model's size have settled the values
-    that were not given; layerwise_lr_decay may still be None, which is 1."""
 
 
 class TaskInputs(NamedTuple):
@@ -72,90 +65,6 @@ class RunInputs(NamedTuple):
     objective: Any
     layers: Optional[Dict[str, int]]
     devices: Devices
-
-
-@dataclasses.dataclass(frozen=True)
-class FinetuningTrials:
-    """The parts of a fine-tuning run; each trial is a training.run.Run, with its own seed.
-
-    Attributes:
-      settings, model_config, objective, layers, devices: see RunInputs.
-      splits: for train, dev and test the TaskSplits of all tasks.
-      weights: InitialWeights, None for random ones.
-    """
-
-    settings: FinetuningSettings
-    model_config: Any
-    objective: Any
-    splits: Dict[str, List[TaskSplit]]
-    layers: Optional[Dict[str, int]]
-    weights: Optional[InitialWeights]
-    devices: Devices
-
-    def make_runner(self, output_dir, seed, results_dir):
-        """The FinetuningRunner of one trial.
-
-        Args:
-          output_dir: of the trial.
-          seed: of the trial.
-          results_dir: see FinetuningRunner.
-
-        Raises:
-          UserError: see FinetuningRunner.
-        """
-        count = sum(split.rows for split in self.splits["train"])
-        count = count or self.settings.train_batch_size
-        run = Run(
-            self._run_config(count, output_dir, seed),
-            self.model_config,
-            self.objective,
-            self._optimizer_config(count),
-            devices=self.devices,
-            layers=self.layers,
-            weights=self.weights,
-        )
-        return FinetuningRunner(run, self.splits["dev"], results_dir)
-
-    def _num_train_steps(self, count):
-        settings = self.settings
-        return max(1, int(count / settings.train_batch_size * settings.num_train_epochs))
-
-    def _run_config(self, count, output_dir, seed):
-        """RunConfig of a trial on `count` training rows."""
-        settings, steps = self.settings, self._num_train_steps(count)
-        epoch = round(count / settings.train_batch_size)
-        return RunConfig(
-            output_dir=output_dir,
-            objective=self.objective.name,
-            train_files=[split.path for split in self.splits["train"]],
-            eval_files=[split.path for split in self.splits["dev"] + self.splits["test"]],
-            init_checkpoint=self.weights.path if self.weights else None,
-            max_seq_length=settings.max_seq_length,
-            do_train=settings.do_train,
-            do_eval=settings.do_eval,
-            train_batch_size=settings.train_batch_size,
-            eval_batch_size=settings.eval_batch_size,
-            save_checkpoints_steps=max(1, min(steps, epoch)),
-            iterations_per_loop=settings.iterations_per_loop,
-            keep_checkpoint_max=settings.keep_checkpoint_max,
-            shuffle_buffer_size=count,
-            seed=seed,
-            eval_while_training=settings.do_train and settings.do_eval,
-            train_records=count,
-            use_tpu=settings.use_tpu,
-            num_tpu_cores=settings.num_tpu_cores,
-            distribution=settings.distribution,
-        )
-
-    def _optimizer_config(self, count):
-        settings, steps = self.settings, self._num_train_steps(count)
-        config = run_flags.make_optimizer_config(
-            steps,
-            int(steps * settings.warmup_proportion),
-            settings.learning_rate,
-            settings.layerwise_lr_decay,
-        )
-        return dataclasses.replace(config, warmup=settings.warmup)
 
 
 def read_inputs(request):
