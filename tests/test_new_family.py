@@ -3,6 +3,7 @@ has options and a corruption of its own."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -250,8 +251,11 @@ def run_on(folder, records, output, *flags):
         "--max_eval_steps=2",
         *flags,
     )
-    with open(str(output / "eval_results.txt"), encoding="utf-8") as f:
-        results = dict(line.split(" = ") for line in f.read().splitlines())
+    # Beside a training that evaluates, an evaluation alone has a file of its own.
+    own = re.search(r"the figures are in (\S+\.txt)", said)
+    path = output / (own.group(1) if own else "eval_results.txt")
+    results = dict(line.split(" = ") for line in path.read_text(encoding="utf-8").splitlines())
+    results.pop("records", None)
     return said, {name: float(value) for name, value in results.items()}
 
 

@@ -217,8 +217,11 @@ def refusals(folder):
         ({"do_eval": True, "eval_file": none}, "no file matches {} (--eval_file)".format(none)),
         ({"input_file": str(folder / "damaged_start")}, "damaged_start is damaged"),
         (dict(short, input_file=str(folder / "damaged")), "damaged is damaged: record "),
-        (dict(short, input_file=str(folder / "late_id")), "= 77 is not in [0, 40)"),
-        (dict(short, learning_rate=1e30), "the gradient was not finite in 5 steps in a row"),
+        (
+            dict(short, input_file=str(folder / "late_id")),
+            "late_id, record 250: input_ids holds 77, but vocab_size of the model config is 40",
+        ),
+        (dict(short, learning_rate=1e9), "the gradient was not finite in 5 steps in a row"),
         (
             {"output_dir": str(folder / "foreign")},
             "but no checkpoint of a training (model.ckpt-STEP)",
