@@ -138,9 +138,10 @@ def replacing(path, wait_seconds=0.0):
     check(path)
     temporary = temporary_path(path)
     if files.is_remote(path):
-        with _removed_on_failure(temporary), files.create(temporary) as f:
-            yield f
-        files.rename(temporary, path)
+        with _removed_on_failure(temporary):
+            with files.create(temporary) as f:
+                yield f
+            files.rename(temporary, path)
         return
     f = _claimed(temporary, path, wait_seconds)
     try:
@@ -234,11 +235,16 @@ def remove_folder(folder, is_ours):
 def temporary_path(path):
     """The path at which the file `path` is written: of one length, whatever that of the name is,
     and of all writers of a local file the same."""
-    folder, name = os.path.split(path)
-    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
     # Remote files have no locks: each writer takes a name of its own.
     mine = "-" + uuid.uuid4().hex[:8] if files.is_remote(path) else ""
-    return os.path.join(folder, ".quanci-{}{}.tmp".format(digest, mine))
+    return hidden_path(path, mine + ".tmp")
+
+
+def hidden_path(path, ending):
+    """A hidden name of ours beside a file or folder, the same in every run."""
+    folder, name = os.path.split(path)
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return os.path.join(folder, ".quanci-{}{}".format(digest, ending))
 
 
 def _claimed(temporary, path, wait_seconds):

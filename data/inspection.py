@@ -52,15 +52,13 @@ def read_rows(path, vocab_size):
       UserError: damaged file, no masked-LM records, or ids outside the vocabulary.
     """
     # Imports TensorFlow, which the program tells how much to log before.
-    from data.records.checks.record_contents import example_of
+    from data.records.checks.record_contents import NoExample, example_of
 
     for number, content in enumerate(tfrecord.read_records(path)):
         where = "{} record {}".format(path, number)
         try:
             example = example_of(content)
-        except MemoryError:
-            raise
-        except Exception:  # protobuf's DecodeError lives elsewhere in every version
+        except NoExample:
             raise UserError("{} is no tf.train.Example".format(where)) from None
         yield _row(example.features.feature, vocab_size, where)
 

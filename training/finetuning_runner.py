@@ -6,12 +6,11 @@ from typing import Any, List, NamedTuple
 from common import files
 from common.errors import UserError, some
 from common.log import log, warn
-from common.outputs import write_atomically
 from data.input.pipeline import in_order
 from modeling import checkpoint, checkpoint_files
-from training.checkpoints.best import RESULTS_FILE, read_results, results_text
+from training.checkpoints.best import RESULTS_FILE, read_results
 from training.checkpoints.recovery import BEST_FOLDER
-from training.failures import output_errors, session_errors
+from training.failures import session_errors
 from training.runner import Runner
 
 # Mean of the tasks' main figures, by which checkpoints are compared with several tasks.
@@ -133,17 +132,9 @@ class FinetuningRunner(Runner):
             return best.predictions[self._devs.index(split)]
         return self._predict(prefix, split)[0]
 
-    def _write_results(self, results):
+    def _results_folder(self):
         """See Runner; a run that does not train may have to leave output_dir to one that does."""
-        folder = self._results_dir and self._results_dir(self)
-        if not folder or folder == self._config.output_dir:
-            super()._write_results(results)
-            return
-        with output_errors(folder):
-            files.make_directories(folder)
-            write_atomically(os.path.join(folder, RESULTS_FILE), results_text(results))
-        for name, value in results.items():
-            log("  {} = {}".format(name, value))
+        return self._results_dir(self) if self._results_dir else super()._results_folder()
 
     def _step_of(self, prefix):
         return checkpoint.saved_step(prefix or self._init_plan.prefix)

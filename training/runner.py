@@ -201,9 +201,13 @@ class Runner:
             log("  {} = {}".format(name, value))
 
     def _save_results(self, results, name):
-        config = self._config
-        with output_errors(config.output_dir):
-            write_atomically(os.path.join(config.output_dir, name), results_text(results))
+        folder = self._results_folder()
+        with output_errors(folder):
+            files.make_directories(folder)
+            write_atomically(os.path.join(folder, name), results_text(results))
+
+    def _results_folder(self):
+        return self._config.output_dir
 
     def _record_files(self):
         """The records to read: list of (record files, objective that reads them)."""

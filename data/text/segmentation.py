@@ -4,7 +4,6 @@ A segmenter is built once per worker process and never changes the text: what it
 by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
 """
 
-import hashlib
 import importlib.util
 
 import numpy as np
@@ -201,8 +200,7 @@ def sha256_of(path):
     if not path:
         return None
     try:
-        with open(path, "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
+        return files.sha256(path)
     except OSError as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 

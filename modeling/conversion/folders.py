@@ -7,7 +7,6 @@ knows that nothing else would go with it.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -126,7 +125,7 @@ def staged(destination, sources=()):
             yield scratch
         return
     place = os.path.realpath(destination.folder)
-    scratch, old = _beside(place, "new"), _beside(place, "old")
+    scratch, old = outputs.hidden_path(place, ".new"), outputs.hidden_path(place, ".old")
     made = _missing_folders(os.path.dirname(place))
     with writing(destination.folder):
         held = locks.take(os.path.join(scratch, RECORD))
@@ -169,7 +168,7 @@ def publish(scratch, destination):
     place = os.path.realpath(destination.folder)
     _write_record(scratch, destination.kind)
     _check_content(destination, place)
-    old = _beside(place, "old")
+    old = outputs.hidden_path(place, ".old")
     if os.path.isdir(place):
         os.rename(place, old)
     os.rename(scratch, place)
@@ -209,13 +208,6 @@ def _remove_scratch(scratch, but_record=False):
     outputs.remove_folder(scratch, lambda name: name != RECORD)
     if not but_record:
         outputs.remove_folder(scratch, lambda name: name == RECORD)
-
-
-def _beside(place, ending):
-    """A hidden name beside a folder, the same in every run."""
-    folder, name = os.path.split(place)
-    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    return os.path.join(folder, ".quanci-{}.{}".format(digest, ending))
 
 
 def _missing_folders(path):

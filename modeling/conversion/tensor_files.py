@@ -9,7 +9,7 @@ from common import bounded_json, files
 from common.errors import UserError
 from common.processes import memory_bytes
 from common.progress import size as shown_size
-from common.validation import dict_of, is_count, is_text, list_of
+from common.validation import dict_of, is_count, is_object, is_text, list_of
 
 _GIT_LFS = b"version https://git-lfs"
 # safetensors' number formats, little-endian; bfloat16 is read as its 16 bits.
@@ -113,7 +113,7 @@ def _entries(path, reader):
     if len(start) < 8 or length > min(size - 8, bounded_json.LIST_BYTES):
         raise _damaged(path)
     header = bounded_json.parse(reader.read(length), "header of " + path)
-    if not dict_of(lambda value: isinstance(value, dict))(header):
+    if not dict_of(is_object)(header):
         raise _damaged(path)
     header.pop("__metadata__", None)
     entries = [_entry(path, name, value) for name, value in header.items()]

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 
-from common import bounded_json, files
+from common import bounded_json, files, locks
 from common.errors import UserError
 from common.log import warn
 from common.validation import is_count, is_object, is_object_of, is_text, is_text_or_null
@@ -59,13 +59,7 @@ def is_held(output_dir):
     if files.is_remote(output_dir) or not os.path.exists(path):
         return False
     with open(path, "rb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file system without locks
-            return False
-    return False
+        return not locks.lock(held.fileno())
 
 
 def _locked(output_dir, job):

@@ -17,6 +17,10 @@ _KINDS = {"int64": (int, "whole number"), "float32": (float, "float")}
 _ONE_VOCABULARY = "records and model need one vocabulary"
 
 
+class NoExample(ValueError):
+    """The content of a record is no tf.train.Example."""
+
+
 def check_records(files, ranges, max_seq_length, max_predictions_per_seq):
     """Compares the first records with what a run asks for.
 
@@ -69,9 +73,7 @@ def read_features(path):
     for number, serialized in enumerate(read_records(path)):
         try:
             features = example_of(serialized).features.feature
-        except MemoryError:
-            raise
-        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+        except NoExample as error:
             raise UserError(
                 "{}, record {}: not a tf.train.Example; write the records anew".format(path, number)
             ) from error
@@ -107,11 +109,16 @@ def example_of(content):
       content: bytes.
 
     Raises:
-      Exception: it is none; protobuf's DecodeError is another class with every protobuf.
+      NoExample: it is none.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # protobuf 3 only warns of some damage
-        return tf.train.Example.FromString(content)
+        try:
+            return tf.train.Example.FromString(content)
+        except MemoryError:
+            raise
+        except Exception as error:  # protobuf's DecodeError is another class with every protobuf
+            raise NoExample from error
 
 
 def find_misfit(files, feature_name=None, ranges=None, seconds=60.0):
@@ -134,9 +141,7 @@ def find_misfit(files, feature_name=None, ranges=None, seconds=60.0):
         for number, content in enumerate(read_records(path)):
             try:
                 example = example_of(content)
-            except MemoryError:
-                raise
-            except Exception:  # protobuf's DecodeError is another class with every protobuf
+            except NoExample:
                 return "{}, record {}: not a tf.train.Example".format(path, number)
             features = example.features.feature
             usual = usual or features
