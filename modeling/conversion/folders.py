@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from common import bounded_json, files, locks, outputs
 from common.errors import UserError
-from common.validation import dict_of, is_count, is_object, is_text
+from common.validation import dict_of, is_object, is_text
 
 RECORD = ".quanci.json"
 _PROGRAM = "convert_checkpoint"
@@ -85,7 +85,7 @@ def _check_content(destination, place):
     for name in names:
         if name not in written:
             fault = "{} holds {}, which no conversion wrote".format(destination.folder, name)
-        elif _size_of_file(os.path.join(place, name)) != written[name]:
+        elif _digest(os.path.join(place, name)) != written[name]:
             fault = "{} has been changed since a conversion wrote it".format(
                 os.path.join(destination.folder, name)
             )
@@ -224,8 +224,8 @@ def _write_record(scratch, kind):
     names = [name for name in files.names_in(scratch) if name != RECORD]
     for name in names:
         outputs.flush(os.path.join(scratch, name))
-    sizes = {name: files.size(os.path.join(scratch, name)) for name in names}
-    values = {"program": _PROGRAM, "kind": kind, "files": sizes}
+    digests = {name: _digest(os.path.join(scratch, name)) for name in names}
+    values = {"program": _PROGRAM, "kind": kind, "files": digests}
     # Not under a temporary name: nobody reads it before the folder has its place.
     with open(os.path.join(scratch, RECORD), "r+", encoding="utf-8") as f:
         f.write(json.dumps(values, ensure_ascii=False, indent=1) + "\n")
@@ -237,7 +237,7 @@ def _read_record(folder):
     """The record of what a conversion wrote to a folder; None where there is none, or no whole one.
 
     Returns:
-      {"kind": str, "files": {name: bytes}} and more.
+      {"kind": str, "files": {name: SHA-256}} and more.
     """
     path = os.path.join(folder, RECORD)
     if not os.path.isfile(path):
@@ -249,14 +249,13 @@ def _read_record(folder):
         return None
     if not is_object(record) or record.get("program") != _PROGRAM:
         return None
-    is_whole = is_text(record.get("kind")) and dict_of(is_count)(record.get("files"))
+    is_whole = is_text(record.get("kind")) and dict_of(is_text)(record.get("files"))
     return record if is_whole else None
 
 
-def _size_of_file(path):
-    """Bytes of a regular file, None of anything else."""
-    there = os.lstat(path)
-    return there.st_size if stat.S_ISREG(there.st_mode) else None
+def _digest(path):
+    """The SHA-256 of a regular file, None of anything else: an edit may keep a file's size."""
+    return files.sha256(path) if stat.S_ISREG(os.lstat(path).st_mode) else None
 
 
 @contextlib.contextmanager

@@ -73,9 +73,10 @@ def test_files_of_others_are_named(tmp_path):
     )
     (place / "config.json").unlink()
     write(to(place), OLD)
-    (place / "a").write_text("mine")
-    message = refusal(to(place))
-    assert "{}/a has been changed since a conversion wrote it, and".format(place) in message
+    for text in ("mine", "own"):  # the second is as long as what was written
+        (place / "a").write_text(text)
+        message = refusal(to(place))
+        assert "{}/a has been changed since a conversion wrote it, and".format(place) in message
     (place / "a").unlink()
     (place / "a").symlink_to("b")
     assert "/a has been changed" in refusal(to(place))
