@@ -240,28 +240,31 @@ def predict(folder):
     return "run_prediction.py", flags
 
 
-def to_hugging_face(folder):
+def _conversion(folder, **target):
     flags = {
         "tf_checkpoint_path": _path(folder, "model"),
         "config_file": _path(folder, "bert_config.json"),
-        "pytorch_dump_path": _path(folder, "out", "hf"),
     }
-    return "convert_checkpoint.py", flags
+    return "convert_checkpoint.py", dict(flags, **target)
+
+
+def to_hugging_face(folder):
+    return _conversion(folder, pytorch_dump_path=_path(folder, "out", "hf"))
+
+
+def _to_source(folder):
+    """Makes the directory that _to_tensorflow converts."""
+    return _conversion(folder, pytorch_dump_path=_path(folder, "hf"))
+
+
+def _strip(folder):
+    return _conversion(folder, strip_optimizer=_path(folder, "out", "release"))
 
 
 def _to_tensorflow(folder):
     flags = {
         "from_pytorch": _path(folder, "hf"),
         "tf_dump_path": _path(folder, "out", "tf", "bert_model.ckpt"),
-    }
-    return "convert_checkpoint.py", flags
-
-
-def _strip(folder):
-    flags = {
-        "tf_checkpoint_path": _path(folder, "model"),
-        "config_file": _path(folder, "bert_config.json"),
-        "strip_optimizer": _path(folder, "out", "release"),
     }
     return "convert_checkpoint.py", flags
 
@@ -279,25 +282,14 @@ def prepare_older(command):
 
 def _prepare_directory(folder):
     prepare_model(folder)
-
-    def convert(folder):
-        program, flags = to_hugging_face(folder)
-        return program, dict(flags, pytorch_dump_path=_path(folder, "hf"))
-
-    finish(convert, folder)
+    finish(_to_source, folder)
 
 
 def _prepare_older_directory(folder):
     _prepare_directory(folder)
     finish(_to_tensorflow, folder)
-    shutil.rmtree(_path(folder, "hf"))
     finish(_pretrain_more, folder)
-
-    def convert(folder):
-        program, flags = to_hugging_face(folder)
-        return program, dict(flags, pytorch_dump_path=_path(folder, "hf"))
-
-    finish(convert, folder)
+    finish(_to_source, folder)
 
 
 CASES = {

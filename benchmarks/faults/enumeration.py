@@ -3,12 +3,11 @@
 The files below `out` must be those of the undisturbed run.
 """
 
-import concurrent.futures
-import multiprocessing
+import functools
 import os
-import shutil
 from typing import List, NamedTuple
 
+from benchmarks.faults import lanes
 from benchmarks.faults.cases import CASES, finish, run
 from benchmarks.faults.contents import contents, differences
 
@@ -30,41 +29,31 @@ class Outcome(NamedTuple):
     faults: List[str]
 
 
-class _Lane:
-    """The folders of one process that kills: what it writes names its own paths."""
+class _Killer:
+    """Kills the programs of one lane."""
 
     def __init__(self, folder):
-        self._folder = folder
-        self._expected = {}
+        self._place, self._expected = lanes.Workplace(folder), {}
 
-    def _reset(self, case):
-        """A fresh folder, as the case prepares it, always at the same path."""
-        template = os.path.join(self._folder, "template")
-        here = os.path.join(self._folder, "here")
-        shutil.rmtree(here, ignore_errors=True)
-        if case.name not in self._expected:
-            os.makedirs(here)
+    def undisturbed(self, name):
+        """The list of the operations of the undisturbed run of a case."""
+        case = CASES[name]
+
+        def fill(here):
             case.prepare(here)
             if case.before:
                 finish(case.before, here)
-            shutil.rmtree(template, ignore_errors=True)
-            shutil.copytree(here, template, symlinks=True)
-        else:
-            shutil.copytree(template, here, symlinks=True)
-        return here
 
-    def undisturbed(self, case):
-        """The list of the operations of the undisturbed run."""
-        here = self._reset(case)
-        operations = finish(case.command, here).operations()
-        self._expected = {case.name: contents(os.path.join(here, "out"))}
+        self._place.lay_out(fill)
+        operations = finish(case.command, self._place.here).operations()
+        self._expected = {name: self._results()}
         return operations
 
-    def kill(self, case, number):
-        """Outcome of a kill before operation `number`."""
-        if case.name not in self._expected:
-            self.undisturbed(case)
-        here = self._reset(case)
+    def kill(self, name, number):
+        """Outcome of a kill of a case before operation `number`."""
+        if name not in self._expected:
+            self.undisturbed(name)
+        case, here = CASES[name], self._place.reset()
         running = run(case.command, here, kill_before=number)
         code = running.wait(_SECONDS)
         operations = running.operations()
@@ -77,35 +66,19 @@ class _Lane:
             return Outcome(
                 number, last, ["exit code {}: {}".format(code, _last_lines(running.output()))]
             )
-        found = contents(os.path.join(here, "out"))
-        return Outcome(number, last, differences(found, self._expected[case.name]))
+        return Outcome(number, last, differences(self._results(), self._expected[name]))
+
+    def _results(self):
+        return contents(os.path.join(self._place.here, "out"))
 
 
-_LANE = {}
-
-
-def _start(folder, counter):
-    with counter.get_lock():
-        counter.value += 1
-        number = counter.value
-    _LANE["lane"] = _Lane(os.path.join(folder, "lane{}".format(number)))
-
-
-def _count(name):
-    return _LANE["lane"].undisturbed(CASES[name])
-
-
-def _kill(name, number):
-    return _LANE["lane"].kill(CASES[name], number)
-
-
-def enumerate_kills(name, folder, lanes, step, first, say):
+def enumerate_kills(name, folder, count, step, first, say):
     """Kills a program before each of its file operations.
 
     Args:
       name: of the case.
       folder: for the work.
-      lanes: int, processes side by side.
+      count: int, processes side by side.
       step: every how many-th operation is tried, from `first` on.
       first: int, from 1.
       say: called with a sentence for each fault.
@@ -113,15 +86,12 @@ def enumerate_kills(name, folder, lanes, step, first, say):
     Returns:
       (operations in all, Outcomes).
     """
-    context = multiprocessing.get_context("fork")
-    counter = context.Value("i", 0)
-    with concurrent.futures.ProcessPoolExecutor(
-        lanes, context, _start, (os.path.join(folder, name), counter)
-    ) as pool:
-        operations = pool.submit(_count, name).result()
+    with lanes.open_lanes(count, os.path.join(folder, name), _Killer) as pool:
+        operations = pool.submit(lanes.call, "undisturbed", name).result()
         numbers = range(first, len(operations) + 1, step)
         outcomes = []
-        for outcome in pool.map(_kill, [name] * len(numbers), numbers):
+        kill = functools.partial(lanes.call, "kill", name)
+        for outcome in pool.map(kill, numbers):
             outcomes.append(outcome)
             for fault in outcome.faults:
                 text = "{} {} ({}): {}"

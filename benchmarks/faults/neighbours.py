@@ -5,19 +5,16 @@ in one order or the other, or those of one of them where it refuses to run besid
 program that refuses says so in one line.
 """
 
-import concurrent.futures
+import functools
 import json
-import multiprocessing
 import os
 import random
-import shutil
 import signal
 import time
 from typing import Callable, List, NamedTuple, Tuple
 
-from benchmarks.faults import cases
+from benchmarks.faults import cases, lanes
 from benchmarks.faults.contents import contents, differences
-from common.outputs import is_temporary
 
 _SECONDS = 300
 _KILLED_SHARE = 0.15  # of the second programs
@@ -52,13 +49,21 @@ class Meeting(NamedTuple):
     faults: List[str]
 
 
-class Place:
-    """The folder in which the pairs of one process meet."""
+class _Meetings:
+    """The meetings of one lane."""
 
-    def __init__(self, folder):
-        self._folder, self._pair, self._allowed, self._seconds = folder, None, None, None
+    def __init__(self, folder, pairs):
+        self._place, self._pairs = lanes.Workplace(folder), pairs
+        self._allowed, self._seconds = None, None
 
-    def meet(self, pair, draw):
+    def meet_often(self, number, seeds):
+        """List of the Meetings of a pair, one for each seed."""
+        pair = self._pairs[number]
+        if seeds:
+            self._learn(pair)
+        return [self._meet(pair, random.Random(seed)) for seed in seeds]
+
+    def _meet(self, pair, draw):
         """Runs a pair once, the second program from a random moment on.
 
         Args:
@@ -68,23 +73,23 @@ class Place:
         Returns:
           Meeting.
         """
-        if self._pair is not pair:
-            self._learn(pair)
-        here = self._reset()
+        here = self._place.reset()
         both = [cases.run(pair.first, here)]
         time.sleep(draw.uniform(0.0, self._seconds))
         both.append(cases.run(pair.second, here, log=here + ".second"))
-        is_killed = draw.random() < _KILLED_SHARE
-        if is_killed:
+        if draw.random() < _KILLED_SHARE:
             time.sleep(draw.uniform(0.0, self._seconds))
             both[1].send(signal.SIGKILL)
         ends = tuple(_end(running) for running in both)
+        if ends[1] == "killed":  # whoever is killed is started again
+            again = _end(cases.run(pair.second, here))
+            ends = (ends[0], "killed" if again in ("done", "refused") else again)
         faults = [
             "program {}: {}".format(n + 1, end)
             for n, end in enumerate(ends)
             if end not in ("done", "refused", "killed")
         ]
-        found = _own(pair, contents(os.path.join(here, "out")), is_killed)
+        found = _own(pair, here)
         if not any(found == allowed for allowed in self._allowed):
             nearest = min((differences(found, a) for a in self._allowed), key=len)
             faults.append("; ".join(nearest[:4]))
@@ -92,15 +97,15 @@ class Place:
 
     def _learn(self, pair):
         """Runs the pair in all orders without a meeting: what they may leave."""
-        here, template = self._here(), os.path.join(self._folder, "template")
-        shutil.rmtree(here, ignore_errors=True)
-        os.makedirs(os.path.join(here, "beside"))
-        pair.prepare(here)
-        shutil.rmtree(template, ignore_errors=True)
-        shutil.copytree(here, template, symlinks=True)
-        self._pair, self._allowed = pair, []
+
+        def fill(here):
+            os.mkdir(os.path.join(here, "beside"))
+            pair.prepare(here)
+
+        self._place.lay_out(fill)
+        self._allowed = []
         for order in ((1,), (2,), (1, 2), (2, 1)):
-            self._reset()
+            here = self._place.reset()
             for number in order:
                 began = time.monotonic()
                 command = pair.first if number == 1 else pair.second
@@ -108,63 +113,34 @@ class Place:
                 assert end in ("done", "refused"), (pair.name, order, end)
                 if order == (1,):
                     self._seconds = time.monotonic() - began
-            self._allowed.append(_own(pair, contents(os.path.join(here, "out"))))
-
-    def _here(self):
-        return os.path.join(self._folder, "here")
-
-    def _reset(self):
-        here = self._here()
-        shutil.rmtree(here)
-        shutil.copytree(os.path.join(self._folder, "template"), here, symlinks=True)
-        return here
+            self._allowed.append(_own(pair, here))
 
 
-_PLACE = {}
-
-
-def _start(folder, counter, pairs):
-    with counter.get_lock():
-        counter.value += 1
-        number = counter.value
-    _PLACE.update(place=Place(os.path.join(folder, "place{}".format(number))), pairs=pairs)
-
-
-def _meet_often(number, seeds):
-    pair = _PLACE["pairs"][number]
-    return [_PLACE["place"].meet(pair, random.Random(seed)) for seed in seeds]
-
-
-def meetings(pairs, folder, count, lanes, seed):
+def meetings(pairs, folder, count, lane_count, seed):
     """Yields (name, list of Meeting) of each pair.
 
     Args:
       pairs: list of Pair.
       folder: for the work.
       count: of meetings in all.
-      lanes: int, meetings side by side.
+      lane_count: int, meetings side by side.
       seed: of the moments.
     """
-    context = multiprocessing.get_context("fork")
-    counter = context.Value("i", 0)
     seeds = [
         ["{}:{}:{}".format(seed, pair.name, i) for i in range(n, count, len(pairs))]
         for n, pair in enumerate(pairs)
     ]
-    with concurrent.futures.ProcessPoolExecutor(
-        lanes, context, _start, (folder, counter, pairs)
-    ) as pool:
-        done = pool.map(_meet_often, range(len(pairs)), seeds)
+    make_worker = functools.partial(_Meetings, pairs=pairs)
+    with lanes.open_lanes(lane_count, folder, make_worker) as pool:
+        meet_often = functools.partial(lanes.call, "meet_often")
+        done = pool.map(meet_often, range(len(pairs)), seeds)
         yield from zip((pair.name for pair in pairs), done)
 
 
-def _own(pair, found, is_killed=False):
-    """Contents without what depends on the moment; debris is allowed only of a killed program."""
-    return {
-        path: digest
-        for path, digest in found.items()
-        if not pair.timed(path) and not (is_killed and is_temporary(os.path.basename(path)))
-    }
+def _own(pair, here):
+    """Contents of the results without what depends on the moment."""
+    found = contents(os.path.join(here, "out"))
+    return {path: digest for path, digest in found.items() if not pair.timed(path)}
 
 
 def _end(running):
