@@ -95,6 +95,7 @@ def recover(output_dir, most_kept=None):
             write_state(output_dir, names)
             for prefix in dropped:
                 remove_checkpoint(prefix)
+                log("removed {}, which a save that was cut short had to remove".format(prefix))
     return good
 
 

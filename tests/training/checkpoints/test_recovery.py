@@ -159,7 +159,7 @@ def test_debris_is_removed_and_nothing_else(tmp_path, capsys):
     assert "model.ckpt-8_temp" in capsys.readouterr().out
 
 
-def test_a_checkpoint_that_a_save_has_dropped_is_removed(tmp_path):
+def test_a_checkpoint_that_a_save_has_dropped_is_removed(tmp_path, capsys):
     """The process died between the state file and the removal."""
     save_steps(tmp_path, 4, 8, 12)
     recovery.write_state(str(tmp_path), ["model.ckpt-8", "model.ckpt-12"])
@@ -167,7 +167,9 @@ def test_a_checkpoint_that_a_save_has_dropped_is_removed(tmp_path):
         recovery.recover(str(tmp_path), kept)
         assert (tmp_path / "model.ckpt-4.index").exists()
     recovery.write_state(str(tmp_path), ["model.ckpt-8", "model.ckpt-12"])
+    assert "removed" not in capsys.readouterr().out
     recovery.recover(str(tmp_path), 2)
+    assert "removed {}, which a save".format(tmp_path / "model.ckpt-4") in capsys.readouterr().out
     names = {name for name in os.listdir(str(tmp_path)) if "ckpt" in name}
     assert names == {"model.ckpt-{}{}".format(s, e) for s in (8, 12) for e in (".index", DATA)}
     # A user who goes back loses nothing.
