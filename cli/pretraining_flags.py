@@ -197,7 +197,7 @@ def check(has_model):
         raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))
     if FLAGS.mask_prob is not None and not 0 < FLAGS.mask_prob < 1:
         raise UserError("--mask_prob={} must lie between 0 and 1".format(FLAGS.mask_prob))
-    run_flags.check_devices()
+    run_flags.check_devices(FLAGS.dry_run)
     for name in ("init_layers", "init_slots"):
         if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
             raise UserError("--{} needs --init_checkpoint".format(name))

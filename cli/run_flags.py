@@ -14,6 +14,7 @@ from modeling.config import GELU_CHOICES
 from modeling.config_families import read_config
 from modeling.conversion import huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
+from training import estimators
 from training.checkpoints import lock
 from training.devices import strategies
 from training.devices.cloud_tpu import check_reachable, resolve_tpu
@@ -117,14 +118,24 @@ def check_model_directory(data_dir):
         )
 
 
-def check_devices():
-    """Refuses a TPU together with GPUs.
+def check_devices(dry_run=False):
+    """Refuses a TPU together with GPUs, and one that this TensorFlow cannot use.
+
+    Args:
+      dry_run: nothing will be computed; a TPU that cannot be used is a warning.
 
     Raises:
-      UserError: both are given.
+      UserError: both are given, or this TensorFlow does not train on a TPU.
     """
-    if FLAGS.use_tpu and FLAGS.distribution != "none":
+    if not FLAGS.use_tpu:
+        return
+    if FLAGS.distribution != "none":
         raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
+    fault = estimators.tpu_fault()
+    if fault and not dry_run:
+        raise UserError(fault)
+    if fault:
+        warn(fault)
 
 
 def read_model_config(max_seq_length, init):

@@ -12,6 +12,7 @@ from modeling.parameters import ParameterStore
 from optimization.gradients import Forward
 from optimization.replicas import current_replicas
 from optimization.train_op import build_train_op
+from training import estimators
 from training.hooks import FaultHook, ProgressHook
 from training.host_values import HostValues
 
@@ -30,29 +31,30 @@ def make_model_fn(run, init_plan=None):
       model_fn(features, labels, mode, params) -> TPUEstimatorSpec.
     """
     objective, run_config = run.objective, run.config
+    estimator = estimators.load()
 
     def model_fn(features, labels, mode, params):
         del labels, params
         slots = run.optimizer_config.slot_names if run_config.init_slots else ()
         scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
-        if mode == tf.estimator.ModeKeys.TRAIN:
+        if mode == estimator.ModeKeys.TRAIN:
             return _train_spec(run, features, scaffold_fn)
         store = ParameterStore(seed=run_config.seed)
         # No dropout here, but an objective may draw samples: different ones for different rows.
         step_seed = tf.reduce_sum(features["input_ids"])
         kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
         output = objective.build(run.model_config, store, kernels, features, is_training=False)
-        if mode == tf.estimator.ModeKeys.PREDICT:
+        if mode == estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
             if ROW_NUMBERS in features:
                 predictions[ROW_NUMBERS] = features[ROW_NUMBERS]
             if checkpoint.latest(run_config.output_dir):
                 scaffold_fn = None  # the weights come from there; the initial ones may be gone
-            return tf.estimator.tpu.TPUEstimatorSpec(
+            return estimator.tpu.TPUEstimatorSpec(
                 mode=mode, predictions=predictions, scaffold_fn=scaffold_fn
             )
         loss = losses.total(output.losses.values())
-        return tf.estimator.tpu.TPUEstimatorSpec(
+        return estimator.tpu.TPUEstimatorSpec(
             mode=mode, loss=loss, scaffold_fn=scaffold_fn, eval_metrics=eval_metrics(output)
         )
 
@@ -60,7 +62,7 @@ def make_model_fn(run, init_plan=None):
 
 
 def _train_spec(run, features, scaffold_fn):
-    run_config = run.config
+    estimator, run_config = estimators.load(), run.config
     global_step = tf.train.get_global_step()
     forward = make_forward(run.model_config, run.objective, run_config, global_step)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
@@ -73,8 +75,8 @@ def _train_spec(run, features, scaffold_fn):
     values["learning_rate"] = train.learning_rate
     values["gradient_norm"] = train.global_norm
     host_values = HostValues(values, train.is_finite)
-    return tf.estimator.tpu.TPUEstimatorSpec(
-        mode=tf.estimator.ModeKeys.TRAIN,
+    return estimator.tpu.TPUEstimatorSpec(
+        mode=estimator.ModeKeys.TRAIN,
         # The estimator stops at the first loss that is not finite; FaultHook allows some.
         loss=tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss)),
         train_op=train.op,

@@ -4,6 +4,7 @@ import time
 
 import tensorflow.compat.v1 as tf
 
+from training.devices import strategies
 from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
@@ -52,6 +53,7 @@ def describe(run, parameters):
     if config.use_tpu:
         lines.append("plan: no estimate of the time for a TPU")
     else:
+        lines.append("plan: " + strategies.describe_visible())
         rate = EFFICIENCY * matmul_flops_per_second()
         seconds = step_flops(config, networks) / rate
         lines.append(

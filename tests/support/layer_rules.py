@@ -72,13 +72,15 @@ USERS_OF_TENSORFLOW = (
     "data.rows.graph_sampling",
 )
 
-# Modules that import what a variable names: classes of LTP, packages to compare with, fuzzed kinds.
+# Modules that import what a variable names: classes of LTP, calls in another process, modules that a
+# TensorFlow lacks, fuzzed kinds.
 IMPORTERS_BY_NAME = (
     "benchmarks.faults.forked",
     "benchmarks.fuzzing.registry",
     "benchmarks.fuzzing.worker",
+    "common.separate_process",
     "data.text.ltp.directory_check",
-    "modeling.conversion.parity",
+    "training.estimators",
 )
 
 

@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files, literal_paths
 from common.errors import UserError
+from training import estimators
 from training.devices import cloud_tpu
 
 DISTRIBUTIONS = ("none", "mirrored")
@@ -79,13 +80,14 @@ class Devices:
           run_config: training.run_config.RunConfig.
 
         Returns:
-          a tf.estimator.tpu.TPUEstimator.
+          a TPUEstimator.
 
         Raises:
-          UserError: the TPU was lost since it was found.
+          UserError: this TensorFlow has no estimators, or the TPU was lost since it was found.
         """
+        estimator = estimators.load()
 
-        class Estimator(_OnReadOnlyModels, _UnderStrategies, tf.estimator.tpu.TPUEstimator):
+        class Estimator(_OnReadOnlyModels, _UnderStrategies, estimator.tpu.TPUEstimator):
             pass  # defined here, as TensorFlow 1.15 prints a warning where TPUEstimator is named
 
         try:
@@ -104,7 +106,8 @@ class Devices:
         )
 
     def _estimator_config(self, run_config):
-        return tf.estimator.tpu.RunConfig(
+        estimator = estimators.load()
+        return estimator.tpu.RunConfig(
             model_dir=literal_paths.folder(run_config.output_dir),
             tf_random_seed=run_config.seed,
             # saving.SaverHook saves.
@@ -118,12 +121,12 @@ class Devices:
             master=self._master,
             train_distribute=self._strategy,
             session_config=self._session_config,
-            tpu_config=tf.estimator.tpu.TPUConfig(
+            tpu_config=estimator.tpu.TPUConfig(
                 iterations_per_loop=min(
                     run_config.iterations_per_loop, run_config.save_checkpoints_steps
                 ),
                 num_shards=run_config.num_tpu_cores if run_config.use_tpu else None,
-                per_host_input_for_training=tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2,
+                per_host_input_for_training=estimator.tpu.InputPipelineConfig.PER_HOST_V2,
             ),
         )
 
@@ -177,6 +180,17 @@ def check_batch(run_config, num_micro_batches, replicas=1):
 def _check_multiple(name, value, divisor, what):
     if value % divisor:
         raise UserError("--{}={} is not a multiple of {} ({})".format(name, value, divisor, what))
+
+
+def describe_visible():
+    """One line with TensorFlow's release and the devices that it sees on this machine."""
+    gpus = _local_gpus()
+    return "TensorFlow {} sees {}".format(
+        tf.__version__,
+        ", ".join(["the CPU"] + [d.physical_device_desc or d.name for d in gpus])
+        if gpus
+        else "the CPU and no GPU",
+    )
 
 
 def _local_gpus():
