@@ -11,13 +11,16 @@ from fast_sessions import hurry
 from places import ROOT, SHARED
 from script_driver import run_many
 
+# Tests import TensorFlow and transformers in any order; see common/pytorch.py.
+sys.modules.setdefault("triton", None)
+
 # The same examples in every run; others with --hypothesis-profile=default.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 collect_ignore = []
-if sys.version_info < (3, 9):
-    # Data creation runs on Python 3.9 and above; these files need its libraries on import.
+if sys.version_info < (3, 10):
+    # Data creation runs on Python 3.10 and above; these files need its libraries on import.
     collect_ignore = [
         "cli/test_corpus_flags.py",
         "data/recipes/test_albert_recipe.py",

@@ -206,7 +206,7 @@ def test_a_broken_rule_is_said(path, source, expected):
         ("run_pretraining.py", "from absl import flags\nimport cli.app, training.runner"),
         ("benchmarks/x.py", "import create_pretraining_data, sample"),
         (
-            "modeling/conversion/parity.py",
+            "common/separate_process.py",
             "import importlib\nfor name in ():\n    importlib.import_module(name)",
         ),
     ],

@@ -4,7 +4,7 @@ import collections
 import json
 import os
 
-from common import files
+from common import files, pytorch
 from common.errors import UserError, quoted
 from common.validation import is_text
 from modeling.config import read_json_object
@@ -81,6 +81,7 @@ def original_config(path, family):
     Raises:
       UserError: the file is wrong, or its hidden_act is not supported.
     """
+    pytorch.keep_triton_out()
     import transformers
 
     values = read_json_object(path, "model config")
@@ -171,6 +172,7 @@ def _write_safetensors(path, names, tensors):
 
 
 def _write_state_dict(path, names, tensors):
+    pytorch.keep_triton_out()
     import torch
 
     state = {name: torch.from_numpy(array) for name, array in tensors.items()}

@@ -6,10 +6,9 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from modeling import checkpoint, heads, task_heads
+from modeling.conversion.pytorch_outputs import HIDDEN_STATES
 from modeling.encoder import encoder
 from modeling.kernels import PlainKernels
-
-HIDDEN_STATES = "hidden states"
 
 
 class _Head(typing.NamedTuple):

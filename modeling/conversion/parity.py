@@ -1,15 +1,13 @@
 """Comparison of the TensorFlow network with PyTorch's on the same random rows."""
 
 import collections
-import contextlib
-import importlib
-import os
+import importlib.util
 
 import numpy as np
 
+from common import separate_process
 from common.errors import UserError
-from modeling.config import read_json_object
-from modeling.conversion import huggingface, network
+from modeling.conversion import huggingface, network, pytorch_outputs
 
 # Largest difference allowed between the two outputs, in float32.
 TOLERANCE = 1e-4
@@ -20,13 +18,11 @@ PACKAGES = ("torch", "transformers", "safetensors", "tokenizers")
 def require_packages():
     """Raises UserError where a package that the conversion needs is not installed."""
     for package in PACKAGES:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
+        if importlib.util.find_spec(package) is None:
             raise UserError(
                 "the conversion needs the Python package {}, which is not installed; install it "
                 "(Python 3.9 and above), or convert on another machine".format(package)
-            ) from error
+            )
 
 
 def compare(source, selection, folder, weights):
@@ -84,92 +80,21 @@ def random_inputs(config):
 
 
 def _their_outputs(folder, weights, family, selection, inputs):
-    """The outputs of network.outputs, computed by transformers."""
-    import torch
-
+    """The outputs of network.outputs, computed by transformers in a process of its own."""
     names = {"input_mask": "attention_mask", "segment_ids": "token_type_ids"}
-    fed = {names.get(k, k): torch.from_numpy(v).long() for k, v in inputs.items()}
     has_pooler = "pooler" in selection.components
-    pooling = {"add_pooling_layer": has_pooler} if family.has_component("pooler") else {}
-    with _quiet(), torch.no_grad(), _library_errors(folder):
-        bare = _load(family.architectures[-1].name, folder, weights, **pooling)
-        encoded = bare(output_hidden_states=True, **fed)
-        outputs = collections.OrderedDict(
-            [(network.HIDDEN_STATES, [state.numpy() for state in encoded.hidden_states])]
-        )
-        if has_pooler:
-            outputs["pooler"] = encoded.pooler_output.numpy()
-        del bare
-        if selection.architecture.logits:
-            scores = _load(selection.architecture.name, folder, weights)(**fed)
-            for component, attribute in selection.architecture.logits.items():
-                outputs[component] = _scores(scores, attribute)
-    return outputs
-
-
-def _scores(result, attribute):
-    """An array, or a list of them where `attribute` is a list of names."""
-    if isinstance(attribute, list):
-        return [_scores(result, name) for name in attribute]
-    return getattr(result, attribute).numpy()
-
-
-def _load(class_name, folder, weights, **arguments):
-    """A model of transformers in float32, from a directory or a weights file of any name in it."""
-    import torch
-    import transformers
-
-    model_class = getattr(transformers, class_name)
-    config = model_class.config_class.from_dict(
-        read_json_object(huggingface.config_file(folder), "model config")
+    request = pytorch_outputs.Request(
+        folder=folder,
+        config_file=huggingface.config_file(folder),
+        weights=None if weights in huggingface.WEIGHTS else weights,
+        bare=family.architectures[-1].name,
+        pooling={"add_pooling_layer": has_pooler} if family.has_component("pooler") else {},
+        has_pooler=has_pooler,
+        scores=selection.architecture.name if selection.architecture.logits else None,
+        logits=dict(selection.architecture.logits or {}),
+        inputs={names.get(name, name): array for name, array in inputs.items()},
     )
-    if weights is None or weights in huggingface.WEIGHTS:
-        place = {"pretrained_model_name_or_path": folder}
-    else:
-        state = torch.load(os.path.join(folder, weights), map_location="cpu", weights_only=True)
-        place = {"pretrained_model_name_or_path": None, "state_dict": state}
-    model, info = model_class.from_pretrained(
-        config=config, output_loading_info=True, local_files_only=True, **place, **arguments
-    )
-    if info["missing_keys"] or info["mismatched_keys"]:
-        raise UserError(
-            "transformers' {} does not find {} in {}".format(
-                class_name, list(info["missing_keys"]) + list(info["mismatched_keys"]), folder
-            )
-        )
-    return model.float().eval()
-
-
-@contextlib.contextmanager
-def _library_errors(folder):
-    """Reports any failure of transformers; a config can make it raise undocumented exceptions."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            "transformers cannot compute the model in {} ({}: {}); look in its config for settings "
-            "that Quanci does not have".format(
-                folder, type(error).__name__, " ".join(str(error).split())[:200]
-            )
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Silences transformers' progress bars and its warnings about unused weights."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    return separate_process.call(pytorch_outputs.__name__, "compute", tuple(request))
 
 
 def _largest_difference(ours, theirs):

@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 
-from common import bounded_json, files
+from common import bounded_json, files, pytorch
 from common.errors import UserError
 from common.processes import memory_bytes
 from common.progress import size as shown_size
@@ -147,6 +147,7 @@ def _product(shape):
 
 
 def _read_torch(path, reader):
+    pytorch.keep_triton_out()
     try:
         import torch
     except ImportError as error:

@@ -5,6 +5,7 @@ import functools
 import io
 import os
 
+from common import pytorch
 from common.errors import UserError
 from data.text.ltp import directory_check
 
@@ -36,6 +37,7 @@ def load_ltp(model):
     os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
+        pytorch.keep_triton_out()
         directory_check.check_directory(path)
         from ltp import LTP
 

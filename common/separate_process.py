@@ -1,0 +1,128 @@
+"""Calls of functions in a process of their own, which holds libraries that this one must not.
+
+  arrays = separate_process.call("modeling.conversion.pytorch_outputs", "compute", request)
+
+PyTorch's and TensorFlow's native parts share names of symbols: with TensorFlow 2.21 and a PyTorch
+for CUDA the second one loaded can crash. The process starts with the first call and serves those
+that follow, as its imports take seconds; it ends with this one, or when it loses it.
+"""
+
+import atexit
+import importlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import traceback
+
+from common.errors import UserError
+
+_RESULT, _USER_ERROR, _FAULT = "result", "user error", "fault"
+_SERVE = "import sys; sys.path[:] = {!r}; from common import separate_process as s; s.serve()"
+
+
+class _Process:
+    """A Python without the modules of this one."""
+
+    _current = None
+
+    def __init__(self):
+        self.owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE.format(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    @classmethod
+    def running(cls):
+        """The process of the calls so far, or a new one."""
+        current = cls._current
+        if current is None or current.owner != os.getpid() or current._process.poll() is not None:
+            cls._current = current = cls()
+            atexit.register(current.end)
+        return current
+
+    def ask(self, request):
+        """The reply to a request.
+
+        Raises:
+          UserError: the process ends without one.
+        """
+        try:
+            pickle.dump(request, self._process.stdin, protocol=4)
+            self._process.stdin.flush()
+            return pickle.load(self._process.stdout)
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            code = self._process.wait()
+            raise UserError(
+                "the process that runs {}.{} ended with {}".format(
+                    request[0], request[1], _words(code)
+                )
+            ) from None
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def end(self):
+        """Ends the process, which waits for a request."""
+        if self.owner != os.getpid():
+            return  # a copy of ours, made by a fork
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+def call(module, name, *arguments):
+    """Calls a function in the other process.
+
+    Args:
+      module: name of the module that has it.
+      name: of the function.
+      *arguments: picklable.
+
+    Returns:
+      What it returns, picklable.
+
+    Raises:
+      UserError: the function raises it, a package is missing there, or the process ends.
+      RuntimeError: the function raises anything else; with its traceback.
+    """
+    kind, value = _Process.running().ask((module, name, arguments))
+    if kind == _USER_ERROR:
+        raise UserError(value)
+    if kind == _FAULT:
+        raise RuntimeError(value)
+    return value
+
+
+def serve():
+    """Answers requests from standard input until it is closed: the part of the other process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asks decides
+    with os.fdopen(os.dup(1), "wb") as replies:
+        os.dup2(2, 1)  # what libraries print is no reply
+        while True:
+            try:
+                module, name, arguments = pickle.load(sys.stdin.buffer)
+            except EOFError:
+                return
+            try:
+                reply = _RESULT, getattr(importlib.import_module(module), name)(*arguments)
+            except UserError as error:
+                reply = _USER_ERROR, str(error)
+            except ImportError as error:
+                reply = _USER_ERROR, "{} cannot be imported: {}".format(error.name, error)
+            except Exception:
+                reply = _FAULT, traceback.format_exc()
+            try:
+                pickle.dump(reply, replies, protocol=4)
+                replies.flush()
+            except BrokenPipeError:  # the one that asked is gone
+                return
+
+
+def _words(code):
+    """The way a process ended: "signal 11" or "exit code 1"."""
+    return "signal {}".format(-code) if code < 0 else "exit code {}".format(code)
