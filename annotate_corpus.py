@@ -10,19 +10,22 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from absl import flags
+from cli.start import watched_imports
 
-from cli import corpus_flags
-from cli.app import PARTS_KEPT, require, run_script
-from common.errors import UserError
-from common.tags import KINDS
-from common.terminal import say
-from data import annotation
-from data.jobs import runner
-from data.jobs.executors import LocalProcesses
-from data.records import manifest
-from data.text.ltp import annotator
-from data.text.tags import shown
+with watched_imports():
+    from absl import flags
+
+    from cli import corpus_flags
+    from cli.app import PARTS_KEPT, require, run_script
+    from common.errors import UserError
+    from common.tags import KINDS
+    from common.terminal import say
+    from data import annotation
+    from data.jobs import runner
+    from data.jobs.executors import LocalProcesses
+    from data.records import manifest
+    from data.text.ltp import annotator
+    from data.text.tags import shown
 
 FLAGS = flags.FLAGS
 

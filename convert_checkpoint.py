@@ -9,20 +9,19 @@ python convert_checkpoint.py --tf_checkpoint_path=out --config_file=bert_config.
     --strip_optimizer=release
 """
 
-import os
 import typing
 
-# Before TensorFlow is imported: its start-up messages are no concern of the user.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from cli.start import watched_imports
 
-from absl import flags
+with watched_imports():
+    from absl import flags
 
-from cli import conversion
-from cli.app import prepare_tensorflow, require, run_script
-from common import files
-from common.errors import UserError
-from modeling.config import GELU_CHOICES
-from modeling.conversion import families, sources
+    from cli import conversion
+    from cli.app import prepare_tensorflow, require, run_script
+    from common import files
+    from common.errors import UserError
+    from modeling.config import GELU_CHOICES
+    from modeling.conversion import families, sources
 
 FLAGS = flags.FLAGS
 

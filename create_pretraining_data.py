@@ -16,23 +16,26 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from absl import flags
+from cli.start import watched_imports
 
-from cli import corpus_flags, family_flags
-from cli.app import PARTS_KEPT, given_values, require, run_script
-from common.errors import UserError, some
-from common.tags import KINDS
-from common.terminal import say
-from common.validation import number_fault
-from data import recipes
-from data.creation import CreationSettings, RecordWork
-from data.jobs import runner
-from data.jobs.executors import LocalProcesses
-from data.records import manifest
-from data.rows import masking
-from data.text import corpus, documents, segmentation
-from data.text.tags import names_of
-from data.tokenizers import vocabulary_file
+with watched_imports():
+    from absl import flags
+
+    from cli import corpus_flags, family_flags
+    from cli.app import PARTS_KEPT, given_values, require, run_script
+    from common.errors import UserError, some
+    from common.tags import KINDS
+    from common.terminal import say
+    from common.validation import number_fault
+    from data import recipes
+    from data.creation import CreationSettings, RecordWork
+    from data.jobs import runner
+    from data.jobs.executors import LocalProcesses
+    from data.records import manifest
+    from data.rows import masking
+    from data.text import corpus, documents, segmentation
+    from data.text.tags import names_of
+    from data.tokenizers import vocabulary_file
 
 FLAGS = flags.FLAGS
 # Flags that CreationSettings holds under the same names, beside those of text_settings.

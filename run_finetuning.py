@@ -5,15 +5,13 @@ python run_finetuning.py --task_name=chnsenticorp --data_dir=data/chnsenticorp \
     --output_dir=out --do_train --do_eval --do_predict
 """
 
-import os
+from cli.start import watched_imports
 
-# Before TensorFlow is imported: its start-up messages are no concern of the user.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with watched_imports():
+    from absl import flags
 
-from absl import flags
-
-from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
-from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
+    from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
+    from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
 
 finetuning_flags.define()
 for module in (finetuning_flags, run_flags):

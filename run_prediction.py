@@ -6,27 +6,26 @@ echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vo
 """
 
 import contextlib
-import os
 import sys
 
-# Before TensorFlow is imported: its start-up messages are no concern of the user.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from cli.start import watched_imports
 
-from absl import flags
+with watched_imports():
+    from absl import flags
 
-from cli import run_flags
-from cli.app import prepare_tensorflow, require, run_script
-from common.errors import UserError
-from common.log import log
-from finetuning.task_file import check_vocabulary
-from modeling import checkpoint
-from modeling.conversion import huggingface
-from prediction.features import POOLINGS
-from prediction.lines import ResultFile, check_different, read_lines
-from prediction.prediction_task import TaskSetup, predict_lines
-from prediction.predictor import Predictor
-from prediction.registry import PREDICTION_TASKS, get_prediction_task
-from prediction.tags import WORDS_BY
+    from cli import run_flags
+    from cli.app import prepare_tensorflow, require, run_script
+    from common.errors import UserError
+    from common.log import log
+    from finetuning.task_file import check_vocabulary
+    from modeling import checkpoint
+    from modeling.conversion import huggingface
+    from prediction.features import POOLINGS
+    from prediction.lines import ResultFile, check_different, read_lines
+    from prediction.prediction_task import TaskSetup, predict_lines
+    from prediction.predictor import Predictor
+    from prediction.registry import PREDICTION_TASKS, get_prediction_task
+    from prediction.tags import WORDS_BY
 
 FLAGS = flags.FLAGS
 

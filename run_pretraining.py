@@ -6,20 +6,20 @@ python run_pretraining.py --input_file='data/*.tfrecord' --bert_config_file=bert
 
 import os
 
-# Before TensorFlow is imported: its start-up messages are no concern of the user.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from cli.start import watched_imports
 
-from absl import flags
+with watched_imports():
+    from absl import flags
 
-from cli import pretraining_flags, run_flags
-from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
-from common import files
-from common.log import log
-from prediction import record_tags
-from prediction.lines import ResultFile
-from training import plan, pretraining_run
-from training.failures import output_errors
-from training.pretraining_runner import PretrainingRunner
+    from cli import pretraining_flags, run_flags
+    from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
+    from common import files
+    from common.log import log
+    from prediction import record_tags
+    from prediction.lines import ResultFile
+    from training import plan, pretraining_run
+    from training.failures import output_errors
+    from training.pretraining_runner import PretrainingRunner
 
 pretraining_flags.define()
 flags.adopt_module_key_flags(run_flags)

@@ -7,15 +7,18 @@ import sys
 from absl import app
 from absl import flags as absl_flags
 
+from cli.start import watched_imports
 from cli.stop_signals import stop_signals_as_exceptions
 from common import terminal
 from common.errors import Stopped, UserError, quoted
+from common.log import warn
 from common.validation import number_fault
 
 # What a program keeps when a signal stops it, and what it does when it is started again.
 NOTHING_KEPT = "nothing unfinished is kept; the same command starts anew"
 PARTS_KEPT = "what is finished is kept; the same command resumes"
 
+_PURE_PYTHON = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"  # set to python, chooses it
 _LONGEST = 4000  # characters of a message; names of files may be long
 # What the machine has too little of -> what to do.
 _SHORTAGES = {
@@ -58,12 +61,24 @@ def run_script(main, when_stopped=NOTHING_KEPT):
 def prepare_tensorflow():
     """Sets TensorFlow to graphs and sessions, and silences its warnings about its own deprecations.
 
-    Imports TensorFlow: not for the programs whose worker processes do without it.
+    Warns of what is slow or untested in this installation. Imports TensorFlow: not for the programs
+    whose worker processes do without it.
     """
-    import tensorflow.compat.v1 as tf
+    with watched_imports():
+        import tensorflow.compat.v1 as tf
+        from google import protobuf
+        from google.protobuf.internal import api_implementation
+
+        from training import estimators
 
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
+    estimators.warn_if_untested()
+    if api_implementation.Type() == "python":
+        warn(
+            "protobuf {} runs in pure Python here, about 18 times slower on records; unset {}, or "
+            "install a protobuf of requirements/".format(protobuf.__version__, _PURE_PYTHON)
+        )
 
 
 def given_values(flags, names):

@@ -5,16 +5,24 @@ python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=spie
     --tokenizer=sentencepiece
 """
 
-from cli.app import require, run_script
-from common import files, outputs
-from common.errors import UserError
-from common.terminal import say
-from data.jobs.shard import cannot_write
-from data.tokenizers.sentencepiece_training import train_model
-from data.tokenizers.vocabularies import read_vocabulary
-from data.tokenizers.vocabulary_building import build_vocabulary
-from data.tokenizers.vocabulary_file import KINDS, SENTENCEPIECE, SENTENCEPIECE_ENDING, WORDPIECE
-from data.tokenizers.wordpiece import SPECIAL_TOKENS
+from cli.start import watched_imports
+
+with watched_imports():
+    from cli.app import require, run_script
+    from common import files, outputs
+    from common.errors import UserError
+    from common.terminal import say
+    from data.jobs.shard import cannot_write
+    from data.tokenizers.sentencepiece_training import train_model
+    from data.tokenizers.vocabularies import read_vocabulary
+    from data.tokenizers.vocabulary_building import build_vocabulary
+    from data.tokenizers.vocabulary_file import (
+        KINDS,
+        SENTENCEPIECE,
+        SENTENCEPIECE_ENDING,
+        WORDPIECE,
+    )
+    from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 
 def _define_flags(flags):

@@ -5,17 +5,20 @@ python -m data.inspect --input_file='records/train.tfrecord*' --vocab_file=vocab
 
 import itertools
 
-from cli.app import require, run_script
-from common import files
-from common.errors import UserError
-from common.log import warn
-from common.terminal import say
-from data.inspection import read_rows, show_row, summarize
-from data.recipes import stated_corruption
-from data.records import manifest
-from data.records.checks.completeness import check_complete
-from data.text import segmentation
-from data.tokenizers.vocabularies import read_vocabulary
+from cli.start import watched_imports
+
+with watched_imports():
+    from cli.app import require, run_script
+    from common import files
+    from common.errors import UserError
+    from common.log import warn
+    from common.terminal import say
+    from data.inspection import read_rows, show_row, summarize
+    from data.recipes import stated_corruption
+    from data.records import manifest
+    from data.records.checks.completeness import check_complete
+    from data.text import segmentation
+    from data.tokenizers.vocabularies import read_vocabulary
 
 
 def _segmenter_of(path, description, override, ltp_model):
@@ -105,10 +108,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    import os
-
     from absl import flags
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _define_flags(flags)
     run_script(main)

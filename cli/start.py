@@ -1,0 +1,115 @@
+"""The imports of a program, before it has flags: silent, or one line where they fail.
+
+TensorFlow writes greetings to standard error while it is imported, from 2.16 on whatever
+TF_CPP_MIN_LOG_LEVEL says, and packages that do not fit together fail in a traceback of their own.
+"""
+
+import contextlib
+import faulthandler
+import os
+import re
+import sys
+import tempfile
+import traceback
+
+from common import terminal
+from common.errors import UserError
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Of informative messages before TensorFlow's logging begins, and the lines that go on with them.
+_GREETINGS = re.compile(
+    rb"(WARNING: All log messages before absl::InitializeLog|I\d{4} |To enable the following "
+    rb"instructions)[^\n]*\n"
+)
+# Shown where imports fail: what most often does not fit.
+_PACKAGES = ("tensorflow", "tensorflow-estimator", "numpy", "protobuf")
+_STDERR = 2
+
+
+@contextlib.contextmanager
+def watched_imports():
+    """Context of the imports of a program.
+
+      with watched_imports():
+          from cli import run_flags
+
+    Exits with code 1 and one line where a package is missing or does not fit. A fault of this
+    project's own modules is raised.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    try:
+        with without_greetings():
+            yield
+    except Exception as error:
+        if _is_own(error):
+            raise
+        terminal.complain("error: " + _explanation(error))
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def without_greetings():
+    """Context in which TensorFlow's greetings are kept from standard error; all else follows at its
+    end."""
+    try:
+        there = os.dup(_STDERR)
+    except OSError:  # closed: nothing is to be seen
+        yield
+        return
+    with os.fdopen(there, "wb", buffering=0) as stderr, tempfile.TemporaryFile() as held:
+        was_enabled = faulthandler.is_enabled()
+        if not was_enabled:
+            faulthandler.enable(stderr)  # a crash would take the held lines with it
+        os.dup2(held.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(there, _STDERR)
+            if not was_enabled:
+                faulthandler.disable()
+            held.seek(0)
+            stderr.write(_GREETINGS.sub(b"", held.read()))
+
+
+def _is_own(error):
+    """Whether an exception comes from this project's modules, and not from those they import."""
+    if isinstance(error, (ImportError, UserError)):
+        return (getattr(error, "name", None) or "").split(".")[0] in _own_packages()
+    return traceback.extract_tb(error.__traceback__)[-1].filename.startswith(_ROOT + os.sep)
+
+
+def _own_packages():
+    return {name for name in os.listdir(_ROOT) if os.path.isdir(os.path.join(_ROOT, name))}
+
+
+def _explanation(error):
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "the Python package {} is not installed for {}; take the environment that "
+            "scripts/quickstart.sh makes (source .venv/bin/activate), or install the versions of "
+            "requirements/".format((error.name or "?").split(".")[0], sys.executable)
+        )
+    return (
+        "the Python packages do not fit together: {}: {}; here are Python {}, {}; install the "
+        "versions of requirements/ (`{} -m pip check` says which package wants what)".format(
+            type(error).__name__,
+            " ".join(str(error).split()),
+            ".".join(map(str, sys.version_info[:3])),
+            ", ".join(_versions()),
+            sys.executable,
+        )
+    )
+
+
+def _versions():
+    try:
+        from importlib import metadata
+    except ImportError:  # Python 3.7
+        import importlib_metadata as metadata
+    for package in _PACKAGES:
+        try:
+            yield "{} {}".format(package, metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield "no " + package
