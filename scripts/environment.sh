@@ -1,6 +1,10 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: finds a Python, makes .venv and installs the pinned requirements.
-# After it, the current folder is the project's and $PYTHON is the environment's interpreter.
+# Sourced by the other scripts: finds the newest Python that suits, makes an environment and installs
+# the pinned requirements. After it, the current folder is the project's and $PYTHON is the
+# environment's interpreter.
+#
+# QUANCI_TENSORFLOW: 2.21.0 (in .venv), 2.15.1 or 1.15.5 (in .venv-tf2.15.1, .venv-tf1.15.5).
+# QUANCI_PYTHON: the interpreter to make the environment with.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -9,53 +13,97 @@ fail() {
     exit 1
 }
 
+# Sets TENSORFLOW, ENVIRONMENT (a folder) and VERSIONS (of Python, the newest first).
+choose_tensorflow() {
+    TENSORFLOW=${QUANCI_TENSORFLOW:-2.21.0}
+    ENVIRONMENT=.venv-tf$TENSORFLOW
+    case $TENSORFLOW in
+    2.21.0) ENVIRONMENT=.venv VERSIONS="3.13 3.12 3.11 3.10" ;;
+    2.15.1) VERSIONS="3.11" ;;
+    1.15.5) VERSIONS="3.7" ;;
+    *) fail "QUANCI_TENSORFLOW=$TENSORFLOW has no pinned requirements; it can be 2.21.0, 2.15.1 \
+or 1.15.5" ;;
+    esac
+}
+
 # A name on PATH may be a shim that does not run, or lack venv: only running it shows.
 suits() {
-    "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' \
-        >/dev/null 2>&1
+    # shellcheck disable=SC2086
+    "$1" -c 'import ensurepip, sys, venv
+sys.exit("{}.{}".format(*sys.version_info[:2]) not in sys.argv[1:])' $VERSIONS >/dev/null 2>&1
 }
 
 find_python() {
-    local candidate
-    for candidate in ${QUANCI_PYTHON:-} python3.11 "$HOME"/.pyenv/versions/3.11.*/bin/python \
-        python3.10 python3.9 "$HOME"/.pyenv/versions/3.10.*/bin/python \
-        "$HOME"/.pyenv/versions/3.9.*/bin/python python3 python; do
-        if suits "$candidate"; then
-            printf '%s\n' "$candidate"
-            return
-        fi
+    local version candidate
+    if [ -n "${QUANCI_PYTHON:-}" ]; then
+        suits "$QUANCI_PYTHON" || fail "QUANCI_PYTHON=$QUANCI_PYTHON is no Python ${VERSIONS// /, } \
+with venv, which TensorFlow $TENSORFLOW needs"
+        BASE=$QUANCI_PYTHON
+        return
+    fi
+    for version in $VERSIONS; do
+        for candidate in "python$version" "$HOME/.pyenv/versions/$version".*/bin/python \
+            python3 python; do
+            # python3 may be an older one than the version looked for.
+            if VERSIONS=$version suits "$candidate"; then
+                BASE=$candidate
+                return
+            fi
+        done
     done
     return 1
 }
 
-install_environment() {
-    local base version requirements wanted
-    if ! suits .venv/bin/python; then
-        if [ -e .venv ] && [ ! -e .venv/installed ]; then
-            fail ".venv is there but was not made by this script and has no Python 3.9 to 3.11; \
-rename or remove it"
-        fi
-        base=$(find_python) || fail "no Python 3.9, 3.10 or 3.11 with venv was found; install one \
-(for instance python3.11 and python3.11-venv), or name it in QUANCI_PYTHON"
-        rm -rf .venv
-        "$base" -m venv .venv || fail "$base could not make .venv"
+make_environment() {
+    local uv newest=${VERSIONS%% *}
+    if find_python; then
+        rm -rf "$ENVIRONMENT"
+        "$BASE" -m venv "$ENVIRONMENT" || fail "$BASE could not make $ENVIRONMENT"
+        return
     fi
-    PYTHON=.venv/bin/python
-    version=$("$PYTHON" -c 'import sys; print("{}{}".format(*sys.version_info[:2]))')
-    requirements=requirements/py$version.txt
-    [ -f "$requirements" ] || requirements=requirements/direct.txt
+    # Its installer puts it where many a PATH does not lead.
+    for uv in uv "$HOME/.local/bin/uv"; do
+        if "$uv" --version >/dev/null 2>&1; then
+            rm -rf "$ENVIRONMENT"
+            echo "no Python ${VERSIONS// /, } with venv was found: uv makes $ENVIRONMENT"
+            "$uv" venv --quiet --seed --python "$newest" "$ENVIRONMENT" ||
+                fail "uv could not make $ENVIRONMENT with Python $newest"
+            return
+        fi
+    done
+    fail "no Python ${VERSIONS// /, } with venv was found; these two commands bring one: curl -LsSf \
+https://astral.sh/uv/install.sh | sh; ~/.local/bin/uv python install $newest (or name one in \
+QUANCI_PYTHON)"
+}
+
+install_requirements() {
+    local requirements=$1 wanted
     wanted=$("$PYTHON" -c 'import hashlib, sys
 print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$requirements")
-    if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
-        echo "installing $requirements into .venv (some minutes, once)"
-        "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$requirements" \
-            >.venv/install.log 2>&1 || {
-            tail -n 5 .venv/install.log >&2
-            fail "pip could not install $requirements: is there a network, or a package index \
-that pip knows? The whole output is in .venv/install.log"
-        }
-        printf '%s\n' "$wanted" >.venv/installed
+    [ "$(cat "$ENVIRONMENT/installed" 2>/dev/null)" != "$wanted" ] || return 0
+    echo "installing $requirements into $ENVIRONMENT (some minutes, once)"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$requirements" \
+        >"$ENVIRONMENT/install.log" 2>&1 || {
+        tail -n 5 "$ENVIRONMENT/install.log" >&2
+        fail "pip could not install $requirements: is there a network, or a package index \
+that pip knows? The whole output is in $ENVIRONMENT/install.log"
+    }
+    printf '%s\n' "$wanted" >"$ENVIRONMENT/installed"
+}
+
+install_environment() {
+    local version
+    choose_tensorflow
+    PYTHON=$ENVIRONMENT/bin/python
+    if ! suits "$PYTHON"; then
+        if [ -e "$ENVIRONMENT" ] && [ ! -e "$ENVIRONMENT/installed" ]; then
+            fail "$ENVIRONMENT is there but was not made by this script and has no Python \
+${VERSIONS// /, }; rename or remove it"
+        fi
+        make_environment
     fi
+    version=$("$PYTHON" -c 'import sys; print("{}{}".format(*sys.version_info[:2]))')
+    install_requirements "requirements/py$version-tf$TENSORFLOW.txt"
     export PYTHON
 }
 
