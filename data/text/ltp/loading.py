@@ -42,13 +42,23 @@ def load_ltp(model):
         from ltp import LTP
 
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
-            return LTP(path)
+            ltp = LTP(path)
+        _complete_tokenizer(ltp)
+        return ltp
     except Exception as error:  # the package raises whatever its parts raise
         raise UserError(
             "LTP model {} cannot be loaded: {} (--ltp_model)".format(
                 model, _in_short(error) or type(error).__name__
             )
         ) from None
+
+
+def _complete_tokenizer(ltp):
+    """Gives a neural model's tokenizer the method that LTP calls and transformers 5 has no more: the
+    same as a call of it."""
+    tokenizer = getattr(ltp, "tokenizer", None)
+    if tokenizer is not None and not hasattr(tokenizer, "batch_encode_plus"):
+        tokenizer.batch_encode_plus = tokenizer
 
 
 def _in_short(error):
