@@ -2,8 +2,8 @@
 
 python benchmarks/release_speed.py --pythons=.venv/bin/python,.venv-tf2.15.1/bin/python
 
-Every figure is the median of --rounds, in which the interpreters take turns. A step's seconds are the
-difference of two trainings of different lengths, so that starts and compilation do not count.
+Every figure is the median of --rounds, in which the interpreters take turns. A step's seconds are
+the difference of two trainings of different lengths: starts and compilation do not count.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main():
 
 
 def show(pythons, measured):
-    """Prints a line for every task: CPU seconds on each TensorFlow, and their ratio to the first."""
+    """Prints a line for every task: CPU seconds on each TensorFlow, ratio to the last one."""
     print("| CPU seconds | " + " | ".join(map(release, pythons)) + " |")
     print("|---" * (len(pythons) + 1) + "|")
     for name, figures in measured.items():

@@ -54,8 +54,8 @@ def load_ltp(model):
 
 
 def _complete_tokenizer(ltp):
-    """Gives a neural model's tokenizer the method that LTP calls and transformers 5 has no more: the
-    same as a call of it."""
+    """Gives a neural model's tokenizer the method that LTP calls, and that transformers 5 lacks: a
+    call of the tokenizer does the same."""
     tokenizer = getattr(ltp, "tokenizer", None)
     if tokenizer is not None and not hasattr(tokenizer, "batch_encode_plus"):
         tokenizer.batch_encode_plus = tokenizer

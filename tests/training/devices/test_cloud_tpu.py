@@ -11,6 +11,7 @@ from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node, take_offline
 
 from cli.app import one_line
 from common.errors import UserError
+from training import estimators
 from training.devices import cloud_tpu, cloud_tpu_api
 from training.devices.strategies import Devices
 from training.run_config import RunConfig
@@ -67,8 +68,8 @@ def refusal(capfd):
 
 
 def run_config(tpu):
-    """tf.estimator.tpu.RunConfig as run_pretraining.py makes it."""
-    return tf.estimator.tpu.RunConfig(cluster=tpu.resolver, master=tpu.master)
+    """RunConfig as run_pretraining.py makes it."""
+    return estimators.load().tpu.RunConfig(cluster=tpu.resolver, master=tpu.master)
 
 
 def workers(config):
