@@ -39,7 +39,7 @@ def compare(source, selection, folder, weights):
       weights: name of the weights file in it, None = the one that transformers finds.
 
     Returns:
-      Ordered dict: name of an output -> the largest difference, nan where either is no number.
+      Ordered dict: name of an output -> the largest difference, see largest_difference.
 
     Raises:
       UserError: transformers does not find all weights.
@@ -49,7 +49,7 @@ def compare(source, selection, folder, weights):
     ours = network.outputs(source, [p for p in selection.components if p in theirs], inputs)
     titles = {component.name: component.output for component in source.family.components}
     return collections.OrderedDict(
-        (titles.get(name, name), _largest_difference(ours[name], theirs[name])) for name in theirs
+        (titles.get(name, name), largest_difference(ours[name], theirs[name])) for name in theirs
     )
 
 
@@ -95,7 +95,7 @@ def _their_outputs(folder, weights, family, selection, inputs):
         bare = _load(family.architectures[-1].name, folder, weights, **pooling)
         encoded = bare(output_hidden_states=True, **fed)
         outputs = collections.OrderedDict(
-            [(network.HIDDEN_STATES, [state.numpy() for state in encoded.hidden_states])]
+            [(network.HIDDEN_STATES, states_of_layers(encoded.hidden_states, bare.config))]
         )
         if has_pooler:
             outputs["pooler"] = encoded.pooler_output.numpy()
@@ -105,6 +105,21 @@ def _their_outputs(folder, weights, family, selection, inputs):
             for component, attribute in selection.architecture.logits.items():
                 outputs[component] = _scores(scores, attribute)
     return outputs
+
+
+def states_of_layers(states, config):
+    """Hidden states of a model of transformers that network.outputs has, too.
+
+    Args:
+      states: tuple of tensors [batch, seq, hidden], embeddings first. Version 4 gives one for each
+        layer, version 5 one for each block of ALBERT's layers (inner_group_num).
+      config: of that model.
+
+    Returns:
+      List of arrays: the embeddings and each layer's last block.
+    """
+    blocks = (len(states) - 1) // config.num_hidden_layers
+    return [state.numpy() for state in states[::blocks]]
 
 
 def _scores(result, attribute):
@@ -172,11 +187,14 @@ def _quiet():
             logging.enable_progress_bar()
 
 
-def _largest_difference(ours, theirs):
-    """Largest difference of two arrays, or of the pairs of two lists of arrays."""
+def largest_difference(ours, theirs):
+    """Largest difference of two arrays, or of the pairs of two lists of arrays; nan where either is
+    no number, or the lists differ in length."""
     if isinstance(theirs, list):
+        if len(ours) != len(theirs):
+            return np.nan
         return max(
-            (_largest_difference(a, b) for a, b in zip(ours, theirs)),
+            (largest_difference(a, b) for a, b in zip(ours, theirs)),
             key=lambda d: np.inf if np.isnan(d) else d,
         )
     return float(np.abs(np.float64(ours) - np.float64(theirs)).max())

@@ -45,6 +45,7 @@ class Case(NamedTuple):
       pieces: "wordpiece" or "sentencepiece".
       do_lower_case: of the tokenizer.
       has_tags: whether LERT's tag heads are there as well.
+      changes: dict of what the config has in another way than SIZES.
     """
 
     family: families.Family
@@ -54,12 +55,14 @@ class Case(NamedTuple):
     pieces: str = "wordpiece"
     do_lower_case: bool = True
     has_tags: bool = False
+    changes: dict = {}
 
 
 BERT_TAGS = families.google_task(families.BERT, None, True)
 ALBERT_TAGS = families.google_task(families.ALBERT, None, True)
 PRETRAINING = ["pooler", "masked_lm", "sentence_pair"]
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
+BLOCKS = {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2}
 CASES = {
     "bert": Case(families.BERT, PRETRAINING, "ForPreTraining"),
     "bert_cased": Case(families.BERT, ["masked_lm"], "ForMaskedLM", do_lower_case=False),
@@ -78,6 +81,7 @@ CASES = {
         do_lower_case=False,
     ),
     "albert_wordpiece": Case(families.ALBERT, PRETRAINING, "ForPreTraining"),
+    "albert_blocks": Case(families.ALBERT, PRETRAINING, "ForPreTraining", changes=BLOCKS),
     "albert_bare": Case(families.ALBERT, ["pooler"], "", pieces="sentencepiece"),
     "albert_classes": Case(families.ALBERT, ["pooler", "classifier"], SEQUENCES),
     "albert_tags": Case(ALBERT_TAGS, ["tagger"], TOKENS, "tagging", "sentencepiece"),
@@ -130,7 +134,7 @@ def wordpieces():
 
 def checkpoint(folder, case, vocabulary, seed):
     """conversion.ModelFiles of random values."""
-    sizes = dict(SIZES, vocab_size=len(vocabulary), max_position_embeddings=64)
+    sizes = dict(SIZES, vocab_size=len(vocabulary), max_position_embeddings=64, **case.changes)
     sizes["model_type"] = case.family.model_type
     config = case.family.network_config(case.family.config_class(sizes))
     fine_tuned = case.family.task and case.family.task.network

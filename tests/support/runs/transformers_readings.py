@@ -42,11 +42,12 @@ def read_model(folder, auto_class):
     fed = {name: torch.from_numpy(value) for name, value in inputs_for(model.config).items()}
     with torch.no_grad():
         result = model.float().eval()(output_hidden_states=True, **fed)
-    outputs = {
-        name: (torch.stack(value) if isinstance(value, tuple) else value).numpy()
-        for name, value in result.items()
-    }
-    return type(model).__name__, outputs
+    outputs = dict(result)
+    states = outputs.pop("hidden_states")
+    # Version 5 gives those of every block of ALBERT's layers.
+    states = states[:: (len(states) - 1) // model.config.num_hidden_layers]
+    outputs["hidden_states"] = torch.stack(states)
+    return type(model).__name__, {name: value.numpy() for name, value in outputs.items()}
 
 
 def read_tokenizer(folder):
