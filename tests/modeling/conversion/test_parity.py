@@ -5,7 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from common.errors import UserError
 from modeling.conversion import parity
