@@ -1,29 +1,19 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: finds the newest Python that suits, makes an environment and installs
-# the pinned requirements. After it, the current folder is the project's and $PYTHON is the
-# environment's interpreter.
+# Sourced by the other scripts, which then call one of
 #
-# QUANCI_TENSORFLOW: 2.21.0 (in .venv), 2.15.1 or 1.15.5 (in .venv-tf2.15.1, .venv-tf1.15.5).
-# QUANCI_PYTHON: the interpreter to make the environment with.
+#   use_tensorflow                           the release of QUANCI_TENSORFLOW: 2.21.0 (in .venv), 2.15.1
+#                                            or 1.15.5 (in .venv-tf2.15.1, .venv-tf1.15.5)
+#   use_environment FOLDER VERSIONS SET      requirements/pyVERSION-SET.txt in FOLDER
+#
+# It finds the newest Python that suits, makes an environment and installs the pinned requirements.
+# After it, the current folder is the project's and $PYTHON is the environment's interpreter.
+# QUANCI_PYTHON names another interpreter to make the environment with.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 fail() {
     printf 'error: %s\n' "$1" >&2
     exit 1
-}
-
-# Sets TENSORFLOW, ENVIRONMENT (a folder) and VERSIONS (of Python, the newest first).
-choose_tensorflow() {
-    TENSORFLOW=${QUANCI_TENSORFLOW:-2.21.0}
-    ENVIRONMENT=.venv-tf$TENSORFLOW
-    case $TENSORFLOW in
-    2.21.0) ENVIRONMENT=.venv VERSIONS="3.13 3.12 3.11 3.10" ;;
-    2.15.1) VERSIONS="3.11" ;;
-    1.15.5) VERSIONS="3.7" ;;
-    *) fail "QUANCI_TENSORFLOW=$TENSORFLOW has no pinned requirements; it can be 2.21.0, 2.15.1 \
-or 1.15.5" ;;
-    esac
 }
 
 # A name on PATH may be a shim that does not run, or lack venv: only running it shows.
@@ -37,7 +27,7 @@ find_python() {
     local version candidate
     if [ -n "${QUANCI_PYTHON:-}" ]; then
         suits "$QUANCI_PYTHON" || fail "QUANCI_PYTHON=$QUANCI_PYTHON is no Python ${VERSIONS// /, } \
-with venv, which TensorFlow $TENSORFLOW needs"
+with venv, which $ENVIRONMENT needs"
         BASE=$QUANCI_PYTHON
         return
     fi
@@ -91,9 +81,10 @@ that pip knows? The whole output is in $ENVIRONMENT/install.log"
     printf '%s\n' "$wanted" >"$ENVIRONMENT/installed"
 }
 
-install_environment() {
+# Sets ENVIRONMENT, VERSIONS (of Python, the newest first) and PYTHON.
+use_environment() {
     local version
-    choose_tensorflow
+    ENVIRONMENT=$1 VERSIONS=$2
     PYTHON=$ENVIRONMENT/bin/python
     if ! suits "$PYTHON"; then
         if [ -e "$ENVIRONMENT" ] && [ ! -e "$ENVIRONMENT/installed" ]; then
@@ -103,8 +94,17 @@ ${VERSIONS// /, }; rename or remove it"
         make_environment
     fi
     version=$("$PYTHON" -c 'import sys; print("{}{}".format(*sys.version_info[:2]))')
-    install_requirements "requirements/py$version-tf$TENSORFLOW.txt"
+    install_requirements "requirements/py$version-$3.txt"
     export PYTHON
 }
 
-install_environment
+use_tensorflow() {
+    TENSORFLOW=${QUANCI_TENSORFLOW:-2.21.0}
+    case $TENSORFLOW in
+    2.21.0) use_environment .venv "3.13 3.12 3.11 3.10" tf2.21.0 ;;
+    2.15.1) use_environment .venv-tf2.15.1 "3.11" tf2.15.1 ;;
+    1.15.5) use_environment .venv-tf1.15.5 "3.7" tf1.15.5 ;;
+    *) fail "QUANCI_TENSORFLOW=$TENSORFLOW has no pinned requirements; it can be 2.21.0, 2.15.1 \
+or 1.15.5" ;;
+    esac
+}

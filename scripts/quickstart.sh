@@ -10,5 +10,6 @@ does not; leave QUANCI_TENSORFLOW away" >&2
 fi
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+use_tensorflow
 export TF_CPP_MIN_LOG_LEVEL=3
 exec "$PYTHON" scripts/quickstart.py

@@ -4,6 +4,7 @@
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+use_tensorflow
 export TF_CPP_MIN_LOG_LEVEL=3 OMP_NUM_THREADS=1
 if [ "$#" -eq 0 ]; then
     # A file stays with one process, so that what its tests share is made once; long ones are first.

@@ -15,8 +15,9 @@ from data.text.characters import CODE_POINTS
 from data.tokenizers.sentencepiece_pieces import BLANK, is_cut_again
 from data.tokenizers.wordpiece import FINAL_SIGMA
 
-CLASS = "AlbertTokenizer"
 SPECIAL_TOKENS = {
+    "bos_token": "[CLS]",
+    "eos_token": "[SEP]",
     "unk_token": "<unk>",
     "sep_token": "[SEP]",
     "pad_token": "<pad>",

@@ -3,8 +3,11 @@
 tokenizer.json describes step by step what google-research/bert's FullTokenizer does: the stock
 BertNormalizer of the `tokenizers` library drops private-use characters, keeps 256 characters of
 CJK extension E together, knows the punctuation of an older Unicode, and lower-cases a final sigma
-like any other; runs may be 200 characters long, not 100. transformers' slow tokenizer reads
-vocab.txt alone and keeps its own ways there.
+like any other; runs may be 200 characters long, not 100.
+
+tokenizer_config.json names the class that takes tokenizer.json as it is, in transformers 4 and 5
+alike, with use_fast=False as well. Under the name of a model's own tokenizer transformers 5 would
+take vocabulary and special tokens from there, and build the steps between anew in its own way.
 """
 
 import json
@@ -21,6 +24,13 @@ SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
     "cls_token": "[CLS]",
     "mask_token": "[MASK]",
+}
+# transformers 5 calls it TokenizersBackend, and knows this name, too.
+CLASS = "PreTrainedTokenizerFast"
+# What its tokenizers have to say whatever the version takes for granted.
+COMMON_SETTINGS = {
+    "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+    "clean_up_tokenization_spaces": False,
 }
 _CONTROLS = r"[\p{Cf}" + "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]"
 _MARKS = r"\p{Mn}"
@@ -58,12 +68,11 @@ class Family(NamedTuple):
     """A kind of vocabulary in transformers.
 
     Attributes:
-      name: of the tokenizer's class there.
-      special_tokens, settings: for its files.
+      special_tokens: for its files.
+      settings: of the tokenizer's own class there, for programs that call that class by name.
       make: function (vocabulary, do_lower_case) -> tokenizers.Tokenizer without special tokens.
     """
 
-    name: str
     special_tokens: Any
     settings: Any
     make: Callable
@@ -85,9 +94,10 @@ def write(folder, vocabulary, do_lower_case, max_length):
     family = FAMILIES[vocabulary.kind]
     config = dict(
         family.special_tokens,
-        tokenizer_class=family.name,
+        tokenizer_class=CLASS,
         do_lower_case=do_lower_case,
         model_max_length=max_length,
+        **COMMON_SETTINGS,
         **family.settings,
     )
     tokenizer = family.make(vocabulary, do_lower_case)
@@ -164,14 +174,12 @@ def _without_holes(tokens):
 
 FAMILIES = {
     vocabulary_file.WORDPIECE: Family(
-        "BertTokenizer",
         SPECIAL_TOKENS,
         # None: as do_lower_case.
         {"do_basic_tokenize": True, "tokenize_chinese_chars": True, "strip_accents": None},
         _wordpiece_tokenizer,
     ),
     vocabulary_file.SENTENCEPIECE: Family(
-        huggingface_albert.CLASS,
         huggingface_albert.SPECIAL_TOKENS,
         huggingface_albert.SETTINGS,
         huggingface_albert.make_tokenizer,

@@ -35,7 +35,7 @@ def compare(source, selection, folder, weights):
       weights: name of the weights file in it, None = the one that transformers finds.
 
     Returns:
-      Ordered dict: name of an output -> the largest difference, nan where either is no number.
+      Ordered dict: name of an output -> the largest difference, see largest_difference.
 
     Raises:
       UserError: transformers does not find all weights.
@@ -45,7 +45,7 @@ def compare(source, selection, folder, weights):
     ours = network.outputs(source, [p for p in selection.components if p in theirs], inputs)
     titles = {component.name: component.output for component in source.family.components}
     return collections.OrderedDict(
-        (titles.get(name, name), _largest_difference(ours[name], theirs[name])) for name in theirs
+        (titles.get(name, name), largest_difference(ours[name], theirs[name])) for name in theirs
     )
 
 
@@ -97,11 +97,14 @@ def _their_outputs(folder, weights, family, selection, inputs):
     return separate_process.call(pytorch_outputs.__name__, "compute", tuple(request))
 
 
-def _largest_difference(ours, theirs):
-    """Largest difference of two arrays, or of the pairs of two lists of arrays."""
+def largest_difference(ours, theirs):
+    """Largest difference of two arrays, or of the pairs of two lists of arrays; nan where either is
+    no number, or the lists differ in length."""
     if isinstance(theirs, list):
+        if len(ours) != len(theirs):
+            return np.nan
         return max(
-            (_largest_difference(a, b) for a, b in zip(ours, theirs)),
+            (largest_difference(a, b) for a, b in zip(ours, theirs)),
             key=lambda d: np.inf if np.isnan(d) else d,
         )
     return float(np.abs(np.float64(ours) - np.float64(theirs)).max())

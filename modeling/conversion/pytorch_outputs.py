@@ -58,7 +58,7 @@ def compute(request):
         bare = _load(request, request.bare, **request.pooling)
         encoded = bare(output_hidden_states=True, **fed)
         outputs = collections.OrderedDict(
-            [(HIDDEN_STATES, [state.numpy() for state in encoded.hidden_states])]
+            [(HIDDEN_STATES, states_of_layers(encoded.hidden_states, bare.config))]
         )
         if request.has_pooler:
             outputs["pooler"] = encoded.pooler_output.numpy()
@@ -68,6 +68,21 @@ def compute(request):
             for component, attribute in request.logits.items():
                 outputs[component] = _scores(scores, attribute)
     return outputs
+
+
+def states_of_layers(states, config):
+    """Hidden states of a model of transformers that network.outputs has, too.
+
+    Args:
+      states: tuple of tensors [batch, seq, hidden], embeddings first. Version 4 gives one for each
+        layer, version 5 one for each block of ALBERT's layers (inner_group_num).
+      config: of that model.
+
+    Returns:
+      List of arrays: the embeddings and each layer's last block.
+    """
+    blocks = (len(states) - 1) // config.num_hidden_layers
+    return [state.numpy() for state in states[::blocks]]
 
 
 def _scores(result, attribute):

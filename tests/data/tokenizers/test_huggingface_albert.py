@@ -2,6 +2,7 @@
 
 import collections
 import json
+import shutil
 
 import pytest
 import sentencepiece_models
@@ -17,6 +18,16 @@ from test_sentencepiece_pieces import AWKWARD
 from common.errors import UserError
 from data.tokenizers import huggingface_files
 from data.tokenizers.vocabularies import read_vocabulary
+
+SPECIAL_NAMES = {
+    "bos_token": "[CLS]",
+    "eos_token": "[SEP]",
+    "unk_token": "<unk>",
+    "sep_token": "[SEP]",
+    "pad_token": "<pad>",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
 
 
 def make(folder, content, lower):
@@ -69,29 +80,66 @@ def test_a_number_and_a_comma(tmp_path):
     assert huggingface_files.encode(str(tmp_path), texts) == ids(ours, texts)
 
 
-def test_what_auto_tokenizer_makes_of_the_files(pair):
+def test_the_settings_say_everything_themselves(pair):
+    """Versions of transformers take different things for granted."""
     folder, ours = pair
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    assert config["keep_accents"] is False and config["remove_space"] is True
+    assert json.loads((folder / "tokenizer_config.json").read_text()) == {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 512,
+        "do_lower_case": ours.do_lower_case,
+        "keep_accents": False,
+        "remove_space": True,
+        **SPECIAL_NAMES,
+    }
+    assert json.loads((folder / "special_tokens_map.json").read_text()) == SPECIAL_NAMES
+
+
+@pytest.mark.parametrize("use_fast", [True, False])
+def test_what_auto_tokenizer_makes_of_the_files(pair, use_fast, tmp_path):
+    """With use_fast=False, too, and after transformers has saved them."""
+    folder, ours = pair
     with no_warnings():
-        for use_fast in (True, False):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
-            assert tokenizer.is_fast == use_fast
-            assert type(tokenizer).__name__ == "AlbertTokenizer" + "Fast" * use_fast
-            assert tokenizer.model_max_length == 512
-            assert tokenizer.do_lower_case == ours.do_lower_case
-            vocabulary = ours.vocabulary
-            assert len(tokenizer) == tokenizer.vocab_size == len(vocabulary)
-            for name in ("pad", "unk", "cls", "sep", "mask"):
-                assert getattr(tokenizer, name + "_token_id") == getattr(vocabulary, name)
-            coded = tokenizer("今天[MASK]", "很 好", padding="max_length", max_length=14)
-            first, second = (ours.tokenize(text).ids.tolist() for text in ("今天", "很 好"))
-            expected = [2, *first, 4, 3, *second, 3]
-            assert coded["input_ids"] == expected + [0] * (14 - len(expected))
-            assert coded["token_type_ids"][: len(expected)] == (
-                [0] * (len(first) + 3) + [1] * (len(second) + 1)
-            )
-            assert tokenizer.decode(second) == "很 好"
+        first = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
+        first.save_pretrained(str(tmp_path))
+        again = transformers.AutoTokenizer.from_pretrained(str(tmp_path), use_fast=use_fast)
+        for tokenizer in (first, again):
+            assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+            check(tokenizer, ours)
+    texts = huggingface_files.AWKWARD
+    assert huggingface_files.encode(str(tmp_path), texts) == ids(ours, texts)
+
+
+def check(tokenizer, ours):
+    assert tokenizer.model_max_length == 512
+    assert tokenizer.init_kwargs["do_lower_case"] == ours.do_lower_case
+    vocabulary = ours.vocabulary
+    assert len(tokenizer) == tokenizer.vocab_size == len(vocabulary)
+    for name in ("pad", "unk", "cls", "sep", "mask"):
+        assert getattr(tokenizer, name + "_token_id") == getattr(vocabulary, name)
+    coded = tokenizer("今天[MASK]", "很 好", padding="max_length", max_length=14)
+    first, second = (ours.tokenize(text).ids.tolist() for text in ("今天", "很 好"))
+    expected = [2, *first, 4, 3, *second, 3]
+    assert coded["input_ids"] == expected + [0] * (14 - len(expected))
+    assert coded["token_type_ids"][: len(expected)] == (
+        [0] * (len(first) + 3) + [1] * (len(second) + 1)
+    )
+    assert tokenizer.decode(second) == "很 好"
+
+
+def test_a_directory_that_names_the_models_own_class(pair, tmp_path):
+    """As earlier conversions and transformers 4 write it: the same tokens in transformers 4."""
+    folder, ours = pair
+    shutil.copytree(str(folder), str(tmp_path / "older"))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    for name in ("model_input_names", "clean_up_tokenization_spaces"):
+        del config[name]
+    config["tokenizer_class"] = "AlbertTokenizer"
+    (tmp_path / "older" / "tokenizer_config.json").write_text(json.dumps(config))
+    with no_warnings():
+        got = huggingface_files.encode(str(tmp_path / "older"), huggingface_files.AWKWARD)
+    assert got == ids(ours, huggingface_files.AWKWARD)
 
 
 def test_models_that_the_files_cannot_hold(tmp_path):

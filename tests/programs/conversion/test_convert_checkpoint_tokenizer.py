@@ -1,5 +1,7 @@
 """The tokenizer files that convert_checkpoint.py writes: AutoTokenizer gives our ids."""
 
+import shutil
+
 import golden_cases
 import pytest
 from golden_cases import needs_golden
@@ -9,15 +11,24 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from conversion_runs import no_warnings
+from conversion_runs import no_warnings, read_json
+from record_files import write_json
 
 from data.tokenizers import huggingface_files
+from data.tokenizers.huggingface_files import AWKWARD
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
+SPECIAL_NAMES = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # Whatever an awkward string may come down to, so that few of its pieces are [UNK].
 CHARS = sorted(
-    {c for text in huggingface_files.AWKWARD for c in text + text.lower() if not c.isspace()}
+    {c for text in AWKWARD for c in text + text.lower() if not c.isspace()}
     | set("acefilnorsuβςσϊαΑΣ12390.;'豈가ᄀ")
 )
 TOKENS = SPECIAL + CHARS + ["##" + c for c in CHARS] + ["ing", "##ing", "201", "##8", "y" * 150]
@@ -46,7 +57,7 @@ def ids(tokenizer, texts):
 
 def test_awkward_strings(pair):
     folder, ours = pair
-    texts = [*huggingface_files.AWKWARD, " ".join(huggingface_files.AWKWARD)]
+    texts = [*AWKWARD, " ".join(AWKWARD)]
     expected = ids(ours, texts)
     assert huggingface_files.encode(str(folder), texts) == expected
     known = [i for row in expected for i in row]
@@ -77,25 +88,66 @@ def test_golden_strings(lower, tmp_path):
     assert got == [case["ids"] for case in cases]
 
 
-def test_what_auto_tokenizer_makes_of_the_files(pair):
+def test_the_settings_say_everything_themselves(pair):
+    """Versions of transformers take different things for granted."""
+    folder, ours = pair
+    assert read_json(folder, "tokenizer_config.json") == {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 512,
+        "do_lower_case": ours.do_lower_case,
+        "do_basic_tokenize": True,
+        "tokenize_chinese_chars": True,
+        "strip_accents": None,
+        **SPECIAL_NAMES,
+    }
+    assert read_json(folder, "special_tokens_map.json") == SPECIAL_NAMES
+
+
+@pytest.mark.parametrize("use_fast", [True, False])
+def test_what_auto_tokenizer_makes_of_the_files(pair, use_fast, tmp_path):
+    """With use_fast=False, too, and after transformers has saved them."""
     folder, ours = pair
     with no_warnings():
-        for use_fast in (True, False):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
-            assert tokenizer.is_fast == use_fast
-            assert tokenizer.model_max_length == 512
-            assert tokenizer.do_lower_case == ours.do_lower_case
-            assert tokenizer.all_special_tokens == ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"]
-            assert len(tokenizer) == len(TOKENS) and tokenizer.vocab_size == len(TOKENS)
-            coded = tokenizer("今天[MASK]气", "GPT 好", padding="max_length", max_length=12)
-            pieces = tokenizer.convert_ids_to_tokens(coded["input_ids"])
-            gpt = "gpt" if ours.do_lower_case else "GPT"
-            assert pieces == (
-                ["[CLS]", "今", "天", "[MASK]", "气", "[SEP]", gpt, "好", "[SEP]"] + 3 * ["[PAD]"]
-            )
-            assert coded["token_type_ids"] == [0] * 6 + [1] * 3 + [0] * 3
-            assert coded["attention_mask"] == [1] * 9 + [0] * 3
-            assert tokenizer.decode(coded["input_ids"][6:8]) == gpt + " 好"
+        first = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
+        first.save_pretrained(str(tmp_path))
+        again = transformers.AutoTokenizer.from_pretrained(str(tmp_path), use_fast=use_fast)
+        for tokenizer in (first, again):
+            assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+            check(tokenizer, ours)
+    assert huggingface_files.encode(str(tmp_path), AWKWARD) == ids(ours, AWKWARD)
+
+
+def check(tokenizer, ours):
+    assert tokenizer.model_max_length == 512
+    assert tokenizer.init_kwargs["do_lower_case"] == ours.do_lower_case
+    assert tokenizer.all_special_tokens == ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"]
+    assert len(tokenizer) == len(TOKENS) and tokenizer.vocab_size == len(TOKENS)
+    coded = tokenizer("今天[MASK]气", "GPT 好", padding="max_length", max_length=12)
+    pieces = tokenizer.convert_ids_to_tokens(coded["input_ids"])
+    gpt = "gpt" if ours.do_lower_case else "GPT"
+    assert pieces == (
+        ["[CLS]", "今", "天", "[MASK]", "气", "[SEP]", gpt, "好", "[SEP]"] + 3 * ["[PAD]"]
+    )
+    assert coded["token_type_ids"] == [0] * 6 + [1] * 3 + [0] * 3
+    assert coded["attention_mask"] == [1] * 9 + [0] * 3
+    assert tokenizer.decode(coded["input_ids"][6:8]) == gpt + " 好"
+
+
+@pytest.mark.parametrize("class_name", ["BertTokenizer", "BertTokenizerFast"])
+def test_directories_that_name_the_models_own_class(pair, class_name, tmp_path):
+    """As earlier conversions and transformers 4 write them: the same tokens in transformers 4."""
+    folder, ours = pair
+    shutil.copytree(str(folder), str(tmp_path / "older"))
+    config = read_json(folder, "tokenizer_config.json")
+    for name in ("model_input_names", "clean_up_tokenization_spaces"):
+        del config[name]
+    write_json(
+        tmp_path / "older" / "tokenizer_config.json", dict(config, tokenizer_class=class_name)
+    )
+    with no_warnings():
+        assert huggingface_files.encode(str(tmp_path / "older"), AWKWARD) == ids(ours, AWKWARD)
 
 
 def test_tokens_that_are_there_twice(tmp_path, capfd):
