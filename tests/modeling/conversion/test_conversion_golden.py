@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 tf.disable_v2_behavior()
-pytestmark = needs_golden
+pytestmark = [needs_golden, pytest.mark.tf2_15]
 
 
 def golden_variables():

@@ -20,7 +20,10 @@ load_tf_weights_in_bert = pytest.importorskip(
 ).__dict__.get("load_tf_weights_in_bert")
 
 tf.disable_v2_behavior()
-pytestmark = pytest.mark.skipif(load_tf_weights_in_bert is None, reason="no TensorFlow loader")
+pytestmark = [
+    pytest.mark.skipif(load_tf_weights_in_bert is None, reason="no TensorFlow loader"),
+    pytest.mark.tf2_15,
+]
 
 PREDICTIONS = 3
 

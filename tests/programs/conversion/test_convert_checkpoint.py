@@ -28,6 +28,8 @@ from hypothesis import strategies as st
 from modeling import checkpoint
 from modeling.config import BertConfig
 
+pytestmark = pytest.mark.tf2_15
+
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("safetensors")

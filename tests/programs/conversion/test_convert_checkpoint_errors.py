@@ -28,6 +28,8 @@ from conversion_runs import (
 
 from modeling.conversion import huggingface, network
 
+pytestmark = pytest.mark.tf2_15
+
 tf.disable_v2_behavior()
 
 

@@ -31,6 +31,8 @@ from task_files import save_labels
 from common import separate_process
 from finetuning import task_file
 
+pytestmark = pytest.mark.tf2_15
+
 tf.disable_v2_behavior()
 
 

@@ -18,6 +18,8 @@ from data.tokenizers import huggingface_files
 from data.tokenizers.huggingface_files import AWKWARD
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
+pytestmark = pytest.mark.tf2_15
+
 SPECIAL_NAMES = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",

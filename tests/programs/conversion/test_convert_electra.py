@@ -41,6 +41,8 @@ from modeling import checkpoint
 from modeling.config_families import AlbertConfig, ElectraConfig
 from modeling.conversion import families
 
+pytestmark = pytest.mark.tf2_15
+
 tf.disable_v2_behavior()
 
 ELECTRA_NAMES = {

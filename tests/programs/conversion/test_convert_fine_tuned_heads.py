@@ -34,6 +34,8 @@ from finetuning.kinds.spans import spans_of_tags
 from modeling.config_families import read_config
 from modeling.conversion import families, network
 
+pytestmark = pytest.mark.tf2_15
+
 tf.disable_v2_behavior()
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
