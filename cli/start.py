@@ -65,7 +65,10 @@ def without_greetings():
             if not was_enabled:
                 faulthandler.disable()
             held.seek(0)
-            stderr.write(_GREETINGS.sub(b"", held.read()))
+            text = _GREETINGS.sub(b"", held.read())
+            if text:
+                with contextlib.suppress(OSError):  # a full disk: nobody can read it there
+                    stderr.write(text)
 
 
 def _is_own(error):

@@ -9,17 +9,18 @@ that follow, as its imports take seconds; it ends with this one, or when it lose
 
 import atexit
 import importlib
+import multiprocessing
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import traceback
+from multiprocessing.connection import Connection
 
 from common.errors import UserError
 
 _RESULT, _USER_ERROR, _FAULT = "result", "user error", "fault"
-_SERVE = "import sys; sys.path[:] = {!r}; from common import separate_process as s; s.serve()"
+_SERVE = "import sys; sys.path[:] = {!r}; from common import separate_process as s; s.serve({})"
 
 
 class _Process:
@@ -29,11 +30,13 @@ class _Process:
 
     def __init__(self):
         self.owner = os.getpid()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE.format(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self._connection, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _SERVE.format(sys.path, theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
 
     @classmethod
     def running(cls):
@@ -51,10 +54,9 @@ class _Process:
           UserError: the process ends without one.
         """
         try:
-            pickle.dump(request, self._process.stdin, protocol=4)
-            self._process.stdin.flush()
-            return pickle.load(self._process.stdout)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            self._connection.send(request)
+            return self._connection.recv()
+        except (EOFError, ConnectionError):
             code = self._process.wait()
             raise UserError(
                 "the process that runs {}.{} ended with {}".format(
@@ -70,8 +72,7 @@ class _Process:
         """Ends the process, which waits for a request."""
         if self.owner != os.getpid():
             return  # a copy of ours, made by a fork
-        self._process.stdin.close()
-        self._process.stdout.close()
+        self._connection.close()
         self._process.wait()
 
 
@@ -98,15 +99,19 @@ def call(module, name, *arguments):
     return value
 
 
-def serve():
-    """Answers requests from standard input until it is closed: the part of the other process."""
+def serve(number):
+    """Answers requests until the one that asks is gone: the part of the other process.
+
+    Args:
+      number: of the file descriptor of its connection.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asks decides
-    with os.fdopen(os.dup(1), "wb") as replies:
-        os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # what libraries print is no result
+    with Connection(number) as connection:
         while True:
             try:
-                module, name, arguments = pickle.load(sys.stdin.buffer)
-            except EOFError:
+                module, name, arguments = connection.recv()
+            except (EOFError, ConnectionError):
                 return
             try:
                 reply = _RESULT, getattr(importlib.import_module(module), name)(*arguments)
@@ -117,9 +122,8 @@ def serve():
             except Exception:
                 reply = _FAULT, traceback.format_exc()
             try:
-                pickle.dump(reply, replies, protocol=4)
-                replies.flush()
-            except BrokenPipeError:  # the one that asked is gone
+                connection.send(reply)
+            except ConnectionError:
                 return
 
 

@@ -25,12 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 _SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "die_before.c")
 # Names the folder of the compiled hook to the process that is started with it.
 _FOLDER = "QUANCI_FAULTS_FOLDER"
-_PRELOADED = (
-    "tensorflow.compat.v1",
-    "tensorflow_estimator.python.estimator.estimator",
-    "torch",
-    "transformers.models.bert.modeling_bert",
-)
+_PRELOADED = ("torch", "transformers.models.bert.modeling_bert")
 _POLL_SECONDS = 0.005
 
 
@@ -63,6 +58,11 @@ def work_folder():
 
 def preload():
     """Imports what takes long to import; opens no session, which a fork would not survive."""
+    from common import pytorch
+    from training import estimators
+
+    estimators.load()
+    pytorch.keep_triton_out()
     for name in _PRELOADED:
         importlib.import_module(name)
 

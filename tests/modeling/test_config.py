@@ -119,7 +119,7 @@ def test_files(tmp_path):
     good = write_json(tmp_path / "good.json", {"vocab_size": 7})
     assert BertConfig.from_json_file(good).vocab_size == 7
     broken = tmp_path / "broken.json"
-    broken.write_text('{\n "vocab_size": 7,\n}')
+    broken.write_text('{\n "vocab_size": 7,\n "a" 1}')
     with pytest.raises(UserError, match=r"broken\.json, line 3: not valid JSON"):
         BertConfig.from_json_file(str(broken))
     binary = tmp_path / "binary.json"

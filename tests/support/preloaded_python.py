@@ -16,12 +16,8 @@ import socket
 import subprocess
 import sys
 
-PRELOADED = (
-    "tensorflow.compat.v1",
-    "tensorflow_estimator.python.estimator.estimator",
-    "torch",
-    "transformers.models.bert.modeling_bert",
-)
+PRELOADED = ("torch", "transformers.models.bert.modeling_bert")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # In place of `python`. What is neither a program nor a module goes to the interpreter itself.
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -61,8 +57,7 @@ def install(folder, address):
 
 def serve(address):
     """Waits for programs; returns in a process of its own for each, with what is to be run."""
-    for name in PRELOADED:
-        importlib.import_module(name)
+    preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -92,6 +87,19 @@ def serve(address):
         code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         connection.sendall(str(code).encode())
         os._exit(0)
+
+
+def preload():
+    """Imports what takes long, but keeps no module of the project: a program has its own."""
+    sys.path.insert(0, ROOT)
+    importlib.import_module("training.estimators").load()
+    importlib.import_module("common.pytorch").keep_triton_out()
+    for name in PRELOADED:
+        importlib.import_module(name)
+    sys.path.remove(ROOT)
+    rooms = {name for name in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, name))}
+    for name in [name for name in sys.modules if name.split(".")[0] in rooms]:
+        del sys.modules[name]
 
 
 def become(python, words, folder, environment):

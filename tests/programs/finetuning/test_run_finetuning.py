@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from finetuning_runs import EXAMPLES, flags_of, make_task
 from record_files import TINY_CONFIG, write_json
 from script_driver import out_of
+from tpu_support import said_of_a_tpu
 
 pytestmark = pytest.mark.tf1
 
@@ -324,7 +325,10 @@ def test_refusals(folder, done, tmp_path):
             "was fine-tuned for 2 classes, and here are 3; start from the pre-trained",
         ),
         ({"distribution": "mirrored", "use_tpu": True}, "exclude each other"),
-        ({"use_tpu": True, "tpu_name": "grpc://127.0.0.1:1"}, "no TPU answers at grpc://127.0.0.1"),
+        (
+            {"use_tpu": True, "tpu_name": "grpc://127.0.0.1:1"},
+            said_of_a_tpu("no TPU answers at grpc://127.0.0.1"),
+        ),
     ]
     results = run_many(
         [

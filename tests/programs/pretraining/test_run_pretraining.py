@@ -16,6 +16,7 @@ from record_files import (
     write_json,
     write_records,
 )
+from tpu_support import said_of_a_tpu
 
 pytestmark = pytest.mark.tf1
 
@@ -212,7 +213,7 @@ def refusals(folder):
             ),
         ),
         ({"input_file": str(folder / "mixed" / "*")}, "made for different objectives: bert in"),
-        ({"use_tpu": True}, "--use_tpu=True needs --tpu_name=NAME"),
+        ({"use_tpu": True}, said_of_a_tpu("--use_tpu=True needs --tpu_name=NAME")),
         ({"do_eval": True, "do_train": False, "output_dir": none}, "nothing to evaluate"),
         ({"do_eval": True, "eval_file": none}, "no file matches {} (--eval_file)".format(none)),
         ({"input_file": str(folder / "damaged_start")}, "damaged_start is damaged"),

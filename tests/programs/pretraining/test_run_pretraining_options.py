@@ -18,6 +18,7 @@ from record_files import (
     write_records,
 )
 from script_driver import out_of
+from tpu_support import needs_tpu_support, said_of_a_tpu
 
 # What of the runs TensorFlow 1.15 makes, too.
 TF1_RUNS = ("straight", "stopped", "stopped again", "best", "best again", "best once more")
@@ -256,7 +257,7 @@ def refusals(folder):
         ({"num_tpu_cores": 0}, "--num_tpu_cores=0 must be positive"),
         (
             {"use_tpu": True, "num_tpu_cores": 3, "tpu_name": "grpc://10.0.0.1:8470"},
-            "--train_batch_size=8 is not a multiple of 3 (--num_tpu_cores)",
+            said_of_a_tpu("--train_batch_size=8 is not a multiple of 3 (--num_tpu_cores)"),
         ),
         ({"distribution": "mirrored"}, "--distribution=mirrored needs GPUs"),
         ({"distribution": "mirrored", "use_tpu": True}, "exclude each other"),
@@ -316,6 +317,7 @@ def test_the_command_of_lerts_script(folder, done):
     assert newest(folder / "lert_model", 2)["global_step"] == 2
 
 
+@needs_tpu_support
 def test_a_tpu_that_is_not_ready(folder, monkeypatch):
     """Through the script, against a local stand-in of Google's API."""
     with FakeTpuApi({"mine": node("PREEMPTED")}) as api:

@@ -20,22 +20,25 @@ import re
 import sys
 import zlib
 
-import numpy as np
-import tensorflow.compat.v1 as tf
-from fast_sessions import hurry
-from record_files import PREDICTIONS, SEQ, TINY_CONFIG
+from cli.start import watched_imports
 
-from modeling.config import BertConfig
-from modeling.kernels import PlainKernels
-from modeling.losses import Ratio
-from modeling.objectives.masked_lm import MaskedLm
-from optimization.config import OPTIMIZERS, OptimizerConfig
-from optimization.replicas import StrategyReplicas
-from training import hooks, model_fn
-from training.devices.strategies import Devices
-from training.pretraining_runner import PretrainingRunner
-from training.run import Run
-from training.run_config import RunConfig
+with watched_imports():
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+    from fast_sessions import hurry
+    from record_files import PREDICTIONS, SEQ, TINY_CONFIG
+
+    from modeling.config import BertConfig
+    from modeling.kernels import PlainKernels
+    from modeling.losses import Ratio
+    from modeling.objectives.masked_lm import MaskedLm
+    from optimization.config import OPTIMIZERS, OptimizerConfig
+    from optimization.replicas import StrategyReplicas
+    from training import hooks, model_fn
+    from training.devices.strategies import Devices
+    from training.pretraining_runner import PretrainingRunner
+    from training.run import Run
+    from training.run_config import RunConfig
 
 DEVICES = ["/cpu:0", "/cpu:1"]
 BATCH, STEPS, LEARNING_RATE, CLIP_NORM = 8, 5, 0.001, 0.5

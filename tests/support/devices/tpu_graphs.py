@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_records
 from tensorflow.python.framework import kernels
-from tensorflow_estimator.python.estimator.tpu import tpu_context
 
 from data.input.drawn_corruption import Drawing
 from data.input.pipeline import stored_features
@@ -25,7 +24,7 @@ from data.rows.masking import MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
-from training import runner
+from training import estimators, runner
 from training.devices.strategies import Devices
 from training.pretraining_runner import PretrainingRunner
 from training.run import Run
@@ -216,6 +215,9 @@ def _graph_of(work, hosts, cores):
 
 @contextlib.contextmanager
 def _tpu_system(hosts, cores):
+    estimators.load()
+    from tensorflow_estimator.python.estimator.tpu import tpu_context
+
     library = tpu_context.tpu_system_metadata_lib
     # TensorFlow 1.15 has the class under a private name.
     kind = getattr(library, "TPUSystemMetadata", None) or library._TPUSystemMetadata

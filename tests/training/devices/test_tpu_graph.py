@@ -20,6 +20,7 @@ from tpu_graphs import (
     tpu_operations,
     training_graph,
 )
+from tpu_support import needs_tpu_support
 
 from common.errors import UserError
 from data.records.schema import FEATURES, feature_length
@@ -30,6 +31,7 @@ from optimization.config import OPTIMIZERS
 
 tf.disable_v2_behavior()
 
+pytestmark = [needs_tpu_support, pytest.mark.tf2_15]
 
 # (objective, optimizer, num_micro_batches). Every objective, every optimizer, with and without
 # micro-batches; roberta's graphs are below. The slow tests have the other pairs.
