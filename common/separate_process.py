@@ -59,9 +59,8 @@ class _Process:
         except (EOFError, ConnectionError):
             code = self._process.wait()
             raise UserError(
-                "the process that runs {}.{} ended with {}".format(
-                    request[0], request[1], _words(code)
-                )
+                "the process that runs {}.{} ended with {}; where that is signal 9, the system was "
+                "out of memory".format(request[0], request[1], _words(code))
             ) from None
         except BaseException:
             self._process.kill()
