@@ -75,7 +75,9 @@ def _is_own(error):
     """Whether an exception comes from this project's modules, and not from those they import."""
     if isinstance(error, (ImportError, UserError)):
         return (getattr(error, "name", None) or "").split(".")[0] in _own_packages()
-    return traceback.extract_tb(error.__traceback__)[-1].filename.startswith(_ROOT + os.sep)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    # An environment may lie in the project's folder.
+    return raised_in.startswith(_ROOT + os.sep) and "site-packages" not in raised_in
 
 
 def _own_packages():
