@@ -16,6 +16,10 @@ fail() {
     exit 1
 }
 
+case $OSTYPE in
+msys* | cygwin* | win32*) fail "this is Windows' own shell; run the script in WSL 2" ;;
+esac
+
 # A name on PATH may be a shim that does not run, or lack venv: only running it shows.
 suits() {
     # shellcheck disable=SC2086

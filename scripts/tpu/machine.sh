@@ -1,5 +1,6 @@
 # Sourced by the scripts here: what to run (PYTHON, script) and on which machine (machine=(flags)).
 # USE_TPU=true (default) needs TPU_NAME, and takes TPU_ZONE and GCP_PROJECT; false is this machine.
+# A TPU needs TensorFlow 2.15.1 or 1.15.5: PYTHON=.venv-tf2.15.1/bin/python
 # shellcheck shell=bash disable=SC2034  # the variables are for the script that sources this file
 USE_TPU=${USE_TPU:-true}
 PYTHON=${PYTHON:-python}

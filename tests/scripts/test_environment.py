@@ -127,6 +127,16 @@ def test_older_releases_have_environments_of_their_own(machine, tensorflow, pyth
     assert (machine.project / folder).exists() and not (machine.project / ".venv").exists()
 
 
+def test_the_quickstart_needs_what_makes_records(machine):
+    line = one_line(machine.start("quickstart.sh", QUANCI_TENSORFLOW="1.15.5"))
+    assert "TensorFlow 1.15.5 does not" in line
+
+
+def test_windows_is_sent_to_its_linux(machine):
+    machine.add_python("python3.13", "3.13")
+    assert "run the script in WSL 2" in one_line(machine.start("test.sh", OSTYPE="msys"))
+
+
 def test_an_unknown_release_is_refused(machine):
     line = one_line(machine.start("test.sh", QUANCI_TENSORFLOW="2.16"))
     assert "QUANCI_TENSORFLOW=2.16 has no pinned requirements; it can be 2.21.0, 2.15.1" in line
