@@ -18,6 +18,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Name -> (layers, hidden size, heads, batch, steps of the shorter and of the longer training).
 SIZES = {"small 128": (12, 256, 4, 16, (5, 25)), "base 128": (12, 768, 12, 8, (3, 11))}
+VOCABULARY = 21128
 IMPORT = "import tensorflow.compat.v1 as tf; tf.Session"
 
 
@@ -28,6 +29,7 @@ def main():
     arguments = parser.parse_args()
     pythons = [os.path.join(ROOT, python) for python in arguments.pythons.split(",")]
     with tempfile.TemporaryDirectory(prefix="quanci-") as folder:
+        write_vocabulary(folder)
         data_creation(pythons[0], folder, "records", dupe_factor=1)
         tasks = {"import of TensorFlow": lambda python: cpu_seconds([python, "-c", IMPORT])}
         tasks["data creation"] = lambda python: data_creation(python, folder, "again", 20)
@@ -58,10 +60,19 @@ def release(python):
     return "TensorFlow {}, Python {}.{}".format(*done.stdout.split())
 
 
+def write_vocabulary(folder):
+    """Writes the sample's vocabulary, filled up to the size of Google's."""
+    with open(os.path.join(ROOT, "sample", "vocab.txt"), encoding="utf-8") as reader:
+        lines = reader.read().splitlines()
+    lines += ["[unused{}]".format(i) for i in range(len(lines), VOCABULARY)]
+    with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as writer:
+        writer.write("\n".join(lines) + "\n")
+
+
 def write_config(folder, name):
     layers, hidden, heads, _, _ = SIZES[name]
     values = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads}
-    values.update(intermediate_size=4 * hidden, max_position_embeddings=128, vocab_size=21128)
+    values.update(intermediate_size=4 * hidden, max_position_embeddings=128, vocab_size=VOCABULARY)
     values.update(hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
     values.update(type_vocab_size=2, initializer_range=0.02)
     with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as writer:
@@ -77,7 +88,7 @@ def data_creation(python, folder, output, dupe_factor):
             "--input_file=sample/corpus/*.txt",
             "--input_format=raw",
             "--output_file=" + os.path.join(folder, output),
-            "--vocab_file=sample/vocab.txt",
+            "--vocab_file=" + os.path.join(folder, "vocab.txt"),
             "--objective=bert",
             "--num_workers=1",
             "--dupe_factor={}".format(dupe_factor),
