@@ -55,7 +55,7 @@ setup(
         "ltp==4.2.14" + MODERN,
         "ltp-core==0.1.4" + MODERN,
         "ltp-extension==0.1.13" + MODERN,
-        "transformers>=4.40,<5" + MODERN,
+        "transformers>=4.57,<5" + MODERN,
         "huggingface_hub<1" + MODERN,
         "safetensors" + MODERN,
         "conllu" + MODERN,
