@@ -26,16 +26,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pythons", default=".venv/bin/python,.venv-tf2.15.1/bin/python")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tasks", default="", help="those whose names begin so; all without")
     arguments = parser.parse_args()
     pythons = [os.path.join(ROOT, python) for python in arguments.pythons.split(",")]
     with tempfile.TemporaryDirectory(prefix="quanci-") as folder:
         write_vocabulary(folder)
-        data_creation(pythons[0], folder, "records", dupe_factor=1)
+        data_creation(pythons[0], folder, folder, dupe_factor=1)
         tasks = {"import of TensorFlow": lambda python: cpu_seconds([python, "-c", IMPORT])}
-        tasks["data creation"] = lambda python: data_creation(python, folder, "again", 20)
+        tasks["data creation"] = lambda python: created_anew(python, folder)
         for name in SIZES:
             write_config(folder, name)
             tasks["step, " + name] = lambda python, name=name: step(python, folder, name)
+        tasks = {n: task for n, task in tasks.items() if n.startswith(arguments.tasks)}
         measured = {name: {python: [] for python in pythons} for name in tasks}
         for _ in range(arguments.rounds):
             for name, task in tasks.items():
@@ -79,7 +81,13 @@ def write_config(folder, name):
         json.dump(values, writer)
 
 
-def data_creation(python, folder, output, dupe_factor):
+def created_anew(python, folder):
+    """CPU seconds of data creation into a new folder: what is finished is not made again."""
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        return data_creation(python, folder, new, dupe_factor=20)
+
+
+def data_creation(python, folder, output_dir, dupe_factor):
     """CPU seconds of data creation from the sample."""
     return cpu_seconds(
         [
@@ -87,7 +95,7 @@ def data_creation(python, folder, output, dupe_factor):
             "create_pretraining_data.py",
             "--input_file=sample/corpus/*.txt",
             "--input_format=raw",
-            "--output_file=" + os.path.join(folder, output),
+            "--output_file=" + os.path.join(output_dir, "records"),
             "--vocab_file=" + os.path.join(folder, "vocab.txt"),
             "--objective=bert",
             "--num_workers=1",
