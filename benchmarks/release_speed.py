@@ -84,7 +84,7 @@ def write_config(folder, name):
 def created_anew(python, folder):
     """CPU seconds of data creation into a new folder: what is finished is not made again."""
     with tempfile.TemporaryDirectory(dir=folder) as new:
-        return data_creation(python, folder, new, dupe_factor=20)
+        return data_creation(python, folder, new, dupe_factor=400)
 
 
 def data_creation(python, folder, output_dir, dupe_factor):
