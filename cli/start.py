@@ -6,6 +6,7 @@ TF_CPP_MIN_LOG_LEVEL says, and packages that do not fit together fail in a trace
 
 import contextlib
 import faulthandler
+import importlib.util
 import os
 import re
 import sys
@@ -37,7 +38,11 @@ def watched_imports():
     project's own modules is raised.
     """
     terminal.open_closed()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    # Read when TensorFlow is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if importlib.util.find_spec("tf_keras"):
+        # Keras 3 imports scikit-learn, most of a second; nothing here uses any Keras.
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         with without_greetings():
             yield

@@ -68,6 +68,15 @@ def test_imports_of_tensorflow_say_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_keras_is_not_imported_for_nothing():
+    pytest.importorskip("tf_keras")
+    code = "from cli.start import watched_imports\nwith watched_imports():\n    "
+    code += "from training import estimators; estimators.load()\n"
+    code += "import sys; print([name for name in ('keras', 'sklearn') if name in sys.modules])"
+    done = run(code)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
 def test_only_greetings_are_dropped(capfd):
     lines = (
         b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
