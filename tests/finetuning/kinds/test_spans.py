@@ -35,6 +35,7 @@ def test_spans_survive_tags(spans, scheme):
     assert spans_of_tags(tags) == (spans, 0)
 
 
+@pytest.mark.tf2_15
 @settings(max_examples=200, deadline=None)
 @given(tags=tags_anywhere)
 def test_tags_mean_what_seqeval_reads(tags):

@@ -218,6 +218,7 @@ def test_records(tmp_path, tokenizer):
     )
 
 
+@pytest.mark.tf2_15
 @settings(max_examples=60, deadline=None)
 @given(sentences=scored_sentences(any_tags("BI", TYPES, 9)))
 def test_scores_are_seqevals(sentences):

@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from common import separate_process
 from common.errors import UserError
 from modeling.conversion import parity, pytorch_outputs
 
@@ -21,6 +22,12 @@ def test_one_state_for_each_layer(blocks):
     states = tuple(torch.full([1, 2, 3], float(i)) for i in range(1 + 4 * blocks))
     got = pytorch_outputs.states_of_layers(states, Config(num_hidden_layers=4))
     assert [state[0, 0, 0] for state in got] == [i * blocks for i in range(5)]
+
+
+def test_pytorch_computes_without_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setattr(separate_process._Process, "_current", None)
+    loaded = separate_process.call("computed_apart", "modules_after_computing", str(tmp_path))
+    assert loaded == ["torch"]
 
 
 def test_lists_of_different_lengths_are_different():
