@@ -1,4 +1,4 @@
-"""CPU seconds of a training step, of imports and of data creation on several TensorFlows.
+"""CPU seconds of a training step, of starts and of data creation on several TensorFlows.
 
 python benchmarks/release_speed.py --pythons=.venv/bin/python,.venv-tf2.15.1/bin/python
 
@@ -19,7 +19,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Name -> (layers, hidden size, heads, batch, steps of the shorter and of the longer training).
 SIZES = {"small 128": (12, 256, 4, 16, (5, 25)), "base 128": (12, 768, 12, 8, (3, 11))}
 VOCABULARY = 21128
-IMPORT = "import tensorflow.compat.v1 as tf; tf.Session"
+START = """
+from cli.start import watched_imports
+with watched_imports():
+    from training import estimators
+estimators.load()
+"""
 
 
 def main():
@@ -32,7 +37,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="quanci-") as folder:
         write_vocabulary(folder)
         data_creation(pythons[0], folder, folder, dupe_factor=1)
-        tasks = {"import of TensorFlow": lambda python: cpu_seconds([python, "-c", IMPORT])}
+        tasks = {"start of a program": lambda python: cpu_seconds([python, "-c", START])}
         tasks["data creation"] = lambda python: created_anew(python, folder)
         for name in SIZES:
             write_config(folder, name)
