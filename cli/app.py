@@ -103,6 +103,7 @@ def parse_flags(argv):
     except UserError as error:
         text = str(error)
     _complain("error: " + text)
+    terminal.drop_unwritable()
     sys.exit(1)
 
 

@@ -50,6 +50,7 @@ def watched_imports():
         if _is_own(error):
             raise
         terminal.complain("error: " + _explanation(error))
+        terminal.drop_unwritable()
         sys.exit(1)
 
 

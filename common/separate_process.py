@@ -107,7 +107,8 @@ def serve(number):
       number: of the file descriptor of its connection.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asks decides
-    os.dup2(2, 1)  # what libraries print is no result
+    sys.stdout = sys.stderr  # what libraries print is no result
+    os.dup2(2, 1)
     with Connection(number) as connection:
         while True:
             try:

@@ -58,10 +58,11 @@ def flush():
 def drop_unwritable():
     """Leaves nothing to write that cannot be written: the interpreter would fail with it at its
     end, and with another exit code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_closed():

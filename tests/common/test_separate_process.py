@@ -47,7 +47,9 @@ def findable(monkeypatch):
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
 
 
-def test_results_come_back_from_one_other_process(capfd):
+def test_results_come_back_from_one_other_process(capfd, monkeypatch):
+    # One of an earlier test would write to the standard error of that.
+    monkeypatch.setattr(separate_process._Process, "_current", None)
     assert separate_process.call(HERE, "double", 21) == 42
     assert separate_process.call(HERE, "double", [1]) == [1, 1]
     assert "this is no reply" in capfd.readouterr().err
