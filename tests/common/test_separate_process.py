@@ -45,11 +45,11 @@ def process_number():
 @pytest.fixture(autouse=True)
 def findable(monkeypatch):
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
-
-
-def test_results_come_back_from_one_other_process(capfd, monkeypatch):
-    # One of an earlier test would write to the standard error of that.
+    # Other tests' process has their standard error and their modules.
     monkeypatch.setattr(separate_process._Process, "_current", None)
+
+
+def test_results_come_back_from_one_other_process(capfd):
     assert separate_process.call(HERE, "double", 21) == 42
     assert separate_process.call(HERE, "double", [1]) == [1, 1]
     assert "this is no reply" in capfd.readouterr().err
