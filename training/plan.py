@@ -53,12 +53,13 @@ def describe(run, parameters):
     if config.use_tpu:
         lines.append("plan: no estimate of the time for a TPU")
     else:
-        lines.append("plan: " + strategies.describe_visible())
+        gpus = strategies.local_gpus()
+        lines.append("plan: " + strategies.describe_visible(gpus))
         rate = EFFICIENCY * matmul_flops_per_second()
         seconds = step_flops(config, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
-                seconds, tokens / seconds, duration(seconds * steps), _device()
+                seconds, tokens / seconds, duration(seconds * steps), "GPU" if gpus else "CPU"
             )
         )
     lines.append("dry run: nothing was written")
@@ -129,7 +130,3 @@ def _epochs(config, steps):
     return "plan: {:,} records, so {:.2f} epochs".format(
         config.train_records, rows / config.train_records
     )
-
-
-def _device():
-    return "GPU" if tf.test.is_gpu_available() else "CPU"

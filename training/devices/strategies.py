@@ -141,7 +141,7 @@ def mirrored(devices=None):
       UserError: there is no GPU.
     """
     if devices is None:
-        devices = [d.name for d in _local_gpus()]
+        devices = [d.name for d in local_gpus()]
         if not devices:
             raise UserError(
                 "--distribution=mirrored needs GPUs, and TensorFlow finds none on this machine; "
@@ -182,9 +182,12 @@ def _check_multiple(name, value, divisor, what):
         raise UserError("--{}={} is not a multiple of {} ({})".format(name, value, divisor, what))
 
 
-def describe_visible():
-    """One line with TensorFlow's release and the devices that it sees on this machine."""
-    gpus = _local_gpus()
+def describe_visible(gpus):
+    """One line with TensorFlow's release and the devices that it sees on this machine.
+
+    Args:
+      gpus: result of `local_gpus`.
+    """
     return "TensorFlow {} sees {}".format(
         tf.__version__,
         ", ".join(["the CPU"] + [d.physical_device_desc or d.name for d in gpus])
@@ -193,7 +196,8 @@ def describe_visible():
     )
 
 
-def _local_gpus():
+def local_gpus():
+    """The GPUs of this machine, as TensorFlow's DeviceAttributes; initializes them."""
     from tensorflow.python.client import device_lib
 
     return [d for d in device_lib.list_local_devices() if d.device_type == "GPU"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from conversion_runs import no_warnings
+from conversion_runs import loaded_and_saved_tokenizers, no_warnings
 from test_sentencepiece_pieces import AWKWARD
 
 from common.errors import UserError
@@ -100,12 +100,9 @@ def test_the_settings_say_everything_themselves(pair):
 def test_what_auto_tokenizer_makes_of_the_files(pair, use_fast, tmp_path):
     """With use_fast=False, too, and after transformers has saved them."""
     folder, ours = pair
-    with no_warnings():
-        first = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
-        first.save_pretrained(str(tmp_path))
-        again = transformers.AutoTokenizer.from_pretrained(str(tmp_path), use_fast=use_fast)
-        for tokenizer in (first, again):
-            assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+    for tokenizer in loaded_and_saved_tokenizers(folder, tmp_path, use_fast=use_fast):
+        assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+        with no_warnings():
             check(tokenizer, ours)
     texts = huggingface_files.AWKWARD
     assert huggingface_files.encode(str(tmp_path), texts) == ids(ours, texts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 import transformers
-from conversion_runs import no_warnings, read_json
+from conversion_runs import loaded_and_saved_tokenizers, no_warnings, read_json
 from record_files import write_json
 
 from data.tokenizers import huggingface_files
@@ -111,12 +111,9 @@ def test_the_settings_say_everything_themselves(pair):
 def test_what_auto_tokenizer_makes_of_the_files(pair, use_fast, tmp_path):
     """With use_fast=False, too, and after transformers has saved them."""
     folder, ours = pair
-    with no_warnings():
-        first = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=use_fast)
-        first.save_pretrained(str(tmp_path))
-        again = transformers.AutoTokenizer.from_pretrained(str(tmp_path), use_fast=use_fast)
-        for tokenizer in (first, again):
-            assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+    for tokenizer in loaded_and_saved_tokenizers(folder, tmp_path, use_fast=use_fast):
+        assert type(tokenizer) is transformers.PreTrainedTokenizerFast
+        with no_warnings():
             check(tokenizer, ours)
     assert huggingface_files.encode(str(tmp_path), AWKWARD) == ids(ours, AWKWARD)
 

@@ -111,6 +111,14 @@ def no_warnings():
     assert not records, [record.getMessage() for record in records]
 
 
+def loaded_and_saved_tokenizers(folder, saved, **arguments):
+    """[AutoTokenizer of a folder, that of what it saves in `saved`], both without a warning."""
+    with no_warnings():
+        first = transformers.AutoTokenizer.from_pretrained(str(folder), **arguments)
+        first.save_pretrained(str(saved))
+        return [first, transformers.AutoTokenizer.from_pretrained(str(saved), **arguments)]
+
+
 def load(class_name, folder, **arguments):
     """A model of transformers; all of its weights must be in the directory."""
     model, info = getattr(transformers, class_name).from_pretrained(
