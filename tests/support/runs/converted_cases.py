@@ -23,6 +23,7 @@ from sentencepiece_models import write_sample_model
 
 from cli import conversion
 from cli.app import prepare_tensorflow
+from common import pytorch
 from data.text.ltp.loading import load_ltp
 from data.tokenizers.huggingface_files import AWKWARD
 from data.tokenizers.vocabularies import read_vocabulary
@@ -30,8 +31,7 @@ from modeling.conversion import families, network
 
 LABELS = 5
 
-# TensorFlow and transformers come in any order; see common/pytorch.py.
-sys.modules.setdefault("triton", None)
+pytorch.keep_triton_out()
 
 
 class Case(NamedTuple):

@@ -7,6 +7,8 @@ import os
 
 import numpy as np
 
+from modeling.conversion.pytorch_outputs import states_of_layers
+
 MODELS, LINES, LTP = "models.json", "lines.json", "ltp"
 # The cases whose tokenizers read lines: both kinds of vocabulary, lower-casing and not.
 READERS_OF_LINES = ("bert", "bert_cased", "albert", "albert_cased")
@@ -50,11 +52,9 @@ def read_model(folder, auto_class):
     with torch.no_grad():
         result = model.float().eval()(output_hidden_states=True, **fed)
     outputs = dict(result)
-    states = outputs.pop("hidden_states")
-    # Version 5 gives those of every block of ALBERT's layers.
-    states = states[:: (len(states) - 1) // model.config.num_hidden_layers]
-    outputs["hidden_states"] = torch.stack(states)
-    return type(model).__name__, {name: value.numpy() for name, value in outputs.items()}
+    states = states_of_layers(outputs.pop("hidden_states"), model.config)
+    outputs = {name: value.numpy() for name, value in outputs.items()}
+    return type(model).__name__, dict(outputs, hidden_states=np.stack(states))
 
 
 def read_tokenizer(folder):
