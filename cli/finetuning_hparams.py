@@ -5,6 +5,8 @@ import collections
 import os
 
 from cli import hparams
+from common import files
+from common.errors import UserError
 
 _UNUSED = "it has no counterpart here"
 TABLE = hparams.Table(
@@ -45,9 +47,10 @@ TABLE = hparams.Table(
     ignored={
         "results_txt": "figures are in results/TASK_results.txt",
         "results_pkl": "figures are in results/TASK_results.txt",
+        "keep_all_models": "the checkpoints of every trial are kept",
         "qa_eval_file": "answers are scored without a program of their own",
         "qa_na_file": "answers are scored without a program of their own",
-        "qa_preds_file": "answers are in results/TASK_qa",
+        "qa_preds_file": "answers are in results/TASK_qa/TASK_SPLIT_preds.json",
         "qa_na_threshold": "the answerable classifier decides at even odds",
         "predict_batch_size": "eval_batch_size is taken for both",
         "double_unordered": "the original doubles MRPC and STS only",
@@ -71,8 +74,9 @@ def read(text):
 
 
 def apply(flags, values, where, data_dir=None, model_name=None):
-    """hparams.apply for fine-tuning; a `data_dir` holds vocab.txt, finetuning_data/ and
-    models/`model_name`."""
+    """hparams.apply for fine-tuning; a `data_dir` holds finetuning_data/ and models/`model_name`,
+    and one of the two vocab.txt (see `find_vocabulary`)."""
+    lines = []
     values = dict(OF_SIZE.get(values.get("model_size"), {}), **values)
     names = values.get("task_names") or flags["task_name"].value or []
     chosen = collections.OrderedDict(warmup="multiply")
@@ -81,7 +85,8 @@ def apply(flags, values, where, data_dir=None, model_name=None):
         folder = os.path.join(data_dir, "finetuning_data")
         # Several tasks have a folder each in --data_dir.
         chosen["data_dir"] = os.path.join(folder, names[0]) if len(names) == 1 else folder
-        chosen["vocab_file"] = os.path.join(data_dir, "vocab.txt")
+        if not flags["vocab_file"].present and values.get("vocab_file") is None:
+            chosen["vocab_file"], lines = find_vocabulary(data_dir, model)
         chosen["init_checkpoint"] = model
         name = "_".join(names) + "_model"
         chosen["output_dir"] = os.path.join(model, "finetuning_models", name)
@@ -89,4 +94,29 @@ def apply(flags, values, where, data_dir=None, model_name=None):
     if any(flags[name].present for name in ("do_train", "do_eval", "do_predict")):
         for name in ("do_train", "do_eval", "do_test"):  # the command line decides
             table = hparams.without_default(table, name)
-    return hparams.apply(flags, table, values, where, chosen)
+    return lines + hparams.apply(flags, table, values, where, chosen)
+
+
+def find_vocabulary(data_dir, model_dir):
+    """The vocabulary of the original: that of the model's folder, else of its directory.
+
+    Args:
+      data_dir: ELECTRA's directory.
+      model_dir: the model's folder in it.
+
+    Returns:
+      (path, lines for the log).
+
+    Raises:
+      UserError: there is none.
+    """
+    paths = [os.path.join(folder, "vocab.txt") for folder in (model_dir, data_dir)]
+    found = [path for path in paths if files.exists(path)]
+    if not found:
+        raise UserError(
+            "neither {} nor {} exists; put the model's vocabulary there, or give "
+            "--vocab_file".format(*paths)
+        )
+    if len(found) == 2:
+        return found[0], ["the vocabulary is {}; {} is not used".format(*found)]
+    return found[0], ["the vocabulary is {}".format(found[0])]

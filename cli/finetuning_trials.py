@@ -200,11 +200,14 @@ class _Trial:
 
     def _publish(self, split, folder):
         """Copies answers to ELECTRA's folder of results, where there is one."""
-        published = self._place.published
-        if published:
-            number = self._number + 1 if self._run.settings.num_trials > 1 else None
+        settings, published = self._run.settings, self._place.published
+        if published and split.task.has_answers:
+            number = self._number + 1 if settings.num_trials > 1 else None
             with output_errors(published):
-                reports.publish_answers(split, folder, published, number)
+                path = reports.publish_answers(
+                    split, folder, published, settings.task_names, number
+                )
+            log("answers to {} questions are in {}".format(split.name, path))
 
     def _folder_of(self, split):
         return split.folder_in(self._place.of_trial(self._number, self._runner))

@@ -52,15 +52,14 @@ class Task:
       head_option_class: FamilyOptions of the heads.
       head_options: dict of those that are given, option -> value.
       answer_name: word for the label of an example, for messages.
-      answer_folder: folder of prediction_file in google-research/electra's results; None where it
-        has none.
+      has_answers: whether google-research/electra's results hold its prediction_file.
     """
 
     kind = metric = None
     feature_names = headline = ()
     option_class = head_option_class = FamilyOptions
     answer_name = "label"
-    answer_folder = None
+    has_answers = False
 
     def __init__(self, name, defaults=None, labels=None, file_names=None, options=None):
         """`file_names`: dict split -> names in the folder; the first that is there is read."""

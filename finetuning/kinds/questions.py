@@ -82,6 +82,7 @@ class QuestionTask(Task):
     feature_names = Questions.feature_names
     option_class, head_option_class = QuestionRowOptions, QuestionOptions
     answer_name = "answer"
+    has_answers = True
 
     def __init__(
         self,
@@ -104,7 +105,6 @@ class QuestionTask(Task):
         """
         super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
-        self.answer_folder = name + "_qa"
         self._rule, self._has_answer_list = rule, has_answer_list
         self._tokenized = None, None, None, None
 

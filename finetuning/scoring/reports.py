@@ -7,6 +7,9 @@ from common import files
 from common.outputs import copy_atomically, write_atomically
 from finetuning.prediction_record import SCORES_FILE
 
+# Words for splits in the names of google-research/electra's files.
+_ELECTRA_SPLITS = {"dev": "dev", "test": "eval"}
+
 
 def maximum_and_mean(values):
     """`69.2 (68.4)`: the largest value and the mean, in percent (Cui et al. 2021)."""
@@ -109,33 +112,40 @@ def results_text(splits, trials):
 
 
 def save_results_text(results_dir, splits, trials):
-    """Writes results_text to RESULTS_DIR/TASK_results.txt; returns the path."""
+    """Writes results_text to RESULTS_DIR/TASKS_results.txt, with commas between several tasks;
+    returns the path."""
     files.make_directories(results_dir)
-    name = "_".join(split.task.name for split in splits) + "_results.txt"
+    name = ",".join(split.task.name for split in splits) + "_results.txt"
     path = os.path.join(results_dir, name)
     write_atomically(path, results_text(splits, trials))
     return path
 
 
-def publish_answers(split, folder, results_dir, trial=None):
+def publish_answers(split, folder, results_dir, task_names, trial=None):
     """Copies answers to questions to where google-research/electra writes them:
-    RESULTS_DIR/TASK_qa/TASK_dev_preds.json, with several trials also TASK_dev_1_preds.json.
+    RESULTS_DIR/TASKS_qa/TASK_dev_preds.json, for test examples TASK_eval_preds.json; with several
+    trials also TASK_dev_1_preds.json and so on. Several tasks have commas between their names.
 
     Args:
-      split: TaskSplit; other kinds of tasks have nothing to copy.
+      split: TaskSplit of a task that has_answers.
       folder: where save_predictions wrote the answers.
       results_dir: see above.
+      task_names: of all tasks of the run.
       trial: its number from 1, None for the only one.
+
+    Returns:
+      The path.
     """
-    if split.task.answer_folder is None:
-        return
-    target = os.path.join(results_dir, split.task.answer_folder)
+    target = os.path.join(results_dir, ",".join(task_names) + "_qa")
     files.make_directories(target)
-    name = split.task.prediction_file(split.name)
-    copy_atomically(os.path.join(folder, name), os.path.join(target, name))
+    source = os.path.join(folder, split.task.prediction_file(split.name))
+    name = split.task.prediction_file(_ELECTRA_SPLITS[split.name])
+    names = [name]
     if trial is not None:
-        numbered = name.replace("_preds", "_{}_preds".format(trial))
-        copy_atomically(os.path.join(folder, name), os.path.join(target, numbered))
+        names.append(name.replace("_preds", "_{}_preds".format(trial)))
+    for name in names:
+        copy_atomically(source, os.path.join(target, name))
+    return os.path.join(target, names[0])
 
 
 def class_file(split):

@@ -93,15 +93,19 @@ MADE = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """ELECTRA's directory: vocabulary, a model's weights, tasks (CMRC without a test file)."""
+    """ELECTRA's directory: a model's weights and vocabulary in a folder, as its README says, and
+    tasks, of which only CMRC has a test file."""
     path = tmp_path_factory.mktemp("electra")
+    (path / "models" / "small").mkdir(parents=True)
     vocab = "\n".join(SPECIAL_TOKENS + tuple(CHARACTERS)) + "\n"
-    (path / "vocab.txt").write_text(vocab, encoding="utf-8")
+    (path / "models" / "small" / "vocab.txt").write_text(vocab, encoding="utf-8")
     for task, (make, name) in MADE.items():
         folder = path / "finetuning_data" / task
         folder.mkdir(parents=True)
         for seed, (split, count) in enumerate((("train", 40), ("dev", 16))):
             (folder / name.format(split)).write_text(make(count, seed), encoding="utf-8")
+    test_file = path / "finetuning_data" / "cmrc2018" / "eval.json"
+    test_file.write_text(questions(6, seed=2), encoding="utf-8")
     hparams = json.loads(printed("x").replace("}},\n}", "}}\n}").replace("},\n}", "}\n}"))
     with tf.Graph().as_default(), tf.Session() as session:
         config = model_config(hparams, "hparams")
@@ -111,7 +115,6 @@ def root(tmp_path_factory):
         }
         encode(config, ParameterStore(7), PlainKernels(), features)
         session.run(tf.global_variables_initializer())
-        (path / "models" / "small").mkdir(parents=True)
         tf.train.Saver(tf.global_variables()).save(
             session, str(path / "models" / "small" / "electra_small"), write_state=False
         )
@@ -141,7 +144,7 @@ def done(root):
         "--task_name=cmrc2018",
         "--data_dir={}".format(root / "finetuning_data" / "cmrc2018"),
         "--bert_config_file={}".format(root / "config.json"),
-        "--vocab_file={}".format(root / "vocab.txt"),
+        "--vocab_file={}".format(root / "models" / "small" / "vocab.txt"),
         "--init_checkpoint={}".format(root / "models" / "small"),
     ]
     result = root / "models" / "small" / "finetuning_models" / "cmrc2018_model"
@@ -180,12 +183,16 @@ def results_of(path):
 
 
 def test_the_printed_command(root, done):
-    """Directories, results and their names are ELECTRA's; a missing test file is one line."""
+    """Directories, results and their names are ELECTRA's; eval.json is the test file."""
     out = out_of(done, "printed")
     model = root / "models" / "small"
     assert "--layerwise_lr_decay=0.8" in out and "--warmup=multiply" in out
     assert "--task_name=cmrc2018 " in out
-    assert len([line for line in out.splitlines() if "no predictions" in line]) == 1
+    assert "the vocabulary is {}\n".format(model / "vocab.txt") in out
+    answered = model / "results" / "cmrc2018_qa"
+    assert "answers to dev questions are in {}".format(answered / "cmrc2018_dev_preds.json") in out
+    tested = json.loads((answered / "cmrc2018_eval_preds.json").read_text(encoding="utf-8"))
+    assert sorted(tested) == ["Q{}".format(i) for i in range(6)]
     result = model / "finetuning_models" / "cmrc2018_model"
     saved = results_of(result)
     predictions = json.loads(
@@ -226,6 +233,7 @@ def test_a_checkpoint_is_evaluated_with_the_options_it_was_trained_with(root, do
 
 def test_several_tasks_and_trials(root, done):
     out = out_of(done, "several")
+    assert len([line for line in out.splitlines() if "no predictions" in line]) == 2
     model = root / "models" / "small"
     folder = model / "finetuning_models" / "cmrc2018_peopledaily_ner_chnsenticorp_model"
     trials = json.loads((folder / "trials.json").read_text(encoding="utf-8"))
@@ -238,7 +246,7 @@ def test_several_tasks_and_trials(root, done):
         assert results_of(made)["eval_mean"] == pytest.approx(mean)
         for task, name in zip(MADE, ("cmrc2018_dev_preds.json", "dev_predictions.txt")):
             assert (made / task / name).exists()
-        published = model / "results" / "cmrc2018_qa"
+        published = model / "results" / "cmrc2018,peopledaily_ner,chnsenticorp_qa"
         numbered = published / "cmrc2018_dev_{}_preds.json".format(number + 1)
         own = made / "cmrc2018" / "cmrc2018_dev_preds.json"
         assert numbered.read_bytes() == own.read_bytes()
@@ -248,7 +256,7 @@ def test_several_tasks_and_trials(root, done):
     shown = "chnsenticorp dev accuracy: {:.1f} ({:.1f})".format(max(values), np.mean(values))
     assert shown in out
     assert "cmrc2018 dev em / f1: " in out
-    name = "cmrc2018_peopledaily_ner_chnsenticorp_results.txt"
+    name = "cmrc2018,peopledaily_ner,chnsenticorp_results.txt"
     lines = (model / "results" / name).read_text(encoding="utf-8").splitlines()
     assert [line.split(":")[0] for line in lines] == ["trial 1", *MADE, "trial 2", *MADE]
 
@@ -269,7 +277,7 @@ def test_each_of_several_tasks_is_asked_by_its_name(root, done, tmp_path):
     ]
     base = [
         "--bert_config_file={}".format(root / "config.json"),
-        "--vocab_file={}".format(root / "vocab.txt"),
+        "--vocab_file={}".format(root / "models" / "small" / "vocab.txt"),
         "--init_checkpoint={}".format(made / "best"),
     ]
     runs = script_driver.run_many(
@@ -326,7 +334,7 @@ def test_refusals(root, tmp_path):
         "task_name": "cmrc2018",
         "data_dir": str(root / "finetuning_data" / "cmrc2018"),
         "bert_config_file": str(tmp_path / "bert.json"),
-        "vocab_file": str(root / "vocab.txt"),
+        "vocab_file": str(root / "models" / "small" / "vocab.txt"),
         "output_dir": str(tmp_path / "o"),
         "do_train": True,
         "max_seq_length": 48,
