@@ -21,7 +21,7 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import corpus_flags, family_flags
+    from cli import corpus_flags, family_flags, original_names
     from cli.app import PARTS_KEPT, given_values, require, run_script
     from common.errors import UserError, some
     from common.tags import KINDS
@@ -75,6 +75,7 @@ corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
 flags.DEFINE_string(
     "vocab_file", None, "vocab.txt, a token a line, or a SentencePiece model (spiece.model)."
 )
+original_names.define_spm_model_file()
 flags.DEFINE_enum(
     "tokenizer",
     vocabulary_file.WORDPIECE,
@@ -92,6 +93,7 @@ flags.DEFINE_enum(
     "that mean the same are taken over.",
 )
 flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
+original_names.define_non_chinese()
 flags.DEFINE_enum(
     "masking_unit",
     None,
@@ -149,6 +151,7 @@ def settings_from_flags():
     Raises:
       UserError: a flag is missing, or two contradict each other.
     """
+    original_names.take_original_names()
     require(FLAGS, "input_file", "output_file", "vocab_file")
     _refuse_idle_flags()
     recipe = recipes.get_recipe(FLAGS.objective)
@@ -180,6 +183,7 @@ def settings_from_flags():
 def _refuse_idle_flags():
     has_words = FLAGS.input_format in ("presegmented", "conllu")
     corpus_flags.refuse_idle_flags(
+        ("non_chinese", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
         ("segmenter", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
         ("tag_set", FLAGS.input_format != "conllu", "needs --input_format=conllu"),
     )

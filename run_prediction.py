@@ -13,7 +13,7 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import run_flags
+    from cli import original_names, run_flags
     from cli.app import prepare_tensorflow, require, run_script
     from common.errors import UserError
     from common.log import log
@@ -45,6 +45,7 @@ flags.DEFINE_string(
     "task_name", None, "Which task, of a checkpoint that was fine-tuned for several at once."
 )
 flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
+original_names.define_spm_model_file()
 flags.DEFINE_bool(
     "do_lower_case",
     None,
@@ -97,6 +98,7 @@ def check_flags():
     Raises:
       UserError: naming the flag.
     """
+    original_names.take_original_names()
     require(FLAGS, "task")
     task_class = get_prediction_task(FLAGS.task)
     require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")

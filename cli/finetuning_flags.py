@@ -7,7 +7,13 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from absl import flags
 
-from cli import family_flags, finetuning_hparams, pretraining_hparams, run_flags
+from cli import (
+    family_flags,
+    finetuning_hparams,
+    original_names,
+    pretraining_hparams,
+    run_flags,
+)
 from cli.app import require
 from cli.hparams import define_hparams_flags
 from common import outputs
@@ -28,8 +34,9 @@ POSITIVE = (
     "gradient_accumulation_steps",
     "num_tpu_cores",
     "iterations_per_loop",
+    "train_step",
 )
-NOT_NEGATIVE = ("warmup_proportion", "weight_decay_rate", "lr_decay_power")
+NOT_NEGATIVE = ("warmup_proportion", "warmup_step", "weight_decay_rate", "lr_decay_power")
 SHORTEST_ROW = 8
 
 
@@ -48,6 +55,7 @@ def define():
     flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
     flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
     flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
+    original_names.define_spm_model_file()
     flags.DEFINE_bool(
         "do_lower_case",
         None,
@@ -71,6 +79,12 @@ def define():
     )
     flags.DEFINE_float("num_train_epochs", None, "Passes over the examples; default: the task's.")
     flags.DEFINE_float("warmup_proportion", 0.1, "Share of the updates over which the rate rises.")
+    flags.DEFINE_integer(
+        "train_step", None, "Updates in all, google-research/albert's way to give them, instead."
+    )
+    flags.DEFINE_integer(
+        "warmup_step", None, "Updates over which the rate rises, instead of the proportion."
+    )
     flags.DEFINE_integer("num_trials", 1, "Runs with the seeds --seed, --seed + 1, ...")
     flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
     flags.DEFINE_integer("keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one.")
@@ -131,6 +145,8 @@ class FinetuningRequest:
     num_train_epochs: Optional[float]
     warmup: Optional[str]
     warmup_proportion: float
+    train_step: Optional[int]
+    warmup_step: Optional[int]
     num_trials: int
     seed: int
     keep_checkpoint_max: int
@@ -165,6 +181,7 @@ def request():
     Raises:
       UserError: a flag is missing or out of range, or flags contradict each other.
     """
+    original_names.take_original_names()
     hparams = _apply_hparams()
     _check(has_model=hparams is not None)
     options = {n: v for n, v in _given_options().items() if v is not None}
@@ -237,6 +254,9 @@ def _check(has_model):
     run_flags.check_devices()
     if FLAGS.warmup_proportion >= 1:
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
+    for steps, share in (("train_step", "num_train_epochs"), ("warmup_step", "warmup_proportion")):
+        if FLAGS[steps].present and FLAGS[share].present:
+            raise UserError("--{} and --{} both say how long; remove one".format(steps, share))
     decay = FLAGS.layerwise_lr_decay
     if decay is not None and not 0 < decay <= 1:
         raise UserError("--layerwise_lr_decay={} must be above 0 and at most 1".format(decay))

@@ -84,6 +84,7 @@ def read_inputs(request):
     init_checkpoint = run_flags.initial_checkpoint()
     model_dir, saved = _read_saved(request, tasks, init_checkpoint)
     model_config = finetuning_flags.read_model_config(request, init_checkpoint)
+    run_flags.settle_lamb(model_config)
     settings = settle(request, tasks[0], saved, model_config)
     _configure(tasks, settings)
     layers = None

@@ -71,7 +71,14 @@ class FinetuningTrials:
 
     def _num_train_steps(self, count):
         settings = self.settings
+        if settings.train_step is not None:
+            return settings.train_step
         return max(1, int(count / settings.train_batch_size * settings.num_train_epochs))
+
+    def _num_warmup_steps(self, steps):
+        if self.settings.warmup_step is not None:
+            return self.settings.warmup_step
+        return int(steps * self.settings.warmup_proportion)
 
     def _run_config(self, count, output_dir, seed):
         """RunConfig of a trial on `count` training rows."""
@@ -104,7 +111,7 @@ class FinetuningTrials:
         settings, steps = self.settings, self._num_train_steps(count)
         config = run_flags.make_optimizer_config(
             steps,
-            int(steps * settings.warmup_proportion),
+            self._num_warmup_steps(steps),
             settings.learning_rate,
             settings.layerwise_lr_decay,
         )

@@ -20,6 +20,8 @@ NOT_IN_PRESETS = {
     "do_train": "actions belong on the command line",
     "do_eval": "actions belong on the command line",
     "hparams": "it replaces a preset",
+    "albert_config_file": "a preset calls it bert_config_file",
+    "spm_model_file": "your own files belong on the command line",
     "data_dir": "your own files belong on the command line",
     "data-dir": "your own files belong on the command line",
     "model_name": "your own files belong on the command line",

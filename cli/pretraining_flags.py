@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from cli import family_flags, presets, pretraining_hparams, run_flags
+from cli import family_flags, original_names, presets, pretraining_hparams, run_flags
 from cli.app import given_values, require
 from cli.hparams import define_hparams_flags
 from common import options, outputs
@@ -111,6 +111,7 @@ def define():
         "Masked positions in a row, as in the records; with electra they follow from the share.",
     )
     flags.DEFINE_string("vocab_file", None, "The records' own, where masks are drawn in training.")
+    original_names.define_spm_model_file()
     flags.DEFINE_bool("do_train", False, "Train.")
     flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
     flags.DEFINE_bool(
@@ -236,11 +237,13 @@ def request():
       UserError: a flag is missing or wrong, flags contradict each other, or a config cannot be
         read.
     """
+    original_names.take_original_names()
     hparams = apply_preset()
     check(has_model=hparams is not None)
     log_notes()
     init_checkpoint = run_flags.initial_checkpoint()
     config = model_config(hparams, init_checkpoint)
+    run_flags.settle_lamb(config)
     return PretrainingRequest(
         config=RunConfig(
             train_files=[],

@@ -5,6 +5,7 @@ import os
 
 from absl import flags
 
+from cli import original_names
 from common import files as data_files
 from common.errors import UserError
 from common.log import log, warn
@@ -25,6 +26,7 @@ FLAGS = flags.FLAGS
 def define_model_flags():
     """--bert_config_file, --init_checkpoint, --gelu."""
     flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
+    original_names.define_albert_config_file()
     flags.DEFINE_string(
         "init_checkpoint",
         None,
@@ -88,7 +90,7 @@ def check_numbers(positive=(), not_negative=()):
         if getattr(FLAGS, name) is not None and getattr(FLAGS, name) <= 0:
             raise UserError("--{}={} must be positive".format(name, getattr(FLAGS, name)))
     for name in not_negative:
-        if getattr(FLAGS, name) < 0:
+        if getattr(FLAGS, name) is not None and getattr(FLAGS, name) < 0:
             raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
 
 
@@ -194,6 +196,31 @@ def initial_checkpoint():
             )
         )
     return prefix
+
+
+def settle_lamb(model_config):
+    """Settles which of the two LAMBs --optimizer=lamb on the command line means, and logs it where
+    the network's own program has another one.
+
+    Args:
+      model_config: model config.
+    """
+    own = model_config.lamb
+    if not FLAGS["optimizer"].present or FLAGS.optimizer != "lamb" or own == "lamb":
+        return
+    if FLAGS.albert_config_file:
+        FLAGS.optimizer = own
+        log(
+            "--optimizer=lamb beside --albert_config_file is google-research/albert's: {}; "
+            "--bert_config_file={} in its place makes it ymcui's".format(
+                own, FLAGS.albert_config_file
+            )
+        )
+        return
+    log(
+        "note: --optimizer=lamb is ymcui's LAMB; the program that the network of {} comes from has "
+        "one of its own: --optimizer={}".format(model_config.source, own)
+    )
 
 
 def make_optimizer_config(

@@ -12,7 +12,7 @@ from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
 from data.jobs.work import Work
 from data.records import manifest_schema
-from data.text import segmentation
+from data.text import segmentation, simplification
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -51,6 +51,7 @@ class AnnotationSettings:
     input_format: str = "raw"
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
+    t2s: bool = False
     max_sentence_chars: int = DEFAULT_MAX_CHARS
     user_dict: Optional[str] = None
     batch_size: int = BATCH_SIZE
@@ -58,6 +59,8 @@ class AnnotationSettings:
     def check(self):
         """Raises UserError on a value out of range, no such model or a bad dictionary."""
         check_numbers(self)
+        if self.t2s:
+            simplification.check(self.input_format)
         segmentation.check("ltp", self.ltp_model, self.user_dict)
         if self.input_format not in FORMATS:
             raise UserError(
@@ -151,6 +154,8 @@ class AnnotationWork(Work):
         settings.check()
         super().__init__(settings)
         self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
+        if settings.t2s:
+            self.libraries = [*LIBRARIES, simplification.LIBRARY]
         self.model_files = model_files(settings.ltp_model)
 
     def describe(self, total):

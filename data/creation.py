@@ -16,7 +16,7 @@ from data.recipes import get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
-from data.text import corpus, documents, segmentation
+from data.text import corpus, documents, segmentation, simplification
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
 from data.tokenizers.vocabularies import read_vocabulary
@@ -48,6 +48,7 @@ class CreationSettings:
     input_format: str = "text"
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
+    t2s: bool = False
     max_sentence_chars: int = DEFAULT_MAX_CHARS
     do_lower_case: bool = True
     segmenter: str = "rjieba"
@@ -82,6 +83,8 @@ class CreationSettings:
                     self.input_format, ", ".join(corpus.FORMATS)
                 )
             )
+        if self.t2s:
+            simplification.check(self.input_format)
         self._check_words(recipe)
         if not 8 <= self.max_seq_length <= 65536:
             raise UserError(
@@ -207,6 +210,7 @@ class RecordWork(Work):
         uses_ltp = settings.segmenter == "ltp"
         used = LIBRARIES if uses_ltp else [settings.segmenter]
         used = [*used, "conllu"] if settings.input_format == "conllu" else used
+        used = [*used, simplification.LIBRARY] if settings.t2s else used
         self.libraries = [
             "numpy",
             self._vocabulary.library,

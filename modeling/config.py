@@ -37,6 +37,9 @@ class BertConfig:
       projects_words: whether only word vectors have the width embedding_size.
       shares_layers: whether layers may share their weights.
       masked_lm_scope, masked_lm_transform_scope: of the masked-LM head's variables.
+      sentence_pair: what the pairs of the family's checkpoints were trained on, as an objective's.
+      lamb: which optimizer the family's own program calls lamb, a key of
+        optimization.config.OPTIMIZERS.
     """
 
     network = "bert"
@@ -45,6 +48,8 @@ class BertConfig:
     projects_words = False
     shares_layers = False
     masked_lm_scope, masked_lm_transform_scope = "cls/predictions", "cls/predictions/transform"
+    sentence_pair = "next_sentence"
+    lamb = "lamb"
 
     # key -> (type, default); None = the key must be there.
     KEYS = (

@@ -38,6 +38,8 @@ class AlbertConfig(BertConfig):
     DEFAULT_GELU = "tanh"
     network = "albert"
     shares_layers = True
+    sentence_pair = "sentence_order"
+    lamb = "lamb_albert"
     embedding_size = None  # a key of the file, not a property as in BERT
 
     def __init__(self, values, source="config", gelu="auto"):
@@ -68,6 +70,7 @@ class AlbertZhConfig(BertConfig):
     DEFAULT_GELU = "tanh"
     network = "albert_zh"
     shares_layers = True
+    sentence_pair = "sentence_order"
     projects_words = True
     embedding_size = None  # a key of the file, not a property as in BERT
 
@@ -99,6 +102,7 @@ class ElectraConfig(BertConfig):
 
     KEYS = _keys(("embedding_size", int, 0), ("type_vocab_size", int, 2))
     network = "electra"
+    sentence_pair = None
     scope = embedding_scope = "electra"
     masked_lm_scope = masked_lm_transform_scope = "generator_predictions"
     embedding_size = None  # a key of the file, not a property as in BERT

@@ -125,6 +125,7 @@ def build(request, records, devices):
     objective = objective_choice.choose_objective(
         config.objective, readable.train_files, records.train_manifests
     )
+    objective_choice.warn_of_other_pairs(objective, model_config)
     given = request.options
     if not config.do_train:
         given = objective_choice.with_options_of_training(given, objective, config.output_dir)

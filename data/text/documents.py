@@ -7,7 +7,7 @@ import numpy as np
 
 from common import bounded_json, files
 from common.errors import UserError
-from data.text import conllu_text, sentences, ud_tags
+from data.text import conllu_text, sentences, simplification, ud_tags
 from data.text.characters import code_points
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, Words
@@ -41,7 +41,7 @@ def read_documents(sources, options):
     Args:
       sources: list of Source; where one ends, a document ends.
       options: an object with input_format, text_fields (list of str), normalize_quotes (bool),
-        max_sentence_chars (int) and tag_set (str).
+        t2s (bool), max_sentence_chars (int) and tag_set (str).
 
     Returns:
       Documents.
@@ -63,6 +63,8 @@ def read_documents(sources, options):
 
 def _plain(sources, options):
     text = "\n\n".join(_text_of(source, options) for source in sources)
+    if options.t2s:  # before anything is counted in characters: lengths may change
+        text = simplification.simplify(text)
     if options.input_format in ("raw", "jsonl"):
         starts, ends = sentences.split_sentences(text, options.max_sentence_chars)
     else:

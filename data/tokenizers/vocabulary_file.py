@@ -9,19 +9,23 @@ _MOST_BYTES = 1 << 26
 _FIRST_FIELD = 0x0A  # in protobuf: field 1, of bytes that have their length before them
 
 
-def read_vocabulary_file(path):
+def read_vocabulary_file(path, flag="--vocab_file"):
     """The content of a vocabulary file, bytes.
+
+    Args:
+      path: local file.
+      flag: that names it, for messages.
 
     Raises:
       UserError: it is not there, remote, empty or too large, or cannot be read.
     """
     if files.is_remote(path):
-        raise UserError("--vocab_file must be a local file: copy {} here first".format(path))
+        raise UserError("{} must be a local file: copy {} here first".format(flag, path))
     try:
         with open(path, "rb") as f:
             content = f.read(_MOST_BYTES + 1)
     except FileNotFoundError:
-        raise UserError("vocabulary file {} does not exist (--vocab_file)".format(path)) from None
+        raise UserError("vocabulary file {} does not exist ({})".format(path, flag)) from None
     except OSError as error:
         raise UserError(
             "vocabulary file {} cannot be read: {}".format(path, error.strerror)

@@ -20,7 +20,7 @@ class MaskedLm(Objective):
         self.name = name
         if recognised_by:
             self.recognised_by = recognised_by
-        self._sentence_pair = sentence_pair
+        self.sentence_pair = sentence_pair
         self.feature_names = [*ROW, *MASKED_LM]
         if sentence_pair:
             self.feature_names.append(SENTENCE_LABEL)
@@ -65,12 +65,12 @@ class MaskedLm(Objective):
         pooled = output.tensors["encoder"].pooled_output
         logits = heads.sentence_pair_logits(config, store, kernels, pooled)
         output.tensors["sentence_pair_logits"] = logits
-        if not self._sentence_pair:
+        if not self.sentence_pair:
             return
         labels = tf.reshape(features[SENTENCE_LABEL], [-1])
         nll = losses.cross_entropy(logits, labels)
         ones = tf.ones_like(nll)
-        stem = self._sentence_pair
+        stem = self.sentence_pair
         output.losses[stem + "_loss"] = losses.weighted_ratio(nll, ones)
         output.metrics[stem + "_accuracy"] = losses.accuracy_ratio(logits, labels, ones)
         output.tensors["sentence_pair_example_loss"] = nll

@@ -35,11 +35,13 @@ class Objective:
       name: registry name.
       feature_names: record features that `build` reads.
       best_by: figure of an evaluation by which checkpoints are compared, a loss.
+      sentence_pair: what pairs of sentences are trained on: next_sentence, sentence_order, or None.
       recognised_by: record feature that tells the objective of records without a manifest, or None.
       options: the family's options, a FamilyOptions object.
     """
 
     best_by = "loss"
+    sentence_pair = None
     recognised_by = None
     options = FamilyOptions()
 

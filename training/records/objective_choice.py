@@ -2,7 +2,7 @@
 
 from common.errors import UserError
 from common.features import MASKED_LM
-from common.log import log
+from common.log import log, warn
 from data.records.checks import record_contents
 from modeling.objectives import OBJECTIVES, get_objective
 from training.run_config import saved_options
@@ -53,6 +53,27 @@ def _recognised(features):
         return None
     candidates = [o for o in OBJECTIVES.values() if o.recognised_by in features]
     return max(candidates, key=lambda objective: len(objective.feature_names), default=None)
+
+
+def warn_of_other_pairs(objective, model_config):
+    """Warns where an objective trains pairs of sentences on something else than the checkpoints of
+    the model's family.
+
+    Args:
+      objective: an object of modeling.objectives.
+      model_config: model config.
+    """
+    trained, usual = objective.sentence_pair, model_config.sentence_pair
+    if not trained or not usual or trained == usual:
+        return
+    fitting = [o.name for o in OBJECTIVES.values() if o.sentence_pair == usual]
+    warn(
+        "pairs of sentences are trained as {} (--objective={}), but networks like that of {} have "
+        "{}: give --objective={} where the records are of that kind, else make them with "
+        "create_pretraining_data.py --objective={}".format(
+            trained, objective.name, model_config.source, usual, *2 * [" or ".join(fitting)]
+        )
+    )
 
 
 def with_options_of_training(given, objective, output_dir):

@@ -68,7 +68,11 @@ def test_sentences_hold_every_character_in_order(text, limit):
 
 
 OPTIONS = SimpleNamespace(
-    input_format="text", text_fields=("text",), normalize_quotes=False, max_sentence_chars=256
+    input_format="text",
+    text_fields=("text",),
+    normalize_quotes=False,
+    t2s=False,
+    max_sentence_chars=256,
 )
 
 
@@ -110,6 +114,15 @@ def test_quotes_are_normalised_behind_the_split():
     content = "“好。”他…走了——".encode()
     found = documents_of(content, input_format="raw", normalize_quotes=True)
     assert found == [['"好。"', "他.", "走了--"]]
+
+
+def test_traditional_characters_become_simplified_before_the_split():
+    pytest.importorskip("opencc")
+    content = "天氣乾燥。乾隆說：「後來」\n\n皇后".encode()
+    found = documents_of(content, input_format="raw", t2s=True)
+    assert found == [["天气干燥。", "乾隆说：「后来」"], ["皇后"]]
+    records = '{"text": "頭髮"}\n'.encode()
+    assert documents_of(records, input_format="jsonl", t2s=True) == [["头发"]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""Flags of google-research/albert and brightmart/albert_zh that have other names here.
+
+A program defines them beside the flags that they stand for, and calls `take_original_names` before
+it reads those. absl's own aliases are of no use: the flag that one stands for keeps
+`using_default_value`, so that a preset would win over the command line.
+
+Imports no TensorFlow: see corpus_flags.
+"""
+
+from absl import flags
+
+from common.errors import UserError
+from common.log import log
+from data.tokenizers.vocabulary_file import SENTENCEPIECE, kind_of, read_vocabulary_file
+
+FLAGS = flags.FLAGS
+
+flags.disclaim_key_flags()
+
+
+def define_albert_config_file():
+    """--albert_config_file, beside --bert_config_file."""
+    flags.DEFINE_string(
+        "albert_config_file", None, "google-research/albert's name for --bert_config_file."
+    )
+
+
+def define_spm_model_file():
+    """--spm_model_file, beside --vocab_file."""
+    flags.DEFINE_string(
+        "spm_model_file",
+        None,
+        "google-research/albert's name for a --vocab_file that is a SentencePiece model.",
+    )
+
+
+def define_non_chinese():
+    """--non_chinese, beside --segmenter."""
+    flags.DEFINE_bool("non_chinese", False, "brightmart/albert_zh's name for --segmenter=none.")
+
+
+def take_original_names():
+    """Gives the values of the flags of this module to those that mean the same.
+
+    As in the original --spm_model_file decides alone: a --vocab_file beside it, which lists the
+    same pieces, is not read, and the log says so.
+
+    Raises:
+      UserError: both are given and differ, or --spm_model_file is no SentencePiece model.
+    """
+    if _given("albert_config_file"):
+        _take("albert_config_file", "bert_config_file", FLAGS.albert_config_file)
+    if _given("spm_model_file"):
+        _take_spm_model_file(FLAGS.spm_model_file)
+    if _given("non_chinese"):
+        _take("non_chinese", "segmenter", "none")
+
+
+def _given(name):
+    return name in FLAGS and FLAGS[name].value
+
+
+def _take_spm_model_file(path):
+    if kind_of(path, read_vocabulary_file(path, "--spm_model_file")) != SENTENCEPIECE:
+        raise UserError(
+            "--spm_model_file={} is no SentencePiece model; a vocab.txt is given as "
+            "--vocab_file".format(path)
+        )
+    if "tokenizer" in FLAGS:
+        _take("spm_model_file", "tokenizer", SENTENCEPIECE)
+    if FLAGS.vocab_file and FLAGS.vocab_file != path:
+        log(
+            "--vocab_file={} is not read: --spm_model_file={} holds the pieces and their "
+            "numbers".format(FLAGS.vocab_file, path)
+        )
+    FLAGS.vocab_file = path
+
+
+def _take(original, name, value):
+    """Gives `value` to the flag `name`, for which the flag `original` stands."""
+    flag = FLAGS[name]
+    if not flag.using_default_value and flag.value != value:
+        raise UserError(
+            "--{}={} means --{}={}, but --{}={} is given: remove one".format(
+                original, FLAGS[original].value, name, value, name, flag.value
+            )
+        )
+    setattr(FLAGS, name, value)

@@ -1,0 +1,51 @@
+"""Traditional characters as simplified ones, by OpenCC (`opencc`, an optional package)."""
+
+import functools
+
+from common.errors import UserError
+
+LIBRARY = "opencc"
+# OpenCC's own name of the conversion from traditional to simplified.
+_CONVERSION = "t2s"
+
+
+def check(input_format):
+    """Refuses --t2s where it cannot be applied.
+
+    Args:
+      input_format: one of corpus.FORMATS.
+
+    Raises:
+      UserError: the input has words of its own in CoNLL-U, or OpenCC is not installed.
+    """
+    if input_format == "conllu":
+        raise UserError(
+            "--t2s cannot be combined with --input_format=conllu, whose words and tags belong to "
+            "the text as it is: give --t2s to annotate_corpus.py"
+        )
+    _converter()
+
+
+def simplify(text):
+    """The text with simplified characters; phrases decide where a character has several.
+
+        simplify("乾隆年間，天氣乾燥")  # "乾隆年间，天气干燥"
+
+    Args:
+      text: str, of any length. The result may have another length.
+
+    Raises:
+      UserError: OpenCC is not installed.
+    """
+    return _converter().convert(text)
+
+
+@functools.lru_cache(maxsize=None)
+def _converter():
+    try:
+        import opencc
+    except ImportError:
+        raise UserError(
+            "--t2s needs the package opencc, which is not installed: pip install opencc"
+        ) from None
+    return opencc.OpenCC(_CONVERSION)
