@@ -67,6 +67,12 @@ flags.DEFINE_string(
     "Hugging Face directory to convert; ELECTRA's two with a comma give one checkpoint.",
 )
 flags.DEFINE_string("tf_dump_path", None, "Prefix of the TensorFlow checkpoint to write.")
+flags.DEFINE_bool(
+    "write_meta_graph",
+    True,
+    "Write a .meta file with a TensorFlow checkpoint: its variables and their saver, for "
+    "tf.train.import_meta_graph.",
+)
 flags.DEFINE_string(
     "strip_optimizer", None, "Directory for a copy without the optimizer's state and the step."
 )
@@ -89,13 +95,17 @@ def to_hugging_face():
 def to_tensorflow():
     """--from_pytorch."""
     conversion.to_tensorflow(
-        directories(), FLAGS.tf_dump_path, FLAGS.discriminator_or_generator, FLAGS.task_name
+        directories(),
+        FLAGS.tf_dump_path,
+        FLAGS.discriminator_or_generator,
+        FLAGS.task_name,
+        FLAGS.write_meta_graph,
     )
 
 
 def strip_optimizer():
     """--strip_optimizer."""
-    conversion.strip_optimizer(model_files(), FLAGS.strip_optimizer)
+    conversion.strip_optimizer(model_files(), FLAGS.strip_optimizer, FLAGS.write_meta_graph)
 
 
 class Direction(typing.NamedTuple):
@@ -127,11 +137,13 @@ DIRECTIONS = {
         to_hugging_face,
     ),
     "from_pytorch": Direction(
-        ["tf_dump_path"], ["discriminator_or_generator", "task_name"], to_tensorflow
+        ["tf_dump_path"],
+        ["discriminator_or_generator", "task_name", "write_meta_graph"],
+        to_tensorflow,
     ),
     "strip_optimizer": Direction(
         ["tf_checkpoint_path", "config_file"],
-        ["vocab_file", "discriminator_or_generator"],
+        ["vocab_file", "discriminator_or_generator", "write_meta_graph"],
         strip_optimizer,
     ),
 }

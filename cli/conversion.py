@@ -6,7 +6,7 @@ import typing
 from cli import release_files
 from common.log import log, warn
 from finetuning import task_file
-from modeling import checkpoint
+from modeling import checkpoint, meta_graph
 from modeling.config_families import read_config
 from modeling.conversion import (
     electra_pair,
@@ -84,7 +84,7 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
     _log_network(source.family)
 
 
-def to_tensorflow(paths, prefix, network=None, task_name=None):
+def to_tensorflow(paths, prefix, network=None, task_name=None, write_meta_graph=False):
     """Hugging Face directory, or ELECTRA's two, -> TensorFlow checkpoint.
 
     to_tensorflow(["hf"], "tf/bert_model.ckpt")
@@ -94,6 +94,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None):
       prefix: of the checkpoint to write.
       network: one of families.NETWORKS, for one directory of ELECTRA; None: by its head.
       task_name: which names the variables of ELECTRA's fine-tuned head, or None.
+      write_meta_graph: whether to write a .meta file; see modeling.meta_graph.
 
     Raises:
       UserError: a file is missing, does not fit the others, or the checkpoint has other outputs.
@@ -106,6 +107,8 @@ def to_tensorflow(paths, prefix, network=None, task_name=None):
     with folders.staged(destination, read) as scratch:
         written = os.path.join(scratch, base)
         huggingface.write_checkpoint(written, electra_pair.merged(directories))
+        if write_meta_graph:
+            _write_meta_graph(written)
         for directory in directories:
             for is_warning, line in huggingface.report_of(directory, prefix).lines():
                 (warn if is_warning else log)(line)
@@ -117,12 +120,13 @@ def to_tensorflow(paths, prefix, network=None, task_name=None):
         _log_network(directory.family)
 
 
-def strip_optimizer(files, folder):
+def strip_optimizer(files, folder, write_meta_graph=False):
     """Checkpoint of a training run -> release folder, without optimizer state and step.
 
     Args:
       files: ModelFiles.
       folder: directory to write.
+      write_meta_graph: whether to write a .meta file; see modeling.meta_graph.
 
     Raises:
       UserError: a file is missing or wrong, or the folder holds something else than a release.
@@ -136,6 +140,8 @@ def strip_optimizer(files, folder):
         prefix = os.path.join(scratch, names.checkpoint)
         huggingface.write_checkpoint(prefix, sources.read_release(source))
         checkpoint.verify(prefix)
+        if write_meta_graph:
+            _write_meta_graph(prefix)
         log("skipped: {} optimizer slots and counters".format(len(source.plan.training_state)))
         # Copied, not rewritten: other programs read keys that Quanci does not know.
         release_files.copy(files.config, os.path.join(scratch, names.config))
@@ -144,6 +150,11 @@ def strip_optimizer(files, folder):
         release_files.copy_vocabulary(path, scratch, name)
         release_files.copy_task(task_file.path_beside(source.prefix), scratch)
         release_files.publish(scratch, destination)
+
+
+def _write_meta_graph(prefix):
+    with folders.writing(prefix + meta_graph.ENDING):
+        meta_graph.write(prefix)
 
 
 def _given(model):

@@ -46,6 +46,7 @@ def define():
     run_flags.define_optimizer_flags()
     FLAGS.set_default("warmup", None)  # the task's defaults may set it
     run_flags.define_device_flags()
+    run_flags.define_saving_flags()
     flags.DEFINE_list(
         "task_name",
         None,
@@ -154,6 +155,7 @@ class FinetuningRequest:
     use_tpu: bool
     num_tpu_cores: int
     distribution: str
+    write_meta_graph: bool
     task_options: Dict[str, Any]
     typed_options: Tuple[str, ...]
     hparams: Optional[Hparams]

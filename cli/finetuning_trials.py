@@ -105,6 +105,7 @@ class FinetuningTrials:
             use_tpu=settings.use_tpu,
             num_tpu_cores=settings.num_tpu_cores,
             distribution=settings.distribution,
+            write_meta_graph=settings.write_meta_graph,
         )
 
     def _optimizer_config(self, count):

@@ -53,6 +53,7 @@ RUN_FLAGS = (
     "use_tpu",
     "num_tpu_cores",
     "distribution",
+    "write_meta_graph",
 )
 # Flags that PretrainingRequest holds under the same names.
 REQUEST_FLAGS = (
@@ -72,6 +73,7 @@ def define():
     run_flags.define_model_flags()
     run_flags.define_optimizer_flags()
     run_flags.define_device_flags()
+    run_flags.define_saving_flags()
     flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
     flags.DEFINE_string(
         "eval_file",

@@ -60,6 +60,16 @@ def define_optimizer_flags():
     )
 
 
+def define_saving_flags():
+    """What is written beside the weights."""
+    flags.DEFINE_bool(
+        "write_meta_graph",
+        False,
+        "Write a .meta file with every checkpoint: its variables and their saver, for "
+        "tf.train.import_meta_graph.",
+    )
+
+
 def define_device_flags():
     """Devices."""
     flags.DEFINE_enum(

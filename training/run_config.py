@@ -60,6 +60,7 @@ class RunConfig:
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
+    write_meta_graph: bool = False
 
     def __post_init__(self):
         """Raises UserError for a number that is nan, inf or huge."""

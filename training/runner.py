@@ -116,7 +116,7 @@ class Runner:
     def _train(self, step, end, best):
         config, estimator = self._config, self._make_estimator()
         hooks = [
-            SaverHook(config.output_dir, config.save_checkpoints_steps),
+            SaverHook(config.output_dir, config.save_checkpoints_steps, config.write_meta_graph),
             StopHook(self._signals),
         ]
         while step < end:

@@ -6,7 +6,7 @@ import os
 from common import bounded_json, files
 from common.errors import UserError
 from common.outputs import copy_atomically, write_atomically
-from modeling import checkpoint, checkpoint_files
+from modeling import checkpoint, checkpoint_files, meta_graph
 from training.checkpoints.recovery import (
     BEST_FOLDER,
     NAME_OF_STEP,
@@ -107,7 +107,10 @@ class BestCheckpoint:
         files.make_directories(self.folder)
         name = os.path.basename(prefix)
         # The index last: data without an index is no checkpoint to any reader.
-        for source in [*checkpoint_files.data_files(prefix), prefix + ".index"]:
+        sources = [*checkpoint_files.data_files(prefix), prefix + ".index"]
+        if files.exists(prefix + meta_graph.ENDING):
+            sources.insert(0, prefix + meta_graph.ENDING)
+        for source in sources:
             copy_atomically(source, os.path.join(self.folder, os.path.basename(source)))
         write_state(self.folder, [name])
         # After what they speak of: a start trusts them. Then what they do not speak of can go.

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from common import files, literal_paths
 from common.errors import UserError
 from common.log import warn
-from modeling import checkpoint, checkpoint_files
+from modeling import checkpoint, checkpoint_files, meta_graph
 from training.checkpoints.recovery import remove_debris
 
 NAME = "model.ckpt"
@@ -23,14 +23,16 @@ class SaverHook(tf.train.SessionRunHook):
     from a second time.
     """
 
-    def __init__(self, output_dir, every_steps):
+    def __init__(self, output_dir, every_steps, write_meta_graph=False):
         """Makes the hook.
 
         Args:
           output_dir: of the run.
           every_steps: int, in updates.
+          write_meta_graph: whether each checkpoint gets a .meta file; see modeling.meta_graph.
         """
         self._output_dir, self._every = output_dir, every_steps
+        self._write_meta_graph = write_meta_graph
 
     def begin(self):
         self._global_step = tf.train.get_global_step()
@@ -66,6 +68,8 @@ class SaverHook(tf.train.SessionRunHook):
         try:
             place = checkpoint_files.place(self._prefix())
             saver.save(session, place, global_step=step, write_meta_graph=False)
+            if self._write_meta_graph:
+                meta_graph.write("{}-{}".format(self._prefix(), step))
         except files.failures() as error:
             raise self._not_saved(step, error) from error
         self._saved = step

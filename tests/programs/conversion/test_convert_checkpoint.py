@@ -81,8 +81,17 @@ def test_golden_files(golden):
         "bert_config.json",
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
+        "bert_model.ckpt.meta",
         "vocab.txt",
     ]
+
+
+def restored_by_meta(prefix):
+    with tf.Graph().as_default(), tf.Session() as session:
+        saver = tf.train.import_meta_graph(str(prefix) + ".meta")
+        saver.restore(session, str(prefix))
+        variables = tf.global_variables()
+        return dict(zip([v.op.name for v in variables], session.run(variables)))
 
 
 def umask():
@@ -152,10 +161,12 @@ def test_release_folder_is_read_by_transformers(tmp_path):
         "bert_config.json",
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
+        "bert_model.ckpt.meta",
         "vocab.txt",
     ]
     old = variables_of(checkpoint.resolve(source))
     new = variables_of(tmp_path / "release" / "bert_model.ckpt")
+    assert_equal_bits(restored_by_meta(tmp_path / "release" / "bert_model.ckpt"), new)
     assert_equal_bits({n: v for n, v in old.items() if n in new}, new)
     assert all(n.endswith(("/lamb_m", "/lamb_v", "global_step")) for n in set(old) - set(new))
     sizes = read_json(tmp_path / "release" / "bert_config.json")
