@@ -20,7 +20,7 @@ with watched_imports():
     from finetuning.task_file import check_vocabulary
     from modeling import checkpoint
     from modeling.conversion import huggingface
-    from prediction.features import POOLINGS
+    from prediction.features import FORMATS, PLAIN, POOLINGS
     from prediction.lines import ResultFile, check_different, read_lines
     from prediction.prediction_task import TaskSetup, predict_lines
     from prediction.predictor import Predictor
@@ -61,7 +61,16 @@ flags.DEFINE_integer(
     "top_k", 5, "fill_mask: how many tokens and words to name; answer: how many answers."
 )
 flags.DEFINE_list(
-    "layers", ["-1"], "features: layers, 1 the first and -1 the last, 0 the embeddings."
+    "layers",
+    None,
+    "features: layers, 1 the first and -1 the last, 0 the embeddings; default -1. In google's "
+    "format 0 is the first, the default -1,-2,-3,-4.",
+)
+flags.DEFINE_string(
+    "features_format",
+    PLAIN,
+    "features: {}; google reads and writes what extract_features.py of google-research/bert "
+    "does.".format(", ".join(FORMATS)),
 )
 flags.DEFINE_string(
     "pooling", "none", "features: {}; not none gives one vector a line.".format(", ".join(POOLINGS))

@@ -139,6 +139,12 @@ class LineNotes:
             self._counts[kind] += 1
             self._first.setdefault(kind, line.where)
 
+    def mark(self, line, text):
+        """Counts a line of which the note `text` is true: "hold ..."."""
+        self._notes.setdefault(text, text)
+        self._counts[text] += 1
+        self._first.setdefault(text, line.where)
+
     def lines(self):
         """Sentences for the log."""
         return [

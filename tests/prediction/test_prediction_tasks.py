@@ -147,6 +147,27 @@ def test_the_window_holds_all_masks_and_what_is_around_them():
 
 
 @needs_golden
+@needs_golden
+def test_a_pair_in_googles_format_is_one_row_of_two_segments():
+    task = golden_task("features", layers=["0", "-1"], pooling="none", features_format="google")
+    words = [i for i, token in enumerate(task.vocabulary.tokens) if len(token) == 1][-3:]
+    first, second, third = (task.vocabulary.tokens[i] for i in words)
+    line = Line("{}{} ||| {}".format(first, second, third), 7, "x")
+    prefix = checkpoint.resolve(golden_cases.path("bert"))
+    with Predictor(task.config, task, prefix, batch_size=2) as predictor:
+        task.start(predictor)
+        (result,) = task.predict([line])
+        cls, sep = task.vocabulary.cls, task.vocabulary.sep
+        ids = [cls, *words[:2], sep, words[2], sep]
+        row = {"input_ids": ids, "segment_ids": [0, 0, 0, 0, 1, 1]}
+        (expected,) = predictor.run([row])
+    assert result["linex_index"] == 6
+    for at, feature in enumerate(result["features"]):
+        assert feature["token"] == task.vocabulary.tokens[ids[at]]
+        for layer, values in zip(feature["layers"], expected["layers"]):
+            np.testing.assert_allclose(layer["values"], values[at], atol=1e-6)
+
+
 def test_windows_of_features_fit_in_memory():
     windows = [
         golden_task("features", layers=layers, pooling=pooling).window_lines

@@ -80,6 +80,16 @@ REFUSED = [
     ({"bert_config_file": "{}/shallow.json"}, "is larger than {}/shallow.json says"),
     ({"bert_config_file": "{}/wide.json"}, "shapes differ"),
     ({"task": "features", "layers": "-3"}, "has 2 layers: 1 to 2 or -2 to -1, and 0"),
+    (
+        {"task": "features", "layers": "2", "features_format": "google"},
+        "has 2 layers: 0 to 1 or -2 to -1",
+    ),
+    ({"task": "features", "features_format": "json"}, "--features_format=json is not known; known"),
+    (
+        {"task": "features", "features_format": "google", "pooling": "cls"},
+        "--pooling=cls cannot be combined with --features_format=google",
+    ),
+    ({"features_format": "google"}, "--features_format is for --task=features and has no"),
     ({"task": "features", "layers": "x"}, "--layers=x must be layer numbers"),
     ({"task": "features", "layers": ""}, "--layers= must be layer numbers"),
     ({"task": "features", "pooling": "max"}, "--pooling=max is not known; known are none, cls"),
@@ -149,6 +159,13 @@ def named_runs(folder):
         "cls": ("features", ["今天天气"], {"layers": "2,1", "pooling": "cls"}),
         "mean": ("features", ["今天天气", ""], {"layers": "2,1", "pooling": "mean"}),
         "no pooled": ("features", ["今天"], {"init_checkpoint": "poolerless"}),
+        "google": (
+            "features",
+            ["今天天气", " 今天 ||| play dog ", "", "天|||气"],
+            {"layers": "0,-1", "features_format": "google"},
+        ),
+        "google's layers": ("features", ["天"], {"features_format": "google"}),
+        "of layers": ("features", ["今天天气"], {"layers": "1,-1"}),
         "cased": ("features", ["PLAY"], {"do_lower_case": False}),
         "lower": ("features", ["PLAY"], {"max_seq_length": None}),
         "classes": ("classify", ["今天天气好", "今天\tplay", "", LONG], {}),
@@ -192,6 +209,29 @@ def done(folder):
     runs = dict(named_runs(folder))
     runs.update(refused_runs(folder))
     return dict(zip(runs, run_many(list(runs.values()))))
+
+
+def test_features_in_googles_format(done):
+    results, (plain,) = results_of(done["google"]), results_of(done["of layers"])
+    assert [list(r) for r in results] == [["linex_index", "features"]] * 4
+    assert [r["linex_index"] for r in results] == [0, 1, 2, 3]
+    tokens = [[f["token"] for f in r["features"]] for r in results]
+    assert tokens[0] == ["[CLS]", "今", "天", "天", "气", "[SEP]"]
+    assert tokens[1] == ["[CLS]", "今", "天", "[SEP]", "play", "dog", "[SEP]"]
+    assert tokens[2] == ["[CLS]", "[SEP]"]
+    for at, feature in enumerate(results[0]["features"]):
+        assert list(feature) == ["token", "layers"]
+        # Its layer 0 is the first; the index is written as it was given.
+        assert [list(layer) for layer in feature["layers"]] == [["index", "values"]] * 2
+        assert [layer["index"] for layer in feature["layers"]] == [0, -1]
+        for layer, of_plain in zip(feature["layers"], plain["layers"]):
+            np.testing.assert_allclose(layer["values"], of_plain["values"][at], atol=2e-6)
+            assert all(round(x, 6) == x for x in layer["values"])
+    (one,) = results_of(done["google's layers"])
+    assert [layer["index"] for layer in one["features"][0]["layers"]] == [-1, -2]
+    assert "1 of 4 lines hold ||| without a blank on both sides" in done["google"][2] + "".join(
+        done["google"][1:]
+    )
 
 
 def test_streams_files_and_order(folder, done):
