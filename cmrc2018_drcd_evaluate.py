@@ -16,7 +16,8 @@ from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.terminal import complain, say
 from common.validation import is_number, is_object, is_text
-from finetuning.layouts.squad import MOST_BYTES, read_questions
+from finetuning import placeholders
+from finetuning.layouts.squad import MOST_BYTES, answer_parts, can_be_given, read_questions
 from finetuning.scoring.answers import score_answers
 
 
@@ -40,13 +41,22 @@ def read_references(path):
     """dict question id -> list of texts.
 
     Raises:
-      UserError: see `read_questions`; a question has no answer.
+      UserError: see `read_questions`; a question has no answer, or the answers are placeholders.
     """
-    references = collections.OrderedDict()
-    for example in read_questions(path):
+    references, examples = collections.OrderedDict(), read_questions(path)
+    fault = placeholders.fault(
+        [answer_parts(example) for example in examples],
+        [can_be_given(example) for example in examples],
+        path,
+    )
+    if fault:
+        raise UserError("{}; these are placeholders, not answers: no score".format(fault))
+    for example in examples:
         if not example.answers:
             raise UserError("{} has no answer to compare with".format(example.where))
         references[example.id] = [answer.text for answer in example.answers]
+    if not any(any(texts) for texts in references.values()):
+        raise UserError("{} has no answer to compare with, only empty texts".format(path))
     return references
 
 

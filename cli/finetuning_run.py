@@ -215,6 +215,7 @@ def _read_examples(task, saved, model_dir, model_config, settings):
     source = loading.choose_labels(
         task, splits, data_dir, settings.labels, saved, settings.do_train, model_dir
     )
+    loading.set_aside_placeholders(task, splits, data_dir)
     for examples in splits.values():
         task.check(examples, model_config)
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))

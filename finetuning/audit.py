@@ -23,7 +23,7 @@ def describe(task, splits, features, max_seq_length):
             lines.append((True, text.format(split, counted(examples.skipped))))
         if examples.noted:
             lines.append((False, "{}: {} kept as they are".format(split, counted(examples.noted))))
-        lines += task.notes(split, examples)
+        lines += [*_unscored(task, split, examples), *task.notes(split, examples)]
     return lines + [line for other in ("dev", "test") for line in _overlap(task, splits, other)]
 
 
@@ -50,6 +50,26 @@ def _size(split, examples, written, max_seq_length):
     if written.rows != len(examples):
         text += ", {:,} rows".format(written.rows)
     return text + (" (rows of {} are kept)".format(written.path) if written.is_kept else "")
+
+
+def _unscored(task, split, examples):
+    """Why a split has no figures, or figures without a meaning."""
+    word = task.answer_name
+    if examples.doubt and split == "dev":
+        text = "dev: {}; if these are placeholders, the figures mean nothing"
+        yield True, text.format(examples.doubt)
+    elif examples.doubt:
+        text = (
+            "{}: {}; these are taken for placeholders: no score, no test_scores.txt. For figures "
+            "give a test file with the right {}s, or these examples as dev file with --do_eval"
+        )
+        yield True, text.format(split, examples.doubt, word)
+    else:
+        without = [example for example in examples if not task.is_labelled(example)]
+        if without:
+            text = "{}: {:,} of {:,} examples have no {} (the first: {}): no score"
+            shown = text.format(split, len(without), len(examples), word, without[0].where)
+            yield len(without) < len(examples), shown
 
 
 def _overlap(task, splits, other):

@@ -37,9 +37,12 @@ class Examples(list):
       skipped: Counter of rows without an example, by reason.
       noted: Counter of oddities that were kept.
       label_column: number of the labels' column, from 1; None without one.
+      table: layouts.table_checks.Table of a table that read_table read, else None.
+      doubt: why the answers are taken for placeholders (finetuning/placeholders.py), None: they
+        are not.
     """
 
-    label_column = None
+    label_column = table = doubt = None
 
     def __init__(self, examples=(), path=None):
         super().__init__(examples)

@@ -3,7 +3,7 @@
 import os
 
 from common.errors import UserError, some
-from finetuning import task_file
+from finetuning import placeholders, task_file
 from finetuning.features import fingerprint
 from finetuning.task import SPLITS
 from modeling.conversion import huggingface
@@ -66,6 +66,40 @@ def read_splits(task, data_dir, wanted):
             raise UserError("{} has no {}".format(unlabelled.where, task.answer_name))
         splits[split] = examples
     return splits, absent
+
+
+def set_aside_placeholders(task, splits, data_dir):
+    """Removes answers of test examples that are placeholders, so that none of them is scored, and
+    says so in `Examples.doubt`; it is set for dev examples whose answers are equal, too.
+
+    Args:
+      task: task object whose labels are settled.
+      splits: dict split -> Examples; those of the test split are changed.
+      data_dir: their folder.
+
+    Raises:
+      UserError: see Task.read; the answers of dev examples are placeholders without a doubt.
+    """
+    for split in ("dev", "test"):
+        examples = splits.get(split)
+        if not examples:
+            continue
+        known = splits.get("train") or (split == "test" and splits.get("dev")) or None
+        examples.doubt = placeholders.fault_of(task, examples, known)
+        if examples.doubt and not known:
+            # A run that does not train looks into the training file only where it matters.
+            known = task.read(data_dir, "train")
+            examples.doubt = placeholders.fault_of(task, examples, known)
+        if examples.doubt is None:
+            continue
+        if split == "test":
+            examples[:] = [task.without_answer(example) for example in examples]
+        elif not any(task.can_be_right(example) for example in examples):
+            raise UserError(
+                "dev: {}; these are placeholders, give examples with the right {}s".format(
+                    examples.doubt, task.answer_name
+                )
+            )
 
 
 def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):

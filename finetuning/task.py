@@ -155,6 +155,20 @@ class Task:
         """Whether an example has a label."""
         raise NotImplementedError
 
+    def answer_parts(self, example):
+        """Ordered dict of the parts of a labelled example's answer, by which placeholders are
+        found: word for it in messages -> hashable value."""
+        raise NotImplementedError
+
+    def can_be_right(self, example):
+        """Whether a prediction can agree with the answer of a labelled example."""
+        del example
+        return True
+
+    def without_answer(self, example):
+        """The example without a label."""
+        raise NotImplementedError
+
     def check(self, examples, config):
         """Refuses examples that the model or the task cannot take.
 

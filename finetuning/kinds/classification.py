@@ -8,6 +8,9 @@ import numpy as np
 from common import files
 from common.errors import UserError, quoted, some
 from data.rows import sequences
+from finetuning.kinds.table_options import TableOptions
+from finetuning.layouts import table_checks
+from finetuning.layouts.columns import ColumnChoice
 from finetuning.layouts.tables import checked, read_table, text_lines
 from finetuning.scoring import reports, submissions
 from finetuning.task import SPLITS, Task, TaskRow
@@ -15,8 +18,6 @@ from modeling.objectives.classification import Classification
 
 # split -> names of files in the folder; the first that exists is read.
 TABLE_FILES = {split: (split + ".tsv", split + ".txt", split + ".csv") for split in SPLITS}
-# More different values than this, each in one or two examples, are not labels.
-_FEW_LABELS = 20
 # With so many examples per label, a label that occurs once is suspicious.
 _EXAMPLES_PER_LABEL = 5
 # U+FFFD, the replacement of a character that an earlier conversion lost.
@@ -32,6 +33,7 @@ class ClassificationTask(Task):
     metric = "eval_accuracy"
     headline = ("accuracy",)
     feature_names = ("input_ids", "input_mask", "segment_ids", "label_ids")
+    option_class = TableOptions
 
     def __init__(
         self,
@@ -62,20 +64,40 @@ class ClassificationTask(Task):
         self._is_pair, self._layout = is_pair, layout
         self._label_files, self._aliases = label_files, aliases or {}
         self._no_labels, self._has_numbers = no_labels, has_numbers
+        self._tables = []
+
+    def configure(self, values):
+        """See Task; files of a known layout leave no choice of columns."""
+        if self._layout:
+            own = [option.name for option in TableOptions.declared()]
+            values = {name: value for name, value in values.items() if name not in own}
+        return super().configure(values)
 
     def read_file(self, path, split):
         """See Task."""
-        del split
-        examples = self._layout(path) if self._layout else read_table(path, self._is_pair)
-        if self._layout is None and self._is_pair is None:
-            # All splits have the same columns, labels aside.
-            self._is_pair = examples[0].text_b is not None
+        examples = self._layout(path) if self._layout else self._read_own(path)
+        if split == "test" and all(example.label in self._no_labels for example in examples):
+            # Test examples whose labels are kept secret, none of which is to be skipped.
+            examples.mended["labels {}, now none".format(examples[0].label)] += len(examples)
+            examples[:] = [self.without_answer(example) for example in examples]
         self._mend_labels(examples, self._numbered(os.path.dirname(path)))
         return checked(examples)
 
+    def _read_own(self, path):
+        """Examples of a file whose layout is not that of a known task."""
+        choice = ColumnChoice.of(self.options.label_column, self.options.text_columns)
+        examples = read_table(path, self._is_pair, choice=choice, has_flags=True)
+        if self._is_pair is None:
+            # All splits have the same columns, labels aside.
+            self._is_pair = examples[0].text_b is not None
+        for other in self._tables:
+            table_checks.check_alike(examples.table, other)
+        self._tables.append(examples.table)
+        return examples
+
     def _mend_labels(self, examples, names):
         """Gives labels their canonical names, and skips examples without a label."""
-        kept = []
+        kept, labels = [], self.labels or ()
         for example in examples:
             if example.label in self._no_labels:
                 examples.skipped["labels {}".format(example.label)] += 1
@@ -83,6 +105,10 @@ class ClassificationTask(Task):
             if example.label in names:
                 examples.mended["labels by number"] += 1
                 example = example._replace(label=names[example.label])
+            whole, point, zero = (example.label or "").partition(".")
+            if point and zero == "0" and example.label not in labels and whole in labels:
+                examples.mended["labels such as {}".format(example.label)] += 1
+                example = example._replace(label=whole)
             if example.label in self._aliases:
                 examples.mended["labels {}".format(example.label)] += 1
                 example = example._replace(label=self._aliases[example.label])
@@ -130,10 +156,15 @@ class ClassificationTask(Task):
         path = os.path.join(data_dir, self._label_files[0])
         for split in SPLITS[:2]:
             if splits.get(split):
-                labels = {e.label for e in splits[split] if e.label is not None}
-                _check_found(labels, splits[split], path)
+                labels = collections.Counter(e.label for e in splits[split] if e.label is not None)
+                self._check_found(labels, splits[split], path)
                 return sorted(labels), "found in {}".format(split)
         raise UserError("the labels are not known; give --labels or {}".format(path))
+
+    def _check_found(self, labels, examples, labels_file):
+        """Refuses what was found in place of labels: see table_checks.check_found."""
+        if examples.table and labels:
+            table_checks.check_found(examples.table, labels, labels_file)
 
     def label_numbers(self, examples):
         """int32 [examples]: class of each example; 0 where it has no label.
@@ -159,12 +190,22 @@ class ClassificationTask(Task):
         """See Task."""
         return example.label is not None
 
+    def answer_parts(self, example):
+        """See Task."""
+        return {"label": example.label}
+
+    def without_answer(self, example):
+        """See Task."""
+        return example._replace(label=None)
+
     def texts(self, example):
         """See Task."""
         return example.text_a, example.text_b
 
     def check(self, examples, config):
         """See Task: labels must be known, and a model with a single token type takes no pairs."""
+        if examples.table:
+            table_checks.check_known(examples.table, self.labels)
         self.label_numbers(examples)
         for example in examples:
             if example.text_b is not None and config.type_vocab_size < 2:
@@ -176,6 +217,8 @@ class ClassificationTask(Task):
     def notes(self, split, examples):
         """See Task: empty and damaged texts, frequencies of classes."""
         lines = _text_notes(split, examples)
+        if examples.table:
+            lines.append((False, "{}: {}".format(split, examples.table.reading())))
         classes = collections.Counter(e.label for e in examples if e.label is not None)
         if classes:
             lines.append((False, "{}: {}".format(split, _class_shares(classes, self.labels))))
@@ -282,34 +325,3 @@ def _header_note(examples, classes):
 
 def _read_labels(path):
     return [line.strip() for _, line in text_lines(path) if line.strip()]
-
-
-def _check_found(labels, examples, labels_file):
-    """Refuses texts in place of labels: the columns are in another order.
-
-    Args:
-      labels: set of str.
-      examples: Examples with these labels.
-      labels_file: where the user can list them if they are labels after all.
-
-    Raises:
-      UserError: there are nearly as many values as examples, and either more than a few or much
-        longer than the texts.
-    """
-    if len(labels) <= len(examples) / 2:
-        return
-    text_length = sum(len(e.text_a) for e in examples) / len(examples)
-    label_length = sum(map(len, labels)) / len(labels)
-    if len(labels) > _FEW_LABELS or label_length > 2 * text_length:
-        raise UserError(
-            "{}: column {} is taken for the label, but in {} examples it has {} different values, "
-            "such as {}; put the label into the last column, or name the columns in a first line "
-            "(label, text_a); if these are labels, list them in {}".format(
-                examples[0].where,
-                examples.label_column,
-                len(examples),
-                len(labels),
-                quoted(examples[0].label, 40),
-                labels_file,
-            )
-        )

@@ -11,6 +11,7 @@ from common.errors import UserError
 from common.outputs import write_atomically
 from finetuning.kinds import windows
 from finetuning.kinds.question_row_options import QuestionRowOptions
+from finetuning.layouts import squad
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
 from finetuning.layouts.tables import checked
 from finetuning.scoring import answers
@@ -134,6 +135,18 @@ class QuestionTask(Task):
     def is_labelled(self, example):
         """See Task; without kinds an empty answer is no label."""
         return any(answer.text or self.kinds for answer in example.answers)
+
+    def answer_parts(self, example):
+        """See Task."""
+        return squad.answer_parts(example)
+
+    def can_be_right(self, example):
+        """See Task."""
+        return squad.can_be_given(example)
+
+    def without_answer(self, example):
+        """See Task."""
+        return example._replace(answers=(), kind=None)
 
     def check(self, examples, config):
         """See Task; question and passage are told apart by their token types."""

@@ -124,6 +124,14 @@ class TaggingTask(Task):
         """See Task."""
         return example.spans is not None
 
+    def answer_parts(self, example):
+        """See Task."""
+        return {"entities": example.spans}
+
+    def without_answer(self, example):
+        """See Task."""
+        return example._replace(spans=None)
+
     def check(self, examples, config):
         """See Task: types must be known."""
         del config

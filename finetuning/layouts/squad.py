@@ -126,6 +126,19 @@ def with_places(examples):
     return checked(kept)
 
 
+def answer_parts(example):
+    """dict of the parts of a question's answers, by which placeholders are found: texts, places."""
+    return {
+        "answer": tuple(answer.text for answer in example.answers),
+        "answer_start": tuple(answer.start for answer in example.answers),
+    }
+
+
+def can_be_given(example):
+    """Whether one of a question's answers is in its passage, or is one that needs not be (YES)."""
+    return example.kind != SPAN or any(answer.start is not None for answer in example.answers)
+
+
 def _load(path, examples):
     try:
         with files.open_file(path, "rb") as reader:

@@ -3,31 +3,20 @@
 import csv
 
 from common import files
-from common.errors import UserError, quoted
+from common.errors import UserError
 from finetuning.examples import Example, Examples
+from finetuning.layouts import columns as table_columns
+from finetuning.layouts.columns import LABEL, TEXT_A, TEXT_B
+from finetuning.layouts.table_checks import ColumnCounts, Table, check_texts
 
-TEXT_A, TEXT_B, LABEL = "text_a", "text_b", "label"
 BYTE_ORDER_MARK, WINDOWS_LINE_END = "byte order mark", "Windows line ends"
 EMPTY_LINE = "empty lines"
-# Names in a header line -> columns; those of None are ignored.
-_HEADER_NAMES = {
-    TEXT_A: TEXT_A,
-    "text": TEXT_A,
-    "sentence": TEXT_A,
-    "sentence1": TEXT_A,
-    "review": TEXT_A,
-    TEXT_B: TEXT_B,
-    "sentence2": TEXT_B,
-    LABEL: LABEL,
-    "id": None,
-    "qid": None,
-    "index": None,
-}
+IN_QUOTES = "texts in quotes"
 
 
-def read_table(path, is_pair=None, label_first=False):
-    """Reads the examples of a file: columns as a header line names them (label, text_a, text_b),
-    or without one text, label and text_a, text_b, label; the label may be absent.
+def read_table(path, is_pair=None, label_first=False, choice=None, has_flags=False):
+    """Reads the examples of a file: columns as the user says, as a header line names them (label,
+    text_a, text_b), or without one text, label and text_a, text_b, label; the label may be absent.
 
     Quotes have a meaning in .csv files only; a byte order mark and Windows line ends are removed,
     empty lines are skipped, and all three are counted.
@@ -36,22 +25,42 @@ def read_table(path, is_pair=None, label_first=False):
       path: UTF-8 text.
       is_pair: whether examples have two texts; None: by the number of columns.
       label_first: the order without a header is label, text.
+      choice: columns.ColumnChoice of the user, or None.
+      has_flags: whether the user can make that choice, for messages.
 
     Returns:
-      Examples; an empty label is None.
+      Examples; an empty label is None. `examples.table` says how the columns were read.
 
     Raises:
-      UserError: a line has another number of columns or is not UTF-8, or there is no example.
+      UserError: a line has another number of columns or is not UTF-8, the columns are doubtful, or
+        there is no example.
     """
-    examples = Examples(path=path)
-    for where, row in rows_of(
-        path, examples, lambda cells, where: _columns(cells, is_pair, label_first, where)
-    ):
+    examples, counts, chosen = Examples(path=path), ColumnCounts(), []
+    is_csv = path.endswith(".csv")
+    separator = "," if is_csv else "\t"
+
+    def choose(cells, where):
+        columns, is_header = table_columns.choose(
+            cells, where, is_pair, label_first, choice, separator
+        )
+        chosen.append(columns)
+        return columns.places, is_header
+
+    for where, row in rows_of(path, examples, choose, lambda cells: counts.add(cells, separator)):
+        if not is_csv and any(_is_in_quotes(text) for text in row.values()):
+            examples.noted[IN_QUOTES] += 1
         examples.append(Example(row[TEXT_A], row.get(TEXT_B), row.get(LABEL) or None, where))
-    return checked(examples)
+    checked(examples)
+    examples.table = Table(path, chosen[0], counts, has_flags)
+    check_texts(examples.table, is_pair)
+    return examples
 
 
-def rows_of(path, examples, choose_columns):
+def _is_in_quotes(text):
+    return len(text) > 1 and text[0] == text[-1] == '"'
+
+
+def rows_of(path, examples, choose_columns, observe=None):
     """Yields (where, dict column name -> text without blanks around it) of a file's rows.
 
     Args:
@@ -59,6 +68,7 @@ def rows_of(path, examples, choose_columns):
       examples: Examples, whose counts and label_column are set.
       choose_columns: function of the first row's cells and place; returns (dict column name ->
         index, whether that row is a header).
+      observe: function of the cells of each row but a header, or None.
 
     Raises:
       UserError: as read_table; whatever `choose_columns` raises.
@@ -89,6 +99,8 @@ def rows_of(path, examples, choose_columns):
                     "comma" if is_csv else "tab",
                 )
             )
+        if observe:
+            observe(cells)
         yield where, {name: cells[at].strip() for name, at in columns.items()}
 
 
@@ -159,42 +171,3 @@ def _comma_rows(path, mended):
             return
         except csv.Error as error:
             raise UserError("{}: not valid CSV ({})".format(line_of(path, number), error)) from None
-
-
-def _columns(cells, is_pair, label_first, where):
-    """(column name -> index, whether `cells` is a header) from the first line of a file."""
-    names = [cell.strip().lower() for cell in cells]
-    if set(names) & {TEXT_A, TEXT_B, LABEL}:
-        return _header_columns(names, is_pair, where), True
-    if is_pair is None:
-        is_pair = len(cells) == 3
-    texts = [TEXT_A, TEXT_B] if is_pair else [TEXT_A]
-    if not len(texts) <= len(cells) <= len(texts) + 1:
-        raise UserError(
-            "{}: {} columns; {} is what is read, or a header line with these names".format(
-                where, len(cells), ", ".join([*texts, LABEL])
-            )
-        )
-    order = texts + [LABEL][: len(cells) - len(texts)]
-    if label_first:
-        order = order[-1:] + order[:-1]
-    return {name: i for i, name in enumerate(order)}, False
-
-
-def _header_columns(names, is_pair, where):
-    """Column name -> index of a header line."""
-    unknown = [name for name in names if name not in _HEADER_NAMES]
-    columns = {_HEADER_NAMES[n]: i for i, n in enumerate(names) if _HEADER_NAMES.get(n)}
-    if unknown or TEXT_A not in columns:
-        raise UserError(
-            "{}: this header cannot be read{}; name the columns text_a, text_b and label".format(
-                where, ", {} is not known".format(quoted(unknown[0])) if unknown else ""
-            )
-        )
-    if is_pair is not None and is_pair != (TEXT_B in columns):
-        raise UserError(
-            "{}: the header names {} text_b, but texts are {}".format(
-                where, "no" if is_pair else "a", "pairs" if is_pair else "single"
-            )
-        )
-    return columns

@@ -117,7 +117,7 @@ def test_comma_tables(tmp_path):
         ("label\ttext_a\n1\t好\n", True, "line 1: the header names no text_b, but texts are pairs"),
         ("text_a\ttext_b\n好\t好\n", False, "line 1: the header names a text_b, but texts are si"),
         ("content\tlabel\n好\t1\n", None, "line 1: this header cannot be read, 'content' is not"),
-        ("id\tlabel\n7\t1\n", None, "line 1: this header cannot be read; name the columns text_a"),
+        ("id\tlabel\n7\t1\n", None, "line 1: this header cannot be read; say which columns"),
         ("", None, "holds no example"),
         ("label\ttext_a\n", None, "holds no example"),
         ("好\t1\n".encode() + "坏\t0\n".encode("gb18030"), None, "line 2 is not UTF-8; convert"),
@@ -166,11 +166,12 @@ SENTENCES = ["第{}句话说的是天地人，长短都差不多".format(i) for 
 @pytest.mark.parametrize("count", [30, 6])
 def test_texts_are_not_taken_for_labels(tmp_path, count):
     """The label stands first, in files large and small."""
-    rows = [(i % 2, text) for i, text in enumerate(SENTENCES[:count])]
+    rows = [("坏好"[i % 2], text) for i, text in enumerate(SENTENCES[:count])]
     splits = {"train": table(tmp_path / "train.tsv", *rows)}
     message = (
-        r"train.tsv, line 1: column 2 is taken for the label, but in {0} examples it has {0} "
-        r"different values, such as '第0句话.*last column, or name .* list them in .*labels.txt"
+        r"train.tsv: the columns are read as text_a = column 1, label = column 2, but column 1 "
+        r"\('坏', '好'\) has 2 values, and column 2 \('第0句话.*\) has {}; .*list them in "
+        r".*labels.txt"
     ).format(count)
     with pytest.raises(UserError, match=message):
         ClassificationTask("t", {}).choose_labels(None, str(tmp_path), splits)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
-from finetuning_runs import EXAMPLES, flags_of, make_task
+from finetuning_runs import EXAMPLES, flags_of, make_examples, make_task
 from record_files import TINY_CONFIG, write_json
 from script_driver import out_of
 from tpu_support import said_of_a_tpu
@@ -61,8 +61,29 @@ def done(folder):
     }
     plain = {"output_dir": str(folder / "plain"), "do_train": None, "do_eval": None}
     runs["predicted"] = flags_of(folder, max_seq_length=None, **plain)
+    runs["secret"] = flags_of(
+        folder,
+        data_dir=str(folder / "secret"),
+        output_dir=str(folder / "s"),
+        init_checkpoint=best,
+        do_train=None,
+        do_eval=None,
+    )
+    (folder / "secret").mkdir()
+    lines = ["0\t{}\n".format(text) for _, text in make_examples(9, 5)]
+    test_file = folder / "secret" / "test.tsv"
+    test_file.write_text("label\ttext_a\n" + "".join(lines), encoding="utf-8")
     results = run_many(list(runs.values()))
     return dict(zip(runs, results))
+
+
+def test_placeholders_are_predicted_and_not_scored(folder, done):
+    """test.tsv with 0 in place of each label, as CLUE's programs fill it."""
+    out = out_of(done, "secret")
+    path = folder / "secret" / "test.tsv"
+    assert "all 9 examples of {} have the same label, '0'; these are taken".format(path) in out
+    assert "test_accuracy" not in out and not list(folder.glob("s/**/test_scores.txt"))
+    assert len(list(folder.glob("s/**/test_labels.txt"))) == 1
 
 
 def results_of(folder):

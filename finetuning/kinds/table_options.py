@@ -1,0 +1,31 @@
+"""Options of tasks that are read from tables: which columns hold what."""
+
+import dataclasses
+from typing import Optional
+
+from common.options import FamilyOptions, option
+from finetuning.layouts.columns import ColumnChoice
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(FamilyOptions):
+    """The options.
+
+    Attributes:
+      label_column: number of the column from 1, or its name in the header line; None: as the table
+        looks.
+      text_columns: the same of the text, or of both texts with a comma between.
+    """
+
+    title = "Tables"
+
+    label_column: Optional[str] = option(
+        None, "column of the label, its number from 1 or its name in the first line.", "text"
+    )
+    text_columns: Optional[str] = option(
+        None, "column of the text, or of both with a comma: numbers from 1 or names.", "text"
+    )
+
+    def check(self):
+        """See FamilyOptions."""
+        ColumnChoice.of(self.label_column, self.text_columns)
