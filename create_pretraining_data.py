@@ -24,6 +24,7 @@ with watched_imports():
     from cli import corpus_flags, family_flags, original_names
     from cli.app import PARTS_KEPT, given_values, require, run_script
     from common.errors import UserError, some
+    from common.log import warn
     from common.tags import KINDS
     from common.terminal import say
     from common.validation import number_fault
@@ -50,6 +51,8 @@ SETTINGS_FLAGS = (
     "max_predictions_per_seq",
     "random_seed",
 )
+# Of the pieces; usual sentences in usual rows lose less, or little more.
+LEFT_OUT_LIMIT = 0.05
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 
@@ -237,6 +240,7 @@ def print_report(result, names):
             result["unaligned_words"],
         )
     )
+    _report_left_out(result)
     recipe = recipes.get_recipe(result["objective"])
     if recipe.takes_other_documents and result["one_document_share"] > 0.01:
         say(
@@ -248,6 +252,39 @@ def print_report(result, names):
     say("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:
         say("example: {}".format(example))
+
+
+def _report_left_out(result):
+    """What of the text is in no row, with a warning where it is much."""
+    divided = ""
+    if result["divided_sentences"]:
+        divided = "; {:,} sentences longer than a row were divided".format(
+            result["divided_sentences"]
+        )
+    say("{:.2%} of the pieces are in no row{}".format(result["left_out_share"], divided))
+    if result["left_out_share"] > LEFT_OUT_LIMIT:
+        flags_given, remedy = result["flags"], "a longer row loses less"
+        if flags_given["input_format"] == "text":
+            remedy += ", and so does --input_format=raw where lines hold several sentences"
+        warn(
+            "{:.1%} of the text is in no row: sentences that do not fit are cut at "
+            "--max_seq_length={}; {}".format(
+                result["left_out_share"], flags_given["max_seq_length"], remedy
+            )
+        )
+
+
+def _say_default_masking(settings):
+    """A line on what is masked where no flag says it: Google's program takes single pieces."""
+    asked = (FLAGS.masking_unit, FLAGS.do_whole_word_mask, FLAGS.ngram_probs)
+    unit = settings.corruption().to_manifest().get("unit")
+    if asked == (None, None, None) and unit in ("word", "ngram"):
+        say(
+            "masking: {} by default with --objective={}; for single pieces, Google's default, "
+            "--masking_unit=wordpiece".format(
+                "whole words" if unit == "word" else "runs of whole words", settings.objective
+            )
+        )
 
 
 def _notes_on_words(result):
@@ -272,6 +309,7 @@ def main(argv):
     settings = settings_from_flags()
     settings.check()
     inputs, names, workers = corpus_flags.files_and_workers()
+    _say_default_masking(settings)
     result = runner.create(RecordWork(settings), inputs, names, LocalProcesses(workers))
     print_report(result, names)
     return 0

@@ -254,8 +254,12 @@ class RecordWork(Work):
             },
             "documents": total["documents"],
             "sentences": total["sentences"],
+            "divided_sentences": total["divided_sentences"],
             "characters": total["characters"],
             "pieces": total["pieces"],
+            "left_out_share": round(
+                total["left_out_pieces"] / max(1, settings.dupe_factor * total["pieces"]), 6
+            ),
             "unaligned_words": total["unaligned_words"],
             "unaligned_sentences": total["unaligned_sentences"],
             "unaligned_examples": total["unaligned_examples"],

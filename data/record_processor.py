@@ -12,6 +12,7 @@ from data.recipes import get_recipe, is_tagged
 from data.records import encoding, schema, tfrecord
 from data.rows import alignment, instances
 from data.rows.corruption import tokens_of
+from data.rows.division import divide_long_sentences
 from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
@@ -35,8 +36,10 @@ def new_statistics():
             "one_document_blocks",
             "documents",
             "sentences",
+            "divided_sentences",
             "characters",
             "pieces",
+            "left_out_pieces",
             "unknown_pieces",
             "unaligned_words",
             "unaligned_sentences",
@@ -101,6 +104,7 @@ class RecordProcessor(Processor):
             self.recipe.pairs(unit, self.settings, "{}/{}".format(place, dupe))
             for dupe in range(self.settings.dupe_factor)
         ]
+        statistics["left_out_pieces"] += sum(instances.left_out(unit, rows) for rows in dupes)
         rows = instances.join(dupes)
         rng = np.random.default_rng(_seed(place))
         order = rng.permutation(len(rows.labels))
@@ -162,7 +166,12 @@ class RecordProcessor(Processor):
         if unit.tags is not None:
             counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
             add_statistics(statistics, counted)
-        return unit, instances.group_numbers(groups.starts)
+        if self.recipe.divides_sentences:
+            unit, divided = divide_long_sentences(
+                text.text, pieces.starts, unit, self.settings.max_seq_length
+            )
+            statistics["divided_sentences"] += divided
+        return unit, instances.group_numbers(unit.group_starts)
 
     def _find_words(self, text, progress):
         """words.Words of a block, None where none are looked for."""

@@ -35,6 +35,7 @@ if sys.version_info < (3, 10):
         "data/text/test_corpus.py",
         "test_docs.py",
         "data/test_creation_faults.py",
+        "data/test_left_out.py",
         "test_hostile_files.py",
         "data/jobs/test_creation_restart.py",
         "data/test_inspect.py",

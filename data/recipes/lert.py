@@ -18,4 +18,5 @@ RECIPE = Recipe(
     pairs=_pairs,
     features=FEATURES,
     corruption=Masks(MaskingSpec(unit="ngram")),
+    divides_sentences=False,
 )

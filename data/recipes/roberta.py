@@ -14,4 +14,5 @@ RECIPE = Recipe(
     pairs=_pairs,
     features=BERT_FEATURES,
     corruption=Masks(MaskingSpec(unit="word")),
+    divides_sentences=False,
 )

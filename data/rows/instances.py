@@ -93,6 +93,20 @@ def take(rows, numbers):
     return RowRanges(*(values[numbers] for values in rows[:5]), rows.order)
 
 
+def left_out(unit, rows):
+    """The number of a unit's pieces that are in none of `rows` (RowRanges)."""
+    count = len(unit.ids) if rows.order is None else len(rows.order)
+    edges = np.zeros(count + 1, dtype=np.int64)
+    for starts, ends in ((rows.a_start, rows.a_end), (rows.b_start, rows.b_end)):
+        edges += np.bincount(starts, minlength=count + 1)
+        edges -= np.bincount(ends, minlength=count + 1)
+    covered = np.cumsum(edges[:-1]) > 0
+    if rows.order is not None:
+        in_order, covered = covered, np.zeros(len(unit.ids), dtype=bool)
+        covered[rows.order[in_order]] = True
+    return len(unit.ids) - int(np.count_nonzero(covered))
+
+
 def group_numbers(group_starts):
     """int32 [pieces]: number of the group each piece belongs to."""
     return (np.cumsum(group_starts) - 1).astype(np.int32)

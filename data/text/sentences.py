@@ -9,6 +9,8 @@ TERMINATORS = "。！？…；!?;."
 CLOSERS = "”’」』）》】〉〕］\"')]}"
 # Behind a closing mark these go on with the sentence: “好！”，他说。
 CONTINUATIONS = "，、：,:"
+# Where a sentence that is too long is cut, just behind.
+CLAUSE_MARKS = CONTINUATIONS + " \t\u3000"
 DEFAULT_MAX_CHARS = 256  # LTP's models read 510 pieces at most
 
 _ASCII_TERMINATORS = "!?;."
@@ -131,7 +133,7 @@ def _limit_length(text, starts, ends, max_chars):
 def _cut(text, start, limit):
     """Place to cut text[start:] so that its beginning ends at `limit` or before."""
     for at in range(limit, start + (limit - start) // 2, -1):
-        if text[at - 1] in "，、：,: \t\u3000":
+        if text[at - 1] in CLAUSE_MARKS:
             return at
     for at in range(limit, start, -1):
         if not (_is_ascii_word(text[at - 1]) and _is_ascii_word(text[at])):
