@@ -135,6 +135,12 @@ _CLASSIFICATION = {
         "layout": _objects(clue.single),
     },
     "tsv": {},
+    "weibo_senti_100k": {
+        "labels": _BINARY,
+        "is_pair": False,
+        # As published it is one file, which its users divide.
+        "file_names": dict(TABLE_FILES, train=(*TABLE_FILES["train"], "weibo_senti_100k.csv")),
+    },
     "xnli": {
         "labels": _NLI_LABELS,
         "file_names": _XNLI_FILES,

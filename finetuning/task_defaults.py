@@ -3,7 +3,7 @@
 import os
 
 from common.errors import UserError
-from common.validation import is_number, is_object, is_text, is_whole
+from common.validation import is_number, is_object, is_text, is_whole, list_of
 from modeling.config import read_json_object
 
 FOLDER = os.path.join(
@@ -27,10 +27,13 @@ class TaskDefaults:
       source: of the values, a text.
       flags: dict of flag -> value.
       sizes: dict of size -> dict of the flags with other values for it.
+      elsewhere: list of (source, dict of flags), what other sources have.
+      choice: why those of `source` are taken; "" where there are no others.
     """
 
-    def __init__(self, flags=(), sizes=(), source=""):
+    def __init__(self, flags=(), sizes=(), source="", elsewhere=(), choice=""):
         self.flags, self.sizes, self.source = dict(flags), dict(sizes), source
+        self.elsewhere, self.choice = list(elsewhere), choice
 
     def of(self, size):
         """dict of flag -> value for models of a size that `size_of` names."""
@@ -52,7 +55,8 @@ def size_of(config):
 
 
 def read(task_name, folder=FOLDER):
-    """TaskDefaults of FOLDER/TASK.json: {"source": text, "flags": {...}, "sizes": {size: {...}}}.
+    """TaskDefaults of FOLDER/TASK.json: {"source": text, "flags": {...}, "sizes": {size: {...}}},
+    and where sources differ "elsewhere": [{"source": text, "flags": {...}}], "choice": text.
 
     Raises:
       UserError: the file cannot be read or is not of that form.
@@ -60,8 +64,11 @@ def read(task_name, folder=FOLDER):
     path = os.path.join(folder, task_name + ".json")
     values = read_json_object(path, "settings")
     source, flags, sizes = (values.get(key) for key in ("source", "flags", "sizes"))
-    if set(values) - {"source", "flags", "sizes"} or not is_text(source):
-        raise UserError("settings {}: source (a text), flags and sizes are expected".format(path))
+    if set(values) - {"source", "flags", "sizes", "elsewhere", "choice"} or not is_text(source):
+        raise UserError(
+            "settings {}: source (a text), flags and sizes are expected, elsewhere and choice "
+            "possible".format(path)
+        )
     sizes = {} if sizes is None else sizes
     if not is_object(sizes):
         raise UserError("settings {}: sizes must be an object".format(path))
@@ -69,7 +76,21 @@ def read(task_name, folder=FOLDER):
         _check(path, of_size)
     if set(FLAGS) - set(flags):
         raise UserError("settings {}: flags must hold {}".format(path, ", ".join(FLAGS)))
-    return TaskDefaults(flags, sizes, source)
+    return TaskDefaults(flags, sizes, source, *_elsewhere(path, values))
+
+
+def _elsewhere(path, values):
+    """([(source, flags)], choice) of other sources, ([], "") where there are none."""
+    others, choice = values.get("elsewhere", []), values.get("choice", "")
+    is_right = list_of(is_object)(others) and is_text(choice) and bool(others) == bool(choice)
+    if not is_right or not all(set(o) == {"source", "flags"} for o in others):
+        raise UserError(
+            "settings {}: elsewhere must be a list of objects with source and flags, and choice "
+            "a text that says why these are not taken".format(path)
+        )
+    for other in others:
+        _check(path, other["flags"])
+    return [(other["source"], other["flags"]) for other in others], choice
 
 
 def _check(path, flags):

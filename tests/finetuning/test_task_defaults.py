@@ -25,6 +25,55 @@ def test_settings(name):
     assert defaults.of("electra_small")["learning_rate"] > defaults.of("base")["learning_rate"]
 
 
+SMALL_MODELS = [n for n in TASK_NAMES if get_task(n).kind in ("classification", "questions")]
+
+
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_tiny_models(name):
+    """The README of CLUEPretrainedModels: a rate of 1e-4 and 5 to 8 epochs."""
+    defaults = get_task(name).defaults
+    for size in ("tiny", "albert_tiny"):
+        flags = defaults.of(size)
+        assert flags["learning_rate"] == 1e-4 and 5 <= flags["num_train_epochs"] <= 8
+    electra = defaults.of("electra_tiny")
+    assert electra["num_train_epochs"] == defaults.of("tiny")["num_train_epochs"]
+    assert electra["learning_rate"] == defaults.of("electra_small")["learning_rate"]
+
+
+def test_settings_of_scripts():
+    """brightmart/albert_zh, run_classifier_lcqmc.sh; CLUE, run_ner_msra.sh of the large model."""
+    names = ("max_seq_length", "train_batch_size", "num_train_epochs", "learning_rate")
+    for task, size, expected in (
+        ("lcqmc", "albert_tiny", (128, 64, 5, 1e-4)),
+        ("lcqmc", "albert_large", (128, 64, 3, 2e-5)),
+        ("msra_ner", "large", (256, 8, 5, 2e-5)),
+        ("cmnli", "base", (128, 16, 2, 3e-5)),
+    ):
+        flags = get_task(task).defaults.of(size)
+        assert tuple(flags[name] for name in names) == expected
+
+
+# run_classifier_clue.sh of CLUEPretrainedModels: length, batch, rate, epochs.
+CLUE_SCRIPT = {
+    "afqmc": (128, 16, 2e-5, 3),
+    "cmnli": (128, 64, 3e-5, 2),
+    "csl": (128, 16, 1e-5, 5),
+    "iflytek": (128, 32, 2e-5, 3),
+    "tnews": (128, 16, 2e-5, 3),
+    "cluewsc2020": (128, 16, 1e-5, 10),
+}
+
+
+@pytest.mark.parametrize("name", CLUE_SCRIPT)
+def test_settings_of_other_sources_are_named(name):
+    defaults = get_task(name).defaults
+    script = next(f for source, f in defaults.elsewhere if "CLUEPretrainedModels" in source)
+    names = ("max_seq_length", "train_batch_size", "learning_rate", "num_train_epochs")
+    assert tuple(script[name] for name in names) == CLUE_SCRIPT[name]
+    assert len(defaults.choice) > 60
+    assert len({source for source, _ in defaults.elsewhere}) == len(defaults.elsewhere) >= 3
+
+
 def test_published_settings():
     """Cui et al. 2021; CLUE; the README of Chinese-ELECTRA."""
     published = {
@@ -79,6 +128,20 @@ FULL = {"max_seq_length": 8, "train_batch_size": 8, "num_train_epochs": 1, "lear
         ({"source": "x", "flags": FULL, "sizes": []}, "sizes must be an object"),
         ({"source": "x", "flags": dict(FULL, seed=1)}, "unknown flag 'seed'; known are max_seq"),
         ({"source": "x", "flags": dict(FULL, learning_rate=0)}, "learning_rate cannot be 0"),
+        ({"source": "x", "flags": FULL, "choice": "y"}, "elsewhere must be a list of objects"),
+        (
+            {"source": "x", "flags": FULL, "elsewhere": [{"source": "z"}], "choice": "y"},
+            "elsewhere must be a list of objects with source and flags",
+        ),
+        (
+            {
+                "source": "x",
+                "flags": FULL,
+                "elsewhere": [{"source": "z", "flags": {"seed": 1}}],
+                "choice": "y",
+            },
+            "unknown flag 'seed'",
+        ),
         (
             {"source": "x", "flags": FULL, "sizes": {"base": {"train_batch_size": True}}},
             "train_batch_size cannot be True",

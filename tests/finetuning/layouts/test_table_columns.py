@@ -232,3 +232,15 @@ def test_columns_of_a_known_layout_are_no_choice():
     assert get_task("bqcorpus").configure({"label_column": "1"}) == {"label_column"}
     task = ClassificationTask("t", is_pair=False)
     assert task.configure({"text_columns": "1"}) == {"text_columns"}
+
+
+def test_weibo_senti_100k(tmp_path):
+    """As published: one file, a byte order mark, label and review with quotes where they hold
+    commas."""
+    text = '\ufefflabel,review\n1,"￼更博了，爆照了,帅的呀[爱你]"\n0,不好[泪]\n'
+    (tmp_path / "weibo_senti_100k.csv").write_text(text, encoding="utf-8")
+    _, splits = examples_of(tmp_path, "weibo_senti_100k")
+    assert [e[:3] for e in splits["train"]] == [
+        ("￼更博了，爆照了,帅的呀[爱你]", None, "1"),
+        ("不好[泪]", None, "0"),
+    ]
