@@ -63,7 +63,14 @@ def read_splits(task, data_dir, wanted):
             raise task.lacks(data_dir, split)
         unlabelled = next((e for e in examples if not task.is_labelled(e)), None)
         if split != "test" and unlabelled:
-            raise UserError("{} has no {}".format(unlabelled.where, task.answer_name))
+            reading = examples.table and examples.table.reading()
+            raise UserError(
+                "{} has no {}{}".format(
+                    unlabelled.where,
+                    task.answer_name,
+                    "; the columns are read as {}".format(reading) if reading else "",
+                )
+            )
         splits[split] = examples
     return splits, absent
 

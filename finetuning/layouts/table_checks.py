@@ -147,14 +147,21 @@ def check_texts(table, is_pair):
       UserError: asking for the columns.
     """
     counts, places = table.counts, table.columns.places
+    if table.columns.is_certain:
+        return
     if counts.is_otherwise_separated:
         ending = table.path.lower().rpartition(".")[2]
         other = OTHER_SEPARATOR["," if ending == "csv" else "\t"]
         raise UserError(
             "{}: every line has one column, and the same number of {}; if these separate its "
-            "columns, call the file {}".format(table.path, other[1], other[2])
+            "columns, call the file {}{}".format(
+                table.path,
+                other[1],
+                other[2],
+                ", else give --text_columns=1" if table.has_flags else "",
+            )
         )
-    if counts.rows < _FEW_ROWS or table.columns.is_certain:
+    if counts.rows < _FEW_ROWS:
         return
     for name in (TEXT_A, TEXT_B):
         column = places.get(name)

@@ -102,7 +102,7 @@ SAID = {
     "a header": "the first line seems to name the columns, '评论', '类别': its label is in no "
     "other line; if so, give --label_column=类别 --text_columns=评论",
     "commas": "every line has one column, and the same number of commas; if these separate its "
-    "columns, call the file .csv",
+    "columns, call the file .csv, else give --text_columns=1",
     "a header with commas": "line 1: the columns are separated by commas; call the file .csv",
     "two names of one column": "line 1: text and sentence are both read as text_a; say which",
     "another name": "line 1: this header cannot be read, 'content' is not known; say which columns "
@@ -192,6 +192,36 @@ def test_the_first_line_of_a_task_with_labels_of_its_own(tmp_path):
         "the first line seems to name the columns, '评论', '类别': its label is not known; if so, "
         "give --label_column=类别 --text_columns=评论"
     )
+
+
+def test_splits_with_other_columns(tmp_path):
+    """One column less is the label's; another order is asked about, one column more refused."""
+    write(tmp_path / "train.tsv", [(*row[1:], row[0]) for row in NAMED_FIRST])
+    both = ("train", "dev")
+    dev = write(tmp_path / "dev.tsv", [row[1:] for row in NAMED_FIRST])
+    assert asked(tmp_path, wanted=both) == (
+        "{}, line 1 has no label; the columns are read as text_a = column 1, text_b = column "
+        "2".format(dev)
+    )
+    write(tmp_path / "dev.tsv", NAMED_FIRST)
+    assert "column 1 ('相同', '不同') holds the labels; if so, give --label_column=1" in asked(
+        tmp_path, wanted=both
+    )
+    write(tmp_path / "dev.tsv", [(*row, "7") for row in NAMED_FIRST])
+    assert "line 1: 4 columns; text_a, text_b, label is what is read: say which" in asked(
+        tmp_path, wanted=both
+    )
+
+
+def test_texts_with_a_comma_each(tmp_path):
+    """The same line as the program asks for says that they are texts."""
+    rows = [("{},好".format(text),) for text in FIRST]
+    write(tmp_path / "test.tsv", rows)
+    task = get_task("chnsenticorp")
+    with pytest.raises(UserError, match="else give --text_columns=1"):
+        task.read(str(tmp_path), "test")
+    task.configure({"text_columns": "1"})
+    assert [(e.text_a,) for e in task.read(str(tmp_path), "test")] == rows
 
 
 def test_what_is_counted(tmp_path):
