@@ -52,6 +52,8 @@ class Task:
       head_option_class: FamilyOptions of the heads.
       head_options: dict of those that are given, option -> value.
       answer_name: word for the label of an example, for messages.
+      texts_per_example: 1, or 2 where examples are pairs; None until files are read, and for
+        kinds of tasks where it has no meaning.
       has_answers: whether google-research/electra's results hold its prediction_file.
     """
 
@@ -60,6 +62,7 @@ class Task:
     option_class = head_option_class = FamilyOptions
     answer_name = "label"
     has_answers = False
+    texts_per_example = None
 
     def __init__(self, name, defaults=None, labels=None, file_names=None, options=None):
         """`file_names`: dict split -> names in the folder; the first that is there is read."""

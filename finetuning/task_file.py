@@ -31,6 +31,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
         {
             "task": task.name,
             "kind": task.kind,
+            **({"texts": task.texts_per_example} if task.texts_per_example else {}),
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "do_lower_case": do_lower_case,
@@ -205,6 +206,8 @@ def _one_of(path, entries, kind, name):
 
 def _check_heads(path, values):
     """Checks the keys that determine the heads; files of older versions lack them."""
+    if values.get("texts") not in (None, 1, 2):
+        raise UserError("{}: texts must be 1 or 2".format(path))
     if not is_text(values.get("task")):
         raise UserError("{}: task must be a name".format(path))
     if not isinstance(values.setdefault("is_one_of_several", False), bool):

@@ -9,6 +9,9 @@ from modeling.objectives.classification import Classification
 from prediction.fine_tuned_models import make_heads, read_settings
 from prediction.prediction_task import PredictionTask, rounded_probability
 
+# Number of texts of a line -> words for it.
+_WORDS = {1: "a single text, without a tab", 2: "two texts with a tab between"}
+
 
 class Classify(PredictionTask):
     """{"text", "label", "probability", "probabilities": {label: probability}} of a line, or of
@@ -22,6 +25,7 @@ class Classify(PredictionTask):
 
     def __init__(self, setup):
         super().__init__(setup)
+        self._texts = setup.saved.get("texts")
         saved = setup.saved
         self._labels = saved["labels"]
         heads, self.head = make_heads(setup, "classification head")
@@ -44,7 +48,8 @@ class Classify(PredictionTask):
         """See PredictionTask.
 
         Raises:
-          UserError: a line has more than two texts.
+          UserError: a line has more than two texts, or another number than the examples of the
+            model's task.
         """
         rows = [self._row(line) for line in lines]
         for line, output in zip(lines, self.predictor.run(rows)):
@@ -63,6 +68,12 @@ class Classify(PredictionTask):
             raise UserError(
                 "{} has {} tabs; a line is a text, or two texts with a tab between".format(
                     line.where, len(texts) - 1
+                )
+            )
+        if self._texts not in (None, len(texts)) and line.text:
+            raise UserError(
+                "{} has {}, but the model was fine-tuned on {}".format(
+                    line.where, *(_WORDS[n] for n in (len(texts), self._texts))
                 )
             )
         if len(texts) > self.config.type_vocab_size:

@@ -81,7 +81,8 @@ class ClassificationTask(Task):
             examples.mended["labels {}, now none".format(examples[0].label)] += len(examples)
             examples[:] = [self.without_answer(example) for example in examples]
         self._mend_labels(examples, self._numbered(os.path.dirname(path)))
-        return checked(examples)
+        self.texts_per_example = 1 if checked(examples)[0].text_b is None else 2
+        return examples
 
     def _read_own(self, path):
         """Examples of a file whose layout is not that of a known task."""

@@ -330,6 +330,14 @@ def test_task_file(tmp_path):
             task_file.find(str(tmp_path / "m"), "classification")
 
 
+def test_texts_per_example_in_task_files(tmp_path):
+    for name, text, count in (("t.tsv", "好\t1\n坏\t0\n", 1), ("p.tsv", "好\t坏\t1\n", 2)):
+        task = ClassificationTask("t", labels=["0", "1"])
+        task.read_file(write(tmp_path / name, text), "train")
+        task_file.save(str(tmp_path), [(task, {})], 32, True)
+        assert task_file.find(str(tmp_path / "m"), "classification")["texts"] == count
+
+
 def test_vocabularies_in_task_files(tmp_path, vocabulary):
     """Those of older versions name none."""
     task, path = ClassificationTask("t", labels=["坏", "好"]), tmp_path / "other.txt"
@@ -343,7 +351,7 @@ def test_vocabularies_in_task_files(tmp_path, vocabulary):
     task_file.save(str(tmp_path), [(task, {})], 32, True)
     entry = task_file.find(str(tmp_path / "m"), "classification")
     task_file.check_vocabulary(entry, other, "m")
-    for key, value in (("vocabulary", 7), ("fingerprints", [])):
+    for key, value in (("vocabulary", 7), ("fingerprints", []), ("texts", 3)):
         (tmp_path / "task.json").write_text(json.dumps(dict(entry, **{key: value})))
         with pytest.raises(UserError, match=key + " must be"):
             task_file.find(str(tmp_path / "m"), "classification")

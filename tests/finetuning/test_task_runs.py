@@ -67,7 +67,7 @@ def test_short_runs(runs):
         assert (code, err) == (0, ""), err
         assert "the best checkpoint" in out, name
     out = runs.results["ocnli"][1]
-    assert "defaults of ocnli for tiny models: --do_lower_case=True --learning_rate=2e-05" in out
+    assert "defaults of ocnli for tiny models: --do_lower_case=True --learning_rate=0.0001" in out
     assert "--max_seq_length=128 --train_batch_size=32" in out
     assert "train.50k.json  33        0       11 (11 labels -)" in out
     assert "WARNING: dev: 2 (2 labels -) skipped; they count in no score" in out

@@ -200,6 +200,23 @@ def test_pairs_need_two_token_types():
         task._row(line)
 
 
+@needs_golden
+def test_lines_have_as_many_texts_as_the_training_examples():
+    """A table with its labels is not taken for pairs, nor a single text for one."""
+    saved = {"task": "t", "labels": ["a", "b"], "is_one_of_several": False, "head_options": {}}
+    single, pair = (golden_task("classify", saved=dict(saved, texts=n)) for n in (1, 2))
+    with pytest.raises(UserError) as error:
+        single._row(Line("1\t天气", 3, "f"))
+    assert str(error.value) == (
+        "f line 3 has two texts with a tab between, but the model was fine-tuned on a single text, "
+        "without a tab"
+    )
+    with pytest.raises(UserError, match="has a single text, without a tab, but the model was"):
+        pair._row(Line("天气", 3, "f"))
+    for task, text in ((single, "天气"), (pair, "今天\t天气"), (pair, "")):
+        assert task._row(Line(text, 3, "f"))["input_ids"]
+
+
 class CountingTask:
     """Looks at how many lines are read at once."""
 
