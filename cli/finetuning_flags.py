@@ -19,7 +19,7 @@ from cli.hparams import define_hparams_flags
 from common import outputs
 from common.errors import UserError
 from common.log import log
-from finetuning.registry import TASK_NAMES, option_classes
+from finetuning.registry import TASK_NAMES, option_classes, registered_name
 
 FLAGS = flags.FLAGS
 
@@ -30,13 +30,20 @@ POSITIVE = (
     "learning_rate",
     "num_train_epochs",
     "num_trials",
-    "keep_checkpoint_max",
+    "predict_batch_size",
+    "save_checkpoints_steps",
     "gradient_accumulation_steps",
     "num_tpu_cores",
     "iterations_per_loop",
     "train_step",
 )
-NOT_NEGATIVE = ("warmup_proportion", "warmup_step", "weight_decay_rate", "lr_decay_power")
+NOT_NEGATIVE = (
+    "keep_checkpoint_max",
+    "warmup_proportion",
+    "warmup_step",
+    "weight_decay_rate",
+    "lr_decay_power",
+)
 SHORTEST_ROW = 8
 
 
@@ -65,12 +72,18 @@ def define():
     flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
     flags.DEFINE_bool("do_train", False, "Train; with --do_eval the best checkpoint is kept.")
     flags.DEFINE_bool(
-        "do_eval", False, "Evaluate on the dev examples, in training after each epoch."
+        "do_eval",
+        False,
+        "Evaluate on the dev examples: in training each checkpoint; later all that a training "
+        "without evaluation has left, to choose the best.",
     )
     flags.DEFINE_bool("do_predict", False, "Predict the test examples.")
     flags.DEFINE_integer("max_seq_length", None, "Pieces in a row; default: the task's.")
     flags.DEFINE_integer("train_batch_size", None, "Rows of one update; default: the task's.")
-    flags.DEFINE_integer("eval_batch_size", 32, "Rows in a batch of evaluation and prediction.")
+    flags.DEFINE_integer("eval_batch_size", 32, "Rows in a batch of evaluation.")
+    flags.DEFINE_integer(
+        "predict_batch_size", None, "Rows in a batch of prediction; default: --eval_batch_size."
+    )
     flags.DEFINE_float("learning_rate", None, "Peak learning rate; default: the task's.")
     flags.DEFINE_float(
         "layerwise_lr_decay",
@@ -88,7 +101,12 @@ def define():
     )
     flags.DEFINE_integer("num_trials", 1, "Runs with the seeds --seed, --seed + 1, ...")
     flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
-    flags.DEFINE_integer("keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one.")
+    flags.DEFINE_integer(
+        "save_checkpoints_steps", None, "Updates from checkpoint to checkpoint; default: an epoch."
+    )
+    flags.DEFINE_integer(
+        "keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one; 0: all."
+    )
     family_flags.define(option_classes())
     define_electra_flags()
 
@@ -123,12 +141,14 @@ class FinetuningRequest:
 
     Attributes:
       task_names: names in the registry.
+      typed_names: the same as the user wrote them, which is how folders of several tasks are named.
       task_options: options of kinds of tasks (registry.option_classes) that are given, by name.
       typed_options: names of those on the command line itself.
       hparams: None without ELECTRA's flags.
     """
 
     task_names: Tuple[str, ...]
+    typed_names: Tuple[str, ...]
     data_dir: str
     labels: Optional[Tuple[str, ...]]
     bert_config_file: Optional[str]
@@ -141,6 +161,7 @@ class FinetuningRequest:
     do_lower_case: Optional[bool]
     train_batch_size: Optional[int]
     eval_batch_size: int
+    predict_batch_size: Optional[int]
     learning_rate: Optional[float]
     layerwise_lr_decay: Optional[float]
     num_train_epochs: Optional[float]
@@ -150,6 +171,7 @@ class FinetuningRequest:
     warmup_step: Optional[int]
     num_trials: int
     seed: int
+    save_checkpoints_steps: Optional[int]
     keep_checkpoint_max: int
     iterations_per_loop: int
     use_tpu: bool
@@ -161,13 +183,21 @@ class FinetuningRequest:
     hparams: Optional[Hparams]
 
     @property
+    def test_batch_size(self):
+        """Rows in a batch of the test examples."""
+        return self.predict_batch_size or self.eval_batch_size
+
+    @property
     def has_several_tasks(self):
         """Whether several tasks are trained at once."""
         return len(self.task_names) > 1
 
     def task_dir(self, task_name):
         """Folder of a task's files: --data_dir, with several tasks a folder in it."""
-        return os.path.join(self.data_dir, task_name) if self.has_several_tasks else self.data_dir
+        if not self.has_several_tasks:
+            return self.data_dir
+        typed = dict(zip(self.task_names, self.typed_names))
+        return os.path.join(self.data_dir, typed[task_name])
 
     def trial_dirs(self):
         """Output directory of each trial: --output_dir, with several trials folders in it."""
@@ -190,7 +220,8 @@ def request():
     names = {field.name for field in dataclasses.fields(FinetuningRequest)} - {"hparams"}
     return FinetuningRequest(
         **{name: _frozen(FLAGS[name].value) for name in names if name in FLAGS},
-        task_names=tuple(FLAGS.task_name),
+        task_names=tuple(map(registered_name, FLAGS.task_name)),
+        typed_names=tuple(FLAGS.task_name),
         task_options=options,
         typed_options=tuple(name for name in options if FLAGS[name].present),
         hparams=hparams,
@@ -249,7 +280,7 @@ def _check(has_model):
     run_flags.check_something_is_asked()
     config = [] if has_model else ["bert_config_file"]
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
-    if len(set(FLAGS.task_name)) < len(FLAGS.task_name):
+    if len(set(map(registered_name, FLAGS.task_name))) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)

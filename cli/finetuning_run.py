@@ -250,13 +250,20 @@ def _initial_weights(inputs):
     # ELECTRA's heads carry their task's name; training starts without the checkpoint's head.
     takes_head = not settings.do_train and not settings.has_several_tasks
     task_name = settings.task_names[0] if takes_head else None
-    weights = InitialWeights(path, folder, task_name) if path else None
+    weights = InitialWeights(path, folder, task_name, _replaceable(inputs)) if path else None
     if not checkpoint.latest(settings.trial_dirs()[0]):
         config, objective = inputs.model_config, inputs.objective
         shapes = model_parameters(config, objective, settings.max_seq_length).shapes()
         plan = weights.plan(shapes, config.source) if weights else None
         check_start(plan, objective, settings.do_train, settings.output_dir)
     return weights
+
+
+def _replaceable(inputs):
+    """For checkpoint.plan_loading: a task starts from a classifier of another one, whose output
+    layer may have another size."""
+    scope = inputs.model_config.scope + "/"
+    return (lambda name: not name.startswith(scope)) if inputs.settings.do_train else None
 
 
 def _write_splits(inputs):
@@ -286,6 +293,8 @@ def _write_splits(inputs):
 def _write_rows(inputs, number):
     """dict split -> FeatureFile of the task with that number."""
     settings, folder = inputs.settings, inputs.settings.output_dir
+    # A TPU takes full batches only.
+    multiples = {"dev": settings.eval_batch_size, "test": settings.test_batch_size}
     if settings.has_several_tasks:
         folder = os.path.join(folder, inputs.tasks[number].task.name)
     with output_errors(folder):
@@ -299,7 +308,7 @@ def _write_rows(inputs, number):
             inputs.tasks[number].examples,
             inputs.tokenizer,
             settings.max_seq_length,
-            settings.eval_batch_size if settings.use_tpu else 1,
+            multiples if settings.use_tpu else None,
             is_owner=settings.do_train,
         )
 

@@ -83,7 +83,7 @@ class FinetuningTrials:
     def _run_config(self, count, output_dir, seed):
         """RunConfig of a trial on `count` training rows."""
         settings, steps = self.settings, self._num_train_steps(count)
-        epoch = round(count / settings.train_batch_size)
+        interval = settings.save_checkpoints_steps or round(count / settings.train_batch_size)
         return RunConfig(
             output_dir=output_dir,
             objective=self.objective.name,
@@ -95,7 +95,8 @@ class FinetuningTrials:
             do_eval=settings.do_eval,
             train_batch_size=settings.train_batch_size,
             eval_batch_size=settings.eval_batch_size,
-            save_checkpoints_steps=max(1, min(steps, epoch)),
+            predict_batch_size=settings.test_batch_size,
+            save_checkpoints_steps=max(1, min(steps, interval)),
             iterations_per_loop=settings.iterations_per_loop,
             keep_checkpoint_max=settings.keep_checkpoint_max,
             shuffle_buffer_size=count,

@@ -26,12 +26,17 @@ POSITIVE = (
     "save_checkpoints_steps",
     "iterations_per_loop",
     "max_eval_steps",
-    "keep_checkpoint_max",
     "gradient_accumulation_steps",
     "stop_step",
     "num_tpu_cores",
 )
-NOT_NEGATIVE = ("num_warmup_steps", "shuffle_buffer_size", "weight_decay_rate", "lr_decay_power")
+NOT_NEGATIVE = (
+    "num_warmup_steps",
+    "shuffle_buffer_size",
+    "keep_checkpoint_max",
+    "weight_decay_rate",
+    "lr_decay_power",
+)
 # Flags that RunConfig holds under the same names.
 RUN_FLAGS = (
     "objective",
@@ -133,7 +138,7 @@ def define():
         "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
     )
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
-    flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept.")
+    flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept; 0: all.")
     flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
     flags.DEFINE_integer(
         "shuffle_buffer_size", 10000, "Records shuffled at a time; 0 = file order."

@@ -58,7 +58,7 @@ def union_of_features(tasks):
 
 
 def write_splits(
-    folder, tasks, number, splits, tokenizer, max_seq_length, multiple_of=1, is_owner=True
+    folder, tasks, number, splits, tokenizer, max_seq_length, multiples=None, is_owner=True
 ):
     """Writes the rows of a task's splits into a folder.
 
@@ -69,7 +69,7 @@ def write_splits(
       number: index of the task to write.
       splits: dict split -> Examples of that task.
       tokenizer, max_seq_length: see write_features.
-      multiple_of: of dev and test records, see write_features.
+      multiples: dict split -> multiple_of of write_features, or None.
       is_owner: see write_features.
 
     Returns:
@@ -77,10 +77,8 @@ def write_splits(
     """
     features = {}
     for split, examples in splits.items():
-        options = {"is_owner": is_owner}
-        if split != "train":
-            options["multiple_of"] = multiple_of
-        elif len(tasks) > 1:
+        options = {"is_owner": is_owner, "multiple_of": (multiples or {}).get(split, 1)}
+        if split == "train" and len(tasks) > 1:
             options["names"] = union_of_features(tasks)
             options["constants"] = {"task_numbers": number}
         path = os.path.join(folder, RECORD_FILES[split])

@@ -9,10 +9,10 @@ from finetuning import task_defaults
 from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
 from finetuning.kinds.questions import QuestionTask
 from finetuning.kinds.tagging import TaggingTask
-from finetuning.layouts import clue
+from finetuning.layouts import clue, marked
 from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.squad import KINDS
-from finetuning.layouts.tables import read_table
+from finetuning.layouts.tables import read_comments, read_table
 from finetuning.layouts.xnli import read_xnli
 from finetuning.scoring import cjrc
 from finetuning.task import SPLITS
@@ -27,10 +27,16 @@ _JSON_FILES = {
     "test": ("test.json", "test1.1.json", "test1.0.json", "test_public.json"),
 }
 _XNLI_FILES = {
-    "train": ("train.tsv", "multinli.train.zh.tsv", "multinli/multinli.train.zh.tsv"),
-    "dev": ("dev.tsv", "xnli.dev.tsv"),
-    "test": ("test.tsv", "xnli.test.tsv"),
+    "train": ("train.tsv", "multinli.train.zh.tsv", "multinli/multinli.train.zh.tsv", "train.json"),
+    "dev": ("dev.tsv", "xnli.dev.tsv", "dev.json"),
+    "test": ("test.tsv", "xnli.test.tsv", "test.json"),
 }
+# Of CLUE, and of its first packaging.
+_TNEWS_FILES, _IFLYTEK_FILES = (
+    {split: (*names, prefix + split + ".txt") for split, names in _JSON_FILES.items()}
+    for prefix in ("toutiao_category_", "")
+)
+_TEXT_FILES = {split: (split + ".txt",) for split in SPLITS}
 # The repository of OCNLI has its training examples in several sizes.
 _OCNLI_FILES = dict(
     _JSON_FILES,
@@ -76,6 +82,15 @@ _CJRC_FILES = {
 }
 
 
+def _marked_or(columns, read):
+    """The layout of CLUE's first packaging, or else `read`."""
+
+    def layout(path):
+        return marked.read_marked(path, columns) if marked.is_marked(path) else read(path)
+
+    return layout
+
+
 def _cnews_or_titles(path):
     """THUCNews: the class is the first column of its documents, the last one of its titles."""
     return read_table(path, is_pair=False, label_first=os.path.basename(path).startswith("cnews."))
@@ -113,8 +128,18 @@ _CLASSIFICATION = {
     },
     "iflytek": {
         "labels": [str(number) for number in range(119)],
-        "file_names": _JSON_FILES,
-        "layout": _objects(clue.single),
+        "file_names": _IFLYTEK_FILES,
+        "layout": _marked_or(marked.IFLYTEK, _objects(clue.single)),
+    },
+    "inews": {
+        "labels": ["0", "1", "2"],
+        "file_names": _TEXT_FILES,
+        "layout": functools.partial(marked.read_marked, columns=marked.INEWS),
+    },
+    "jdcomment": {
+        "labels": ["1", "2", "3", "4", "5"],
+        "file_names": {split: ("jd_{}.csv".format(split),) for split in SPLITS},
+        "layout": read_comments,
     },
     "lcqmc": {"labels": _BINARY, "is_pair": True},
     "ocnli": {
@@ -123,16 +148,23 @@ _CLASSIFICATION = {
         "layout": _objects(clue.pair),
         "no_labels": ("-",),
     },
+    "sentence_pair": {
+        "labels": _BINARY,
+        "is_pair": True,
+        "file_names": {
+            split: (split + "_0827.tsv", *names) for split, names in TABLE_FILES.items()
+        },
+    },
     "thucnews": {
         "file_names": _CNEWS_FILES,
-        "layout": _cnews_or_titles,
+        "layout": _marked_or(marked.THUCNEWS, _cnews_or_titles),
         "label_files": ("labels.txt", "class.txt"),
         "has_numbers": True,
     },
     "tnews": {
         "labels": [str(number) for number in range(100, 117) if number not in (105, 111)],
-        "file_names": _JSON_FILES,
-        "layout": _objects(clue.single),
+        "file_names": _TNEWS_FILES,
+        "layout": _marked_or(marked.TNEWS, _objects(clue.single)),
     },
     "tsv": {},
     "weibo_senti_100k": {
@@ -199,6 +231,21 @@ _TASKS = {
     for name, arguments in tasks.items()
 }
 TASK_NAMES = tuple(sorted(_TASKS))
+# Names of the same tasks in the programs of CLUE and of brightmart's albert_zh and roberta_zh.
+_ALIASES = {
+    "bq": "bqcorpus",
+    "iflydata": "iflytek",
+    "lcqmc_pair": "lcqmc",
+    "msraner": "msra_ner",
+    "wsc": "cluewsc2020",
+}
+
+
+def registered_name(name):
+    """The name in TASK_NAMES of a task that other programs write otherwise: `WSC` is cluewsc2020.
+    What is no task's name stays as it is."""
+    known = _ALIASES.get(name.lower(), name.lower())
+    return known if known in _TASKS else name
 
 
 def option_classes():
@@ -220,14 +267,17 @@ def get_task(name):
         print(task.score(dev, probabilities)["eval_accuracy"])
 
     Args:
-      name: one of TASK_NAMES.
+      name: one of TASK_NAMES, or another spelling (registered_name).
 
     Raises:
       UserError: there is no task of that name.
     """
+    name = registered_name(name)
     if name not in _TASKS:
         raise UserError(
-            "task {!r} is not known (--task_name); known are {}".format(name, ", ".join(TASK_NAMES))
+            "task {!r} is not known (--task_name); known are {}".format(
+                name, ", ".join([*TASK_NAMES, *sorted(_ALIASES)])
+            )
         )
     kind, arguments = _TASKS[name]
     return kind(name, task_defaults.read(name), **arguments)

@@ -217,7 +217,9 @@ def verify(prefix, hint="take another copy of it"):
             ) from error
 
 
-def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=None):
+def plan_loading(
+    prefix, model_shapes, config_source, init_layers=None, shown=None, is_replaceable=None
+):
     """Compares a checkpoint with a model.
 
     plan = plan_loading("bert_model.ckpt", store.shapes(), config.source)
@@ -230,6 +232,8 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
       init_layers: list of ints; entry i is the layer of the checkpoint that initializes layer i of
         the model. None = layer i.
       shown: name of the checkpoint in messages, where it was made from something else.
+      is_replaceable: function of a variable's name, whether it starts at random values where its
+        size differs; None: none does.
 
     Returns:
       LoadPlan.
@@ -241,6 +245,12 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
     state = [name for name in shapes if _TRAINING_STATE.search(name)]
     sources = {name: _source(name, init_layers) for name in model_shapes}
     loaded = [name for name in model_shapes if sources[name] in shapes]
+    replaced = collections.OrderedDict()
+    for name in filter(is_replaceable, loaded) if is_replaceable else ():
+        sizes = shapes[sources[name]], list(model_shapes[name])
+        if sizes[0] != sizes[1]:
+            replaced[name] = sizes
+    loaded = [name for name in loaded if name not in replaced]
     # The word table first: a wrong vocabulary is the usual cause of different sizes.
     for name in sorted(loaded, key=lambda n: not n.endswith(WORD_TABLE)):
         shape = shapes[sources[name]]
@@ -253,14 +263,15 @@ def plan_loading(prefix, model_shapes, config_source, init_layers=None, shown=No
         )
     if init_layers:
         _check_layers_exist(shown, shapes, model_shapes, sources)
-    known = {sources[name] for name in loaded} | set(state)
+    known = {sources[name] for name in (*loaded, *replaced)} | set(state)
     return LoadPlan(
         prefix=prefix,
         shown=shown,
         loaded=collections.OrderedDict((name, sources[name]) for name in loaded),
-        new=[name for name in model_shapes if sources[name] not in shapes],
+        new=[name for name in model_shapes if sources[name] not in shapes or name in replaced],
         unused=[name for name in shapes if name not in known],
         training_state=state,
+        replaced=replaced,
     )
 
 

@@ -81,7 +81,7 @@ def hold(prefix):
     held = _held.get(prefix)
     if held and held.is_current():
         return True
-    _release(prefix)
+    release(prefix)
     paths = [prefix + ".index", *data_files(prefix)]
     total = max((int(_DATA.search(path).group(1)) for path in paths[1:]), default=1)
     if len(paths) <= total:
@@ -155,7 +155,8 @@ def _names_in(folder):
     return [name for name in files.names_in(folder) if _OF_CHECKPOINT.search(name)]
 
 
-def _release(prefix):
+def release(prefix):
+    """Ends what `hold` does, so that a process can look at any number of checkpoints."""
     held = _held.pop(prefix, None)
     if held:
         held.close()

@@ -63,6 +63,8 @@ class LoadPlan(typing.NamedTuple):
       unused: list of the names in the checkpoint alone.
       training_state: list of the optimizer slots and step counters in the checkpoint; a warm start
         loads none of them unless asked for the slots.
+      replaced: ordered dict of the names in both whose sizes differ -> (shape in the checkpoint,
+        shape in the model); they are `new`.
     """
 
     prefix: str
@@ -71,6 +73,7 @@ class LoadPlan(typing.NamedTuple):
     new: list
     unused: list
     training_state: list
+    replaced: dict = {}
 
     def lines(self):
         """The report for the log: a list of (is_warning, text)."""
@@ -110,7 +113,13 @@ class LoadPlan(typing.NamedTuple):
                     "checkpoint's own?".format(self.shown, some(body)),
                 )
             )
-        others = [name for name in rest if name not in body]
+        if self.replaced:
+            sizes = "; ".join(
+                "{} {}, here {}".format(name, *pair) for name, pair in self.replaced.items()
+            )
+            text = "the output layer of {} is of another size ({}): it starts at random values"
+            report.append((False, text.format(self.shown, sizes)))
+        others = [name for name in rest if name not in body and name not in self.replaced]
         if others:
             report.append((False, "new, at random values: " + some(others)))
         if self.unused:

@@ -8,9 +8,11 @@ from common.errors import UserError, some
 from common.log import log, warn
 from data.input.pipeline import in_order
 from modeling import checkpoint, checkpoint_files
-from training.checkpoints.best import RESULTS_FILE, read_results
+from training.checkpoints import lock
+from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, read_results
 from training.checkpoints.recovery import BEST_FOLDER
-from training.failures import session_errors
+from training.failures import output_errors, session_errors
+from training.run_config import is_evaluated_by_training
 from training.runner import Runner
 
 # Mean of the tasks' main figures, by which checkpoints are compared with several tasks.
@@ -35,7 +37,8 @@ class FinetuningRunner(Runner):
     """A run on the examples of one or more tasks; the best checkpoint has the highest figure on
     the dev examples.
 
-    Evaluation is prediction, scored by the task.
+    Evaluation is prediction, scored by the task. Where a training did not evaluate, a later
+    evaluation compares all checkpoints that it left (CLUE's run_classifier.py).
     """
 
     LARGER_IS_BETTER = True
@@ -64,18 +67,88 @@ class FinetuningRunner(Runner):
         if not run.config.do_train:
             has_best = self._has_best()
             self._chosen = checkpoint.hold(self._best_folder) if has_best else self._resume
+            if not has_best and not run.config.do_eval and len(self._rivals()) > 1:
+                log("--do_eval would choose the best of the checkpoints; the latest is taken")
         if not self._resume:
             config = run.config
             check_start(self._init_plan, run.objective, config.do_train, config.output_dir)
             self._warn_of_start()
 
     def evaluate(self):
-        """Evaluates the chosen checkpoint (see `chosen`) on the dev examples.
+        """Evaluates the chosen checkpoint (see `chosen`) on the dev examples; of several that a
+        training did not evaluate, all, to choose the best.
 
         Returns:
           dict of the figures in eval_results.txt.
         """
-        return self._evaluate(None, self.chosen())
+        rivals = [] if self._config.do_train else self._rivals()
+        if len(rivals) < 2:
+            return self._evaluate(None, self.chosen())
+        log("comparing {} checkpoints by {}".format(len(rivals), self.BEST_BY))
+        best, results = self._best_of(rivals)
+        self._keep_best(best, results)
+        self._write_results(results)
+        return results
+
+    def _rivals(self):
+        """Prefixes to compare: the checkpoints in output_dir, oldest first, and the best so far;
+        none where the training evaluates them itself."""
+        output_dir = self._config.output_dir
+        if self._chosen is None or is_evaluated_by_training(output_dir):
+            return []
+        prefixes = checkpoint.candidates(output_dir)
+        if self._has_best():
+            prefixes.insert(0, checkpoint.resolve(self._best_folder))
+        # One that lies in both places is one.
+        by_name = {os.path.basename(prefix): prefix for prefix in prefixes}
+        return sorted(by_name.values(), key=lambda p: checkpoint.step_in_name(p) or 0)
+
+    def _best_of(self, rivals):
+        """(prefix, figures) of the best one, which stays readable in this process; damaged ones are
+        warned of."""
+        best, results = None, {}
+        for prefix in rivals:
+            if checkpoint_files.hold(prefix) and self._is_intact(prefix):
+                figures = self._figures(prefix)
+                self._show_results(figures)
+                if best is None or figures[self.BEST_BY] > results[self.BEST_BY]:
+                    prefix, best, results = best, prefix, figures
+            if prefix and prefix != self._chosen:
+                checkpoint_files.release(prefix)
+        if best is None:
+            raise UserError(
+                "no checkpoint in --output_dir {} can be read".format(self._config.output_dir)
+            )
+        return best, results
+
+    def _is_intact(self, prefix):
+        try:
+            checkpoint.verify(prefix, "it is skipped")
+        except UserError as error:
+            warn(str(error))
+            return False
+        return True
+
+    def _keep_best(self, prefix, results):
+        """Makes a checkpoint the best one of output_dir, for later runs too if no training works
+        there."""
+        self._chosen, output_dir = prefix, self._config.output_dir
+        log("the best checkpoint is {}".format(prefix))
+        if any(map(lock.is_held, (output_dir, os.path.dirname(os.path.abspath(output_dir))))):
+            log("it is not kept: a training works in {}".format(output_dir))
+            return
+        with lock.hold(output_dir), output_errors(output_dir):
+            best = BestCheckpoint(output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+            if os.path.dirname(prefix) != self._best_folder:
+                best.keep(prefix, results)
+        self._chosen = checkpoint.hold(self._best_folder)
+
+    def _unevaluated(self):
+        """See Runner; those of a training that did not evaluate."""
+        if is_evaluated_by_training(self._config.output_dir):
+            return []
+        prefixes = checkpoint.candidates(self._config.output_dir)[::-1]
+        return [prefix for prefix in prefixes if prefix != self._resume]
 
     def chosen(self):
         """Prefix of the best checkpoint of output_dir, or of the latest where training does not
@@ -164,6 +237,12 @@ class FinetuningRunner(Runner):
 
     def _evaluate(self, estimator, prefix):
         del estimator  # each task is evaluated in a graph with its own head
+        results = self._figures(prefix)
+        self._write_results(results)
+        return results
+
+    def _figures(self, prefix):
+        """dict of the figures of a checkpoint; remembers the predictions of the best one."""
         results, all_predictions = {"global_step": self._step_of(prefix)}, []
         for dev in self._devs:
             predictions, loss = self._predict(prefix, dev)
@@ -176,7 +255,6 @@ class FinetuningRunner(Runner):
         if best is None or value > best.value:
             step = results["global_step"]
             self._best_evaluation = _BestEvaluation(step, value, all_predictions)
-        self._write_results(results)
         return results
 
     def _record_files(self):

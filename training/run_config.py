@@ -28,6 +28,8 @@ class RunConfig:
 
     Attributes:
       train_records: rows in train_files, None if unknown.
+      predict_batch_size: None: eval_batch_size.
+      keep_checkpoint_max: 0: all.
       objective_settings: see Objective.settings.
       records: see record_identity.describe; None: not compared.
       The others: flags of the same names.
@@ -46,6 +48,7 @@ class RunConfig:
     do_eval: bool = False
     train_batch_size: int = 32
     eval_batch_size: int = 8
+    predict_batch_size: Optional[int] = None
     max_eval_steps: int = 100
     save_checkpoints_steps: int = 1000
     iterations_per_loop: int = 1000

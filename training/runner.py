@@ -55,7 +55,7 @@ class Runner:
         literal_paths.folder(run.config.output_dir)  # refused before the work begins
         is_trainer = run.config.do_train and not run.dry_run
         if is_trainer:
-            kept = run.config.keep_checkpoint_max
+            kept = run.config.keep_checkpoint_max or None
             self._resume = recovery.recover(run.config.output_dir, kept)
         else:
             self._resume = recovery.newest_good(run.config.output_dir)
@@ -103,6 +103,9 @@ class Runner:
         end = min(total, config.stop_step or total)
         with self._signals:
             best = self._best()
+            if best and best.value is None:
+                for prefix in self._unevaluated():
+                    self._evaluate_for(best, self._make_estimator(), prefix)
             is_due = step and (step == end or step % config.save_checkpoints_steps == 0)
             if best and is_due:
                 self._evaluate_for(best, self._make_estimator())
@@ -149,8 +152,9 @@ class Runner:
         config, total = self._config, self._optimizer.num_train_steps
         with output_errors(config.output_dir):
             run_configs.save(config, self._model, self._optimizer)
+        left = -(-(end - step) // config.save_checkpoints_steps)
         # The one being written, the kept ones, and the best.
-        kept = config.keep_checkpoint_max + 1 + bool(config.eval_while_training)
+        kept = (config.keep_checkpoint_max or left) + 1 + bool(config.eval_while_training)
         copies = 1 + len(self._optimizer.slot_names)
         saving.check_space(config.output_dir, copies * self.parameters.count(), kept)
         log(
@@ -177,11 +181,16 @@ class Runner:
             )
         return best
 
-    def _evaluate_for(self, best, estimator):
-        latest = checkpoint.latest(self._config.output_dir)
-        results = self._evaluate(estimator, latest)
+    def _unevaluated(self):
+        """Prefixes of checkpoints that an earlier process has left without an evaluation, beside
+        the one to resume from; they are evaluated first."""
+        return []
+
+    def _evaluate_for(self, best, estimator, prefix=None):
+        prefix = prefix or checkpoint.latest(self._config.output_dir)
+        results = self._evaluate(estimator, prefix)
         with output_errors(self._config.output_dir):
-            is_better = best.offer(latest, results)
+            is_better = best.offer(prefix, results)
         if is_better:
             log("the best so far ({}), kept in {}".format(best.shown(), best.folder))
         else:

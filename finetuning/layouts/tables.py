@@ -60,6 +60,23 @@ def _is_in_quotes(text):
     return len(text) > 1 and text[0] == text[-1] == '"'
 
 
+def read_comments(path):
+    """JD's comments: a header of any names, then label, title and comment in the first columns.
+
+    Returns, Raises: see `read_table`.
+    """
+    examples = Examples(path=path)
+
+    def columns(cells, where):
+        if len(cells) < 3:
+            raise UserError("{}: {} columns; label, title, comment".format(where, len(cells)))
+        return {LABEL: 0, TEXT_A: 1, TEXT_B: 2}, not cells[0].strip().isdigit()
+
+    for where, row in rows_of(path, examples, columns):
+        examples.append(Example(row[TEXT_A], row[TEXT_B], row[LABEL] or None, where))
+    return checked(examples)
+
+
 def rows_of(path, examples, choose_columns, observe=None):
     """Yields (where, dict column name -> text without blanks around it) of a file's rows.
 

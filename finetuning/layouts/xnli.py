@@ -1,9 +1,10 @@
-"""XNLI: the official files, and Baidu's (text_a, text_b, label)."""
+"""XNLI: the official files, CLUE's, and Baidu's (text_a, text_b, label)."""
 
 import re
 
 from common.errors import UserError
 from finetuning.examples import Example, Examples
+from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.tables import (
     LABEL,
     TEXT_A,
@@ -31,9 +32,10 @@ _BLANK_BY_CHINESE = re.compile(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])")
 def read_xnli(path):
     """The Chinese pairs of a file.
 
-    Three layouts, distinguished by the header: that of XNLI 1.0 with rows of 15 languages, of which
-    those of `zh` are read; that of its machine-translated training examples, whose segmented words
-    are joined; any other is read by `read_table`.
+    Four layouts: CLUE's JSON lines {premise, hypo, label}, and, distinguished by the header, that
+    of XNLI 1.0 with rows of 15 languages, of which those of `zh` are read; that of its
+    machine-translated training examples; any other is read by `read_table`. Segmented words of
+    translations are joined.
 
     Returns:
       Examples.
@@ -41,6 +43,8 @@ def read_xnli(path):
     Raises:
       UserError: see `read_table`; no row is Chinese.
     """
+    if path.endswith(".json"):
+        return read_json_lines(path, _pair)
     _, first = next(text_lines(path), (0, ""))
     names = [name.strip().lower() for name in first.split("\t")]
     if "gold_label" in names:
@@ -54,6 +58,15 @@ def join_words(text):
     """A segmented text without the blanks between Chinese words; those between two words of
     letters and digits stay."""
     return _BLANK_BY_CHINESE.sub("", text)
+
+
+def _pair(row):
+    """The fields of CLUE's JSON objects, see json_lines.read_json_lines."""
+    texts = row.text("premise"), row.text("hypo")
+    joined = tuple(join_words(text) for text in texts)
+    if joined != texts:
+        row.mended["segmented pairs joined"] += 1
+    return (*joined, row.label())
 
 
 def _read(path, names, wanted):

@@ -132,6 +132,29 @@ def test_sizes_that_differ(folder):
     assert "belongs to another model: it lacks a/b" in message
 
 
+def test_an_output_layer_of_another_size(folder):
+    """It is new where the caller says so; the encoder never is."""
+    prefix = str(folder / "bert_model.ckpt")
+    model = {WORDS: [9, 4], HEAD: [5]}
+    message = refused(checkpoint.plan_loading, prefix, model, "c.json")
+    assert "shapes differ: {} is [9]".format(HEAD) in message
+
+    def is_head(name):
+        return not name.startswith("bert/")
+
+    plan = checkpoint.plan_loading(prefix, model, "c.json", is_replaceable=is_head)
+    assert (list(plan.loaded), plan.new, plan.unused) == ([WORDS], [HEAD], [])
+    assert dict(plan.replaced) == {HEAD: ([9], [5])}
+    same = checkpoint.plan_loading(
+        prefix, {WORDS: [9, 4], HEAD: [9]}, "c.json", is_replaceable=is_head
+    )
+    assert (list(same.loaded), same.new, dict(same.replaced)) == ([WORDS, HEAD], [], {})
+    with pytest.raises(UserError, match="vocabulary sizes differ"):
+        checkpoint.plan_loading(
+            prefix, {WORDS: [8, 4], HEAD: [5]}, "c.json", is_replaceable=is_head
+        )
+
+
 def test_a_file_in_the_place_of_a_folder_holds_no_checkpoint(tmp_path):
     (tmp_path / "file").write_text("")
     place = str(tmp_path / "file")

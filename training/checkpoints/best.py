@@ -104,6 +104,11 @@ class BestCheckpoint:
             return False
         if self.value is not None and not self._sign * value < self._sign * self.value:
             return False
+        self.keep(prefix, results)
+        return True
+
+    def keep(self, prefix, results):
+        """Keeps a copy of a checkpoint in place of the one before; see `offer`."""
         files.make_directories(self.folder)
         name = os.path.basename(prefix)
         # The index last: data without an index is no checkpoint to any reader.
@@ -116,8 +121,7 @@ class BestCheckpoint:
         # After what they speak of: a start trusts them. Then what they do not speak of can go.
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
         self._remove_others(name)
-        self.value = value
-        return True
+        self.value = results[self.key]
 
     def shown(self):
         """The best figure as a text for the log."""

@@ -16,7 +16,7 @@ class InitialWeights:
       path: the checkpoint's prefix, or the directory.
     """
 
-    def __init__(self, path, folder=None, task_name=None):
+    def __init__(self, path, folder=None, task_name=None, is_replaceable=None):
         """Reads nothing yet.
 
         Args:
@@ -24,8 +24,10 @@ class InitialWeights:
           folder: where the converted checkpoint is written; None: a temporary folder, which is
             removed with this object.
           task_name: see huggingface.import_checkpoint.
+          is_replaceable: see checkpoint.plan_loading.
         """
         self.path, self._folder, self._task_name = path, folder, task_name
+        self._is_replaceable = is_replaceable
         self._scratch = self._prefix = None
 
     @property
@@ -44,7 +46,12 @@ class InitialWeights:
     def plan(self, shapes, config_source, init_layers=None):
         """The LoadPlan of these weights for a model; see checkpoint.plan_loading."""
         return checkpoint.plan_loading(
-            self.prefix, shapes, config_source, init_layers, shown=self.path
+            self.prefix,
+            shapes,
+            config_source,
+            init_layers,
+            shown=self.path,
+            is_replaceable=self._is_replaceable,
         )
 
     def _converted(self):

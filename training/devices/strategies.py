@@ -102,7 +102,7 @@ class Devices:
             config=config,
             train_batch_size=run_config.train_batch_size,
             eval_batch_size=run_config.eval_batch_size,
-            predict_batch_size=run_config.eval_batch_size,
+            predict_batch_size=run_config.predict_batch_size or run_config.eval_batch_size,
         )
 
     def _estimator_config(self, run_config):

@@ -337,14 +337,6 @@ def test_refusals(folder, done, tmp_path):
                 tmp_path / "one_type.json"
             ),
         ),
-        (
-            {
-                "init_checkpoint": str(folder / "straight"),
-                "task_name": "tsv",
-                "data_dir": str(pairs),
-            },
-            "was fine-tuned for 2 classes, and here are 3; start from the pre-trained",
-        ),
         ({"distribution": "mirrored", "use_tpu": True}, "exclude each other"),
         (
             {"use_tpu": True, "tpu_name": "grpc://127.0.0.1:1"},
