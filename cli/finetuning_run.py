@@ -81,6 +81,7 @@ def read_inputs(request):
       UserError: a file is missing or wrong, or does not fit the others or the flags.
     """
     tasks = [get_task(name) for name in request.task_names]
+    _check_together(tasks)
     init_checkpoint = run_flags.initial_checkpoint()
     model_dir, saved = _read_saved(request, tasks, init_checkpoint)
     model_config = finetuning_flags.read_model_config(request, init_checkpoint)
@@ -137,6 +138,16 @@ def compose(inputs):
         weights,
         inputs.devices,
     )
+
+
+def _check_together(tasks):
+    """Refuses tasks whose rows cannot be mixed with others in a batch."""
+    for task in tasks if len(tasks) > 1 else ():
+        if task.texts_per_row > 1:
+            raise UserError(
+                "--task_name: a row of {} holds {} texts, and cannot be mixed with rows of other "
+                "tasks; train it alone".format(task.name, task.texts_per_row)
+            )
 
 
 def settle(request, task, saved, model_config):

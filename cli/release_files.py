@@ -19,6 +19,7 @@ from modeling.conversion import export, families, folders, head_choice, huggingf
 _KINDS = {
     "classifier": ("classification", families.CLASSIFICATION),
     "tagger": ("tagging", families.TAGGING),
+    "chooser": ("multiple_choice", families.CHOICES),
     "answers": ("questions", families.QUESTIONS),
 }
 
@@ -184,7 +185,7 @@ def read_task(source, selection, name):
     if component is None or path is None:
         return {}
     has_answers = component == "answers"
-    labels = None if has_answers else source.num_labels
+    labels = source.num_labels if component in ("classifier", "tagger") else None
     task = task_file.read(path, _KINDS[component][0], labels, name or None)
     # The converted model has one task, however many the checkpoint has.
     task = dict(task, is_one_of_several=False)

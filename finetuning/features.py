@@ -142,7 +142,8 @@ def write_features(
         kept = _kept(path, made_from)
     if kept:
         return kept
-    layout = RecordLayout(names, max_seq_length, 0, len(tokenizer.vocabulary))
+    width = max_seq_length * task.texts_per_row
+    layout = RecordLayout(names, width, 0, len(tokenizer.vocabulary))
     written, truncated, digest = 0, 0, hashlib.sha256()
     with outputs.replacing(path) as writer:
 
@@ -151,7 +152,8 @@ def write_features(
             digest.update(content)
 
         for rows, cut in _chunks(task, examples, tokenizer, max_seq_length):
-            values = {name: _values(name, rows, max_seq_length, constants or {}) for name in names}
+            shape = task.texts_per_row, max_seq_length
+            values = {name: _values(name, rows, shape, constants or {}) for name in names}
             framed = frame(layout.encode(values))
             write(framed.tobytes())
             written, truncated = written + len(rows), truncated + cut
@@ -217,15 +219,16 @@ def _chunks(task, examples, tokenizer, max_seq_length):
         yield [row for rows in of_examples for row in rows], cut
 
 
-def _values(name, rows, max_seq_length, constants):
-    """int [rows, length]: a feature of all rows, padded."""
+def _values(name, rows, shape, constants):
+    """int [rows, length]: a feature of all rows, padded; that of pieces for text after text.
+
+    `shape`: (texts in a row, pieces of each).
+    """
     feature = FEATURES[name]
-    width = max_seq_length if feature.shape == "S" else 1
-    values = np.full([len(rows), width], constants.get(name, feature.pad), np.int64)
+    texts, width = shape if feature.shape == "S" else (1, 1)
+    values = np.full([len(rows), texts, width], constants.get(name, feature.pad), np.int64)
     for i, row in enumerate(rows):
-        if name == "input_mask":
-            values[i, : len(row.features["input_ids"])] = 1
-        elif name in row.features:
-            numbers = row.features[name]
-            values[i, : len(numbers)] = numbers
-    return values
+        numbers = row.features.get("input_ids" if name == "input_mask" else name, [])
+        for place, of_text in enumerate(numbers if texts > 1 else [numbers]):
+            values[i, place, : len(of_text)] = 1 if name == "input_mask" else of_text
+    return values.reshape(len(rows), texts * width)

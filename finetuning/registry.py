@@ -6,10 +6,12 @@ import os
 
 from common.errors import UserError
 from finetuning import task_defaults
+from finetuning.kinds import choice_rows
+from finetuning.kinds.choices import ChoiceTask
 from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
 from finetuning.kinds.questions import QuestionTask
 from finetuning.kinds.tagging import TaggingTask
-from finetuning.layouts import clue, marked
+from finetuning.layouts import choices, clue, marked
 from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.squad import KINDS
 from finetuning.layouts.tables import read_comments, read_table
@@ -67,7 +69,7 @@ _CMRC_FILES = {
     for split, names in (
         ("train", ("train",)),
         ("dev", ("dev",)),
-        ("test", ("test", "eval", "trial")),
+        ("test", ("test", "test_2k", "eval", "trial")),
     )
 }
 _DRCD_FILES = {
@@ -216,10 +218,44 @@ _QUESTIONS = {
         "rule": cjrc.score_answers,
         "has_answer_list": True,
     },
-    "cmrc2018": {"file_names": _CMRC_FILES},
-    "drcd": {"file_names": _DRCD_FILES},
+    "cmrc2018": {"file_names": _CMRC_FILES, "submission": "cmrc2018_predict.json"},
+    "drcd": {"file_names": _DRCD_FILES, "submission": "drcd_predict.json"},
 }
 
+# C3's own names are those of its dialogues and of its other passages.
+_C3_FILES = {
+    split: [
+        *(
+            tuple(form.format(part, split) for part in "dm")
+            for form in ("c3-{}-{}.json", "{}-{}.json")
+        ),
+        *((name,) for name in _JSON_FILES[split]),
+    ]
+    for split in SPLITS
+}
+# name -> arguments of ChoiceTask.
+_CHOICES = {
+    "c3": {
+        "file_names": _C3_FILES,
+        "layout": choices.read_c3,
+        "rows": choice_rows.passage_rows,
+        "num_choices": 4,
+    },
+    "chid": {
+        "file_names": {split: [(name,) for name in _JSON_FILES[split]] for split in SPLITS},
+        "layout": choices.read_chid,
+        "rows": choice_rows.cloze_rows,
+        "num_choices": 10,
+        "are_exclusive": True,
+        "has_segments": False,
+    },
+    "copa": {
+        "file_names": {split: [(split + ".json",)] for split in SPLITS},
+        "layout": choices.read_copa,
+        "rows": choice_rows.cause_rows,
+        "num_choices": 2,
+    },
+}
 # name -> (class, arguments).
 _TASKS = {
     name: (kind, arguments)
@@ -227,6 +263,7 @@ _TASKS = {
         (ClassificationTask, _CLASSIFICATION),
         (TaggingTask, _TAGGING),
         (QuestionTask, _QUESTIONS),
+        (ChoiceTask, _CHOICES),
     )
     for name, arguments in tasks.items()
 }

@@ -51,6 +51,9 @@ class Task:
       options: an object of that class.
       head_option_class: FamilyOptions of the heads.
       head_options: dict of those that are given, option -> value.
+      texts_per_row: sequences in a row; where there are several, features of pieces in a TaskRow
+        are lists of so many lists at most.
+      given_files: dict split -> path, of files that are read in place of those of the folder.
       answer_name: word for the label of an example, for messages.
       texts_per_example: 1, or 2 where examples are pairs; None until files are read, and for
         kinds of tasks where it has no meaning.
@@ -61,6 +64,7 @@ class Task:
     feature_names = headline = ()
     option_class = head_option_class = FamilyOptions
     answer_name = "label"
+    texts_per_row = 1
     has_answers = False
     texts_per_example = None
 
@@ -69,6 +73,7 @@ class Task:
         self.name, self.labels = name, labels
         self.defaults = defaults or TaskDefaults()
         self.options, self.head_options = options or self.option_class(), {}
+        self.given_files = {}
         self._file_names = file_names
 
     @property
@@ -104,6 +109,8 @@ class Task:
         Raises:
           UserError: the file cannot be read, or is not in the layout of the task.
         """
+        if split in self.given_files:
+            return self.read_file(self.given_files[split], split)
         paths = (os.path.join(data_dir, name) for name in self._file_names[split])
         path = next((path for path in paths if files.exists(path)), None)
         return None if path is None else self.read_file(path, split)

@@ -16,7 +16,7 @@ MODEL_DIR=${MODEL_DIR:?folder of the model}
 DATA_DIR=${DATA_DIR:?folder with a folder for each task}
 OUTPUT_DIR=${OUTPUT_DIR:?where models and predictions go}
 INIT_CHECKPOINT=${INIT_CHECKPOINT-${MODEL_DIR}/bert_model.ckpt}
-TASKS=${TASKS:-afqmc tnews iflytek cmnli ocnli cluewsc2020 csl cmrc2018 cluener}
+TASKS=${TASKS:-afqmc tnews iflytek cmnli ocnli cluewsc2020 csl cmrc2018 drcd c3 chid cluener}
 USE_TPU=${USE_TPU:-false}
 
 # shellcheck source=scripts/tpu/machine.sh

@@ -62,9 +62,9 @@ def make_model_fn(run, init_plan=None):
 
 
 def _train_spec(run, features, scaffold_fn):
-    estimator, run_config = estimators.load(), run.config
+    estimator, run_config, objective = estimators.load(), run.config, run.objective
     global_step = tf.train.get_global_step()
-    forward = make_forward(run.model_config, run.objective, run_config, global_step)
+    forward = make_forward(run.model_config, objective, run_config, global_step)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
     train = build_train_op(
         forward, features, run.optimizer_config, global_step, replicas, run.layers
@@ -85,7 +85,9 @@ def _train_spec(run, features, scaffold_fn):
         training_hooks=[
             ProgressHook(
                 host_values,
-                tokens_per_step=run_config.train_batch_size * run_config.max_seq_length,
+                tokens_per_step=run_config.train_batch_size
+                * run_config.max_seq_length
+                * objective.texts_per_row,
                 num_train_steps=run.optimizer_config.num_train_steps,
                 output_dir=run_config.output_dir,
             ),
@@ -133,14 +135,14 @@ def model_parameters(model_config, objective, max_seq_length, max_predictions_pe
     """
     with tf.Graph().as_default():
         store = ParameterStore()
-        features = {
-            name: tf.placeholder(
-                tf.float32 if FEATURES[name].dtype == "float32" else tf.int32,
-                [None, feature_length(name, max_seq_length, max_predictions_per_seq)],
-                name=name,
-            )
-            for name in objective.feature_names
-        }
+        features = {}
+        for name in objective.feature_names:
+            feature = FEATURES[name]
+            dtype = tf.float32 if feature.dtype == "float32" else tf.int32
+            shape = [None, feature_length(name, max_seq_length, max_predictions_per_seq)]
+            if feature.shape == "S" and objective.texts_per_row > 1:
+                shape.insert(1, objective.texts_per_row)
+            features[name] = tf.placeholder(dtype, shape, name=name)
         objective.build(model_config, store, PlainKernels(), features, is_training=False)
         return store
 

@@ -163,7 +163,7 @@ class Runner:
                 end,
                 "" if end == total else " (the schedule's end is {})".format(total),
                 config.train_batch_size,
-                config.max_seq_length,
+                config.max_seq_length * self._objective.texts_per_row,
                 len(config.train_files),
             )
         )
@@ -234,7 +234,7 @@ class Runner:
                 record_contents.check_records(
                     paths,
                     self._ranges(objective),
-                    config.max_seq_length,
+                    config.max_seq_length * objective.texts_per_row,
                     config.max_predictions_per_seq,
                 )
 
@@ -320,5 +320,6 @@ class Runner:
             self._config.max_predictions_per_seq,
             drawing=self._drawing,
             ranges=self._ranges(objective),
+            texts_per_row=objective.texts_per_row,
             **settings,
         )

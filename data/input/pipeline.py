@@ -55,6 +55,7 @@ def make_input_fn(
     full_batches=False,
     by_length=False,
     ranges=None,
+    texts_per_row=1,
 ):
     """Makes the input function for an estimator.
 
@@ -75,13 +76,16 @@ def make_input_fn(
         results back in order with `in_order`. Where nothing is masked in the graph.
       ranges: dict feature -> schema.Range that its values must be in, or None. A GPU or TPU would
         silently read zeros or another row for an id outside its table.
+      texts_per_row: sequences of max_seq_length in a record.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
-      length], int32 or float32. Hosts of a TPU pod (params["context"]) share the rows in turn.
+      length], of pieces [.., texts_per_row, length] where there are several; int32 or float32.
+      Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
     names = stored_features(feature_names, drawing)
-    parse = _parser(names, max_seq_length, max_predictions_per_seq, ranges or {})
+    lengths = max_seq_length * texts_per_row, max_predictions_per_seq
+    parse = _parser(names, *lengths, ranges or {}, texts_per_row)
 
     def input_fn(params):
         batch_size = params["batch_size"] // replicas
@@ -116,7 +120,7 @@ def _by_length(rows, batch_size, parse):
 
     def batches_of(window, number):
         features = parse(window)
-        lengths = tf.reduce_sum(features["input_mask"], axis=1)
+        lengths = _lengths(features)
         order = tf.argsort(lengths, stable=True)
         first = tf.cast(number, tf.int32) * (WINDOW_BATCHES * batch_size)
         features[ROW_NUMBERS] = first + tf.range(tf.shape(lengths)[0])
@@ -124,15 +128,21 @@ def _by_length(rows, batch_size, parse):
         return tf.data.Dataset.from_tensor_slices(features).batch(batch_size)
 
     def cut(batch):
-        longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+        longest = tf.reduce_max(_lengths(batch))
         # Few lengths, since a GPU plans anew for each.
         length = -(-longest // LENGTH_STEP) * LENGTH_STEP
         per_token = [n for n in batch if n in FEATURES and FEATURES[n].shape == "S"]
-        return dict(batch, **{name: batch[name][:, :length] for name in per_token})
+        return dict(batch, **{name: batch[name][..., :length] for name in per_token})
 
     windows = rows.batch(WINDOW_BATCHES * batch_size)
     windows = tf.data.Dataset.zip((windows, tf.data.experimental.Counter()))
     return windows.flat_map(batches_of).map(cut, num_parallel_calls=PARSE_CALLS)
+
+
+def _lengths(features):
+    """int32 [rows]: pieces of each row, of its longest text where it has several."""
+    lengths = tf.reduce_sum(features["input_mask"], axis=-1)
+    return lengths if lengths.shape.ndims == 1 else tf.reduce_max(lengths, axis=1)
 
 
 def in_order(batches):
@@ -198,9 +208,9 @@ def stored_features(feature_names, drawing):
     return list(schema.stored_features(feature_names, drawing and drawing.corruption))
 
 
-def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges):
+def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges, texts_per_row):
     """A function that parses a batch of records at once; int64 becomes int32, which is what TPUs
-    take, after its range was checked."""
+    take, after its range was checked. `max_seq_length`: of all texts of a record."""
     spec = {
         name: tf.io.FixedLenFeature(
             [feature_length(name, max_seq_length, max_predictions_per_seq)],
@@ -213,10 +223,15 @@ def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges):
         parsed = tf.io.parse_example(serialized, spec)
         checks = [_range_check(name, parsed[name], ranges[name]) for name in spec if name in ranges]
         with tf.control_dependencies(checks):
-            return {
+            values = {
                 name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else tf.identity(value)
                 for name, value in parsed.items()
             }
+        if texts_per_row > 1:
+            for name in (name for name in values if FEATURES[name].shape == "S"):
+                shape = [-1, texts_per_row, max_seq_length // texts_per_row]
+                values[name] = tf.reshape(values[name], shape)
+        return values
 
     return parse
 

@@ -94,6 +94,7 @@ class QuestionTask(Task):
         options=None,
         rule=answers.score_answers,
         has_answer_list=False,
+        submission=None,
     ):
         """Configures a task: its files, and how answers are searched and scored.
 
@@ -103,10 +104,12 @@ class QuestionTask(Task):
           options: QuestionRowOptions, None for the defaults.
           rule: scorer with the arguments of scoring.answers.score_answers.
           has_answer_list: whether the official scorer takes a list of objects, as CJRC's does.
+          submission: name of CLUE's file of answers to test questions, or None.
         """
         super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
         self._rule, self._has_answer_list = rule, has_answer_list
+        self._submission = submission
         self._tokenized = None, None, None, None
 
     def read_file(self, path, split):
@@ -323,7 +326,8 @@ class QuestionTask(Task):
     def save_predictions(self, folder, split, examples, predictions):
         """See Task: TASK_SPLIT_preds.json, {id: text}, which cmrc2018_drcd_evaluate.py reads;
         TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among the
-        listed ones; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]."""
+        listed ones; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]; CLUE's submission of
+        test questions, {id: text}."""
         pairs = list(zip(examples, predictions))
         contents = {
             "preds": {example.id: prediction.text for example, prediction in pairs},
@@ -336,6 +340,8 @@ class QuestionTask(Task):
                 {"id": e.id, "answer": prediction.text} for e, prediction in pairs
             ]
         names = {what: self._file(split, what) for what in contents}
+        if self._submission and split == "test":
+            contents["submission"], names["submission"] = contents["preds"], self._submission
         for what, content in contents.items():
             path = os.path.join(folder, names[what])
             write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")

@@ -75,7 +75,7 @@ def read_questions(path):
         no question.
     """
     examples = Examples(path=path)
-    values = _load(path, examples)
+    values = load_json(path, examples)
     if is_object(values) and isinstance(values.get("data"), list):
         records = _squad(values["data"], path, examples)
     elif isinstance(values, list):
@@ -139,7 +139,16 @@ def can_be_given(example):
     return example.kind != SPAN or any(answer.start is not None for answer in example.answers)
 
 
-def _load(path, examples):
+def load_json(path, examples):
+    """The value of a file of one JSON text.
+
+    Args:
+      path: UTF-8, with or without a byte order mark.
+      examples: Examples, whose `mended` is set.
+
+    Raises:
+      UserError: the file cannot be read, or is no JSON.
+    """
     try:
         with files.open_file(path, "rb") as reader:
             content = bounded_json.read(reader, path, MOST_BYTES)

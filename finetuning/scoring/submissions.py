@@ -21,6 +21,8 @@ _NAMES = {
     "iflytek": "iflytek_predict.json",
     "ocnli": "ocnli_50k_predict.json",
     "tnews": "tnews_predict.json",
+    "c3": "c311_predict.json",
+    "chid": "chid11_predict.json",
 }
 _NAMES_OF_VERSIONS = {
     ("cluewsc2020", "test1.0.json"): "cluewsc10_predict.json",
@@ -28,6 +30,11 @@ _NAMES_OF_VERSIONS = {
     ("tnews", "test1.0.json"): "tnews10_predict.json",
     ("tnews", "test1.1.json"): "tnews11_predict.json",
     ("tnews", "test.json"): "tnews11_predict.json",
+    **{
+        (task, name): task + "10_predict.json"
+        for task in ("c3", "chid")
+        for name in ("test.json", "test1.0.json", "c3-m-test.json", "m-test.json")
+    },
 }
 # Names of TNEWS's classes.
 _TNEWS_TOPICS = {
@@ -50,7 +57,7 @@ _TNEWS_TOPICS = {
 
 
 def name_for(task_name, test_path):
-    """Name of the file of a classification task's submission; None where CLUE has no such task.
+    """Name of the file of a task's submission; None where CLUE has no such task.
 
     Args:
       task_name: registry name.
@@ -100,6 +107,29 @@ def save_classes(folder, task_name, examples, labels):
         for row in rows:
             row["label_desc"] = "news_" + _TNEWS_TOPICS[row["label"]]
     return _write(os.path.join(folder, name), rows)
+
+
+def save_choices(folder, task_name, examples, answers):
+    """Writes the submission of C3, a line {"id": ..., "label": number of the choice} a question, or
+    of CHID, one object {blank: number of the candidate}.
+
+    Args:
+      folder: where to.
+      task_name: registry name.
+      examples: Examples of the test file.
+      answers: list of (id of the question, number of the choice).
+
+    Returns:
+      Path of the file; None: see save_classes.
+    """
+    name = name_for(task_name, examples.path)
+    if not name or not is_whole(examples):
+        return None
+    path = os.path.join(folder, name)
+    if task_name == "chid":
+        write_atomically(path, json.dumps(dict(answers), ensure_ascii=False, indent=2) + "\n")
+        return path
+    return _write(path, [{"id": identity, "label": number} for identity, number in answers])
 
 
 def save_entities(path, examples, spans):

@@ -143,15 +143,23 @@ class Family(typing.NamedTuple):
 
 
 # The choices of --head.
-PRETRAINING, QUESTIONS, CLASSIFICATION, TAGGING, NONE = HEADS = (
+PRETRAINING, QUESTIONS, CLASSIFICATION, TAGGING, CHOICES, NONE = HEADS = (
     "pretraining",
     "qa",
     "classification",
     "tagging",
+    "multiple_choice",
     "none",
 )
 
 _TAGGER = Component("tagger", r"output_(weights|bias)", "tag logits")
+_CHOOSER = _TAGGER._replace(name="chooser", output="scores of choices")
+# Heads with the variables of a classifier: head -> (component, end of the class of transformers,
+# components that it cannot do without).
+_LIKE_CLASSIFIERS = {
+    TAGGING: (_TAGGER, "ForTokenClassification", ["tagger"]),
+    CHOICES: (_CHOOSER, "ForMultipleChoice", ["pooler", "chooser"]),
+}
 _BERT_COMPONENTS = [
     Component("pooler", r"bert/pooler/.*", "pooled output"),
     Component("masked_lm", r"cls/predictions/(transform/.*|output_bias)", "masked-LM logits"),
@@ -295,29 +303,31 @@ ELECTRA_GENERATOR = electra_generator()
 _GOOGLE_NAMES = {"bert": name_tables.bert, "albert": name_tables.albert}
 
 
-def google_task(family, name, has_tags):
+def google_task(family, name, head=None):
     """`family` with a fine-tuned head of Google's.
 
     Args:
       family: BERT or ALBERT.
       name: of the task that names the variables, None where they lie at the root.
-      has_tags: whether output_weights classifies tokens.
+      head: TAGGING or CHOICES where output_weights is of such a head; else of a classifier.
     """
     scope = scope_of(name)
     names = _GOOGLE_NAMES[family.model_type](scope)
     components = family.components
-    if has_tags:
-        components = [_TAGGER if c.name == "classifier" else c for c in components]
+    if head in _LIKE_CLASSIFIERS:
+        own, ending, needed = _LIKE_CLASSIFIERS[head]
+        components = [own if c.name == "classifier" else c for c in components]
         heads = [
-            (TAGGING, ["tagger"]) if head == CLASSIFICATION else (head, of_head)
-            for head, of_head in _BERT_HEADS.items()
+            (head, [own.name]) if other == CLASSIFICATION else (other, of_other)
+            for other, of_other in _BERT_HEADS.items()
         ]
-        class_name = family.architectures[-1].name.replace("Model", "ForTokenClassification")
-        tags = Architecture(class_name, ["tagger"], {"tagger": "logits"})
+        class_name = family.architectures[-1].name.replace("Model", ending)
+        architecture = Architecture(class_name, needed, {own.name: "logits"})
         family = family._replace(
-            heads=collections.OrderedDict(heads), architectures=[tags, *family.architectures]
+            heads=collections.OrderedDict(heads),
+            architectures=[architecture, *family.architectures],
         )
-    heads_of_task = ("classifier", "tagger", "answers")
+    heads_of_task = ("classifier", "tagger", "chooser", "answers")
     components = [
         c._replace(variables=re.escape(scope) + c.variables) if c.name in heads_of_task else c
         for c in components

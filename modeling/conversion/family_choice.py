@@ -17,7 +17,8 @@ SUPPORTED = "BERT, RoBERTa-wwm, MacBERT, LERT, ALBERT and ELECTRA"
 SUPPORTED_TYPES = (
     "bert (BERT, RoBERTa-wwm, MacBERT, LERT), albert and electra (classes BertModel, "
     "BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, "
-    "BertForTokenClassification, BertForQuestionAnswering, and the others' alike)"
+    "BertForTokenClassification, BertForMultipleChoice, BertForQuestionAnswering, and the others' "
+    "alike)"
 )
 _FLAG = "--discriminator_or_generator"
 

@@ -6,6 +6,7 @@ import typing
 from common.errors import UserError
 from common.validation import is_text
 from modeling.conversion.families import (
+    CHOICES,
     CLASSIFICATION,
     DISCRIMINATOR,
     GENERATOR,
@@ -23,9 +24,13 @@ from modeling.conversion.sources import AUTO
 
 _SCOPE = re.compile(r"task_specific/([^/]+)/.+")
 # Variables of ELECTRA's heads that Hugging Face's classes lack.
-_CLASSIFIER_OF_ELECTRA = (
-    "transformers' ElectraForSequenceClassification has one layer more than ELECTRA's classifier"
-)
+_LAYER_MORE = "transformers' {} has one layer more than ELECTRA's classifier"
+_CLASSES_OF_ELECTRA = {
+    CLASSIFICATION: "ElectraForSequenceClassification",
+    CHOICES: "ElectraForMultipleChoice",
+}
+# Ends of the names of transformers' classes.
+_CLASS_ENDINGS = {TAGGING: "ForTokenClassification", CHOICES: "ForMultipleChoice"}
 _JOINT = (
     "ends that depend on starts; transformers' ElectraForQuestionAnswering predicts both apart, as "
     "run_finetuning.py does with --joint_prediction=false"
@@ -89,7 +94,7 @@ def choose(family, shapes, shown, known, head=AUTO, task_name=None):
         head = kind
     if family.network == DISCRIMINATOR:
         return _of_electra(family, shapes, shown, head, kind, scope)
-    family = google_task(family, scope, kind == TAGGING)
+    family = google_task(family, scope, kind)
     reasons = [(re.escape(scope_of(scope)) + "output_(weights|bias)", _KINDS, "answers")]
     return HeadChoice(family, head, name, reasons, [])
 
@@ -105,7 +110,8 @@ def of_directory(family, values, tensors, task_name=None):
         config.json. Without either the head is not part of the model.
     """
     if family.network is None:
-        return google_task(family, None, True) if _has_tags(values, tensors) else family
+        head = _head_of_google(values, tensors)
+        return google_task(family, None, head) if head else family
     name = task_name or values.get("finetuning_task")
     head = head_of_electra(tensors)
     if family.network == GENERATOR or not head or not is_task_name(name):
@@ -165,8 +171,8 @@ def _of_electra(family, shapes, shown, head, kind, scope):
         return HeadChoice(family, head, None, [], [])
     first = scope_of(scope)
     reason = None
-    if kind == CLASSIFICATION:
-        reason = _CLASSIFIER_OF_ELECTRA
+    if kind in _CLASSES_OF_ELECTRA:
+        reason = _LAYER_MORE.format(_CLASSES_OF_ELECTRA[kind])
     elif kind == QUESTIONS and first + "qa_hidden/kernel" in shapes:
         reason = _JOINT
     if reason:
@@ -186,10 +192,13 @@ def _of_electra(family, shapes, shown, head, kind, scope):
     return HeadChoice(electra_task(kind, scope), head, scope, reasons, notes)
 
 
-def _has_tags(values, tensors):
-    """Whether classifier.weight of a BERT or ALBERT directory classifies tokens."""
+def _head_of_google(values, tensors):
+    """TAGGING or CHOICES where classifier.weight of a BERT or ALBERT directory is of such a head,
+    else None."""
     names = [name.split(".", 1)[-1] for name in tensors]
     classes = values.get("architectures")
     if isinstance(classes, list) and classes:
-        return str(classes[0]).endswith("ForTokenClassification")
-    return "classifier.weight" in tensors and not any(n.startswith("pooler") for n in names)
+        endings = _CLASS_ENDINGS.items()
+        return next((head for head, end in endings if str(classes[0]).endswith(end)), None)
+    has_tags = "classifier.weight" in tensors and not any(n.startswith("pooler") for n in names)
+    return TAGGING if has_tags else None

@@ -67,8 +67,8 @@ def outputs(source, components, inputs):
       Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first, then one for each
       layer (of ALBERT's layers the last block); component -> its array: pooler [batch, hidden],
       masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier [batch, labels],
-      tagger [batch, seq, labels], replaced [batch, seq]; answers -> list of two, scores of starts
-      and ends [batch, seq] of all tokens.
+      tagger [batch, seq, labels], chooser [batch, 1], replaced [batch, seq]; answers -> list of
+      two, scores of starts and ends [batch, seq] of all tokens.
     """
     reader = checkpoint.open_reader(source.prefix)
     with tf.Graph().as_default():
@@ -123,6 +123,7 @@ OUTPUTS = {
     "sentence_pair": _sentence_pair,
     "classifier": lambda trunk, head: head.network.class_logits(trunk, head.labels),
     "tagger": lambda trunk, head: head.network.tag_logits(trunk, head.labels),
+    "chooser": lambda trunk, head: head.network.class_logits(trunk, 1),
     "answers": _answers,
     "replaced": _replaced,
 }

@@ -64,6 +64,8 @@ def compute(request):
             outputs["pooler"] = encoded.pooler_output.numpy()
         del bare
         if request.scores:
+            if request.scores.endswith("ForMultipleChoice"):
+                fed = {name: values[:, None] for name, values in fed.items()}  # one choice a row
             scores = _load(request, request.scores)(**fed)
             for component, attribute in request.logits.items():
                 outputs[component] = _scores(scores, attribute)

@@ -38,12 +38,15 @@ class Objective:
       sentence_pair: what pairs of sentences are trained on: next_sentence, sentence_order, or None.
       recognised_by: record feature that tells the objective of records without a manifest, or None.
       options: the family's options, a FamilyOptions object.
+      texts_per_row: sequences in a row. Where there are several, features of pieces are
+        [batch, texts_per_row, seq].
     """
 
     best_by = "loss"
     sentence_pair = None
     recognised_by = None
     options = FamilyOptions()
+    texts_per_row = 1
 
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.

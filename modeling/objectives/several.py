@@ -35,6 +35,8 @@ class Several(Objective):
         ):
             if len(set(values)) < len(values):
                 raise ValueError("tasks share {}: {}".format(what, values))
+        if any(objective.texts_per_row > 1 for objective in self.objectives):
+            raise ValueError("rows of several texts cannot be mixed with others")
         self.name = ",".join(objective.name for objective in self.objectives)
         names = [name for objective in self.objectives for name in objective.feature_names]
         self.feature_names = tuple(collections.OrderedDict.fromkeys(names)) + ("task_numbers",)

@@ -32,7 +32,7 @@ def test_what_is_missing_is_said(tmp_path):
         environment[variable] = str(tmp_path / variable)
     done = start(environment)
     assert done.returncode == 1 and "holds a folder for none of: afqmc tnews" in done.stderr
-    assert done.stdout.count(" is skipped\n") == 9
+    assert done.stdout.count(" is skipped\n") == 12
 
 
 def test_its_flags_exist():

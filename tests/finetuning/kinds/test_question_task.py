@@ -286,6 +286,13 @@ def test_predictions_are_what_the_scorer_reads(tmp_path, capsys):
     assert [(c["text"], c["score"]) for c in n_best["1"]] == [c[:2] for c in candidates]
     assert [c["probability"] for c in n_best["1"]] == pytest.approx([0.75, 0.25])
     assert n_best["二"] == [] and not (tmp_path / "cmrc2018_dev_result.json").exists()
+    assert not (tmp_path / "cmrc2018_predict.json").exists()
+    for name in ("cmrc2018", "drcd"):  # CLUE's names
+        files = get_task(name).save_predictions(str(tmp_path), "test", examples, predictions)
+        submission = name + "_predict.json"
+        assert files[-1] == submission
+        answers = json.loads((tmp_path / submission).read_text(encoding="utf-8"))
+        assert answers == {"1": "甲乙", "二": ""}
     cmrc2018_drcd_evaluate.main([path, str(written)])
     printed = json.loads(capsys.readouterr().out)
     figures = task.score(examples, predictions)

@@ -41,6 +41,7 @@ tf.disable_v2_behavior()
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 PREFIXES = {"bert": "Bert", "albert": "Albert", "electra": "Electra"}
 CLASSES = {"tagging": "ForTokenClassification", "qa": "ForQuestionAnswering"}
+COMPONENTS = {"tagging": "tagger", "qa": "answers", "multiple_choice": "chooser"}
 OUTPUTS = {"tagging": "tag logits", "qa": "start and end logits"}
 
 
@@ -56,9 +57,9 @@ def make(folder, model, head, labels=5, task=None, has_pooler=True, **changes):
     if model == "electra":
         family, components = families.electra_task(head, task), []
     else:
-        family = families.google_task(getattr(families, model.upper()), task, head == "tagging")
+        family = families.google_task(getattr(families, model.upper()), task, head)
         components = ["pooler"] if has_pooler else []
-    components.append("tagger" if head == "tagging" else "answers")
+    components.append(COMPONENTS[head])
     shapes = network.shapes(config, components, labels, family.task.network)
     rng = np.random.RandomState(labels)
     variables = {

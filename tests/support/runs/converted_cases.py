@@ -58,10 +58,13 @@ class Case(NamedTuple):
     changes: dict = {}
 
 
-BERT_TAGS = families.google_task(families.BERT, None, True)
-ALBERT_TAGS = families.google_task(families.ALBERT, None, True)
+BERT_TAGS = families.google_task(families.BERT, None, "tagging")
+ALBERT_TAGS = families.google_task(families.ALBERT, None, "tagging")
+BERT_CHOICES = families.google_task(families.BERT, None, "multiple_choice")
+ALBERT_CHOICES = families.google_task(families.ALBERT, None, "multiple_choice")
 PRETRAINING = ["pooler", "masked_lm", "sentence_pair"]
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
+CHOICES = "ForMultipleChoice"
 BLOCKS = {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2}
 CASES = {
     "bert": Case(families.BERT, PRETRAINING, "ForPreTraining"),
@@ -70,6 +73,7 @@ CASES = {
     "bert_bare": Case(families.BERT, ["pooler"], ""),
     "bert_classes": Case(families.BERT, ["pooler", "classifier"], SEQUENCES),
     "bert_tags": Case(BERT_TAGS, ["pooler", "tagger"], TOKENS, "tagging"),
+    "bert_choices": Case(BERT_CHOICES, ["pooler", "chooser"], CHOICES, "multiple_choice"),
     "bert_answers": Case(families.BERT, ["answers"], "ForQuestionAnswering"),
     "lert": Case(families.BERT, ["pooler", "masked_lm"], "ForMaskedLM", has_tags=True),
     "albert": Case(families.ALBERT, PRETRAINING, "ForPreTraining", pieces="sentencepiece"),
@@ -85,6 +89,7 @@ CASES = {
     "albert_bare": Case(families.ALBERT, ["pooler"], "", pieces="sentencepiece"),
     "albert_classes": Case(families.ALBERT, ["pooler", "classifier"], SEQUENCES),
     "albert_tags": Case(ALBERT_TAGS, ["tagger"], TOKENS, "tagging", "sentencepiece"),
+    "albert_choices": Case(ALBERT_CHOICES, ["pooler", "chooser"], CHOICES, "multiple_choice"),
     "albert_answers": Case(
         families.ALBERT, ["answers"], "ForQuestionAnswering", pieces="sentencepiece"
     ),

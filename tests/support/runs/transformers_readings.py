@@ -49,6 +49,8 @@ def read_model(folder, auto_class):
     )
     assert not info["missing_keys"] and not info["mismatched_keys"], info
     fed = {name: torch.from_numpy(value) for name, value in inputs_for(model.config).items()}
+    if auto_class.endswith("ForMultipleChoice"):
+        fed = {name: values[:, None] for name, values in fed.items()}
     with torch.no_grad():
         result = model.float().eval()(output_hidden_states=True, **fed)
     outputs = dict(result)

@@ -1,0 +1,69 @@
+"""One of several choices: a score for each, computed of a row of its own."""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+from modeling import layers, losses
+from modeling.encoder import encode
+from modeling.objectives.objective import ObjectiveOutput
+from modeling.objectives.task import TaskObjective, labels_of
+from modeling.task_heads import GoogleHeads, Trunk
+
+# Added to the score of a choice that a question does not have.
+_ABSENT = -10000.0
+_OF_CHOICES = ("input_ids", "input_mask", "segment_ids")
+
+
+class MultipleChoice(TaskObjective):
+    """A softmax over the scores of the choices, each by a layer on the pooled first token of its
+    sequence (transformers' BertForMultipleChoice).
+
+    A choice without a token does not exist: questions may have fewer of them.
+
+    Attributes:
+      texts_per_row: sequences in a row, one for each choice; for the others see TaskObjective.
+    """
+
+    feature_names = (*_OF_CHOICES, "label_ids")
+    predicted = ("choice_scores", "example_loss")
+
+    def __init__(self, name, num_choices, heads=None):
+        """`heads`: None: GoogleHeads()."""
+        super().__init__(name, heads or GoogleHeads())
+        self.texts_per_row = num_choices
+
+    def label_counts(self):
+        """See Objective."""
+        return {"label_ids": self.texts_per_row}
+
+    def build(self, config, store, kernels, features, is_training):
+        """See Objective; the encoder runs once, on all choices of all rows.
+
+        features: input_ids, input_mask, segment_ids int32 [batch, choices, seq]; label_ids int32
+        [batch, 1]. Tensors: `encoder`, its EncoderOutput of [batch * choices, seq]; choice_scores
+        [batch, choices]; example_loss [batch]. The loss is the heads' row_loss of it.
+        """
+        flat = dict(features)
+        for name in _OF_CHOICES:
+            seq_length = layers.axis_size(features[name], 2)
+            flat[name] = tf.reshape(features[name], [-1, seq_length])
+        encoded = encode(config, store, kernels, flat, is_training)
+        trunk = Trunk(config, store, kernels, encoded, is_training)
+        counted = tf.ones_like(features["label_ids"][:, 0], dtype=tf.float32)
+        output = self.build_on(trunk, features, counted)
+        output.tensors["encoder"] = encoded
+        return output
+
+    def build_on(self, trunk, features, counted):
+        """See TaskObjective and `build`."""
+        scores = tf.reshape(self.heads.class_logits(trunk, 1), [-1, self.texts_per_row])
+        is_there = tf.cast(features["input_mask"][:, :, 0], tf.float32)
+        scores = tf.cast(scores, tf.float32) + _ABSENT * (1.0 - is_there)
+        labels = labels_of(features["label_ids"], counted)
+        nll = losses.cross_entropy(scores, labels)
+        return ObjectiveOutput(
+            collections.OrderedDict(choice_loss=self.heads.row_loss(nll, counted)),
+            collections.OrderedDict(choice_accuracy=losses.accuracy_ratio(scores, labels, counted)),
+            {"choice_scores": scores, "example_loss": nll},
+        )
