@@ -61,6 +61,21 @@ def define():
         "--data_dir.".format(", ".join(TASK_NAMES)),
     )
     flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
+    flags.DEFINE_string(
+        "train_file",
+        None,
+        "File to train on, in place of the one in --data_dir. Without --task_name the flags are "
+        "those of run_squad.py: the task is squadv1, or squad by --version_2_with_negative.",
+    )
+    flags.DEFINE_string(
+        "predict_file",
+        None,
+        "File that --do_predict reads in place of the test file in --data_dir; without "
+        "--data_dir --do_eval reads it, too.",
+    )
+    flags.DEFINE_bool(
+        "verbose_logging", False, "Accepted for run_squad.py's command lines; logs nothing more."
+    )
     flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
     flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
     original_names.define_spm_model_file()
@@ -145,6 +160,7 @@ class FinetuningRequest:
       task_options: options of kinds of tasks (registry.option_classes) that are given, by name.
       typed_options: names of those on the command line itself.
       hparams: None without ELECTRA's flags.
+      given_files: dict split -> file that is read in place of the one in data_dir.
     """
 
     task_names: Tuple[str, ...]
@@ -181,6 +197,7 @@ class FinetuningRequest:
     task_options: Dict[str, Any]
     typed_options: Tuple[str, ...]
     hparams: Optional[Hparams]
+    given_files: Dict[str, str]
 
     @property
     def test_batch_size(self):
@@ -215,9 +232,12 @@ def request():
     """
     original_names.take_original_names()
     hparams = _apply_hparams()
+    data_dir = FLAGS.data_dir
+    _settle_files()
     _check(has_model=hparams is not None)
     options = {n: v for n, v in _given_options().items() if v is not None}
-    names = {field.name for field in dataclasses.fields(FinetuningRequest)} - {"hparams"}
+    names = {field.name for field in dataclasses.fields(FinetuningRequest)}
+    names -= {"hparams", "given_files"}
     return FinetuningRequest(
         **{name: _frozen(FLAGS[name].value) for name in names if name in FLAGS},
         task_names=tuple(map(registered_name, FLAGS.task_name)),
@@ -225,7 +245,46 @@ def request():
         task_options=options,
         typed_options=tuple(name for name in options if FLAGS[name].present),
         hparams=hparams,
+        given_files=_given_files(data_dir),
     )
+
+
+def _settle_files():
+    """Names the task of run_squad.py's flags, and --data_dir where only files are given.
+
+    Raises:
+      UserError: a file is for one of several tasks, or one more is needed.
+    """
+    given = [name for name in ("train_file", "predict_file") if FLAGS[name].value]
+    if not given:
+        return
+    if not FLAGS.task_name:
+        FLAGS.task_name = ["squad" if FLAGS.version_2_with_negative else "squadv1"]
+        log("task {}, by the flags of run_squad.py".format(FLAGS.task_name[0]))
+    if len(FLAGS.task_name) > 1:
+        raise UserError("--{} is for one task; give --data_dir instead".format(given[0]))
+    if FLAGS.data_dir:
+        return
+    for is_asked, needed, flag in (
+        (FLAGS.do_train, "train_file", "do_train"),
+        (FLAGS.do_eval, "predict_file", "do_eval"),
+        (FLAGS.do_predict, "predict_file", "do_predict"),
+    ):
+        if is_asked and needed not in given:
+            raise UserError("--{} needs --{} or --data_dir".format(flag, needed))
+    FLAGS.data_dir = os.path.dirname(FLAGS[given[0]].value) or "."
+
+
+def _given_files(data_dir):
+    """dict split -> file given by its name.
+
+    Args:
+      data_dir: --data_dir as the user gave it, or None.
+    """
+    chosen = {"train": FLAGS.train_file, "test": FLAGS.predict_file}
+    if not data_dir:
+        chosen["dev"] = FLAGS.predict_file
+    return {split: path for split, path in chosen.items() if path}
 
 
 def _given_options():

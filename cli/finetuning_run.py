@@ -203,6 +203,8 @@ def _configure(tasks, settings):
     Raises:
       UserError: an option is on the command line that none of the tasks has.
     """
+    for task in tasks:
+        task.given_files = settings.given_files
     used = {name for task in tasks for name in task.configure(settings.task_options)}
     for option_class in option_classes():
         for option in option_class.declared():

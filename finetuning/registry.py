@@ -9,14 +9,15 @@ from finetuning import task_defaults
 from finetuning.kinds import choice_rows
 from finetuning.kinds.choices import ChoiceTask
 from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
+from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.kinds.tagging import TaggingTask
-from finetuning.layouts import choices, clue, marked
+from finetuning.layouts import choices, clue, glue, marked
 from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.squad import KINDS
 from finetuning.layouts.tables import read_comments, read_table
 from finetuning.layouts.xnli import read_xnli
-from finetuning.scoring import cjrc
+from finetuning.scoring import cjrc, squad
 from finetuning.task import SPLITS
 
 # Google's order, CLUE's and ERNIE's.
@@ -98,6 +99,16 @@ def _cnews_or_titles(path):
     return read_table(path, is_pair=False, label_first=os.path.basename(path).startswith("cnews."))
 
 
+def _squad(version):
+    """Arguments of QuestionTask for SQuAD."""
+    names = ("{}-v" + version + ".json", "{}.json")
+    return {
+        "file_names": {split: tuple(name.format(split) for name in names) for split in SPLITS},
+        "rule": squad.score_answers,
+        "has_google_names": True,
+    }
+
+
 def _objects(make):
     return functools.partial(read_json_lines, make=make)
 
@@ -123,6 +134,12 @@ _CLASSIFICATION = {
         "layout": _objects(clue.pair),
         "no_labels": ("-",),
     },
+    "cola": {
+        "labels": _BINARY,
+        "file_names": {split: (split + ".tsv",) for split in SPLITS},
+        "layout": glue.read_cola,
+        "figure": "mcc",
+    },
     "csl": {
         "labels": _BINARY,
         "file_names": _JSON_FILES,
@@ -144,6 +161,25 @@ _CLASSIFICATION = {
         "layout": read_comments,
     },
     "lcqmc": {"labels": _BINARY, "is_pair": True},
+    "mnli": {
+        "labels": _NLI_LABELS,
+        "file_names": {
+            "train": ("train.tsv",),
+            "dev": ("dev_matched.tsv", "dev.tsv"),
+            "test": ("test_matched.tsv", "test.tsv"),
+        },
+        "layout": glue.read_mnli,
+        "no_labels": ("-",),
+    },
+    "mrpc": {
+        "labels": _BINARY,
+        "file_names": {
+            "train": ("train.tsv", "msr_paraphrase_train.txt"),
+            "dev": ("dev.tsv",),
+            "test": ("test.tsv", "msr_paraphrase_test.txt"),
+        },
+        "layout": glue.read_mrpc,
+    },
     "ocnli": {
         "labels": _NLI_LABELS,
         "file_names": _OCNLI_FILES,
@@ -220,6 +256,12 @@ _QUESTIONS = {
     },
     "cmrc2018": {"file_names": _CMRC_FILES, "submission": "cmrc2018_predict.json"},
     "drcd": {"file_names": _DRCD_FILES, "submission": "drcd_predict.json"},
+    # ELECTRA's names of SQuAD 2.0 and 1.1.
+    "squad": {
+        **_squad("2.0"),
+        "options": QuestionRowOptions(version_2_with_negative=True),
+    },
+    "squadv1": _squad("1.1"),
 }
 
 # C3's own names are those of its dialogues and of its other passages.
@@ -274,6 +316,9 @@ _ALIASES = {
     "iflydata": "iflytek",
     "lcqmc_pair": "lcqmc",
     "msraner": "msra_ner",
+    "squad1.1": "squadv1",
+    "squad2.0": "squad",
+    "squadv2": "squad",
     "wsc": "cluewsc2020",
 }
 

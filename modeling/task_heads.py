@@ -42,6 +42,8 @@ class Answers(typing.NamedTuple):
       kinds: tuple of the names of the kinds of answers, None where they are not predicted.
       kind_logits: [batch, kinds], None where they are not predicted.
       kind_weight: float, weight of their loss.
+      null_scores: [batch], how likely it is that there is no answer: the score of the first token
+        as a span, or where a classifier predicts it, its log odds; None in training.
     """
 
     start_logits: typing.Any
@@ -50,6 +52,7 @@ class Answers(typing.NamedTuple):
     kinds: typing.Any
     kind_logits: typing.Any
     kind_weight: float
+    null_scores: typing.Any = None
 
 
 # Rate of dropout before a classifier, independent of the config.
@@ -65,7 +68,10 @@ class GoogleHeads:
 
     Attributes:
       scope: prefix of the variables' names.
+      has_null_odds: whether null_scores are log odds.
     """
+
+    has_null_odds = False
 
     def __init__(self, task_name=None, beam_size=20):
         """Makes the heads.
@@ -108,14 +114,17 @@ class GoogleHeads:
         flat = tf.reshape(sequence, [-1, trunk.config.hidden_size])
         logits = _by_token(self._dense(trunk, flat, 2, "cls/squad/"), sequence)
         start_logits, end_logits = logits[:, :, 0], logits[:, :, 1]
-        spans = None
+        spans = null_scores = None
         if not trunk.is_training:
             bias = answer_spans.outside_bias(features)
             spans = answer_spans.independent(
                 start_logits + bias, end_logits + bias, self._beam_size
             )
+            null_scores = start_logits[:, 0] + end_logits[:, 0]
         kind_logits = self.class_logits(trunk, len(kinds)) if kinds else None
-        return Answers(start_logits, end_logits, spans, kinds or None, kind_logits, 1.0)
+        return Answers(
+            start_logits, end_logits, spans, kinds or None, kind_logits, 1.0, null_scores
+        )
 
     def row_loss(self, row_losses, counted):
         """The loss that is trained on, a mean over rows: see losses.mean_over_rows."""
@@ -169,22 +178,31 @@ class ElectraHeads:
         bias = answer_spans.outside_bias(features)
         start_logits = self._on_tokens(trunk, "dense", 1)[:, :, 0] + bias
         if self.options.joint_prediction:
-            end_logits, spans = self._joint_ends(trunk, features, start_logits, bias)
+            end_logits, spans, null_scores = self._joint_ends(trunk, features, start_logits, bias)
         else:
             end_logits = self._on_tokens(trunk, "dense_1", 1)[:, :, 0] + bias
-            spans = None
+            spans = null_scores = None
             if not trunk.is_training:
                 spans = answer_spans.independent(start_logits, end_logits, self.options.beam_size)
+                null_scores = start_logits[:, 0] + end_logits[:, 0]
         names, kind_logits = self._kinds(trunk, start_logits, kinds)
+        if names == ANSWERABLE and null_scores is not None:
+            null_scores = kind_logits[:, 1] - kind_logits[:, 0]
         weight = self.options.answerable_weight
-        return Answers(start_logits, end_logits, spans, names, kind_logits, weight)
+        return Answers(start_logits, end_logits, spans, names, kind_logits, weight, null_scores)
+
+    @property
+    def has_null_odds(self):
+        """See GoogleHeads."""
+        return self.options.answerable_classifier
 
     def row_loss(self, row_losses, counted):
         """The loss that is trained on, a sum over rows: see losses.summed."""
         return losses.summed(row_losses, counted)
 
     def _joint_ends(self, trunk, features, start_logits, bias):
-        """(end logits given the true start [batch, seq], Spans or None in training).
+        """(end logits given the true start [batch, seq], Spans, scores of the first token as a span
+        [batch]; None and None in training).
 
         A layer over a start concatenated with a token is the sum of a layer over each, so the
         summand of the tokens is computed once for all starts.
@@ -205,8 +223,11 @@ class ElectraHeads:
 
         given_true = end_logits(tf.reshape(features["start_positions"], [-1]))
         if trunk.is_training:
-            return given_true, None
-        return given_true, answer_spans.joint(start_logits, end_logits, self.options.beam_size)
+            return given_true, None, None
+        spans = answer_spans.joint(start_logits, end_logits, self.options.beam_size)
+        given_first = end_logits(tf.zeros_like(features["start_positions"][:, 0]))
+        scores = [tf.nn.log_softmax(logits)[:, 0] for logits in (start_logits, given_first)]
+        return given_true, spans, scores[0] + scores[1]
 
     def _kinds(self, trunk, start_logits, kinds):
         """(names of the kinds, their logits [batch, kinds]), or (None, None) without kinds."""

@@ -47,6 +47,7 @@ class ClassificationTask(Task):
         aliases=None,
         no_labels=(),
         has_numbers=False,
+        figure="accuracy",
     ):
         """Configures a task: its files, their layout and its labels.
 
@@ -59,8 +60,10 @@ class ClassificationTask(Task):
           aliases: dict of other spellings of labels -> labels.
           no_labels: values that mean an example has no label; such examples are skipped.
           has_numbers: whether examples may have labels by their number in that file, from 0.
+          figure: one of `class_scores` that checkpoints are compared by and papers report.
         """
         super().__init__(name, defaults, labels, file_names)
+        self.metric, self.headline = "eval_" + figure, (figure,)
         self._is_pair, self._layout = is_pair, layout
         self._label_files, self._aliases = label_files, aliases or {}
         self._no_labels, self._has_numbers = no_labels, has_numbers

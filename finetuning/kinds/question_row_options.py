@@ -15,6 +15,9 @@ class QuestionRowOptions(FamilyOptions):
       doc_stride: pieces from one window of a passage to the next.
       max_answer_length: pieces of an answer that is predicted.
       n_best_size: number of candidates in a prediction.
+      version_2_with_negative: whether questions may have no answer, as in SQuAD 2.0.
+      null_score_diff_threshold: by how much the score of having none must exceed that of the best
+        span; of ELECTRA's answerable classifier, the log odds.
     """
 
     title = "Reading comprehension"
@@ -23,3 +26,9 @@ class QuestionRowOptions(FamilyOptions):
     doc_stride: int = option(128, "pieces from window to window; 128.", above=0, shapes_rows=True)
     max_answer_length: int = option(30, "most pieces of an answer; 30.", above=0, shapes_rows=True)
     n_best_size: int = option(20, "answers in the n-best file; 20.", above=0)
+    version_2_with_negative: bool = option(
+        False, "questions may have no answer; false, for squad true.", shapes_rows=True
+    )
+    null_score_diff_threshold: float = option(
+        0.0, "by how much having no answer must be likelier than the best one; 0."
+    )

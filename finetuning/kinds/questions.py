@@ -14,7 +14,7 @@ from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.layouts import squad
 from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_questions, with_places
 from finetuning.layouts.tables import checked
-from finetuning.scoring import answers
+from finetuning.scoring import answer_files, answers
 from finetuning.task import Task, TaskRow
 from modeling.objectives.questions import Questions
 from modeling.question_options import QuestionOptions
@@ -56,6 +56,8 @@ class Prediction(NamedTuple):
       score: of the span, else the log probability of the kind; None for a passage without a piece.
       start, end: characters of the passage, `end` not included; None where it is no span.
       n_best: candidates with different texts, best first, whatever the kind.
+      null_odds: by how much having no answer is likelier than the best span; None where questions
+        always have one.
     """
 
     text: str
@@ -64,8 +66,12 @@ class Prediction(NamedTuple):
     start: Optional[int]
     end: Optional[int]
     n_best: List[Candidate]
+    null_odds: Optional[float] = None
 
 
+NO_ANSWER = "questions without an answer (--version_2_with_negative trains on them)"
+# Names of groups of questions in figures.
+_GROUPS = ("has_answer", "no_answer")
 # Answers in files that are no part of a passage.
 _TEXTS = {YES: "YES", NO: "NO", UNANSWERABLE: ""}
 
@@ -95,6 +101,7 @@ class QuestionTask(Task):
         rule=answers.score_answers,
         has_answer_list=False,
         submission=None,
+        has_google_names=False,
     ):
         """Configures a task: its files, and how answers are searched and scored.
 
@@ -105,12 +112,30 @@ class QuestionTask(Task):
           rule: scorer with the arguments of scoring.answers.score_answers.
           has_answer_list: whether the official scorer takes a list of objects, as CJRC's does.
           submission: name of CLUE's file of answers to test questions, or None.
+          has_google_names: whether answers to test questions are written under the names of
+            google-research/bert's run_squad.py as well.
         """
         super().__init__(name, defaults, None, file_names, options)
         self.kinds = tuple(kinds)
         self._rule, self._has_answer_list = rule, has_answer_list
-        self._submission = submission
+        self._submission, self._has_google_names = submission, has_google_names
+        self._has_null_odds = False
         self._tokenized = None, None, None, None
+
+    def configure(self, values):
+        """See Task.
+
+        Raises:
+          UserError: an option is out of range, or of questions without an answer, and the task has
+            kinds of answers for them.
+        """
+        names = super().configure(values)
+        if self.kinds and self.options.version_2_with_negative:
+            raise UserError(
+                "--version_2_with_negative has no meaning for --task_name={}, which predicts kinds "
+                "of answers; remove it".format(self.name)
+            )
+        return names
 
     def read_file(self, path, split):
         """See Task; training skips questions whose answer is not in the passage."""
@@ -118,11 +143,18 @@ class QuestionTask(Task):
         if split != "train":
             return examples
         examples = with_places(examples)
-        kept = [example for example in examples if example.kind in (self.kinds or (SPAN,))]
-        if len(kept) < len(examples):
-            kind = "questions whose answer is no part of the passage"
-            examples.skipped[kind] = len(examples) - len(kept)
-            examples[:] = kept
+        known = self.kinds or (SPAN,)
+        if self.options.version_2_with_negative:
+            known = (SPAN, UNANSWERABLE)
+        kept = []
+        for example in examples:
+            if example.kind in known:
+                kept.append(example)
+            elif example.kind == UNANSWERABLE:
+                examples.skipped[NO_ANSWER] += 1
+            else:
+                examples.skipped["questions whose answer is no part of the passage"] += 1
+        examples[:] = kept
         return checked(examples)
 
     def choose_labels(self, given, data_dir, splits):
@@ -136,8 +168,9 @@ class QuestionTask(Task):
         return "of the task"
 
     def is_labelled(self, example):
-        """See Task; without kinds an empty answer is no label."""
-        return any(answer.text or self.kinds for answer in example.answers)
+        """See Task; where every question has an answer an empty one is no label."""
+        may_be_empty = self.kinds or self.options.version_2_with_negative
+        return any(answer.text or may_be_empty for answer in example.answers)
 
     def answer_parts(self, example):
         """See Task."""
@@ -240,7 +273,8 @@ class QuestionTask(Task):
 
     def objective(self, heads):
         """See Task."""
-        return Questions(self.name, heads, self.kinds)
+        self._has_null_odds = heads.has_null_odds
+        return Questions(self.name, heads, self.kinds, self.options.version_2_with_negative)
 
     def decode(self, example, rows, outputs):
         """See Task: the best span of all windows, or a likelier kind of answer.
@@ -249,6 +283,11 @@ class QuestionTask(Task):
         smallest: one window that holds an answer is enough (google-research/electra).
         """
         n_best = self._n_best(example.context, rows, outputs)
+        null_odds = None
+        if self.options.version_2_with_negative:
+            null_odds = self._null_odds(outputs, n_best)
+            if null_odds > self.options.null_score_diff_threshold:
+                return Prediction("", UNANSWERABLE, None, None, None, n_best, null_odds)
         if self.kinds:
             scores = np.array([output["kind_scores"] for output in outputs])
             lowest, scores = scores.min(axis=0), scores.max(axis=0)
@@ -260,9 +299,17 @@ class QuestionTask(Task):
                 score = float(scores.max())
                 return Prediction(_TEXTS[likeliest], likeliest, score, None, None, n_best)
         if not n_best:
-            return Prediction("", SPAN, None, None, None, n_best)
+            return Prediction("", SPAN, None, None, None, n_best, null_odds)
         best = n_best[0]
-        return Prediction(best.text, SPAN, best.score, best.start, best.end, n_best)
+        return Prediction(best.text, SPAN, best.score, best.start, best.end, n_best, null_odds)
+
+    def _null_odds(self, outputs, n_best):
+        """The smallest score of any window, less that of the best span (run_squad.py), or the log
+        odds of ELECTRA's classifier (configure_finetuning.py, qa_na_threshold)."""
+        lowest = float(min(output["null_scores"] for output in outputs))
+        if self._has_null_odds or not n_best:
+            return lowest
+        return lowest - n_best[0].score
 
     def _n_best(self, context, rows, outputs):
         """List of Candidate.
@@ -302,11 +349,14 @@ class QuestionTask(Task):
 
     def score(self, examples, predictions, prefix="eval"):
         """See Task: exact match (em), F1 and the mean of both (average) by the rule of the task's
-        official scorer; em and f1 also for each group of questions (CJRC)."""
-        names = sorted({example.group for example in examples if example.group})
+        official scorer; em and f1 also for each group of questions (CJRC; has_answer and no_answer
+        where some have none)."""
+        groups = [example.group for example in examples]
+        if self.options.version_2_with_negative:
+            groups = [_GROUPS[example.kind == UNANSWERABLE] for example in examples]
         figures = collections.OrderedDict()
-        for group in [None, *names]:
-            chosen = [e for e in examples if group in (None, e.group)]
+        for group in [None, *sorted(set(groups) - {None})]:
+            chosen = [e for e, own in zip(examples, groups) if group in (None, own)]
             references = {e.id: [answer.text for answer in e.answers] for e in chosen}
             texts = {e.id: prediction.text for e, prediction in zip(examples, predictions)}
             scores = self._rule(references, texts)
@@ -328,24 +378,24 @@ class QuestionTask(Task):
         TASK_SPLIT_nbest.json, {id: [{text, probability, score}]}, probabilities among the
         listed ones; for CJRC's scorer TASK_SPLIT_result.json, [{id, answer}]; CLUE's submission of
         test questions, {id: text}."""
-        pairs = list(zip(examples, predictions))
-        contents = {
-            "preds": {example.id: prediction.text for example, prediction in pairs},
-            "nbest": {
-                example.id: _with_probabilities(prediction.n_best) for example, prediction in pairs
-            },
-        }
-        if self._has_answer_list:
-            contents["result"] = [
-                {"id": e.id, "answer": prediction.text} for e, prediction in pairs
-            ]
-        names = {what: self._file(split, what) for what in contents}
-        if self._submission and split == "test":
-            contents["submission"], names["submission"] = contents["preds"], self._submission
-        for what, content in contents.items():
-            path = os.path.join(folder, names[what])
-            write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
-        return list(names.values())
+        contents, names = answer_files.contents(examples, predictions), {}
+        if not self._has_answer_list:
+            del contents["result"]
+        if not self.options.version_2_with_negative:
+            del contents["null_odds"]
+        for what in contents:
+            names[self._file(split, what)] = contents[what]
+        if split == "test":
+            if self._has_google_names:
+                names.update(answer_files.under_google_names(contents))
+            if self._submission:
+                names[self._submission] = contents["preds"]
+        for name, content in names.items():
+            write_atomically(
+                os.path.join(folder, name),
+                json.dumps(content, ensure_ascii=False, indent=2) + "\n",
+            )
+        return list(names)
 
 
 def _pieces_of_answer(example, offsets):
@@ -362,16 +412,3 @@ def _starts(row, output):
     can_be = (starts >= 0) & (starts < len(row.place.is_best))
     starts = starts[can_be] + row.place.window.start
     return starts, starts, output["span_scores"][can_be]
-
-
-def _with_probabilities(n_best):
-    scores = np.array([candidate.score for candidate in n_best])
-    shares = np.exp(scores - scores.max()) if n_best else scores
-    return [
-        {
-            "text": candidate.text,
-            "probability": float(share / shares.sum()),
-            "score": candidate.score,
-        }
-        for candidate, share in zip(n_best, shares)
-    ]

@@ -28,8 +28,8 @@ class Questions(TaskObjective):
         "answer_kinds",
     )
 
-    def __init__(self, name, heads, kinds=()):
-        """See the class.
+    def __init__(self, name, heads, kinds=(), may_lack_answers=False):
+        """See the class; `may_lack_answers`: null_scores are predicted, see task_heads.Answers.
 
         Raises:
           ValueError: a kind is not known, or there are kinds without spans.
@@ -43,6 +43,8 @@ class Questions(TaskObjective):
         self.optional = None if self.kinds else POOLER
         if self.kinds:
             self.predicted += ("kind_scores",)
+        if may_lack_answers:
+            self.predicted += ("null_scores",)
 
     def build_on(self, trunk, features, counted):
         """See TaskObjective.
@@ -69,6 +71,8 @@ class Questions(TaskObjective):
             row_losses += answers.kind_weight * losses.cross_entropy(logits, labels)
             output.metrics["kind_accuracy"] = losses.accuracy_ratio(logits, labels, counted)
             output.tensors["kind_scores"] = tf.nn.log_softmax(logits)
+        if answers.null_scores is not None:
+            output.tensors["null_scores"] = answers.null_scores
         if answers.spans:
             output.tensors.update(
                 span_starts=answers.spans.starts,
