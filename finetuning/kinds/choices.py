@@ -111,6 +111,16 @@ class ChoiceTask(Task):
         """See Task."""
         return all(question.answer is not None for question in example.questions)
 
+    def answer_parts(self, example):
+        """See Task."""
+        answers = {question.answer for question in example.questions}
+        return {"answer": tuple(sorted(answers))}
+
+    def without_answer(self, example):
+        """See Task."""
+        questions = (question._replace(answer=None) for question in example.questions)
+        return example._replace(questions=tuple(questions))
+
     def check(self, examples, config):
         """See Task; passage and question are told apart by their token types."""
         if self._has_segments and config.type_vocab_size < 2:

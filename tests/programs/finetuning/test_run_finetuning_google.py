@@ -1,4 +1,4 @@
-"""run_finetuning.py by the command lines of google-research/bert: run_classifier.py, run_squad.py."""
+"""run_finetuning.py by google-research/bert's command lines: run_classifier.py, run_squad.py."""
 
 import json
 
