@@ -36,9 +36,14 @@ TABLE = hparams.Table(
             "answerable_uses_start_logits": bool,
             "answerable_weight": float,
             "beam_size": int,
+            "qa_na_threshold": -2.75,
             "do_test": True,
         },
-        renamed={"task_names": "task_name", "do_test": "do_predict"},
+        renamed={
+            "task_names": "task_name",
+            "do_test": "do_predict",
+            "qa_na_threshold": "null_score_diff_threshold",
+        },
     ),
     refused={
         **hparams.REFUSED,
@@ -53,7 +58,6 @@ TABLE = hparams.Table(
         "qa_eval_file": "answers are scored without a program of their own",
         "qa_na_file": "answers are scored without a program of their own",
         "qa_preds_file": "answers are in results/TASK_qa/TASK_SPLIT_preds.json",
-        "qa_na_threshold": "the answerable classifier decides at even odds",
         "double_unordered": "the original doubles MRPC and STS only",
         "log_examples": _UNUSED,
         "write_test_outputs": "predictions are written wherever do_test makes them",

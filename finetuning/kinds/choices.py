@@ -11,6 +11,7 @@ from common import files
 from common.errors import UserError
 from common.outputs import write_atomically
 from finetuning.examples import Examples
+from finetuning.layouts.choices import BLANK
 from finetuning.layouts.tables import checked
 from finetuning.scoring import submissions
 from finetuning.task import Task, TaskRow
@@ -130,8 +131,8 @@ class ChoiceTask(Task):
             )
 
     def texts(self, example):
-        """See Task."""
-        return tuple(question.texts for question in example.questions)
+        """See Task; blanks have other numbers in other files."""
+        return tuple(BLANK.sub("", text) for q in example.questions for text in q.texts)
 
     def notes(self, split, examples):
         """See Task: numbers of choices, questions without a text, submissions not written."""

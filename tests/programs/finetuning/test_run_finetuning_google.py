@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import script_driver
+from flag_probe import probe
 from record_files import TINY_CONFIG, write_json
 from script_driver import error_of, out_of
 
@@ -100,13 +101,16 @@ def done(folder):
 
 
 def test_mrpc(folder, done):
-    """The name in capitals, English text, labels of the dev examples learned."""
+    """The name in capitals; the figures are those of the predicted labels against the file's."""
     out = out_of(done, "mrpc")
     assert "task: mrpc, labels 0, 1 (of the task)" in out
     results = dict(
         line.split(" = ") for line in (folder / "mrpc/eval_results.txt").read_text().splitlines()
     )
-    assert float(results["eval_accuracy"]) > 0.7
+    predicted = (folder / "mrpc" / "dev_labels.txt").read_text().split()
+    lines = (folder / "MRPC" / "dev.tsv").read_text().splitlines()[1:]
+    right = np.mean([label == line[0] for label, line in zip(predicted, lines)])
+    assert float(results["eval_accuracy"]) == right and len(predicted) == len(lines) == 12
     assert len((folder / "mrpc" / "test_results.tsv").read_text().splitlines()) == 5
 
 
@@ -136,6 +140,19 @@ def test_squad_2(folder, done):
     assert answers == dict.fromkeys(contexts_of(folder / "dev-v2.0.json"), "")
     odds = json.loads((made / "null_odds.json").read_text())
     assert set(odds) == set(answers) and len(set(odds.values())) > 1
+
+
+# Of run_classifier.py and of run_squad.py.
+FLAGS_THERE = """data_dir bert_config_file task_name vocab_file output_dir init_checkpoint
+do_lower_case max_seq_length do_train do_eval do_predict train_batch_size eval_batch_size
+predict_batch_size learning_rate num_train_epochs warmup_proportion save_checkpoints_steps
+iterations_per_loop use_tpu tpu_name tpu_zone gcp_project master num_tpu_cores train_file
+predict_file doc_stride max_query_length n_best_size max_answer_length verbose_logging
+version_2_with_negative null_score_diff_threshold"""
+
+
+def test_every_flag_of_the_originals():
+    assert set(FLAGS_THERE.split()) <= set(probe("run_finetuning")["flags"])
 
 
 def test_refusals(done):
