@@ -8,6 +8,7 @@ import dataclasses
 from typing import Optional, Tuple
 
 from common.errors import UserError
+from common.features import WORD_STARTS
 from common.options import FamilyOptions
 from common.validation import check_numbers
 from data.jobs.statistics import top_counts
@@ -174,6 +175,17 @@ class CreationSettings:
         """The corruption that training draws, None where the records hold what it makes."""
         return self.corruption() if self.masking == "dynamic" else None
 
+    def stored_features(self):
+        """Names of the features of the records, in order.
+
+        Records that hold masks of words say where words begin: the restored text does not, since
+        it has neither unknown characters nor blanks.
+        """
+        drawn = self.drawn_corruption()
+        names = stored_features(get_recipe(self.objective).features, drawn)
+        keeps_words = drawn is None and self.corruption().needs_words
+        return (*names, WORD_STARTS) if keeps_words else names
+
     def to_dict(self):
         """dict name -> value, the family's options among the others."""
         values = dataclasses.asdict(self)
@@ -230,7 +242,7 @@ class RecordWork(Work):
             stated_corruption(path, manifest)
 
     def describe(self, total):
-        settings, recipe = self.settings, get_recipe(self.settings.objective)
+        settings = self.settings
         runs = max(1, sum(total["ngrams"].values()))
         masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
         predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
@@ -239,7 +251,7 @@ class RecordWork(Work):
             predictions = {}
         return {
             "objective": settings.objective,
-            "features": list(stored_features(recipe.features, settings.drawn_corruption())),
+            "features": list(settings.stored_features()),
             "masking": masking,
             "max_seq_length": settings.max_seq_length,
             **predictions,

@@ -3,6 +3,7 @@
 python -m data.inspect --input_file='records/train.tfrecord*' --vocab_file=vocab.txt
 """
 
+import functools
 import itertools
 
 from cli.start import watched_imports
@@ -21,8 +22,8 @@ with watched_imports():
     from data.tokenizers.vocabularies import read_vocabulary
 
 
-def _segmenter_of(path, description, override, ltp_model):
-    """The segmenter the records were made with, or the one asked for.
+def _guess_of(path, description, override, ltp_model):
+    """A _Guess with the segmenter that the records were made with, or the one asked for.
 
     Args:
       path: of the manifest, or None.
@@ -31,17 +32,50 @@ def _segmenter_of(path, description, override, ltp_model):
       ltp_model: --ltp_model, or None.
 
     Raises:
-      UserError: the segmenter cannot be made, or the manifest describes no masks.
+      UserError: the manifest describes no masks.
     """
     made_with = description.get("flags", {})
+    needs_words = override or _needs_words(path, description)
     name = override or made_with.get("segmenter", "none")
-    if not override:
-        has_words = made_with.get("input_format") in ("presegmented", "conllu")
-        if has_words or not _needs_words(path, description):
-            name = "none"
-    return segmentation.make_segmenter(
-        name, ltp_model or made_with.get("ltp_model"), made_with.get("user_dict")
-    )
+    if made_with.get("input_format") in ("presegmented", "conllu") and not override:
+        name = "none"
+    model = ltp_model or made_with.get("ltp_model")
+    return _Guess(name if needs_words else None, model, made_with.get("user_dict"), override)
+
+
+class _Guess:
+    """The words of rows whose records do not say where words begin, and what is to say of them.
+
+    Attributes:
+      unused: --segmenter, or None; it is not used where the records say where words begin.
+    """
+
+    def __init__(self, name, ltp_model, user_dict, unused):
+        self._name, self._arguments, self.unused = name, (ltp_model, user_dict), unused
+
+    @functools.cached_property
+    def segmenter(self):
+        """The segmenter, made when it is first needed: a model of LTP may be large.
+
+        Raises:
+          UserError: it cannot be made.
+        """
+        return segmentation.make_segmenter(self._name or "none", *self._arguments)
+
+    def origin(self, row):
+        """Where the words of a ShownRow come from, in a sentence."""
+        if row.starts is not None:
+            note = ", --segmenter={} is not used".format(self.unused) if self.unused else ""
+            return "words: as in the records" + note
+        if self._name is None:
+            return "words: none, the masks are of single pieces; brackets join inner pieces"
+        how = "by {}, from the restored text".format(self._name)
+        if self._name == "none":
+            how = "by joining inner pieces"
+        return (
+            "words: guessed {}; the records do not hold them, and the words that were masked may "
+            "be others".format(how)
+        )
 
 
 def _needs_words(path, description):
@@ -55,7 +89,10 @@ def _define_flags(flags):
     flags.DEFINE_integer("rows", 3, "Rows to show.")
     flags.DEFINE_integer("max_records", 20000, "Records to read for the figures; 0: all.")
     flags.DEFINE_enum(
-        "segmenter", None, segmentation.SEGMENTERS, "Word segmenter; default: the manifest's."
+        "segmenter",
+        None,
+        segmentation.SEGMENTERS,
+        "Word segmenter where the records do not hold their words; default: the manifest's.",
     )
     flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
 
@@ -78,10 +115,15 @@ def _description(shards, vocabulary):
     return next(iter(manifests.items()), (None, {}))
 
 
-def _shown(rows, count, vocabulary, segmenter):
-    """Passes rows on and prints the first ones."""
+def _shown(rows, count, vocabulary, guess):
+    """Passes rows on and prints the first ones, and where their words come from."""
+    said = None
     for number, row in enumerate(rows):
         if number < count:
+            if guess.origin(row) != said:
+                said = guess.origin(row)
+                say(said)
+            segmenter = guess.segmenter if row.starts is None else None
             say(show_row(row, vocabulary, segmenter))
             say("")
         yield row
@@ -96,10 +138,10 @@ def main(argv):
     vocabulary = read_vocabulary(FLAGS.vocab_file)
     shards = files.matching(FLAGS.input_file, "--input_file")
     path, description = _description(shards, vocabulary)
-    segmenter = _segmenter_of(path, description, FLAGS.segmenter, FLAGS.ltp_model)
+    guess = _guess_of(path, description, FLAGS.segmenter, FLAGS.ltp_model)
     rows = (row for shard in shards for row in read_rows(shard, len(vocabulary)))
     rows = itertools.islice(rows, FLAGS.max_records or None)
-    for line in summarize(_shown(rows, FLAGS.rows, vocabulary, segmenter), vocabulary):
+    for line in summarize(_shown(rows, FLAGS.rows, vocabulary, guess), vocabulary):
         say(line)
     if description:
         top = list(description.get("unknown_top", {}).items())[:20]

@@ -6,11 +6,19 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from common.errors import UserError
-from common.features import MASKED_LM, PIECE_TAGS, ROW, SENTENCE_LABEL, TAG_LABELS
+from common.features import (
+    MASKED_LM,
+    PIECE_TAGS,
+    ROW,
+    SENTENCE_LABEL,
+    TAG_LABELS,
+    WORD_STARTS,
+)
 from common.tags import KINDS
 from data.records import tfrecord
-from data.records.schema import FEATURES
+from data.records.schema import FEATURES, feature_length
 from data.rows.display import bracketed, shown_tags, word_starts
+from data.rows.row_features import unpacked_bits
 from data.text.characters import is_letter
 from data.text.tags import UNKNOWN
 
@@ -33,6 +41,7 @@ class ShownRow(NamedTuple):
       tags: int64 [seq, kinds], UNKNOWN where the record does not hold the piece's tag; None without
         tags.
       segments: how many the row has.
+      starts: bool [seq], True where a word begins; None where the record does not say.
     """
 
     ids: np.ndarray
@@ -43,6 +52,7 @@ class ShownRow(NamedTuple):
     word_groups: Optional[np.ndarray]
     tags: Optional[np.ndarray] = None
     segments: int = 2
+    starts: Optional[np.ndarray] = None
 
 
 def read_rows(path, vocab_size):
@@ -80,13 +90,18 @@ def _row(features, vocab_size, where):
     positions, labels = positions[weights > 0], labels[weights > 0]
     original = ids.copy()
     original[positions] = labels
-    groups = label = None
+    groups = starts = label = None
     if "word_groups" in features:
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
+        starts = word_starts(groups, 0)
+    if WORD_STARTS in features:
+        count = feature_length(WORD_STARTS, len(ids), None)
+        values = _integers(features, WORD_STARTS, FEATURES[WORD_STARTS].limit, where, count)
+        starts = unpacked_bits(values, len(ids))
     if SENTENCE_LABEL in features:
         label = int(_integers(features, SENTENCE_LABEL, 2, where, 1)[0])
     segments = 1 + int(_integers(features, "segment_ids", 2, where).max(initial=0))
-    return ShownRow(ids, original, positions, length, label, groups, tags, segments)
+    return ShownRow(ids, original, positions, length, label, groups, tags, segments, starts)
 
 
 def _tags(features, positions, real, length, where):
@@ -137,20 +152,21 @@ def _integers(features, name, limit, where, count=None, low=0):
 def show_row(row, vocabulary, segmenter):
     """A row as text: words of several pieces in brackets, masked pieces as new<-old, their tags.
 
-    Where the record does not hold its words, the restored text is segmented again; without a
-    segmenter, inner pieces of words (`##`) go with the piece before them.
+    Where the record does not say where words begin, they are guessed: the restored text is
+    segmented again; without a segmenter, inner pieces of words (`##`) go with the piece before
+    them.
     """
     original = np.full(row.length, -1)
     original[row.positions] = row.original[row.positions]
-    if row.word_groups is None:
-        starts = _word_starts(row.original[: row.length].tolist(), vocabulary, segmenter)
+    if row.starts is None:
+        starts = _guessed_starts(row.original[: row.length].tolist(), vocabulary, segmenter)
     else:
-        starts = word_starts(row.word_groups[: row.length], 0)
+        starts = row.starts[: row.length]
     tags = None if row.tags is None else shown_tags(row.tags[: row.length])
     return bracketed(row.ids[: row.length], original, starts, vocabulary.tokens, tags)
 
 
-def _word_starts(ids, vocabulary, segmenter):
+def _guessed_starts(ids, vocabulary, segmenter):
     special = [i in vocabulary.special_ids for i in ids]
     # A blank between English words; a line end where a special token stands.
     text, offsets, starts, after_blank = "\n", [], [], False

@@ -9,7 +9,7 @@ from common.tags import KINDS, TAGS
 from data.jobs.processor import Processor
 from data.jobs.statistics import add_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
-from data.records import encoding, schema, tfrecord
+from data.records import encoding, tfrecord
 from data.rows import alignment, instances
 from data.rows.corruption import tokens_of
 from data.rows.division import divide_long_sentences
@@ -74,7 +74,7 @@ class RecordProcessor(Processor):
         )
         self.segmenter, self._tagger = self._make_segmenter()
         self.layout = encoding.RecordLayout(
-            schema.stored_features(self.recipe.features, settings.drawn_corruption()),
+            settings.stored_features(),
             settings.max_seq_length,
             settings.max_predictions_per_seq,
             len(self.vocabulary),

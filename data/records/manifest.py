@@ -8,7 +8,7 @@ from common.errors import UserError, quoted
 from data.records import manifest_schema
 from data.records.side_paths import side_path
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ENDING = ".manifest.json"
 
 

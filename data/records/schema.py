@@ -9,8 +9,11 @@ import math
 from typing import NamedTuple, Optional, Union
 
 from common.errors import UserError
-from common.features import MASKED_IDS, PIECE_TAGS, SENTENCE_LABEL, TAG_LABELS
+from common.features import MASKED_IDS, PIECE_TAGS, SENTENCE_LABEL, TAG_LABELS, WORD_STARTS
 from common.tags import TAGS
+
+# Pieces whose bits share a value: it is a varint of one byte then.
+BITS = 7
 
 # Roles of features.
 ROW_PART, TARGET, SOURCE = "row_part", "target", "source"
@@ -21,7 +24,8 @@ class Feature(NamedTuple):
 
     Attributes:
       dtype: "int64" or "float32".
-      shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one.
+      shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one, "B": a bit for each
+        piece of the row, BITS of them in a value, the first one lowest.
       pad: value after the end of a row, or where nothing is predicted.
       limit: what values stay below: "V" the vocabulary's size, "S" max_seq_length, or a number;
         None: no limit.
@@ -90,6 +94,8 @@ FEATURES = {
     "task_numbers": Feature("int64", "1", 0, 64),
     # Number of the word a piece belongs to, from 1 in each row; 0: special tokens and padding.
     "word_groups": Feature("int64", "S", 0, "S", role=SOURCE),
+    # 1 where a word begins, and on special tokens; 0 on padding.
+    WORD_STARTS: Feature("int64", "B", 0, 1 << BITS),
 }
 for _labels, _source, _tags in zip(TAG_LABELS, PIECE_TAGS, TAGS.values()):
     # Tag of the predicted pieces' words, in the order of common/tags.py; -1: unknown, padding.
@@ -148,5 +154,10 @@ def feature_length(name, max_seq_length, max_predictions_per_seq):
         raise UserError(
             "unknown record feature {!r}; known are {}".format(name, ", ".join(sorted(FEATURES)))
         )
-    lengths = {"S": max_seq_length, "P": max_predictions_per_seq, "1": 1}
+    lengths = {
+        "S": max_seq_length,
+        "P": max_predictions_per_seq,
+        "1": 1,
+        "B": -(-max_seq_length // BITS),
+    }
     return lengths[FEATURES[name].shape]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from common.features import PIECE_TAGS, SENTENCE_LABEL
+from common.features import PIECE_TAGS, SENTENCE_LABEL, WORD_STARTS
+from data.records.schema import BITS
 from data.rows.display import bracketed, shown_tags, word_starts
 from data.rows.instances import group_heads
 from data.text.tags import UNKNOWN
@@ -22,11 +23,31 @@ def features_of(batch, corrupted=None):
         SENTENCE_LABEL: batch.labels,
     }
     if corrupted is not None:
+        starts = group_heads(batch.group_ids) | (batch.group_ids < 0)
+        values[WORD_STARTS] = packed_bits(starts & values["input_mask"])
         return dict(values, input_ids=corrupted.ids, **corrupted.targets)
     values.update(input_ids=batch.ids, word_groups=numbered_in_row(batch.group_ids))
     if batch.tags is not None:
         values.update(zip(PIECE_TAGS, np.moveaxis(batch.tags + 1, 2, 0)))
     return values
+
+
+def packed_bits(bits):
+    """The values of a feature of shape "B" (data/records/schema.py).
+
+    Args:
+      bits: bool [rows, S].
+
+    Returns:
+      int64 [rows, ceil(S / BITS)].
+    """
+    padded = np.pad(bits, ((0, 0), (0, -bits.shape[1] % BITS)))
+    return padded.reshape(len(bits), -1, BITS) @ (1 << np.arange(BITS))
+
+
+def unpacked_bits(values, length):
+    """bool [length]: the bits of the pieces of one row, of what packed_bits gave for it."""
+    return ((values[:, None] >> np.arange(BITS)) & 1).ravel()[:length] > 0
 
 
 def numbered_in_row(group_ids):

@@ -385,4 +385,6 @@ def test_dynamic_masking_by_flag(tmp_path, run_script):
     assert made["flags"]["dupe_factor"] == 1 and "word_groups" in made["features"]
     shown = run_script("-m data.inspect", input_file=str(tmp_path / "r"), vocab_file=VOCAB)
     assert shown.returncode == 0, shown.stderr
-    assert "masked: nothing" in shown.stdout and "(" in shown.stdout.splitlines()[0]
+    words, row = shown.stdout.splitlines()[:2]
+    assert words == "words: as in the records"
+    assert "masked: nothing" in shown.stdout and "(" in row

@@ -12,6 +12,7 @@ from data.inspection import ShownRow, show_row
 from data.records import tfrecord
 from data.records.encoding import RecordLayout
 from data.records.manifest import manifest_path
+from data.rows.display import word_starts
 from data.text.segmentation import make_segmenter
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -70,7 +71,8 @@ def test_tags_of_masked_words(tmp_path, run_script, masking, share):
     assert made.returncode == 0, made.stderr
     result = run_script(NAME, input_file=str(tmp_path / "r"), vocab_file=VOCAB)
     assert result.returncode == 0, result.stderr
-    row = result.stdout.splitlines()[0]
+    words, row = result.stdout.splitlines()[:2]
+    assert words == "words: as in the records"
     assert "/ns/S-Ns/SBV" in row or "/d/O/ADV" in row
     assert "[CLS]/" not in row and "[SEP]/" not in row
     if masking == "dynamic":
@@ -120,7 +122,8 @@ def test_words_are_bracketed_and_masks_shown(tmp_path):
     assert show_row(row, vocabulary, make_segmenter("rjieba")) == expected
     groups = np.array([0, 1, 1, 2, 3, 4, 5, 5, 0, 0])
     with_groups = "[CLS] ([MASK]<-语 [MASK]<-言) 模 型 的 (pro ##ba<-##ba) [SEP]"
-    assert show_row(row._replace(word_groups=groups), vocabulary, None) == with_groups
+    said = row._replace(starts=word_starts(groups, 0))
+    assert show_row(said, vocabulary, None) == with_groups
     without = "[CLS] [MASK]<-语 [MASK]<-言 模 型 的 (pro ##ba<-##ba) [SEP]"
     assert show_row(row, vocabulary, None) == without
 

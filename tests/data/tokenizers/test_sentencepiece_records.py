@@ -10,6 +10,7 @@ from data.creation import CreationSettings, RecordWork
 from data.inspection import ShownRow, show_row
 from data.record_processor import new_statistics
 from data.records.checks import record_contents
+from data.rows.display import word_starts
 from data.text import corpus, documents
 from data.text.segmentation import make_segmenter
 from data.tokenizers.vocabularies import read_vocabulary
@@ -119,6 +120,6 @@ def test_rows_for_people(tiny):
     of_words = expected.replace("▁今天 [MASK]<-天气", "(▁今天 [MASK]<-天气)")
     assert show_row(row, vocabulary, make_segmenter("rjieba")) == of_words
     groups = np.array([0, 1, 1, 2, 3, 4, 5, 0])
-    assert show_row(row._replace(word_groups=groups), vocabulary, None) == (
+    assert show_row(row._replace(starts=word_starts(groups, 0)), vocabulary, None) == (
         "[CLS] (▁今天 [MASK]<-天气) ▁ 图书馆 ▁book s [SEP]"
     )
