@@ -11,20 +11,26 @@ import collections
 import hashlib
 import io
 import re
-import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
-from data.text.characters import CODE_POINTS, code_points, is_cjk, is_punctuation
+from data.text.characters import CODE_POINTS, code_points, is_cjk
 from data.tokenizers import vocabulary_file
+from data.tokenizers.basic_tokens import (
+    DROP,
+    RUN,
+    SINGLE,
+    CharacterTable,
+    lower_in_context,
+    shaped_run,
+    split_words,
+)
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CHARS_PER_WORD = 200  # longer runs are [UNK], as in google-research/bert tokenization.py
 _VOCABULARY_CHARS = 1 << 24
-# Classes of code points.
-_UNSEEN, _DROP, _SPACE, _SINGLE, _RUN = range(5)
 # Which sigma becomes ς in lower case, as a regular expression of the `tokenizers` library.
 FINAL_SIGMA = r"(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})"
 
@@ -144,8 +150,8 @@ class WordPieceTokenizer:
         self._model = WordPiece(
             dict(vocabulary.ids), unk_token="[UNK]", max_input_chars_per_word=MAX_CHARS_PER_WORD
         )
-        self._classes = np.zeros(CODE_POINTS, dtype=np.uint8)
         self._single_ids = np.full(CODE_POINTS, vocabulary.unk, dtype=np.int32)
+        self._characters = CharacterTable(do_lower_case, self._learn_single)
         self._runs = _RunTable()
 
     def tokenize(self, text, sentence_starts=(), is_inner=False):
@@ -162,11 +168,11 @@ class WordPieceTokenizer:
         """
         del is_inner
         chars = code_points(text)
-        classes = self._classify(chars)
+        classes = self._characters.classify(chars)
         positions = None
-        if (classes == _DROP).any():
+        if (classes == DROP).any():
             # Google removes control characters before it looks for words: "a\x00b" is one word.
-            positions = np.flatnonzero(classes != _DROP)
+            positions = np.flatnonzero(classes != DROP)
             chars, classes = chars[positions], classes[positions]
             text = chars.tobytes().decode("utf-32-le", "surrogatepass")
             sentence_starts = np.searchsorted(
@@ -179,38 +185,11 @@ class WordPieceTokenizer:
         ends = (positions[pieces.ends - 1] + 1).astype(np.int32)
         return Pieces(pieces.ids, starts, ends, pieces.continuation)
 
-    def _classify(self, chars):
-        classes = self._classes[chars]
-        if (classes == _UNSEEN).any():
-            for code in np.unique(chars[classes == _UNSEEN]).tolist():
-                self._classify_code_point(code)
-            classes = self._classes[chars]
-        return classes
-
-    def _classify_code_point(self, code):
-        char = chr(code)
-        category = unicodedata.category(char)
-        if char in " \t\n\r" or category == "Zs" or char in "\u2028\u2029":
-            kind = _SPACE
-        elif code in (0, 0xFFFD) or category in ("Cc", "Cf"):
-            kind = _DROP
-        else:
-            kind = _RUN
-            if is_cjk(code) or is_punctuation(char):
-                form = self._normalized(char)
-                if len(form) == 1:
-                    kind = _SINGLE
-                    self._single_ids[code] = self.vocabulary.ids.get(form, self.vocabulary.unk)
-        self._classes[code] = kind
-
-    def _normalized(self, char):
-        if not self.do_lower_case:
-            return char
-        form = unicodedata.normalize("NFD", char.lower())
-        return "".join(c for c in form if unicodedata.category(c) != "Mn")
+    def _learn_single(self, code, form):
+        self._single_ids[code] = self.vocabulary.ids.get(form, self.vocabulary.unk)
 
     def _assemble(self, text, chars, classes, sentence_starts):
-        in_run = classes == _RUN
+        in_run = classes == RUN
         run_starts = in_run.copy()
         run_starts[1:] &= ~in_run[:-1]
         starts = np.asarray(sentence_starts, dtype=np.int64)
@@ -225,7 +204,7 @@ class WordPieceTokenizer:
             dtype=np.int64,
         )
         # One "unit" is a single character or a run; units in text order, then their pieces.
-        heads = np.flatnonzero((classes == _SINGLE) | run_starts)
+        heads = np.flatnonzero((classes == SINGLE) | run_starts)
         counts = np.ones(len(heads), dtype=np.int64)
         is_run = in_run[heads]
         table = self._runs.arrays()
@@ -255,21 +234,16 @@ class WordPieceTokenizer:
             if self.do_lower_case and "Σ" in run:
                 # The only letter whose lower case depends on its neighbours: not cached by itself.
                 return self._runs.add(
-                    None, self._run_pieces(run, _lower_in_context(text, start, end))
+                    None, self._run_pieces(run, lower_in_context(text, start, end))
                 )
             kind = self._runs.add(run, self._run_pieces(run, None))
         return kind
 
     def _run_pieces(self, run, lowered):
         """[(id, start, end, continuation)] of one run of letters; offsets from its beginning."""
-        if not self.do_lower_case:
-            shaped = [(c, i) for i, c in enumerate(run)]
-        elif run.isascii():
-            shaped = [(c, i) for i, c in enumerate(run.lower())]
-        else:
-            shaped = _lower_and_strip(run, lowered)
+        shaped = shaped_run(run, self.do_lower_case, lowered)
         pieces = []
-        for word in _split_words(shaped):
+        for word in split_words(shaped):
             pieces.extend(self._word_pieces(word))
         return pieces
 
@@ -325,58 +299,3 @@ class _RunTable:
     def forget_if_larger_than(self, limit):
         if self._known > limit:
             self._clear()
-
-
-def _lower_and_strip(run, lowered):
-    """Lower case, NFD, no combining marks: [(char, offset of the character it came from)]."""
-    parts = []
-    for i, char in enumerate(run):
-        for low in lowered[i] if lowered else char.lower():
-            parts.extend((c, i) for c in unicodedata.normalize("NFD", low))
-    return [(c, i) for c, i in _canonical_order(parts) if unicodedata.category(c) != "Mn"]
-
-
-def _canonical_order(parts):
-    """Sorts each stretch of combining marks by its class, as NFD of the whole string would."""
-    ordered, marks = [], []
-    for part in parts:
-        if unicodedata.combining(part[0]):
-            marks.append(part)
-            continue
-        ordered.extend(sorted(marks, key=lambda p: unicodedata.combining(p[0])))
-        marks = []
-        ordered.append(part)
-    return ordered + sorted(marks, key=lambda p: unicodedata.combining(p[0]))
-
-
-def _lower_in_context(text, start, end):
-    """Lower case of each character of text[start:end], seen in the token around it."""
-    left, right = start, end
-    while left > 0 and not text[left - 1].isspace() and not is_cjk(ord(text[left - 1])):
-        left -= 1
-    while right < len(text) and not text[right].isspace() and not is_cjk(ord(text[right])):
-        right += 1
-    lowered = text[left:right].lower()
-    at = len(text[left:start].lower())
-    per_char = []
-    for char in text[start:end]:
-        length = len(char.lower())
-        per_char.append(lowered[at : at + length])
-        at += length
-    return per_char
-
-
-def _split_words(shaped):
-    """Cuts at blanks and around punctuation that only the normal form brought to light."""
-    word = []
-    for char, i in shaped:
-        if char.isspace() or is_punctuation(char):
-            if word:
-                yield word
-            word = []
-            if not char.isspace():
-                yield [(char, i)]
-        else:
-            word.append((char, i))
-    if word:
-        yield word
