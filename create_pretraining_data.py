@@ -36,7 +36,7 @@ with watched_imports():
     from data.rows import masking
     from data.text import corpus, documents, segmentation
     from data.text.tags import names_of
-    from data.tokenizers import vocabulary_file
+    from data.tokenizers import reachability, vocabulary_file
 
 FLAGS = flags.FLAGS
 # Flags that CreationSettings holds under the same names, beside those of text_settings.
@@ -247,7 +247,7 @@ def print_report(result, names):
             "note: {:.1%} of the blocks hold one document only, so their random second sentences "
             "are its own; separate documents by blank lines".format(result["one_document_share"])
         )
-    for note in _notes_on_words(result):
+    for note in (*reachability.notes(result), *_notes_on_words(result)):
         say("note: " + note)
     say("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:

@@ -245,6 +245,7 @@ class RecordWork(Work):
         settings = self.settings
         runs = max(1, sum(total["ngrams"].values()))
         masking = dict(settings.corruption().to_manifest(), kind=settings.masking)
+        unreachable = self._vocabulary.unreachable(settings.do_lower_case)
         predictions = {_PREDICTIONS: settings.max_predictions_per_seq}
         if settings.drawn_corruption():  # which says how many
             masking.pop("max_predictions", None)
@@ -258,6 +259,8 @@ class RecordWork(Work):
             "tokenizer": self._vocabulary.kind,
             "vocab_size": len(self._vocabulary),
             "vocab_sha256": self._vocabulary.sha256,
+            "unreachable_rows": unreachable.counts(),
+            "unreachable_examples": unreachable.examples(),
             "records": total["records"],
             "tokens": total["tokens"],
             "masked_share": round(total["masked"] / total["tokens"], 6),

@@ -68,7 +68,7 @@ class RecordProcessor(Processor):
         self.recipe = get_recipe(settings.objective)
         self.corruption = settings.corruption()
         self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
-        self.tokens = tokens_of(self.vocabulary)
+        self.tokens = tokens_of(self.vocabulary, settings.do_lower_case)
         self.tokenizer = self.vocabulary.make_tokenizer(
             settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
         )

@@ -110,7 +110,7 @@ class FillMask(MaskedTextTask):
         """`top_k`: how many tokens and words to name."""
         super().__init__(setup)
         self.head = self.head._replace(prefix=setup.config.masked_lm_scope + "/")
-        self._candidates = self.vocabulary.random_replacements()
+        self._candidates = self.vocabulary.random_replacements(self.tokenizer.do_lower_case)
         self._top_k, self._width = top_k, max(top_k, MIN_BEAMS)
 
     @staticmethod

@@ -147,7 +147,7 @@ from data.tokenizers.wordpiece import Vocabulary
 path, vocab_file = sys.argv[1:]
 ((manifest_path, manifest),) = find_manifests([path]).items()
 corruption = stated_corruption(manifest_path, manifest).for_run(10)
-drawing = Drawing(corruption, tokens_of(Vocabulary(vocab_file)), 5)
+drawing = Drawing(corruption, tokens_of(Vocabulary(vocab_file), True), 5)
 names = get_recipe("sided").features
 make_input = pipeline.make_input_fn([path], names, 64, 10, drawing=drawing)
 with tf.Graph().as_default(), tf.Session() as session:
@@ -266,7 +266,7 @@ def manifest_of(records):
 
 def assert_shifted(rows):
     """Predicted pieces, and no others, are SHIFT further down than their originals."""
-    ring = Vocabulary(VOCAB).random_replacements().tolist()
+    ring = Vocabulary(VOCAB).random_replacements(True).tolist()
     row, rank = np.nonzero(rows["masked_lm_weights"])
     places = rows["masked_lm_positions"][row, rank]
     originals = rows["masked_lm_ids"][row, rank].tolist()

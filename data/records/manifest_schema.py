@@ -2,7 +2,16 @@
 
 import os
 
-from common.validation import dict_of, is_count, is_name, is_number, is_object, is_text, list_of
+from common.validation import (
+    dict_of,
+    is_count,
+    is_name,
+    is_number,
+    is_object,
+    is_switch,
+    is_text,
+    list_of,
+)
 
 
 def _is_masking(value):
@@ -13,8 +22,10 @@ def _is_masking(value):
 def _are_flags(value):
     """Those that are read again must be texts or absent."""
     names = ("segmenter", "ltp_model", "user_dict", "input_format", "masking_unit")
-    return is_object(value) and all(
-        value.get(name) is None or is_name(value[name]) for name in names
+    return (
+        is_object(value)
+        and all(value.get(name) is None or is_name(value[name]) for name in names)
+        and is_switch(value.get("do_lower_case", True))
     )
 
 
@@ -56,6 +67,8 @@ _OF_RECORDS = {
     "tokenizer": _TEXT,
     "vocab_size": _COUNT,
     "vocab_sha256": _TEXT,
+    "unreachable_rows": _COUNTS,
+    "unreachable_examples": ("an object of lists of texts", dict_of(list_of(is_text))),
     "records": _COUNT,
     "tokens": _COUNT,
     "masked_share": _NUMBER,

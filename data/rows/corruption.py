@@ -39,14 +39,18 @@ class Tokens(NamedTuple):
     special_ids: Tuple[int, ...] = ()
 
 
-def tokens_of(vocabulary):
+def tokens_of(vocabulary, do_lower_case):
     """Tokens of a vocabulary (data/tokenizers/vocabularies.py).
 
+    Args:
+      vocabulary: see there.
+      do_lower_case: of the tokenizer, which decides what a text can have.
+
     Raises:
-      UserError: it holds nothing but special tokens.
+      UserError: no row of it can be in a text.
     """
     special_ids = (vocabulary.cls, vocabulary.sep, vocabulary.mask)
-    return Tokens(vocabulary.mask, vocabulary.random_replacements(), special_ids)
+    return Tokens(vocabulary.mask, vocabulary.random_replacements(do_lower_case), special_ids)
 
 
 class Corrupted(NamedTuple):

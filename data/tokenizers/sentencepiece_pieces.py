@@ -14,7 +14,7 @@ import numpy as np
 
 from common.errors import UserError
 from data.text.characters import code_points
-from data.tokenizers import vocabulary_file
+from data.tokenizers import reachability, vocabulary_file
 from data.tokenizers.albert_text import AlbertText
 from data.tokenizers.wordpiece import Pieces, Spelling
 
@@ -70,13 +70,13 @@ class SentencePieceVocabulary:
             if i not in self.special_ids and not any(is_one(i) for is_one in hidden)
         }
 
-    def random_replacements(self):
+    def unreachable(self, do_lower_case):
+        """reachability.Unreachable: the rows that no text gives."""
+        return reachability.of_sentencepiece(self, AlbertText(do_lower_case), is_cut_again)
+
+    def random_replacements(self, do_lower_case):
         """Ids that may stand in for a masked piece, int32 [n]: of pieces that a text can have."""
-        pieces = self.pieces_of_text()
-        keep = [i for token, i in pieces.items() if not is_cut_again(token)]
-        if not keep:
-            raise UserError("vocabulary {} holds nothing but special tokens".format(self.path))
-        return np.array(keep, dtype=np.int32)
+        return reachability.reachable_ids(self, self.unreachable(do_lower_case))
 
 
 def _load(path, content):

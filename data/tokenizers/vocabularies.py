@@ -6,7 +6,8 @@ A vocabulary, of whichever kind, has
   (what it is called in a release), sha256;
 * len(), tokens (list of str, in the order of ids), pad, unk, cls, sep, mask (ids) and special_ids
   (frozenset of them);
-* random_replacements(): ids that may stand in for a masked piece, int32 [n];
+* unreachable(do_lower_case): the rows that no text gives, see reachability.Unreachable;
+* random_replacements(do_lower_case): ids that may stand in for a masked piece, int32 [n];
 * spelling(i): the Spelling of the token i;
 * make_tokenizer(do_lower_case, blanks_part_words): what has tokenize(text, sentence_starts,
   is_inner) -> Pieces; `blanks_part_words`: of text in words, whose blanks are no text.

@@ -10,14 +10,13 @@ once.
 import collections
 import hashlib
 import io
-import re
 from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
-from data.text.characters import CODE_POINTS, code_points, is_cjk
-from data.tokenizers import vocabulary_file
+from data.text.characters import CODE_POINTS, code_points
+from data.tokenizers import reachability, vocabulary_file
 from data.tokenizers.basic_tokens import (
     DROP,
     RUN,
@@ -84,24 +83,18 @@ class Vocabulary:
         is_inner = token.startswith("##") and len(token) > 2
         return Spelling(token[2:] if is_inner else token, is_inner)
 
-    def random_replacements(self):
+    def unreachable(self, do_lower_case):
+        """reachability.Unreachable: the rows that no text gives."""
+        table = CharacterTable(do_lower_case)
+        return reachability.of_wordpiece(self, table, MAX_CHARS_PER_WORD)
+
+    def random_replacements(self, do_lower_case):
         """Ids that may stand in for a masked piece, int32 [n].
 
         google-research/bert draws from the whole file; here the rows that no text can produce
-        are skipped: special and [unused] tokens, and `##` before a CJK character.
+        are skipped: special tokens and all that `unreachable` finds.
         """
-        unused = re.compile(r"\[unused\d+\]|<[ST]>")
-        keep = [
-            i
-            for i, token in enumerate(self.tokens)
-            if token
-            and token not in SPECIAL_TOKENS
-            and not unused.fullmatch(token)
-            and not (token.startswith("##") and any(is_cjk(ord(c)) for c in token))
-        ]
-        if not keep:
-            raise UserError("vocabulary {} holds nothing but special tokens".format(self.path))
-        return np.array(keep, dtype=np.int32)
+        return reachability.reachable_ids(self, self.unreachable(do_lower_case))
 
 
 def _read_tokens(path):

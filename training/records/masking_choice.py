@@ -20,11 +20,13 @@ class StatedCorruption(NamedTuple):
       manifest: path of one of them.
       corruption: Corruption, whose max_predictions is the run's to choose.
       vocabulary: that of --vocab_file.
+      do_lower_case: whether the records' texts were lower-cased.
     """
 
     manifest: str
     corruption: Corruption
     vocabulary: object
+    do_lower_case: bool = True
 
 
 def stated_by_manifests(manifests, vocab_file):
@@ -58,7 +60,8 @@ def stated_by_manifests(manifests, vocab_file):
         raise UserError(
             "--vocab_file {} is not the vocabulary of the records ({})".format(vocab_file, path)
         )
-    return StatedCorruption(path, corruptions[path], vocabulary)
+    is_lower = all(m.get("flags", {}).get("do_lower_case", True) for m in stating.values())
+    return StatedCorruption(path, corruptions[path], vocabulary, is_lower)
 
 
 def choose_drawing(
@@ -93,8 +96,10 @@ def choose_drawing(
         corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
         _check_unmasked(train_files[0], objective, corruption)
         vocabulary = _vocabulary_for(objective, vocab_file, model_config)
+        is_lower = True
     else:
         corruption, vocabulary = stated.corruption, stated.vocabulary
+        is_lower = stated.do_lower_case
         origin = "as the manifest says"
     _check_targets(objective, corruption)
     room = run_config.max_predictions_per_seq
@@ -109,7 +114,8 @@ def choose_drawing(
             origin if probability is None else "the share was asked for",
         )
     )
-    return Drawing(corruption, tokens_of(vocabulary), run_config.seed, keeps_original)
+    tokens = tokens_of(vocabulary, is_lower)
+    return Drawing(corruption, tokens, run_config.seed, keeps_original)
 
 
 def _check_targets(objective, corruption):

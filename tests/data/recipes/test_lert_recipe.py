@@ -245,7 +245,7 @@ def test_labels_of_masks_drawn_in_training(tmp_path):
     (path,), result = make(tmp_path, SAMPLE, dupe_factor=1, masking="dynamic", **CONLLU)
     rows = read_shard(path, 128, 20, result["features"])
     vocabulary = Vocabulary(VOCAB)
-    rule = Drawing(Masks(MaskingSpec(unit="ngram")), tokens_of(vocabulary), 1)
+    rule = Drawing(Masks(MaskingSpec(unit="ngram")), tokens_of(vocabulary, True), 1)
     with tf.Graph().as_default(), tf.Session() as session:
         features = {name: tf.constant(values.astype(np.int32)) for name, values in rows.items()}
         drawn = session.run(draw(features, tf.constant(3, tf.int64), rule))

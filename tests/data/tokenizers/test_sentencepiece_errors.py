@@ -100,7 +100,7 @@ def test_a_model_without_special_pieces(tmp_path, changes, missing):
 def test_a_model_without_pieces_of_text(tmp_path):
     path = sentencepiece_models.hand_made(tmp_path / "x.model", {"1,": -1.0})  # always cut apart
     with refused("x.model holds nothing but special tokens"):
-        read_vocabulary(path).random_replacements()
+        read_vocabulary(path).random_replacements(True)
 
 
 def test_the_other_kind(tmp_path, spiece):

@@ -187,7 +187,7 @@ def test_vocabulary(tiny):
     assert len(vocabulary) == len(vocabulary.tokens) == len(vocabulary.ids)
     assert vocabulary.spelling(vocabulary.ids["▁今天"]) == Spelling("今天", False)
     assert vocabulary.spelling(vocabulary.ids["天气"]) == Spelling("天气", True)
-    replacements = vocabulary.random_replacements()
+    replacements = vocabulary.random_replacements(True)
     assert replacements.dtype == np.int32 and replacements.min() == 5
     told = {vocabulary.tokens[i] for i in replacements}
     assert not any(t[-1] == "," and t[-2:-1].isdigit() for t in told)

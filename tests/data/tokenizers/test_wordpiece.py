@@ -140,7 +140,7 @@ def test_replacements_leave_out_what_no_text_produces(tmp_path):
     tokens = [*SPECIAL_TOKENS, "[unused1]", "鹅", "##鹅", "ab", "##c", "<S>", "##は"]
     path.write_text("\n".join(tokens) + "\n", encoding="utf-8")
     vocabulary = Vocabulary(str(path))
-    kept = [vocabulary.tokens[i] for i in vocabulary.random_replacements()]
+    kept = [vocabulary.tokens[i] for i in vocabulary.random_replacements(True)]
     assert kept == ["鹅", "ab", "##c", "##は"]
 
 
@@ -157,7 +157,7 @@ def test_bad_vocabularies(tmp_path, content, message):
     path = tmp_path / "vocab.txt"
     path.write_bytes(content)
     with pytest.raises(UserError, match=message.replace("[", r"\[")):
-        Vocabulary(str(path)).random_replacements()
+        Vocabulary(str(path)).random_replacements(True)
 
 
 def test_missing_vocabulary(tmp_path):
