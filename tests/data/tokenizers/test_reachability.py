@@ -71,7 +71,10 @@ def test_kinds(vocabulary):
     assert cased == {*ALIVE, *DEAD["changed"]}
 
 
-ALPHABET = "中国人工智能b超word café Éｅ́\uf900が한<num>...-。emoji😀ςΣσΟing12ひらかﬁ\u200d\u00ad[]unused# \n"
+ALPHABET = (
+    "中国人工智能b超word café Éｅ́\uf900が한<num>...-。emoji😀ςΣσΟing12ひらかﬁ"
+    "\u200d\u00ad[]unused# \n"
+)
 
 
 @settings(max_examples=200, deadline=None)
