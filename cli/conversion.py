@@ -131,23 +131,58 @@ def strip_optimizer(files, folder, write_meta_graph=False):
     Raises:
       UserError: a file is missing or wrong, or the folder holds something else than a release.
     """
-    destination = release_files.release_destination(folder)
+    write_release(files, release_files.release_destination(folder), Edition(), write_meta_graph)
+
+
+class Edition:
+    """What a release has of its source: here everything, as it is."""
+
+    def check(self, source, vocabulary):
+        """Looks at a Source and its vocabulary (or None) before anything is written; may raise
+        UserError."""
+
+    def variables(self, values):
+        """The variables to write: dict name -> array, made of such a dict."""
+        return values
+
+    def copy_config(self, path, target):
+        """Writes the config of a file to `target`."""
+        # Copied, not rewritten: other programs read keys that Quanci does not know.
+        release_files.copy(path, target)
+
+    def write_vocabulary(self, vocabulary, folder):
+        """Writes the vocabulary, or None, to a folder."""
+        path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
+        release_files.copy_vocabulary(path, folder, name)
+
+
+def write_release(files, destination, edition, write_meta_graph=False):
+    """Checkpoint -> release folder, without optimizer state and step.
+
+    Args:
+      files: ModelFiles.
+      destination: folders.Destination.
+      edition: Edition.
+      write_meta_graph: see strip_optimizer.
+
+    Raises:
+      UserError: see strip_optimizer and Edition.check.
+    """
     folders.check(destination, _given(files))
     source = _open_source(files, *_find_family(files))
     names = source.family.files
     vocabulary = _find_vocabulary(files, source)
+    edition.check(source, vocabulary)
     with folders.staged(destination, _read_files(files, source, vocabulary)) as scratch:
         prefix = os.path.join(scratch, names.checkpoint)
-        huggingface.write_checkpoint(prefix, sources.read_release(source))
+        huggingface.write_checkpoint(prefix, edition.variables(sources.read_release(source)))
         checkpoint.verify(prefix)
         if write_meta_graph:
             _write_meta_graph(prefix)
         log("skipped: {} optimizer slots and counters".format(len(source.plan.training_state)))
-        # Copied, not rewritten: other programs read keys that Quanci does not know.
-        release_files.copy(files.config, os.path.join(scratch, names.config))
-        _copy_other_config(files, source, scratch)
-        path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
-        release_files.copy_vocabulary(path, scratch, name)
+        edition.copy_config(files.config, os.path.join(scratch, names.config))
+        _copy_other_config(files, source, scratch, edition)
+        edition.write_vocabulary(vocabulary, scratch)
         release_files.copy_task(task_file.path_beside(source.prefix), scratch)
         release_files.publish(scratch, destination)
 
@@ -244,7 +279,7 @@ def _add_original_config(directory, prefix, folder):
     export.write_json(os.path.join(folder, source.family.files.config), values)
 
 
-def _copy_other_config(files, source, folder):
+def _copy_other_config(files, source, folder, edition):
     """Copies the config of ELECTRA's other network to a release, where the checkpoint holds both
     and the file lies beside the checkpoint or the config."""
     other = family_choice.other_network(source.family, source.shapes)
@@ -263,7 +298,7 @@ def _copy_other_config(files, source, folder):
             )
         )
     else:
-        release_files.copy(path, os.path.join(folder, other.files.config))
+        edition.copy_config(path, os.path.join(folder, other.files.config))
 
 
 def _log_network(family):

@@ -69,6 +69,7 @@ def test_every_command_runs(workplace):
         "huggingface/model.safetensors",
         "tensorflow/bert_model.ckpt.index",
         "release/bert_model.ckpt.index",
+        "extended/bert_model.ckpt.index",
     ):
         assert (workplace / "output" / made).exists(), made
 

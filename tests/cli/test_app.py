@@ -13,7 +13,12 @@ from cli.app import one_line
 from common.errors import UserError
 
 SCRIPTS = ("run_pretraining.py", "run_finetuning.py", "run_prediction.py", "convert_checkpoint.py")
-DATA_SCRIPTS = ("create_pretraining_data.py", "-m data.inspect", "-m data.build_vocab")
+DATA_SCRIPTS = (
+    "create_pretraining_data.py",
+    "-m data.inspect",
+    "-m data.build_vocab",
+    "-m data.extend_vocab",
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS + DATA_SCRIPTS)

@@ -37,6 +37,7 @@ PROGRAMS = _groups(
     "run_prediction",
     "run_pretraining",
     "data.build_vocab",
+    "data.extend_vocab",
     "data.inspect",
     "sample",
     "scripts",
