@@ -40,14 +40,17 @@ def _guess_of(path, description, override, ltp_model):
     if made_with.get("input_format") in ("presegmented", "conllu") and not override:
         name = "none"
     model = ltp_model or made_with.get("ltp_model")
-    return _Guess(name if needs_words else None, model, made_with.get("user_dict"), override)
+    given = (("segmenter", override), ("ltp_model", ltp_model))
+    unused = ", ".join("--{}={}".format(*flag) for flag in given if flag[1])
+    return _Guess(name if needs_words else None, model, made_with.get("user_dict"), unused)
 
 
 class _Guess:
     """The words of rows whose records do not say where words begin, and what is to say of them.
 
     Attributes:
-      unused: --segmenter, or None; it is not used where the records say where words begin.
+      unused: the flags on words as they were given, which are not used where the records say where
+        words begin.
     """
 
     def __init__(self, name, ltp_model, user_dict, unused):
@@ -65,7 +68,7 @@ class _Guess:
     def origin(self, row):
         """Where the words of a ShownRow come from, in a sentence."""
         if row.starts is not None:
-            note = ", --segmenter={} is not used".format(self.unused) if self.unused else ""
+            note = "; not used: " + self.unused if self.unused else ""
             return "words: as in the records" + note
         if self._name is None:
             return "words: none, the masks are of single pieces; brackets join inner pieces"

@@ -169,7 +169,7 @@ def _fault(word, found, vocabulary):
       found: list of the tokens that BERT's basic tokenizer makes of it.
       vocabulary: the one to extend.
     """
-    if word in vocabulary.ids or (len(found) == 1 and found[0] in vocabulary.ids):
+    if len(found) == 1 and found[0] in vocabulary.ids:
         return "the vocabulary has the word"
     if word.startswith("##"):
         return "## marks a piece inside a word, and words alone can be added"

@@ -205,6 +205,8 @@ def test_records_of_another_kind(tmp_path):
             "input_mask holds 1099511627776, which is not from 0 to 1",
         ),
         (example(word_groups=[0, 7]), "word_groups holds 7, which is not from 0 to 1"),
+        (example(word_starts=[128]), "word_starts holds 128, which is not from 0 to 127"),
+        (example(word_starts=[1, 1]), "word_starts has 2 whole numbers, expected are 1"),
         (
             example(masked_lm_positions=[1]),
             "masked_lm_positions has 1 whole numbers, expected are 0",

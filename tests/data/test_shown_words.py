@@ -183,17 +183,18 @@ def test_what_it_costs():
     assert WORD_STARTS not in CreationSettings(VOCAB, masking="dynamic").stored_features()
 
 
-def said_of(records, override=None):
+def said_of(records, override=None, ltp_model=None):
     """What data.inspect says of the words of the first row."""
     path, description = next(iter(find_manifests([records]).items()), (None, {}))
     row = next(read_rows(records, len(Vocabulary(VOCAB))))
-    return inspect._guess_of(path, description, override, None).origin(row)
+    return inspect._guess_of(path, description, override, ltp_model).origin(row)
 
 
 def test_what_is_said_of_the_words(tmp_path):
     (masked,), _ = make(tmp_path, CORPUS[:1], dupe_factor=1)
     assert said_of(masked) == "words: as in the records"
-    assert said_of(masked, "jieba") == "words: as in the records, --segmenter=jieba is not used"
+    said = said_of(masked, "ltp", "nowhere")
+    assert said == "words: as in the records; not used: --segmenter=ltp, --ltp_model=nowhere"
     (single,), _ = make(tmp_path / "s", CORPUS[:1], dupe_factor=1, masking_unit="wordpiece")
     assert said_of(single).startswith("words: none, the masks are of single pieces")
     os.remove(str(tmp_path / "s" / "_records.manifest.json"))

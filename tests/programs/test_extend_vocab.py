@@ -268,7 +268,7 @@ REFUSED = {
     "维生素b12": "the tokenizer parts Chinese words into characters",
     "covid-19": "the tokenizer parts it, at punctuation",
     "<num>": "the tokenizer parts it, at punctuation",
-    "[unused3]": "the vocabulary has the word",
+    "[unused3]": "the tokenizer parts it, at punctuation",
     "今": "the vocabulary has the word",
     "AI": "the vocabulary has the word",
     "脑钠肽 3 n": "there is a blank in it",

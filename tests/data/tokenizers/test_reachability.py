@@ -71,6 +71,10 @@ def test_kinds(vocabulary):
     assert cased == {*ALIVE, *DEAD["changed"]}
 
 
+def test_our_own_builder_makes_none():
+    assert Vocabulary(SAMPLE).unreachable(True).rows == {}
+
+
 ALPHABET = (
     "中国人工智能b超word café Éｅ́\uf900が한<num>...-。emoji😀ςΣσΟing12ひらかﬁ"
     "\u200d\u00ad[]unused# \n"
