@@ -148,8 +148,8 @@ def test_a_vocabulary_of_capitals(tmp_path):
     shown = reachability.describe(manifest["unreachable_rows"], manifest["unreachable_examples"], 9)
     assert shown.endswith("99 that its normalisation changes (Ab0 Ab1 Ab2 Ab3 Ab4 ...)")
     assert list(reachability.notes(manifest))[1:] == [
-        "many rows of the vocabulary have capital letters or accents: if its model was trained with "
-        "them, give --do_lower_case=false"
+        "many rows of the vocabulary have capital letters or accents: if its model was trained "
+        "with them, give --do_lower_case=false"
     ]
     _, cased = make(
         tmp_path / "c", CORPUS[:1], dupe_factor=1, vocab_file=str(path), do_lower_case=False
