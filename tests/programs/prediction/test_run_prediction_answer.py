@@ -225,6 +225,7 @@ def test_kinds_and_options_are_kept(folder):
         "max_query_length": 64,
         "doc_stride": 8,
         "max_answer_length": 6,
+        "version_2_with_negative": False,
     }
     assert task["head_options"] == {"beam_size": 7}
     listed = load(folder / "electra_model" / "cjrc_test_result.json")
