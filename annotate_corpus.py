@@ -18,6 +18,7 @@ with watched_imports():
     from cli import corpus_flags
     from cli.app import PARTS_KEPT, require, run_script
     from common.errors import UserError
+    from common.log import warn
     from common.tags import KINDS
     from common.terminal import say
     from data import annotation
@@ -62,6 +63,7 @@ def print_report(result, names):
                 result["unaligned_sentences"], ", ".join(result["unaligned_examples"])
             )
         )
+    corpus_flags.say_user_dict(result)
     for kind in KINDS:
         tags = {tag for tag in result["tag_counts"] if tag.startswith(shown(kind, ""))}
         if not tags - {shown(kind, "_")}:
@@ -78,6 +80,8 @@ def main(argv):
             raise UserError("--output_file {} would not be compressed; remove .gz".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
     work = annotation.AnnotationWork(settings)
+    for note in work.notes():
+        warn(note)
     print_report(runner.create(work, inputs, names, LocalProcesses(workers)), names)
     return 0
 

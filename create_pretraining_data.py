@@ -247,6 +247,7 @@ def print_report(result, names):
             "note: {:.1%} of the blocks hold one document only, so their random second sentences "
             "are its own; separate documents by blank lines".format(result["one_document_share"])
         )
+    corpus_flags.say_user_dict(result)
     for note in (*reachability.notes(result), *_notes_on_words(result)):
         say("note: " + note)
     say("manifest: {}".format(manifest.manifest_path(names)))
@@ -310,7 +311,10 @@ def main(argv):
     settings.check()
     inputs, names, workers = corpus_flags.files_and_workers()
     _say_default_masking(settings)
-    result = runner.create(RecordWork(settings), inputs, names, LocalProcesses(workers))
+    work = RecordWork(settings)
+    for note in work.notes():
+        warn(note)
+    result = runner.create(work, inputs, names, LocalProcesses(workers))
     print_report(result, names)
     return 0
 

@@ -12,12 +12,14 @@ from common import files, outputs
 from common.errors import UserError
 from common.log import warn
 from common.processes import available_cores
+from common.terminal import say
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests, manifest_path
 from data.records.side_paths import name_in_set
 from data.text.sentences import DEFAULT_MAX_CHARS
 
 FLAGS = flags.FLAGS
+_SHOWN_WORDS = 10
 
 
 def define_corpus_flags(formats, input_format):
@@ -61,7 +63,9 @@ def define_corpus_flags(formats, input_format):
         "Sentences of raw text are cut at this many characters.",
     )
     flags.DEFINE_string("ltp_model", None, "Directory or hub name (LTP/small) of an LTP model.")
-    flags.DEFINE_string("user_dict", None, "Words that must be known: word [frequency] [tag].")
+    flags.DEFINE_string(
+        "user_dict", None, "Words that must be known, a line each: word [frequency] [tag]."
+    )
     flags.DEFINE_integer("num_shards", 1, "Number of output files.")
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 
@@ -97,6 +101,25 @@ def refuse_idle_flags(*more):
     for name, is_idle, why in idle:
         if FLAGS[name].present and is_idle:
             raise UserError("--{} {}; remove it".format(name, why))
+
+
+def say_user_dict(result):
+    """How many words of the user's dictionary the text has.
+
+    Args:
+      result: a manifest.
+    """
+    found = result["user_dict"]
+    if not found:
+        return
+    path, never = result["flags"]["user_dict"], found["never"]
+    line = "{}: {:,} of {:,} words occur".format(path, found["found"], found["words"])
+    missing = found["words"] - found["found"]
+    if missing:
+        line += "; {:,} never do, as they are written (case and width count): {}".format(
+            missing, " ".join(never[:_SHOWN_WORDS]) + " ..." * (missing > _SHOWN_WORDS)
+        )
+    (say if found["found"] else warn)(line)
 
 
 def files_and_workers():

@@ -17,6 +17,7 @@ from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_o
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
 from data.text.tags import shown
+from data.text.user_dictionary import read_user_dictionary
 from data.text.words import SOLID
 
 FORMATS = ("raw", "text", "jsonl")
@@ -77,7 +78,7 @@ class AnnotationSettings:
 
 def _empty_statistics():
     names = ("documents", "sentences", "words", "characters", "unaligned_sentences")
-    return dict(dict.fromkeys(names, 0), unaligned_examples=[], tag_counts={})
+    return dict(dict.fromkeys(names, 0), unaligned_examples=[], tag_counts={}, user_words={})
 
 
 class AnnotationProcessor(Processor):
@@ -88,15 +89,16 @@ class AnnotationProcessor(Processor):
     def __init__(self, settings):
         settings.check()
         super().__init__(settings)
-        words = segmentation.read_user_dict(settings.user_dict)
+        words = _dictionary(settings).texts
         self._annotator = LtpAnnotator(settings.ltp_model, words, True, settings.batch_size)
 
     def write_block(self, out, text, place, statistics, progress):
         """Writes the sentences of a block; see processor.Processor."""
         annotated = self._annotator.annotate(text.text, text.starts, text.ends, progress)
-        by_sentence = [[] for _ in range(len(text.starts))]
+        by_sentence, user_words = [[] for _ in range(len(text.starts))], collections.Counter()
         for stretch in annotated:
             by_sentence[stretch.sentence].append(stretch)
+            user_words.update(self._annotator.user_words_of(stretch))
         documents, begins = set(text.documents[:-1].tolist()), False
         lines, tags = [], collections.Counter()
         counts = collections.Counter(characters=len(text.text))
@@ -117,7 +119,7 @@ class AnnotationProcessor(Processor):
         self._check_tags(tags)
         out.write("".join(line + "\n" for line in lines).encode("utf-8"))
         add_statistics(statistics, counts)
-        add_statistics(statistics, {"tag_counts": _tag_counts(tags)})
+        add_statistics(statistics, {"tag_counts": _tag_counts(tags), "user_words": user_words})
 
     def _check_tags(self, tags):
         """Raises UserError for tags of a damaged model that would make other columns."""
@@ -153,13 +155,24 @@ class AnnotationWork(Work):
         """
         settings.check()
         super().__init__(settings)
+        self._dictionary = _dictionary(settings)
         self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
         if settings.t2s:
             self.libraries = [*LIBRARIES, simplification.LIBRARY]
         self.model_files = model_files(settings.ltp_model)
 
+    def notes(self):
+        return self._dictionary.notes()
+
     def describe(self, total):
-        return dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
+        described = dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
+        return dict(described, user_dict=self._dictionary.summary(described.pop("user_words")))
+
+
+def _dictionary(settings):
+    """user_dictionary.UserDictionary of what LTP can find."""
+    words = read_user_dictionary(settings.user_dict, settings.normalize_quotes)
+    return words.usable("ltp", is_split=settings.input_format in ("raw", "jsonl"))
 
 
 def _words_of(stretches):

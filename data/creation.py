@@ -17,9 +17,11 @@ from data.recipes import get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
+from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
 from data.text import corpus, documents, segmentation, simplification
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
+from data.text.user_dictionary import read_user_dictionary
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE
 
@@ -215,6 +217,7 @@ class RecordWork(Work):
         settings.check()
         super().__init__(settings)
         self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
+        self._dictionary = self._read_dictionary()
         self.identity = {
             "vocabulary": self._vocabulary.sha256,
             "user_dict": segmentation.sha256_of(settings.user_dict),
@@ -233,6 +236,20 @@ class RecordWork(Work):
             self.manifest_keys = self.manifest_keys - {_PREDICTIONS}
         if settings.input_format == "conllu":
             self.unit_bytes = _CONLLU_UNITS * corpus.UNIT_BYTES
+
+    def _read_dictionary(self):
+        """user_dictionary.UserDictionary of what can be found and masked."""
+        settings = self.settings
+        words = read_user_dictionary(settings.user_dict, settings.normalize_quotes)
+        is_split = settings.input_format in ("raw", "jsonl")
+        words = words.usable(settings.segmenter, is_split)
+        most = settings.max_seq_length - SPECIAL_TOKENS_PER_PAIR
+        if not settings.drawn_corruption():
+            most = min(most, settings.max_predictions_per_seq)
+        return words.with_pieces(self._vocabulary.make_tokenizer(settings.do_lower_case), most)
+
+    def notes(self):
+        return self._dictionary.notes()
 
     def flags(self):
         return self.settings.to_dict()
@@ -278,6 +295,7 @@ class RecordWork(Work):
             "unaligned_words": total["unaligned_words"],
             "unaligned_sentences": total["unaligned_sentences"],
             "unaligned_examples": total["unaligned_examples"],
+            "user_dict": self._dictionary.summary(total["user_words"]),
             "tag_counts": dict(top_counts(total["tag_counts"], None)),
             "unknown_tags": dict(top_counts(total["unknown_tags"], _LISTED_UNKNOWN)),
             "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),

@@ -181,7 +181,7 @@ def _guessed_starts(ids, vocabulary, segmenter):
         text += "\n" if is_special else spelling.text
     if segmenter is None:
         return starts
-    marks, _ = segmenter.word_starts(text, np.array([0]), np.array([len(text)]), lambda _: None)
+    marks = segmenter.words(text, np.array([0]), np.array([len(text)]), lambda _: None).starts
     word = np.cumsum(marks)[np.minimum(offsets, len(text) - 1)]
     return [
         i == 0 or special[i] or special[i - 1] or word[i] != word[i - 1] for i in range(len(ids))

@@ -17,7 +17,7 @@ from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
 from data.text.tags import shown
-from data.text.words import EXAMPLES, Words
+from data.text.words import EXAMPLES
 from data.tokenizers.vocabularies import read_vocabulary
 
 # Pieces of rows made at once: large enough for numpy, small enough for flat memory.
@@ -52,6 +52,7 @@ def new_statistics():
         unknown={},
         tag_counts={},
         unknown_tags={},
+        user_words={},
         examples=[],
         unaligned_examples=[],
     )
@@ -86,13 +87,14 @@ class RecordProcessor(Processor):
         if settings.input_format == "conllu":
             return None, None
         if is_tagged(self.recipe):
-            return None, segmentation.make_tagger(settings.ltp_model, settings.user_dict)
+            arguments = (settings.ltp_model, settings.user_dict, settings.normalize_quotes)
+            return None, segmentation.make_tagger(*arguments)
         if not self.corruption.needs_words:
             return None, None
         if settings.input_format == "presegmented":
             return segmentation.BlankSegmenter(), None
-        arguments = (settings.segmenter, settings.ltp_model, settings.user_dict)
-        return segmentation.make_segmenter(*arguments), None
+        arguments = (settings.ltp_model, settings.user_dict, settings.normalize_quotes)
+        return segmentation.make_segmenter(settings.segmenter, *arguments), None
 
     def write_block(self, out, text, place, statistics, progress):
         """Writes the records of a block; see processor.Processor."""
@@ -162,7 +164,8 @@ class RecordProcessor(Processor):
         statistics["unaligned_sentences"] += groups.unaligned_sentences
         self._count_unknown(text.text, pieces, statistics)
         if words is not None:
-            add_statistics(statistics, {"unaligned_examples": list(words.faults)})
+            more = {"unaligned_examples": list(words.faults), "user_words": words.user_words}
+            add_statistics(statistics, more)
         if unit.tags is not None:
             counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
             add_statistics(statistics, counted)
@@ -180,7 +183,7 @@ class RecordProcessor(Processor):
         place = (text.text, text.starts, text.ends, progress)
         if self._tagger:
             return self._tagger.words(*place)
-        return Words(*self.segmenter.word_starts(*place)) if self.segmenter else text.words
+        return self.segmenter.words(*place) if self.segmenter else text.words
 
     def _count_unknown(self, text, pieces, statistics):
         unknown = np.flatnonzero(pieces.ids == self.vocabulary.unk)

@@ -107,8 +107,9 @@ class Tags(TagNetwork, MaskedTextTask):
 
     def _words(self, text, pieces):
         ends = np.array([len(text)])
-        marks, bad = self._segmenter.word_starts(text, np.zeros(1, int), ends, lambda share: None)
-        starts = np.flatnonzero(word_groups(pieces, marks, np.zeros(1, int), bad).starts).tolist()
+        found = self._segmenter.words(text, np.zeros(1, int), ends, lambda share: None)
+        groups = word_groups(pieces, found.starts, np.zeros(1, int), found.unusable)
+        starts = np.flatnonzero(groups.starts).tolist()
         for begin, end in zip(starts, starts[1:] + [len(pieces.ids)]):
             first, last = int(pieces.starts[begin]), int(pieces.ends[end - 1])
             yield {"word": text[first:last], "position": first}, (begin, end)

@@ -46,6 +46,7 @@ if sys.version_info < (3, 10):
         "sample/test_sample_annotations.py",
         "data/text/test_segmentation.py",
         "data/text/test_segmentation_errors.py",
+        "data/text/test_user_dictionary.py",
         "data/tokenizers/test_sentencepiece_pieces.py",
         "data/tokenizers/test_sentencepiece_errors.py",
         "data/tokenizers/test_huggingface_albert.py",

@@ -42,6 +42,10 @@ class Work:
         """Statistics of a unit that has nothing in it; see statistics.add_statistics."""
         return self.processor_class.empty_statistics()
 
+    def notes(self):
+        """Lines for the user on what is not used as it was given: list of str."""
+        return []
+
     def check_manifest(self, path, manifest):
         """Checks what only this kind of work knows of a manifest beside the output.
 

@@ -53,6 +53,7 @@ _ALL = {
     "unaligned_sentences": _COUNT,
     "unaligned_examples": _TEXTS,
     "tag_counts": _COUNTS,
+    "user_dict": _OBJECT,
     "input": _OBJECT,
     "shards": ("an object of file names, with bytes and records", _are_shards),
     "flags": ("the settings that the records were made with", _are_flags),

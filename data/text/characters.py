@@ -5,6 +5,7 @@ import unicodedata
 import numpy as np
 
 CODE_POINTS = 0x110000
+_QUOTES = str.maketrans("“”„‟‘’‚‛—―–…", "\"\"\"\"''''---.")
 CJK_RANGES = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -33,6 +34,11 @@ def is_punctuation(char):
 def is_letter(char):
     """True for what words of several characters are made of: no blank, punctuation or CJK."""
     return not (char.isspace() or is_punctuation(char) or is_cjk(ord(char)))
+
+
+def ascii_quotes(text):
+    """The text with quotes, dashes and … as their ASCII forms, one character for one."""
+    return text.translate(_QUOTES)
 
 
 def code_points(text):

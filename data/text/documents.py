@@ -8,7 +8,7 @@ import numpy as np
 from common import bounded_json, files
 from common.errors import UserError
 from data.text import conllu_text, sentences, simplification, ud_tags
-from data.text.characters import code_points
+from data.text.characters import ascii_quotes, code_points
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, Words
 
@@ -32,7 +32,6 @@ class Documents(NamedTuple):
 
 # --tag_set -> function that makes LTP's tags of a CoNLL-U sentence's, see conllu_text.read.
 TAG_SETS = {"ltp": conllu_text.as_given, "ud": ud_tags.to_ltp}
-_QUOTES = str.maketrans("“”„‟‘’‚‛—―–…", "\"\"\"\"''''---.")
 
 
 def read_documents(sources, options):
@@ -55,9 +54,7 @@ def read_documents(sources, options):
     else:
         documents = _plain(sources, options)
     if options.normalize_quotes:
-        documents = documents._replace(
-            text=documents.text.translate(_QUOTES)
-        )  # one for one: offsets stay
+        documents = documents._replace(text=ascii_quotes(documents.text))  # offsets stay
     return documents
 
 

@@ -4,6 +4,7 @@ A segmenter is built once per worker process and never changes the text: what it
 by character offsets, and a sentence whose words do not join to its text is reported, not guessed.
 """
 
+import collections
 import importlib.util
 
 import numpy as np
@@ -11,41 +12,43 @@ import numpy as np
 from common import files
 from common.errors import UserError
 from data.text.characters import code_points
-from data.text.ltp.annotator import LtpAnnotator
+from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
+from data.text.user_dictionary import read_user_dictionary
+from data.text.words import Words
 
 SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 # rjieba and jieba are given this much text at a time, so that the list of words stays small.
 _PIECE_CHARS = 1 << 16
-_FREQUENCY_DIGITS = 9
 
 
-def make_segmenter(name, ltp_model=None, user_dict=None):
+def make_segmenter(name, ltp_model=None, user_dict=None, normalize_quotes=False):
     """Builds a segmenter.
 
         text, starts, ends = "今天天气真好", np.array([0]), np.array([6])
-        marks, unusable = make_segmenter("rjieba").word_starts(text, starts, ends, lambda _: None)
+        make_segmenter("rjieba").words(text, starts, ends, lambda _: None).starts  # bool [6]
 
     Args:
       name: one of SEGMENTERS.
       ltp_model: directory or hub name of an LTP model, for "ltp".
-      user_dict: file with a word a line, optionally with a frequency and a tag (jieba's format).
+      user_dict: file with a word a line, see user_dictionary.
+      normalize_quotes: whether the quotes of the text are written as their ASCII forms.
 
     Returns:
-      An object with `word_starts(text, starts, ends, progress)`.
+      An object with `words(text, starts, ends, progress)` -> words.Words.
 
     Raises:
       UserError: unknown name, no such model or dictionary, library not installed.
     """
     if name == "none":
         return None
-    words = _read_user_dict(user_dict) if user_dict else []
+    dictionary = read_user_dictionary(user_dict, normalize_quotes).usable(name)
     if name == "rjieba":
-        return _TextSegmenter(_rjieba_cut(words))
+        return _TextSegmenter(_rjieba_cut(dictionary.words), dictionary.texts)
     if name == "jieba":
-        return _TextSegmenter(_jieba_cut(words))
+        return _TextSegmenter(_jieba_cut(dictionary.words), dictionary.texts)
     if name == "ltp":
-        return _LtpSegmenter(ltp_model, [word for word, _, _ in words])
+        return LtpAnnotator(ltp_model, dictionary.texts)
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
 
 
@@ -68,51 +71,15 @@ def check(name, ltp_model, user_dict):
     if user_dict:
         if name == "none":
             raise UserError("--user_dict needs a segmenter; --segmenter is none")
-        _read_user_dict(user_dict)
-
-
-def _read_user_dict(path):
-    """[(word, frequency or None, tag or None)] of a jieba dictionary file."""
-    words = []
-    try:
-        with open(path, "rb") as f:
-            for number, content in files.lines(f, path):
-                where = "{} line {}".format(path, number)
-                try:
-                    line = content.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        "{} is not UTF-8 (byte 0x{:02x}); convert the file (--user_dict)".format(
-                            where, content[error.start]
-                        )
-                    ) from None
-                if line.strip():
-                    words.append(_dictionary_entry(line.split(), where))
-    except OSError as error:
-        raise UserError("cannot read {}: {} (--user_dict)".format(path, error.strerror)) from None
-    return words
-
-
-def _dictionary_entry(fields, where):
-    has_frequency = len(fields) > 1 and fields[1].isdecimal()
-    tags = fields[1 + has_frequency :]
-    if len(tags) > 1:
-        raise UserError(
-            "{}: expected a word, a frequency and a tag, found {} fields (--user_dict)".format(
-                where, len(fields)
-            )
-        )
-    if has_frequency and len(fields[1]) > _FREQUENCY_DIGITS:
-        raise UserError("{}: the frequency is too large (--user_dict)".format(where))
-    return fields[0], int(fields[1]) if has_frequency else None, tags[0] if tags else None
+        read_user_dictionary(user_dict)
 
 
 def _rjieba_cut(words):
     import rjieba
 
     jieba = rjieba.Jieba()
-    for word, frequency, tag in words:
-        jieba.add_word(word, frequency, tag)
+    for word in words:
+        jieba.add_word(word.text, word.frequency, word.tag)
     return jieba.cut
 
 
@@ -127,19 +94,42 @@ def _jieba_cut(words):
     # is no faster than reading the dictionary itself.
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.initialized = True
-    for word, frequency, tag in words:
-        tokenizer.add_word(word, frequency, tag)
+    for word in words:
+        tokenizer.add_word(word.text, word.frequency, word.tag)
     return tokenizer.lcut
 
 
 class _TextSegmenter:
     """Segmenters that keep every character (jieba and its kin): long texts in one call."""
 
-    def __init__(self, cut):
-        self._cut = cut
+    def __init__(self, cut, user_words=frozenset()):
+        """Makes the segmenter.
 
-    def word_starts(self, text, starts, ends, progress):
-        """Marks where words begin.
+        Args:
+          cut: function of a text that returns its words; it knows the dictionary.
+          user_words: frozenset of the words of the dictionary.
+        """
+        self._cut, self._user_words, self._hook = cut, user_words, None
+        missed = self._cut_apart(sorted(user_words))
+        if missed:
+            self._hook = _hook(missed)
+
+    def _cut_apart(self, words):
+        """Those of the words that it cuts even where they stand alone: jieba looks for words in
+        stretches of Chinese characters, letters, digits and a few signs, never beyond."""
+        text = "\n".join(words)
+        none = np.zeros(0, dtype=np.int64)
+        marks = np.append(self.words(text, none, none, lambda share: None).starts, True)
+        ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
+        seen = np.cumsum(marks)
+        return [
+            word
+            for word, end in zip(words, ends.tolist())
+            if seen[end - 1] - seen[end - len(word)] > 0
+        ]
+
+    def words(self, text, starts, ends, progress):
+        """The beginnings of words.
 
         Args:
           text: str.
@@ -147,21 +137,35 @@ class _TextSegmenter:
           progress: called with the share of the text that is done, from 0 to 1.
 
         Returns:
-          bool [len(text)] and bool [sentences], True where the words do not join to the text.
+          words.Words; no sentence is unusable.
         """
-        marks = np.zeros(len(text), dtype=bool)
+        marks, found = np.zeros(len(text), dtype=bool), collections.Counter()
         at = 0
         while at < len(text):
             end = _line_end(text, at + _PIECE_CHARS)
             words = self._cut(text[at:end])
+            if self._hook:
+                words = self._hook.hook(text[at:end], words)
             lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
             first = at + np.cumsum(lengths) - lengths
             if len(words) and first[-1] + lengths[-1] != end:
                 raise UserError("the segmenter lost characters at {!r}".format(text[at : at + 40]))
             marks[first] = True
+            if self._user_words:
+                found.update(filter(self._user_words.__contains__, words))
             at = end
             progress(at / len(text))
-        return marks, np.zeros(len(starts), dtype=bool)
+        return Words(marks, np.zeros(len(starts), dtype=bool), user_words=found)
+
+
+def _hook(words):
+    """LTP's own means to keep words whole, for words that another segmenter cuts."""
+    from ltp_extension.algorithms import Hook
+
+    hook = Hook()
+    for word in words:
+        hook.add_word(word, USER_WORD_WEIGHT)
+    return hook
 
 
 def _line_end(text, at):
@@ -173,22 +177,14 @@ def _line_end(text, at):
 class BlankSegmenter:
     """Presegmented text: words are separated by blanks."""
 
-    def word_starts(self, text, starts, ends, progress):
+    def words(self, text, starts, ends, progress):
+        """See _TextSegmenter.words."""
         chars = code_points(text)
         blank = (chars <= 32) | (chars == 0x3000) | (chars == 0xA0)
         marks = ~blank
         marks[1:] &= blank[:-1]
         progress(1.0)
-        return marks, np.zeros(len(starts), dtype=bool)
-
-
-def read_user_dict(path):
-    """The words of a dictionary file; none without a path.
-
-    Raises:
-      UserError: it cannot be read, or a line is none of a dictionary.
-    """
-    return [word for word, _, _ in _read_user_dict(path)] if path else []
+        return Words(marks, np.zeros(len(starts), dtype=bool))
 
 
 def sha256_of(path):
@@ -205,23 +201,12 @@ def sha256_of(path):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-class _LtpSegmenter:
-    """LTP's legacy and neural models."""
-
-    def __init__(self, model, user_words):
-        self._annotator = LtpAnnotator(model, user_words)
-
-    def word_starts(self, text, starts, ends, progress):
-        words = self._annotator.words(text, starts, ends, progress)
-        return words.starts, words.unusable
-
-
-def make_tagger(ltp_model, user_dict=None):
+def make_tagger(ltp_model, user_dict=None, normalize_quotes=False):
     """LTP's words with their tags.
 
     Args:
       ltp_model: directory or hub name.
-      user_dict: see make_segmenter.
+      user_dict, normalize_quotes: see make_segmenter.
 
     Returns:
       ltp_annotator.LtpAnnotator.
@@ -229,7 +214,8 @@ def make_tagger(ltp_model, user_dict=None):
     Raises:
       UserError: see make_segmenter; or the model has words only.
     """
-    annotator = LtpAnnotator(ltp_model, read_user_dict(user_dict), tagged=True)
+    dictionary = read_user_dictionary(user_dict, normalize_quotes).usable("ltp")
+    annotator = LtpAnnotator(ltp_model, dictionary.texts, tagged=True)
     if len(annotator.tasks) == 1:
         raise UserError("LTP model {} gives words but no tags (--ltp_model)".format(ltp_model))
     return annotator

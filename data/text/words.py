@@ -1,7 +1,7 @@
 """Words of a text: where they begin, and what is known of them."""
 
 import re
-from typing import Dict, NamedTuple, Optional, Sequence
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Words(NamedTuple):
         None where none were asked for.
       unknown_tags: {"POS-g": count}, tags that no head has.
       faults: a few places (file and line) of unusable sentences, for people.
+      user_words: {word: count}, those of a user dictionary.
     """
 
     starts: np.ndarray
@@ -26,6 +27,7 @@ class Words(NamedTuple):
     tags: Optional[np.ndarray] = None
     unknown_tags: Dict[str, int] = {}
     faults: Sequence[str] = ()
+    user_words: Mapping[str, int] = {}
 
 
 # Blanks and characters of no width: they lie between words, never in one.

@@ -3,6 +3,7 @@
 The one way to LTP for data creation, with and without tags, and for annotate_corpus.py.
 """
 
+import collections
 from typing import List, NamedTuple, Optional
 
 import numpy as np
@@ -19,6 +20,8 @@ _BATCH_CHARS = 768
 # LTP's neural models read 510 pieces and take all that follows for one word.
 _LTP_CHARS = 500
 _SHOWN_CHARS = 60
+# What LTP's own add_words takes.
+USER_WORD_WEIGHT = 2
 
 
 class Stretch(NamedTuple):
@@ -48,6 +51,7 @@ class LtpAnnotator:
 
     Attributes:
       tasks: what it is asked for: "cws" and, of "pos", "ner" and "dep", what the model has.
+      user_words: frozenset of the words that are never cut.
     """
 
     def __init__(self, model, user_words=(), tagged=False, batch_size=BATCH_SIZE):
@@ -77,9 +81,9 @@ class LtpAnnotator:
             self._options, self._batch_chars = {"parallelism": False}, 1 << 20
         self._batch_size = batch_size
         self._model = model
-        self._hook = Hook()
-        for word in user_words:
-            self._hook.add_word(word, 2)
+        self._hook, self.user_words = Hook(), frozenset(user_words)
+        for word in sorted(self.user_words):
+            self._hook.add_word(word, USER_WORD_WEIGHT)
 
     def annotate(self, text, starts, ends, progress):
         """Words and tags of sentences.
@@ -115,20 +119,25 @@ class LtpAnnotator:
         """
         marks = np.zeros(len(text), dtype=bool)
         unusable = np.zeros(len(starts), dtype=bool)
-        numbers = TagNumbers()
+        numbers, found = TagNumbers(), collections.Counter()
         for stretch in self.annotate(text, starts, ends, progress):
             if stretch.words is None:
                 unusable[stretch.sentence] = True
                 continue
             lengths = np.fromiter(map(len, stretch.words), np.int64, len(stretch.words))
             marks[stretch.start + np.cumsum(lengths) - lengths] = True
+            found.update(self.user_words_of(stretch))
             if len(self.tasks) > 1:
                 for tags in tags_of_words(stretch):
                     numbers.add(tags)
         faults = [example_of(text, starts[i], ends[i]) for i in np.flatnonzero(unusable)[:EXAMPLES]]
         if len(self.tasks) == 1:
-            return Words(marks, unusable, faults=faults)
-        return Words(marks, unusable, numbers.array(), dict(numbers.unknown), faults)
+            return Words(marks, unusable, faults=faults, user_words=found)
+        return Words(marks, unusable, numbers.array(), dict(numbers.unknown), faults, found)
+
+    def user_words_of(self, stretch):
+        """Iterator over the words of a Stretch that are those of the dictionary."""
+        return filter(self.user_words.__contains__, stretch.words or ())
 
     def _annotate_batch(self, text, spans):
         """Stretch of each (sentence, start, end)."""

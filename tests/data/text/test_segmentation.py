@@ -68,7 +68,7 @@ def solid(text):
 
 def word_starts(segmenter, text, starts, ends):
     shares = []
-    marks, bad = segmenter.word_starts(text, starts, ends, shares.append)
+    marks, bad = segmenter.words(text, starts, ends, shares.append)[:2]
     assert marks.dtype == bad.dtype == bool
     assert marks.shape == (len(text),) and bad.shape == (len(starts),)
     assert shares == sorted(shares) and (not shares or shares[-1] == 1.0)
@@ -144,7 +144,7 @@ class TestLtp:
         assert [words_of(ltp["legacy"], [s])[0] for s in sentences] == expected
         assert words_of(ltp["legacy"], sentences[::-1])[::-1] == expected
         for size in (1, 3, 100):
-            monkeypatch.setattr(ltp["legacy"]._annotator, "_batch_size", size)
+            monkeypatch.setattr(ltp["legacy"], "_batch_size", size)
             assert words_of(ltp["legacy"], sentences) == expected
 
     @both
@@ -253,7 +253,7 @@ class TestJieba:
     def test_lost_characters_are_an_error(self):
         segmenter = segmentation._TextSegmenter(lambda text: text.split())
         with pytest.raises(UserError, match="lost characters at '我 爱'"):
-            segmenter.word_starts("我 爱", np.array([0]), np.array([3]), lambda share: None)
+            segmenter.words("我 爱", np.array([0]), np.array([3]), lambda share: None)
 
 
 @pytest.fixture
