@@ -226,6 +226,8 @@ class RecordWork(Work):
         used = LIBRARIES if uses_ltp else [settings.segmenter]
         used = [*used, "conllu"] if settings.input_format == "conllu" else used
         used = [*used, simplification.LIBRARY] if settings.t2s else used
+        if settings.user_dict:
+            used = [*used, "ltp-extension"]  # see segmentation
         self.libraries = [
             "numpy",
             self._vocabulary.library,

@@ -185,9 +185,7 @@ class TestFaults:
         assert "line 1 '##0', line 2" in note and note.endswith("and 15 more")
 
     def test_common_lines_have_none(self, tmp_path):
-        text = (
-            "\ufeff云计算 5\n李小福 2 nr\neasy_install 3 eng\n好用 0\n\n台中\n*ST舜天\nNew York\n"
-        )
+        text = "\ufeff云计算 5\n李小福 2 nr\neasy_install 3 eng\n好用 0\n\n*ST舜天\nNew York\n"
         assert self.notes(tmp_path, text) == []
         assert len(self.notes(tmp_path, "为什么。吗\n", is_split=False)) == 0
 
