@@ -17,7 +17,6 @@ with watched_imports():
 
     from cli import corpus_flags
     from cli.app import PARTS_KEPT, require, run_script
-    from common.errors import UserError
     from common.log import warn
     from common.tags import KINDS
     from common.terminal import say
@@ -75,9 +74,6 @@ def main(argv):
     del argv
     settings = settings_from_flags()
     settings.check()
-    for name in FLAGS.output_file.split(","):  # before shard numbers are appended
-        if name.strip().endswith(".gz"):
-            raise UserError("--output_file {} would not be compressed; remove .gz".format(name))
     inputs, names, workers = corpus_flags.files_and_workers()
     work = annotation.AnnotationWork(settings)
     for note in work.notes():

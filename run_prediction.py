@@ -35,8 +35,8 @@ flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDIC
 flags.DEFINE_string(
     "input_file",
     None,
-    "A text a line, UTF-8, gzipped if .gz; classify takes pairs with a tab between, answer objects "
-    "of question and context as JSON. Default, or -: standard input.",
+    "A text a line, UTF-8, compressed if .gz or .bz2; classify takes pairs with a tab between, "
+    "answer objects of question and context as JSON. Default, or -: standard input.",
 )
 flags.DEFINE_string(
     "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."

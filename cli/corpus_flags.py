@@ -8,7 +8,7 @@ import os
 from absl import flags
 
 from cli.app import given_values, require
-from common import files, outputs
+from common import files, outputs, packed
 from common.errors import UserError
 from common.log import warn
 from common.processes import available_cores
@@ -41,7 +41,7 @@ def define_corpus_flags(formats, input_format):
         input_format,
         formats,
         "text: a sentence a line, a blank line between documents; raw: paragraphs, split into "
-        "sentences; jsonl: an object a line{}. Each may be gzipped (.gz).".format(
+        "sentences; jsonl: an object a line{}. Each may be compressed (.gz, .bz2).".format(
             "; presegmented: text with words separated by blanks; conllu: words with tags, as "
             "annotate_corpus.py writes them"
             if "conllu" in formats
@@ -148,6 +148,13 @@ def files_and_workers():
 
 
 def _check_outputs(names):
+    for name in [*FLAGS.output_file.split(","), *names]:  # also before shard numbers are appended
+        if packed.is_packed(name.strip()):
+            raise UserError(
+                "--output_file {} would not be compressed; remove {}".format(
+                    name, os.path.splitext(name.strip())[1]
+                )
+            )
     for name in names:
         if not os.path.basename(name) or files.is_directory(name):
             raise UserError("{} is a directory, not a file name (--output_file)".format(name))

@@ -8,6 +8,7 @@ import json
 import math
 import re
 
+from common import file_kinds
 from common.errors import UserError
 
 # Largest files, in bytes.
@@ -52,15 +53,23 @@ def load(reader, where, max_bytes=CONFIG_BYTES, max_depth=MAX_DEPTH, nul=False):
     return parse(read(reader, where, max_bytes), where, max_depth, nul)
 
 
-def read(reader, where, max_bytes):
+def read(reader, where, max_bytes, wanted="JSON"):
     """The bytes of a file that may not be larger than `max_bytes`.
 
+    Args:
+      reader, where, max_bytes: see `load`.
+      wanted: what it should hold, for messages.
+
     Raises:
-      UserError: it is larger.
+      UserError: it is larger, or of another kind that is told by its first bytes.
     """
     parts, length = [], 0
     while length <= max_bytes:
         part = reader.read(min(_READ_BYTES, max_bytes + 1 - length))
+        if not parts:
+            name = getattr(reader, "name", None)
+            path = name if isinstance(name, str) else None
+            file_kinds.refuse(where, wanted, part[: file_kinds.START_BYTES], path=path)
         if not part:
             return b"".join(parts)
         parts.append(part)

@@ -12,6 +12,7 @@ import itertools
 import os
 import sys
 
+from common import file_kinds
 from common.errors import UserError
 
 # Longest lines that are held in memory: of JSON, which may be a document, and of other text.
@@ -82,12 +83,37 @@ class _RemoteReader(io.RawIOBase):
         super().close()
 
 
-def lines(reader, where):
-    """Yields (number from 1, bytes with the line's end) of a binary file's lines.
+def refuse_other_kind(path, wanted, accepted=()):
+    """Refuses a file of a kind that its first bytes tell; a directory is refused as well.
+
+    Args:
+      path: file name; nothing is said of one that is not there.
+      wanted, accepted: see file_kinds.refuse.
 
     Raises:
-      UserError: a line is longer than TEXT_LINE_BYTES: it and its pieces are held in memory.
+      UserError: it is of such a kind.
+      OSError, tf.errors.OpError: it cannot be read.
     """
+    if is_directory(path):
+        raise UserError("{} is a directory, not {}; name a file in it".format(path, wanted))
+    if exists(path):
+        with open_file(path, "rb") as reader:
+            file_kinds.refuse(path, wanted, reader.read(file_kinds.START_BYTES), accepted)
+
+
+def lines(reader, where, wanted="text in UTF-8"):
+    """Yields (number from 1, bytes with the line's end) of a binary file's lines.
+
+    Args:
+      reader: binary file with a buffer.
+      where: its name, for messages.
+      wanted: what it should be, for messages.
+
+    Raises:
+      UserError: a line is longer than TEXT_LINE_BYTES: it and its pieces are held in memory; or it
+        is of a kind that has no lines, see file_kinds.
+    """
+    file_kinds.refuse(where, wanted, reader.peek(file_kinds.START_BYTES))
     for number in itertools.count(1):
         line = reader.readline(TEXT_LINE_BYTES + 1)
         if not line:

@@ -6,9 +6,11 @@ import os
 from typing import Any, Dict, List, NamedTuple
 
 from common import files
-from common.errors import UserError
+from common.errors import UserError, some
 from common.options import FamilyOptions
 from finetuning.task_defaults import TaskDefaults
+
+_ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar", ".rar", ".7z")
 
 SPLITS = ("train", "dev", "test")
 # At most so many of the possible names of a file are listed in messages.
@@ -132,10 +134,16 @@ class Task:
                 )
             )
         if not files.is_directory(data_dir):
+            files.refuse_other_kind(data_dir, "the folder of a task's files (--data_dir)")
             return UserError(
                 "--data_dir {} is a file; give the folder that holds {}".format(data_dir, names)
             )
-        return UserError("--data_dir {} holds no {}".format(data_dir, names))
+        packed = [name for name in files.names_in(data_dir) if name.endswith(_ARCHIVES)]
+        return UserError(
+            "--data_dir {} holds no {}{}".format(
+                data_dir, names, "; unpack {} there".format(some(packed)) if packed else ""
+            )
+        )
 
     def read_file(self, path, split):
         """The Examples of one file; at least one.

@@ -1,15 +1,13 @@
 """Input and output of a prediction: lines of text, lines of JSON."""
 
 import contextlib
-import gzip
 import json
 import os
 import re
 import sys
 import typing
-import zlib
 
-from common import files, outputs, terminal
+from common import files, outputs, packed, terminal
 from common.errors import UserError
 
 STANDARD_INPUT = "standard input"
@@ -41,8 +39,8 @@ def read_lines(path):
     """Reads a text file line by line.
 
     Args:
-      path: file name, local or remote, gzipped where it ends in .gz; None or "-" for standard
-        input.
+      path: file name, local or remote, compressed where it ends in .gz or .bz2; None or "-" for
+        standard input.
 
     Yields:
       Line.
@@ -55,8 +53,6 @@ def read_lines(path):
         with _opened(path) as reader:
             for number, content in files.lines(reader, source):
                 yield Line(_decode(content, number, source), number, source)
-    except (EOFError, zlib.error) as error:
-        raise UserError("{} is not a whole gzip file: {}".format(source, error)) from None
     except files.failures() as error:
         raise UserError(
             "cannot read {} (--input_file): {}".format(source, files.reason(error))
@@ -70,7 +66,7 @@ class ResultFile:
     """
 
     def __init__(self, path):
-        """`path`: file name, written gzipped where it ends in .gz; None or "-" for standard output.
+        """`path`: file name, compressed where it ends in .gz or .bz2; None or "-": standard output.
 
         Raises (as the other methods): UserError: it cannot be written.
         """
@@ -97,9 +93,9 @@ class ResultFile:
             stored = self._closing.enter_context(files.open_file(self._path, "ab"))
         else:
             stored = self._closing.enter_context(outputs.replacing(self._path))
-        if not self._path.endswith(".gz"):
+        if not packed.is_packed(self._path):
             return stored
-        return self._closing.enter_context(gzip.GzipFile("", "wb", fileobj=stored))
+        return self._closing.enter_context(packed.packing(self._path, stored))
 
     def write(self, results):
         """Writes a line for each dict of `results`, any iterable, and flushes."""
@@ -157,12 +153,8 @@ def _opened(path):
             raise UserError("standard input is closed; name a file: --input_file")
         yield sys.stdin.buffer
         return
-    with files.open_file(path, "rb") as f:
-        if not path.endswith(".gz"):
-            yield f
-            return
-        with gzip.GzipFile(fileobj=f) as unpacked:
-            yield unpacked
+    with packed.opened(path) as reader:
+        yield reader
 
 
 def _decode(content, number, source):

@@ -37,6 +37,7 @@ if sys.version_info < (3, 10):
         "data/test_creation_faults.py",
         "data/test_left_out.py",
         "test_hostile_files.py",
+        "test_files_of_other_kinds.py",
         "data/jobs/test_creation_restart.py",
         "data/test_inspect.py",
         "data/rows/test_masking.py",

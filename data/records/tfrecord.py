@@ -9,7 +9,7 @@ import struct
 import google_crc32c
 import numpy as np
 
-from common import files
+from common import file_kinds, files
 from common.errors import UserError
 
 _HEADER, _FOOTER = 12, 4
@@ -70,6 +70,16 @@ def describe(record, byte, text):
     return "is {}: record {} (byte {}) {}".format(kind, record, byte, text)
 
 
+def refuse_other_kind(path):
+    """Refuses a file whose first bytes tell that it holds no records.
+
+    Raises:
+      UserError: it is of another kind.
+      OSError, tf.errors.OpError: it cannot be read.
+    """
+    files.refuse_other_kind(path, "records", accepted=(file_kinds.TFRECORD,))
+
+
 def read_records(path):
     """Yields the bytes of each record of a file.
 
@@ -78,6 +88,7 @@ def read_records(path):
     """
     number = 0
     try:
+        refuse_other_kind(path)
         with files.open_file(path, "rb") as f:
             for content in walk(Reader(f, 0, files.size(path)), 0):
                 yield content

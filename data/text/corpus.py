@@ -1,18 +1,18 @@
 """Input files cut into work units, and the text of a unit.
 
-A unit is a byte range that begins and ends at a document border, or several small files; a gz file
-is one unit. It does not depend on the number of workers: seeds, shuffling and NSP's random
-documents stay inside it, so that the same input gives the same records however many processes work.
+A unit is a byte range that begins and ends at a document border, or several small files; a
+compressed file (.gz, .bz2) is one unit. It does not depend on the number of workers: seeds,
+shuffling and NSP's random documents stay inside it, so that the same input gives the same records
+however many processes work.
 """
 
-import gzip
 import io
 import re
-import zlib
 from typing import Callable, List, NamedTuple
 
-from common import files
+from common import file_kinds, files, packed
 from common.errors import UserError
+from data.text.input_kinds import refuse_other_kind
 
 UNIT_BYTES = 2 << 20
 _WINDOW = 1 << 16
@@ -113,7 +113,7 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
       list of Unit.
 
     Raises:
-      UserError: all files are empty, or one cannot be read.
+      UserError: all files are empty, or one cannot be read or is of another kind.
     """
     units, small, small_bytes = [], [], 0
 
@@ -124,10 +124,11 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
 
     for path in paths:
         try:
+            _check_kind(path, input_format)
             ranges = _ranges(path, files.size(path), input_format, unit_bytes, document_bytes)
         except files.failures() as error:
             raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-        if len(ranges) == 1 and not path.endswith(".gz"):
+        if len(ranges) == 1 and not packed.is_packed(path):
             if small_bytes + ranges[0].end > unit_bytes:
                 close_small()
                 small_bytes = 0
@@ -143,10 +144,17 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
     return units
 
 
+def _check_kind(path, input_format):
+    """Before any work; remote files when they are read."""
+    if not files.is_remote(path):
+        with packed.opened(path) as f:
+            refuse_other_kind(path, f.read(file_kinds.START_BYTES), input_format)
+
+
 def _ranges(path, length, input_format, unit_bytes, document_bytes):
     if not length:
         return []
-    if path.endswith(".gz") or length <= unit_bytes:
+    if packed.is_packed(path) or length <= unit_bytes:
         return [Range(path, 0, length)]
     ranges, start = [], 0
     with files.open_file(path, "rb") as f:
@@ -200,7 +208,7 @@ def read_range(stretch):
 
 
 def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
-    """The text of a unit in blocks cut at document borders; several only for gz files.
+    """The text of a unit in blocks cut at document borders; several only for compressed files.
 
     Args:
       unit: Unit.
@@ -212,35 +220,36 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
       (list of Source, share of the unit that is read with it, from 0 to 1).
 
     Raises:
-      UserError: a file cannot be read, or its gzip stream is damaged.
+      UserError: a file cannot be read or is of another kind, or its compressed stream is damaged.
     """
     path = unit.ranges[0].path
     contents = contents or [None] * len(unit.ranges)
     try:
-        if path.endswith(".gz"):
-            yield from _gz_blocks(path, contents[0], input_format, block_bytes)
+        if packed.is_packed(path):
+            yield from _packed_blocks(path, contents[0], input_format, block_bytes)
             return
         sources = []
         for stretch, content in zip(unit.ranges, contents):
             path = stretch.path
             content = read_range(stretch) if content is None else content
-            if not stretch.start and content.startswith(_BOM):
-                content = content[len(_BOM) :]
+            if not stretch.start:
+                refuse_other_kind(path, content, input_format)
+                content = content[len(_BOM) :] if content.startswith(_BOM) else content
             sources.append(Source(content, path, lambda stretch=stretch: _lines_before(stretch)))
         yield sources, 1.0
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError("{} is not a whole gzip file: {}".format(path, error)) from None
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def _gz_blocks(path, content, input_format, block_bytes):
+def _packed_blocks(path, content, input_format, block_bytes):
     stored = files.size(path) if content is None else len(content)
     buffer, lines, ended = b"", 0, False
     with open(path, "rb") if content is None else io.BytesIO(content) as raw:
-        f = gzip.GzipFile(fileobj=raw)
+        f = _LineCounter(path, packed.unpacked(path, raw))
         while not ended:
             buffer += f.read(2 * block_bytes - len(buffer))
+            if not lines:
+                refuse_other_kind(path, buffer, input_format)
             ended = len(buffer) < 2 * block_bytes
             if not lines and buffer.startswith(_BOM):
                 buffer = buffer[len(_BOM) :]
@@ -254,6 +263,30 @@ def _gz_blocks(path, content, input_format, block_bytes):
             if block:
                 yield [Source(block, path, lambda lines=lines: lines)], raw.tell() / stored
             lines += block.count(b"\n")
+
+
+class _LineCounter:
+    """A compressed stream whose faults are told with the line before them."""
+
+    def __init__(self, path, stream):
+        self._path, self._stream, self._lines = path, stream, 0
+
+    def read(self, count):
+        """`count` bytes, fewer only at the end.
+
+        Raises:
+          UserError: the stream is damaged or cut off.
+        """
+        parts = []
+        with packed.whole(self._path, lambda: " (after line {:,})".format(self._lines)):
+            while count:
+                part = self._stream.read(min(count, _WINDOW))
+                if not part:
+                    break
+                parts.append(part)
+                self._lines += part.count(b"\n")
+                count -= len(part)
+        return b"".join(parts)
 
 
 def _cut_stream(f, buffer, block_bytes, input_format):

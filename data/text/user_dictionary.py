@@ -10,7 +10,7 @@ import dataclasses
 import re
 from typing import NamedTuple, Optional, Tuple
 
-from common import files
+from common import files, packed
 from common.errors import UserError, quoted, some
 from common.tags import POS
 from data.text.characters import ascii_quotes, is_cjk
@@ -187,8 +187,8 @@ def read_user_dictionary(path, normalize_quotes=False):
 def _lines(path):
     """Yields (number, text) of the lines that are not blank."""
     try:
-        with open(path, "rb") as f:
-            for number, content in files.lines(f, path):
+        with packed.opened(path) as f:
+            for number, content in files.lines(f, path, "a list of words in UTF-8 (--user_dict)"):
                 try:
                     line = content.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
@@ -199,8 +199,10 @@ def _lines(path):
                     ) from None
                 if line.strip():
                     yield number, line
-    except OSError as error:
-        raise UserError("cannot read {}: {} (--user_dict)".format(path, error.strerror)) from None
+    except files.failures() as error:
+        raise UserError(
+            "cannot read {}: {} (--user_dict)".format(path, files.reason(error))
+        ) from None
 
 
 def _entry(line, number, where):

@@ -5,7 +5,7 @@ import re
 
 import sentencepiece
 
-from common import files
+from common import files, packed
 from common.errors import UserError
 from data.tokenizers.albert_text import AlbertText
 from data.tokenizers.sentencepiece_pieces import SPECIAL_TOKENS
@@ -70,7 +70,7 @@ def _read_sentences(paths, preparation):
     texts = []
     for path in paths:
         try:
-            with files.open_file(path, "rb") as f:
+            with packed.opened(path) as f:
                 for _, line in files.lines(f, path):
                     texts += preparation.prepare(line.decode("utf-8-sig")).texts
         except UnicodeDecodeError as error:

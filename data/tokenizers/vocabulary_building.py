@@ -6,7 +6,7 @@ import io
 import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
-from common import files
+from common import files, packed
 from common.errors import UserError
 from data.text.characters import is_cjk, is_punctuation
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
@@ -61,8 +61,8 @@ def _count_words(paths, do_lower_case):
     words = collections.Counter()
     for path in paths:
         try:
-            with files.open_file(path, "rb") as f:
-                for line in f:
+            with packed.opened(path) as f:
+                for _, line in files.lines(f, path):
                     text = line.decode("utf-8-sig")
                     splits = splitter.pre_tokenize_str(normalizer.normalize_str(text))
                     words.update(word for word, _ in splits)

@@ -1,11 +1,16 @@
 """The bytes of a vocabulary file, and which kind of vocabulary they are."""
 
-from common import files
+import os
+import re
+
+from common import file_kinds, files
 from common.errors import UserError
 
 WORDPIECE, SENTENCEPIECE = KINDS = ("wordpiece", "sentencepiece")
 SENTENCEPIECE_ENDING = ".model"
 _MOST_BYTES = 1 << 26
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"')
+_TOKENIZER = re.compile(rb'"(?:added_tokens|tokenizer_class|pre_tokenizer)"')
 _FIRST_FIELD = 0x0A  # in protobuf: field 1, of bytes that have their length before them
 
 
@@ -21,6 +26,11 @@ def read_vocabulary_file(path, flag="--vocab_file"):
     """
     if files.is_remote(path):
         raise UserError("{} must be a local file: copy {} here first".format(flag, path))
+    if os.path.isdir(path):
+        raise UserError(
+            "{} is a directory, not a vocabulary; give the file in it, for instance {} "
+            "({})".format(path, os.path.join(path, "vocab.txt"), flag)
+        )
     try:
         with open(path, "rb") as f:
             content = f.read(_MOST_BYTES + 1)
@@ -32,6 +42,14 @@ def read_vocabulary_file(path, flag="--vocab_file"):
         ) from None
     if not content:
         raise UserError("vocabulary file {} is empty".format(path))
+    file_kinds.refuse(path, "a vocabulary ({})".format(flag), content[: file_kinds.START_BYTES])
+    if _JSON.match(content):
+        raise UserError(
+            "{} is JSON{}, not a vocabulary; give the vocab.txt or the SentencePiece model of the "
+            "same folder ({})".format(
+                path, " of a tokenizer" if _TOKENIZER.search(content) else "", flag
+            )
+        )
     if len(content) > _MOST_BYTES:
         raise UserError(
             "vocabulary file {} is larger than {:,} bytes, which is no vocabulary".format(

@@ -155,7 +155,7 @@ def text_lines(path, mended=None):
     mended = {} if mended is None else mended
     try:
         with files.open_file(path, "rb") as reader:
-            for number, raw in files.lines(reader, path):
+            for number, raw in files.lines(reader, path, "a table or JSON lines in UTF-8"):
                 try:
                     line = raw.decode("utf-8")
                 except UnicodeDecodeError:

@@ -259,6 +259,7 @@ def write_checkpoint(prefix, tensors):
 
 def _one_of(path, names, what):
     if not files.is_directory(path):
+        files.refuse_other_kind(path, "a directory of Hugging Face")
         raise UserError("Hugging Face directory {} does not exist or is a file".format(path))
     present = set(files.names_in(path))
     for name in names:

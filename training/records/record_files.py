@@ -8,6 +8,7 @@ from typing import Any, List, Optional
 from common import files
 from common.errors import UserError, some
 from common.log import log, warn
+from data.records import tfrecord
 from data.records.checks import mending, verification
 from data.records.checks.checker import REPLACED, UNREADABLE
 from training.checkpoints.recovery import MENDED_FOLDER
@@ -52,6 +53,7 @@ def check(train_files, eval_files, manifests, verify=False):
       UserError: a file is damaged, or another one than a manifest lists.
     """
     paths = list(dict.fromkeys(train_files + eval_files))
+    _refuse_other_kinds(paths)
     if not verify:
         verification.check_sizes(paths, manifests)
         return RecordFiles(train_files, eval_files, count_records(train_files, manifests))
@@ -60,6 +62,16 @@ def check(train_files, eval_files, manifests, verify=False):
     if damaged:
         _refuse(damaged, len(paths))
     return _files_to_read(train_files, eval_files, reports, {})
+
+
+def _refuse_other_kinds(paths):
+    """Raises UserError for a local file that holds no records by its first bytes."""
+    try:
+        for path in paths:
+            if not files.is_remote(path):
+                tfrecord.refuse_other_kind(path)
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
 def mend(train_files, eval_files, manifests, output_dir, dry_run=False):

@@ -5,7 +5,7 @@ import functools
 import io
 import os
 
-from common import pytorch
+from common import files, pytorch
 from common.errors import UserError
 from data.text.ltp import directory_check
 
@@ -80,6 +80,7 @@ def local_ltp_directory(model):
     if on_hub and not os.path.exists(path):
         return None
     if os.path.isfile(path):
+        files.refuse_other_kind(path, "an LTP model's directory (--ltp_model)")
         raise UserError("{} is a file, no LTP model's directory (--ltp_model)".format(model))
     if not os.path.isdir(path):
         raise UserError("LTP model directory {} does not exist (--ltp_model)".format(model))
