@@ -48,6 +48,11 @@ _PACKED_TAR = re.compile(r"\.(tar\.\w+|tgz|tbz2?|txz)$")
 _KINDS = (
     _kind(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff", "text in UTF-32", _ICONV.format("32")),
     _kind(rb"\xff\xfe|\xfe\xff", "text in UTF-16", _ICONV.format("16")),
+    _kind(
+        rb"(?:[\t-~]\x00){4}|(?:\x00[\t-~]){4}",
+        "text in UTF-16 without a byte order mark",
+        "convert it: iconv -f UTF-16LE -t UTF-8 {0} > {0}.utf8",
+    ),
     _kind(rb"PK\x03\x04.*word/", "a Word document (docx)", _DOCUMENT),
     _kind(rb"PK\x03\x04.*xl/", "an Excel workbook (xlsx)", _TABLE),
     _kind(

@@ -113,7 +113,8 @@ def lines(reader, where, wanted="text in UTF-8"):
       UserError: a line is longer than TEXT_LINE_BYTES: it and its pieces are held in memory; or it
         is of a kind that has no lines, see file_kinds.
     """
-    file_kinds.refuse(where, wanted, reader.peek(file_kinds.START_BYTES))
+    if hasattr(reader, "peek"):  # streams in memory have none
+        file_kinds.refuse(where, wanted, reader.peek(file_kinds.START_BYTES))
     for number in itertools.count(1):
         line = reader.readline(TEXT_LINE_BYTES + 1)
         if not line:

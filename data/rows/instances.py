@@ -95,15 +95,18 @@ def take(rows, numbers):
 
 def left_out(unit, rows):
     """The number of a unit's pieces that are in none of `rows` (RowRanges)."""
-    count = len(unit.ids) if rows.order is None else len(rows.order)
-    edges = np.zeros(count + 1, dtype=np.int64)
-    for starts, ends in ((rows.a_start, rows.a_end), (rows.b_start, rows.b_end)):
-        edges += np.bincount(starts, minlength=count + 1)
-        edges -= np.bincount(ends, minlength=count + 1)
-    covered = np.cumsum(edges[:-1]) > 0
-    if rows.order is not None:
-        in_order, covered = covered, np.zeros(len(unit.ids), dtype=bool)
-        covered[rows.order[in_order]] = True
+    starts = np.concatenate([rows.a_start, rows.b_start])
+    ends = np.concatenate([rows.a_end, rows.b_end])
+    by_start = np.argsort(starts)
+    starts, ends = starts[by_start], ends[by_start]
+    # What ranges before this one have covered goes up to the largest of their ends.
+    reached = np.maximum.accumulate(np.append(0, ends))[:-1]
+    fresh = np.maximum(starts, reached)
+    if rows.order is None:
+        return len(unit.ids) - int(np.maximum(ends - fresh, 0).sum())
+    covered = np.zeros(len(unit.ids), dtype=bool)
+    for start, end in zip(fresh.tolist(), ends.tolist()):
+        covered[rows.order[start:end]] = True
     return len(unit.ids) - int(np.count_nonzero(covered))
 
 

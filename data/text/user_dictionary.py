@@ -10,11 +10,13 @@ import dataclasses
 import re
 from typing import NamedTuple, Optional, Tuple
 
+import numpy as np
+
 from common import files, packed
 from common.errors import UserError, quoted, some
 from common.tags import POS
 from data.text.characters import ascii_quotes, is_cjk
-from data.text.sentences import split_sentences
+from data.text.sentences import TERMINATORS, split_sentences
 from data.text.words import OUTSIDE
 
 _FREQUENCY_DIGITS = 9
@@ -24,6 +26,7 @@ _JIEBA_TAGS = (
     "s t tg u ud ug uj ul uv uz v vd vg vi vn vq x y z zg"
 )
 _KNOWN_TAGS = frozenset([*_JIEBA_TAGS.split(), *POS])
+_TERMINATOR = re.compile("[{}]".format(re.escape(TERMINATORS)))
 _TAG = re.compile("[a-z]+")
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?%?")
 _FIELDS_WITH_COMMAS = re.compile(r"[^,，]+[,，]\s*\d+(?:[,，]\s*[a-z]+)?")
@@ -82,7 +85,12 @@ class UserDictionary:
           segmenter: its name.
           is_split: whether the text is split into sentences.
         """
-        return self._without(lambda word: _unusable(word, segmenter, is_split))
+        faults = []
+        if segmenter == "ltp":
+            reason = "LTP takes no frequencies: these words are always found"
+            faults = [Fault(w.line, quoted(w.text), reason) for w in self.words if w.frequency]
+        usable = self._without(lambda word: _unusable(word, segmenter, is_split))
+        return dataclasses.replace(usable, faults=(*usable.faults, *faults))
 
     def with_pieces(self, tokenizer, most):
         """The same words; faults for those whose pieces are not as wanted.
@@ -91,13 +99,18 @@ class UserDictionary:
           tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
           most: pieces of a word that can be masked whole.
         """
+        lengths = np.array([len(word.text) + 1 for word in self.words], dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
+        pieces = tokenizer.tokenize("\n".join(word.text for word in self.words), starts)
+        owners = np.searchsorted(starts, pieces.starts, side="right") - 1
+        counts = np.bincount(owners, minlength=len(self.words))
+        unknown = set(owners[pieces.ids == tokenizer.vocabulary.unk].tolist())
         faults = []
-        for word in self.words:
-            ids = tokenizer.tokenize(word.text).ids
-            if len(ids) > most:
+        for number, word in enumerate(self.words):
+            if counts[number] > most:
                 reason = "words of more than {} pieces are never masked whole".format(most)
                 faults.append(Fault(word.line, quoted(word.text), reason))
-            elif tokenizer.vocabulary.unk in ids:
+            elif number in unknown:
                 reason = "the vocabulary lacks pieces of these words, which become [UNK]"
                 faults.append(Fault(word.line, quoted(word.text), reason))
         return dataclasses.replace(self, faults=(*self.faults, *faults))
@@ -145,7 +158,8 @@ def _unusable(word, segmenter, is_split):
         return "not used, since ## is a mark of vocabularies and in no text"
     if not OUTSIDE.sub("", word.text):
         return "not used, since they hold characters of no width alone"
-    if is_split and len(split_sentences(word.text, len(word.text))[0]) > 1:
+    may_end = is_split and _TERMINATOR.search(word.text, 0, len(word.text) - 1)
+    if may_end and len(split_sentences(word.text, len(word.text))[0]) > 1:
         return "not used, since the text is split into sentences inside them"
     if segmenter == "ltp":
         if OUTSIDE.search(word.text):

@@ -44,6 +44,7 @@ CASES = [
     ("utf16.txt", "今天".encode("utf-16"), "text in UTF-16", "iconv -f UTF-16 -t UTF-8 utf16.txt"),
     ("be.txt", b"\xfe\xff" + "今天".encode("utf-16-be"), "text in UTF-16", "iconv -f UTF-16"),
     ("utf32.txt", "今天".encode("utf-32"), "text in UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    ("le.txt", "2024 年".encode("utf-16-le"), "text in UTF-16 without a byte", "iconv -f UTF-16LE"),
     ("a.zip", zipped("a.txt"), "a zip archive", "unzip a.zip"),
     ("empty.zip", zipped(), "a zip archive", "unzip empty.zip"),
     ("a.docx", zipped("[Content_Types].xml", "word/document.xml"), "a Word document", "plain text"),

@@ -167,6 +167,7 @@ class TestFaults:
                 "not used, since the text is split into sentences",
             ),
             ("New York", "ltp", "not used, since LTP's words hold no blanks"),
+            ("好用 5", "ltp", "LTP takes no frequencies: these words are always found"),
             ("好用 0", "ltp", "not used, since LTP knows no frequency of 0"),
             ("iPhone 15", "rjieba", "read as a word and its frequency; put a tab behind"),
             ("脑钠肽,3,n", "rjieba", "read as a word with commas; fields are separated by"),
