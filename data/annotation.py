@@ -13,6 +13,7 @@ from data.jobs.statistics import add_statistics, top_counts
 from data.jobs.work import Work
 from data.records import manifest_schema
 from data.text import segmentation, simplification
+from data.text.documents import normalization
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -171,7 +172,8 @@ class AnnotationWork(Work):
 
 def _dictionary(settings):
     """user_dictionary.UserDictionary of what LTP can find."""
-    words = read_user_dictionary(settings.user_dict, settings.normalize_quotes)
+    normalize = normalization(settings.normalize_quotes, settings.t2s)
+    words = read_user_dictionary(settings.user_dict, normalize)
     return words.usable("ltp", is_split=settings.input_format in ("raw", "jsonl"))
 
 

@@ -242,7 +242,8 @@ class RecordWork(Work):
     def _read_dictionary(self):
         """user_dictionary.UserDictionary of what can be found and masked."""
         settings = self.settings
-        words = read_user_dictionary(settings.user_dict, settings.normalize_quotes)
+        normalize = documents.normalization(settings.normalize_quotes, settings.t2s)
+        words = read_user_dictionary(settings.user_dict, normalize)
         is_split = settings.input_format in ("raw", "jsonl")
         words = words.usable(settings.segmenter, is_split)
         most = settings.max_seq_length - SPECIAL_TOKENS_PER_PAIR

@@ -19,6 +19,7 @@ with watched_imports():
     from data.records import manifest
     from data.records.checks.completeness import check_complete
     from data.text import segmentation
+    from data.text.documents import normalization
     from data.tokenizers.vocabularies import read_vocabulary
 
 
@@ -39,10 +40,14 @@ def _guess_of(path, description, override, ltp_model):
     name = override or made_with.get("segmenter", "none")
     if made_with.get("input_format") in ("presegmented", "conllu") and not override:
         name = "none"
-    model = ltp_model or made_with.get("ltp_model")
+    arguments = (
+        ltp_model or made_with.get("ltp_model"),
+        made_with.get("user_dict"),
+        normalization(bool(made_with.get("normalize_quotes")), bool(made_with.get("t2s"))),
+    )
     given = (("segmenter", override), ("ltp_model", ltp_model))
     unused = ", ".join("--{}={}".format(*flag) for flag in given if flag[1])
-    return _Guess(name if needs_words else None, model, made_with.get("user_dict"), unused)
+    return _Guess(name if needs_words else None, arguments, unused)
 
 
 class _Guess:
@@ -53,8 +58,8 @@ class _Guess:
         words begin.
     """
 
-    def __init__(self, name, ltp_model, user_dict, unused):
-        self._name, self._arguments, self.unused = name, (ltp_model, user_dict), unused
+    def __init__(self, name, arguments, unused):
+        self._name, self._arguments, self.unused = name, arguments, unused
 
     @functools.cached_property
     def segmenter(self):

@@ -16,6 +16,7 @@ from data.rows.division import divide_long_sentences
 from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
+from data.text.documents import normalization
 from data.text.tags import shown
 from data.text.words import EXAMPLES
 from data.tokenizers.vocabularies import read_vocabulary
@@ -86,14 +87,14 @@ class RecordProcessor(Processor):
         settings = self.settings
         if settings.input_format == "conllu":
             return None, None
+        normalize = normalization(settings.normalize_quotes, settings.t2s)
+        arguments = (settings.ltp_model, settings.user_dict, normalize)
         if is_tagged(self.recipe):
-            arguments = (settings.ltp_model, settings.user_dict, settings.normalize_quotes)
             return None, segmentation.make_tagger(*arguments)
         if not self.corruption.needs_words:
             return None, None
         if settings.input_format == "presegmented":
             return segmentation.BlankSegmenter(), None
-        arguments = (settings.ltp_model, settings.user_dict, settings.normalize_quotes)
         return segmentation.make_segmenter(settings.segmenter, *arguments), None
 
     def write_block(self, out, text, place, statistics, progress):

@@ -58,6 +58,20 @@ def read_documents(sources, options):
     return documents
 
 
+def normalization(normalize_quotes, t2s):
+    """The function that words given beside a text need so that they are found in it: str -> str.
+
+    Args:
+      normalize_quotes, t2s: bool, see read_documents.
+    """
+
+    def normalize(text):
+        text = simplification.simplify(text) if t2s else text
+        return ascii_quotes(text) if normalize_quotes else text
+
+    return normalize
+
+
 def _plain(sources, options):
     text = "\n\n".join(_text_of(source, options) for source in sources)
     if options.t2s:  # before anything is counted in characters: lengths may change

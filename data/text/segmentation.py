@@ -22,7 +22,7 @@ SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 _PIECE_CHARS = 1 << 16
 
 
-def make_segmenter(name, ltp_model=None, user_dict=None, normalize_quotes=False):
+def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str):
     """Builds a segmenter.
 
         text, starts, ends = "今天天气真好", np.array([0]), np.array([6])
@@ -32,7 +32,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize_quotes=False)
       name: one of SEGMENTERS.
       ltp_model: directory or hub name of an LTP model, for "ltp".
       user_dict: file with a word a line, see user_dictionary.
-      normalize_quotes: whether the quotes of the text are written as their ASCII forms.
+      normalize: see user_dictionary.read_user_dictionary.
 
     Returns:
       An object with `words(text, starts, ends, progress)` -> words.Words.
@@ -42,7 +42,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize_quotes=False)
     """
     if name == "none":
         return None
-    dictionary = read_user_dictionary(user_dict, normalize_quotes).usable(name)
+    dictionary = read_user_dictionary(user_dict, normalize).usable(name)
     if name == "rjieba":
         return _TextSegmenter(_rjieba_cut(dictionary.words), dictionary.texts)
     if name == "jieba":
@@ -201,12 +201,12 @@ def sha256_of(path):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def make_tagger(ltp_model, user_dict=None, normalize_quotes=False):
+def make_tagger(ltp_model, user_dict=None, normalize=str):
     """LTP's words with their tags.
 
     Args:
       ltp_model: directory or hub name.
-      user_dict, normalize_quotes: see make_segmenter.
+      user_dict, normalize: see make_segmenter.
 
     Returns:
       ltp_annotator.LtpAnnotator.
@@ -214,7 +214,7 @@ def make_tagger(ltp_model, user_dict=None, normalize_quotes=False):
     Raises:
       UserError: see make_segmenter; or the model has words only.
     """
-    dictionary = read_user_dictionary(user_dict, normalize_quotes).usable("ltp")
+    dictionary = read_user_dictionary(user_dict, normalize).usable("ltp")
     annotator = LtpAnnotator(ltp_model, dictionary.texts, tagged=True)
     if len(annotator.tasks) == 1:
         raise UserError("LTP model {} gives words but no tags (--ltp_model)".format(ltp_model))

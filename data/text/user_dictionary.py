@@ -15,7 +15,7 @@ import numpy as np
 from common import files, packed
 from common.errors import UserError, quoted, some
 from common.tags import POS
-from data.text.characters import ascii_quotes, is_cjk
+from data.text.characters import is_cjk
 from data.text.sentences import TERMINATORS, split_sentences
 from data.text.words import OUTSIDE
 
@@ -169,12 +169,12 @@ def _unusable(word, segmenter, is_split):
     return None
 
 
-def read_user_dictionary(path, normalize_quotes=False):
+def read_user_dictionary(path, normalize=str):
     """The dictionary of a file; an empty one without a path.
 
     Args:
       path: file name or None.
-      normalize_quotes: whether the text's quotes are written as their ASCII forms.
+      normalize: function of a word that changes it as the text is, see documents.normalization.
 
     Raises:
       UserError: it cannot be read, or a line is none of a dictionary.
@@ -184,8 +184,7 @@ def read_user_dictionary(path, normalize_quotes=False):
     words, faults = {}, []
     for number, line in _lines(path):
         word = _entry(line, number, files.line_of(path, number))
-        if normalize_quotes:
-            word = word._replace(text=ascii_quotes(word.text))
+        word = word._replace(text=normalize(word.text))
         before = words.pop(word.text, None)
         if before:
             is_same = before[1:3] == word[1:3]

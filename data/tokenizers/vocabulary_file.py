@@ -28,8 +28,9 @@ def read_vocabulary_file(path, flag="--vocab_file"):
         raise UserError("{} must be a local file: copy {} here first".format(flag, path))
     if os.path.isdir(path):
         raise UserError(
-            "{} is a directory, not a vocabulary; give the file in it, for instance {} "
-            "({})".format(path, os.path.join(path, "vocab.txt"), flag)
+            "{} is a directory, not a vocabulary; give the file in it, for instance {} ({})".format(
+                path, os.path.join(path, "vocab.txt"), flag
+            )
         )
     try:
         with open(path, "rb") as f:

@@ -11,6 +11,7 @@ from record_checks import check_shards
 from common.errors import UserError
 from data.creation import CreationSettings, RecordWork
 from data.jobs.statistics import add_statistics
+from data.text.documents import normalization
 from data.text.segmentation import make_segmenter
 from data.text.user_dictionary import read_user_dictionary
 from data.tokenizers.vocabularies import read_vocabulary
@@ -81,8 +82,15 @@ class TestEveryWordIsFound:
     @text_segmenters
     def test_words_of_normalized_text(self, name, tmp_path):
         path = dictionary(tmp_path, "“天眼”工程\n")
-        segmenter = make_segmenter(name, user_dict=path, normalize_quotes=True)
+        segmenter = make_segmenter(name, user_dict=path, normalize=normalization(True, False))
         assert words_of(segmenter, '关于"天眼"工程的')[1] == {'"天眼"工程': 1}
+
+    def test_words_of_simplified_text(self, tmp_path):
+        pytest.importorskip("opencc")
+        (tmp_path / "in.txt").write_text("關於*ST舜天電機的消息。\n", encoding="utf-8")
+        words = dictionary(tmp_path, "*ST舜天電機\n")
+        _, result = make(tmp_path / "out", [str(tmp_path / "in.txt")], user_dict=words, t2s=True)
+        assert result["user_dict"] == {"words": 1, "found": 1, "never": []}
 
     def test_in_the_rows(self, tmp_path):
         """The pieces of a word are masked together: the groups of dynamic records are the words."""
