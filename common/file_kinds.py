@@ -16,6 +16,11 @@ from common.errors import UserError
 # What must be known of a file; a tar archive tells its kind at byte 257.
 START_BYTES = 4096
 TFRECORD = "a file of TFRecords"
+WEIGHTS = PYTORCH, PICKLE, SAFETENSORS = (
+    "a file of PyTorch weights",
+    "a Python pickle, perhaps of PyTorch weights",
+    "a file of safetensors",
+)
 
 _UNPACK_BESIDE = "unpack it and give what is in it: "
 _TABLE = "save it as text in UTF-8 with tabs between the columns"
@@ -57,7 +62,7 @@ _KINDS = (
     _kind(rb"PK\x03\x04.*xl/", "an Excel workbook (xlsx)", _TABLE),
     _kind(
         rb"PK\x03\x04.{26}[^/]{1,200}/(data\.pkl|\.format_version|byteorder|\.data/)",
-        "a file of PyTorch weights",
+        PYTORCH,
         "give the directory of the model",
     ),
     _kind(rb"PK\x03\x04.{26}[^/]{1,200}\.npy", "an archive of NumPy arrays", "give another file"),
@@ -80,8 +85,8 @@ _KINDS = (
     _kind(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a", "a picture", "give a text file"),
     _kind(rb"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them", "give another file"),
     _kind(rb"\x93NUMPY", "a NumPy array", "give another file"),
-    _kind(rb".{6}\x00\x00\{\"", "a file of safetensors", "give the directory of the model"),
-    _kind(rb"\x80[\x02-\x05].", "a Python pickle, perhaps of PyTorch weights", "give another file"),
+    _kind(rb".{6}\x00\x00\{\"", SAFETENSORS, "give the directory of the model"),
+    _kind(rb"\x80[\x02-\x05].", PICKLE, "give another file"),
     _kind(
         rb"\x40\x15\x00\x00[DE]CS\x01",
         "a Sogou cell dictionary (scel)",

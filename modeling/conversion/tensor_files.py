@@ -5,13 +5,12 @@ import typing
 
 import numpy as np
 
-from common import bounded_json, files, pytorch
+from common import bounded_json, file_kinds, files, pytorch
 from common.errors import UserError
 from common.processes import memory_bytes
 from common.progress import size as shown_size
 from common.validation import dict_of, is_count, is_object, is_text, list_of
 
-_GIT_LFS = b"version https://git-lfs"
 # safetensors' number formats, little-endian; bfloat16 is read as its 16 bits.
 _FORMATS = {
     "F64": "<f8",
@@ -46,12 +45,8 @@ def read_file(path):
     try:
         _check_size(path)
         with files.open_file(path, "rb") as reader:
-            if reader.read(len(_GIT_LFS)) == _GIT_LFS:
-                raise UserError(
-                    "{} is only git-lfs' pointer to the weights; run git lfs pull there".format(
-                        path
-                    )
-                )
+            start = reader.read(file_kinds.START_BYTES)
+            file_kinds.refuse(path, "a model's weights", start, file_kinds.WEIGHTS)
             reader.seek(0)
             return read(path, reader)
     except files.failures() as error:

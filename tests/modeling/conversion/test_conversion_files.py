@@ -153,7 +153,7 @@ def test_git_lfs_pointer(name, tmp_path):
     folder = make(tmp_path / "a")
     os.remove(os.path.join(folder, "model.safetensors"))
     (tmp_path / "a" / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1")
-    assert name + " is only git-lfs' pointer" in import_refused(folder)
+    assert name + " is git-lfs' pointer to the file" in import_refused(folder)
 
 
 def test_state_dicts_of_other_names(tmp_path):
