@@ -99,6 +99,8 @@ class UserDictionary:
           tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
           most: pieces of a word that can be masked whole.
         """
+        if not self.words:
+            return self
         lengths = np.array([len(word.text) + 1 for word in self.words], dtype=np.int64)
         starts = np.cumsum(lengths) - lengths
         pieces = tokenizer.tokenize("\n".join(word.text for word in self.words), starts)
