@@ -105,7 +105,7 @@ def test_files_that_are_no_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     "text, input_format, message",
     [
-        ("<mediawiki xmlns='x'>\n<page>", "raw", "a MediaWiki dump .* wikiextractor --json"),
+        ("<mediawiki xmlns='x'>\n<page>", "raw", "a MediaWiki dump .*wikiextractor --json"),
         ("<?xml version='1.0'?>\n<mediawiki>", "jsonl", "a MediaWiki dump"),
         ('<doc id="1" url="u" title="t">\n数学', "raw", "WikiExtractor's <doc> tags, .* --json"),
         ("<?xml version='1.0'?>\n<a>", "text", "XML, not text"),
