@@ -123,8 +123,11 @@ def test_files(tmp_path):
     with pytest.raises(UserError, match=r"broken\.json, line 3: not valid JSON"):
         BertConfig.from_json_file(str(broken))
     binary = tmp_path / "binary.json"
-    binary.write_bytes(b"\xff\xfe\x00")
+    binary.write_bytes(b"\xff\x00")
     with pytest.raises(UserError, match=r"binary\.json is not UTF-8 text"):
+        BertConfig.from_json_file(str(binary))
+    binary.write_bytes('{"vocab_size": 7}'.encode("utf-16"))
+    with pytest.raises(UserError, match=r"binary\.json is text in UTF-16, not JSON; convert it"):
         BertConfig.from_json_file(str(binary))
     listed = write_json(tmp_path / "list.json", [7])
     with pytest.raises(UserError, match=r"list\.json must hold one JSON object, not a list"):

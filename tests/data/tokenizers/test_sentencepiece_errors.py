@@ -28,7 +28,7 @@ def test_missing_and_remote_files(tmp_path):
     with refused("--vocab_file must be a local file: copy gs://bucket/spiece.model here first"):
         read_vocabulary("gs://bucket/spiece.model")
     os.mkdir(path)
-    with refused("none.model cannot be read: Is a directory"):
+    with refused("none.model is a directory, not a vocabulary; give the file in it"):
         read_vocabulary(path)
 
 
@@ -36,10 +36,13 @@ def test_damaged_models(tmp_path, spiece):
     with open(spiece, "rb") as f:
         content = f.read()
     path = tmp_path / "x.model"
-    for damaged in (content[:-1], content[:1000], b"PK\x03\x04" + content, b"[PAD]\n[UNK]\n"):
+    for damaged in (content[:-1], content[:1000], b"PX\x03\x04" + content, b"[PAD]\n[UNK]\n"):
         path.write_bytes(damaged)
         with refused("x.model is not a SentencePiece model, or a damaged one (--vocab_file)"):
             read_vocabulary(str(path))
+    path.write_bytes(b"PK\x03\x04" + content)
+    with refused("x.model is a zip archive, not a vocabulary (--vocab_file); unpack it"):
+        read_vocabulary(str(path))
     path.write_bytes(b"")
     with refused("x.model is empty"):
         read_vocabulary(str(path))
