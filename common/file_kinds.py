@@ -51,6 +51,13 @@ _TAR = _kind(rb".{257}ustar", "a tar archive", _UNPACK_BESIDE + "tar -xf {}")
 _PACKED_TAR = re.compile(r"\.(tar\.\w+|tgz|tbz2?|txz)$")
 # The first that matches is the kind.
 _KINDS = (
+    # These two begin with a length, whose bytes may be the beginning of any other kind.
+    _kind(
+        rb".{3}\x00\x00\x00\x00\x00.{4}\n",
+        TFRECORD,
+        "records are read by run_pretraining.py and data.inspect",
+    ),
+    _kind(rb".{6}\x00\x00\{\"", SAFETENSORS, "give the directory of the model"),
     _kind(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff", "text in UTF-32", _ICONV.format("32")),
     _kind(rb"\xff\xfe|\xfe\xff", "text in UTF-16", _ICONV.format("16")),
     _kind(
@@ -85,7 +92,6 @@ _KINDS = (
     _kind(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a", "a picture", "give a text file"),
     _kind(rb"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them", "give another file"),
     _kind(rb"\x93NUMPY", "a NumPy array", "give another file"),
-    _kind(rb".{6}\x00\x00\{\"", SAFETENSORS, "give the directory of the model"),
     _kind(rb"\x80[\x02-\x05].", PICKLE, "give another file"),
     _kind(
         rb"\x40\x15\x00\x00[DE]CS\x01",
@@ -101,12 +107,6 @@ _KINDS = (
         rb"(\xef\xbb\xbf)?\s*(?i:<!doctype html|<html)[\s>]",
         "a web page (HTML)",
         "download the file itself",
-    ),
-    # Byte 12 begins a tf.train.Example.
-    _kind(
-        rb".{3}\x00\x00\x00\x00\x00.{4}\n",
-        TFRECORD,
-        "records are read by run_pretraining.py and data.inspect",
     ),
     _kind(
         rb"\x00\x00[\x02-\x20]\x08.\x1a",

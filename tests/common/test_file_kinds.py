@@ -110,6 +110,8 @@ def test_an_accepted_kind_passes():
     with pytest.raises(UserError, match="a file of TFRecords, not text"):
         file_kinds.refuse("x", "text", record)
     file_kinds.refuse("x", "records", record, accepted=(file_kinds.TFRECORD,))
+    long = (0xFEFF).to_bytes(8, "little")  # a length that begins as UTF-16 does
+    file_kinds.refuse("x", "records", long + b"abcd\n", accepted=(file_kinds.TFRECORD,))
 
 
 @given(st.text(max_size=300))
