@@ -81,25 +81,19 @@ def resolve(path):
                 path, prefix
             )
         )
-    if files.exists(path):
-        _refuse_file(path)
+    _refuse_other_kind(path)
     folder = os.path.dirname(prefix) or "."
     present = _prefixes(folder)
     hint = "; {} holds {}".format(folder, some(present)) if present else ""
     raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
 
 
-def _refuse_file(path):
-    """Raises UserError for a file that is of no checkpoint, such as the archive of a release."""
-    wanted = "a TensorFlow checkpoint"
+def _refuse_other_kind(path):
+    """Raises UserError for a file that is not of a checkpoint, such as the archive of a release."""
     try:
-        files.refuse_other_kind(path, wanted)
+        files.refuse_other_kind(path, "a TensorFlow checkpoint")
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-    raise UserError(
-        "{} is a file, but not one of {}: give the path without .index or .data-00000-of-00001, or "
-        "its folder".format(path, wanted)
-    )
 
 
 def hold(path):

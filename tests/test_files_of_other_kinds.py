@@ -96,12 +96,6 @@ def test_files_that_are_no_vocabulary(tmp_path):
         read_vocabulary(str(tmp_path))
 
 
-def test_files_that_are_no_checkpoint(tmp_path):
-    (tmp_path / "vocab.txt").write_text("[PAD]\n")
-    with pytest.raises(UserError, match=r"vocab\.txt is a file, but not one of a Tens"):
-        checkpoint.resolve(str(tmp_path / "vocab.txt"))
-
-
 @pytest.mark.parametrize(
     "text, input_format, message",
     [

@@ -152,7 +152,8 @@ class _TextSegmenter:
                 raise UserError("the segmenter lost characters at {!r}".format(text[at : at + 40]))
             marks[first] = True
             if self._user_words:
-                found.update(filter(self._user_words.__contains__, words))
+                # The hook joins a blank behind a word to it.
+                found.update(filter(self._user_words.__contains__, map(str.strip, words)))
             at = end
             progress(at / len(text))
         return Words(marks, np.zeros(len(starts), dtype=bool), user_words=found)
