@@ -33,7 +33,7 @@ READERS = {
     "user dictionary": read_user_dictionary,
     "config": lambda path: read_json_object(path, "model config"),
     "table": lambda path: list(tables.text_lines(path)),
-    "questions": lambda path: squad._load(path, Examples(path=path)),
+    "questions": lambda path: squad.load_json(path, Examples(path=path)),
     "prediction": lambda path: list(read_lines(path)),
     "records": lambda path: list(tfrecord.read_records(path)),
     "records of a training": lambda path: record_files.check([path], [], {}),
