@@ -16,6 +16,7 @@ from common.errors import UserError
 # What must be known of a file; a tar archive tells its kind at byte 257.
 START_BYTES = 4096
 TFRECORD = "a file of TFRecords"
+ZIP = "a zip archive"
 WEIGHTS = PYTORCH, PICKLE, SAFETENSORS = (
     "a file of PyTorch weights",
     "a Python pickle, perhaps of PyTorch weights",
@@ -73,7 +74,7 @@ _KINDS = (
         "give the directory of the model",
     ),
     _kind(rb"PK\x03\x04.{26}[^/]{1,200}\.npy", "an archive of NumPy arrays", "give another file"),
-    _kind(rb"PK(\x03\x04|\x05\x06|\x07\x08)", "a zip archive", _UNPACK_BESIDE + "unzip {}"),
+    _kind(rb"PK(\x03\x04|\x05\x06|\x07\x08)", ZIP, _UNPACK_BESIDE + "unzip {}"),
     _TAR,
     _kind(rb"Rar!\x1a\x07", "a rar archive", _UNPACK_BESIDE + "unrar x {}"),
     _kind(rb"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK_BESIDE + "7z x {}"),

@@ -46,7 +46,9 @@ def read_file(path):
         _check_size(path)
         with files.open_file(path, "rb") as reader:
             start = reader.read(file_kinds.START_BYTES)
-            file_kinds.refuse(path, "a model's weights", start, file_kinds.WEIGHTS)
+            # PyTorch's own files are archives, which it may say more of where they are damaged.
+            accepted = (*file_kinds.WEIGHTS, file_kinds.ZIP)
+            file_kinds.refuse(path, "a model's weights", start, accepted)
             reader.seek(0)
             return read(path, reader)
     except files.failures() as error:
