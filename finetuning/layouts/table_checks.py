@@ -56,6 +56,10 @@ class ColumnCounts:
         """The different values of a column, at most _MOST_VALUES, the most frequent first."""
         return [value for value, _ in self._values[column].most_common()]
 
+    def times(self, column, value):
+        """How often a column has a value."""
+        return self._values[column][value]
+
     def is_of_numbers(self, column):
         """Whether all values are whole numbers."""
         return self.rows > 0 and self._numbers[column] == self.rows
@@ -269,10 +273,12 @@ def check_known(table, labels):
     counts, known = table.counts, set(labels)
     if table.columns.names or LABEL not in table.columns.places:
         return
-    unknown = set(counts.values(table.columns.places[LABEL])) - known
+    place = table.columns.places[LABEL]
+    unknown = set(counts.values(place)) - known
     if not unknown:
         return
-    if unknown == {_first_label(table)} and counts.rows >= _SOME_ROWS:
+    first = _first_label(table)
+    if unknown == {first} and counts.times(place, first) == 1 and counts.rows >= _SOME_ROWS:
         raise _header_question(table, "its label is not known")
     if table.columns.is_given:
         return

@@ -127,7 +127,7 @@ def test_configs_that_transformers_refuses_are_reported(places, tmp_path, change
 
 def test_heads(places, tmp_path):
     message = refused_and_clean(places, **forth(places, head="ner"))
-    known = "auto, pretraining, qa, classification, tagging, none"
+    known = "auto, pretraining, qa, classification, tagging, multiple_choice, none"
     assert "--head=ner is not known; use one of " + known in message
     message = refused_and_clean(places, **forth(places, head="classification"))
     assert "has no such head; use --head=pretraining or --head=none" in message

@@ -271,7 +271,7 @@ def test_refusals(folder, done, tmp_path):
     pairs.mkdir()
     (tmp_path / "other").mkdir()
     for split in ("train", "dev", "test"):
-        lines = "".join("好\t坏\t{}\n".format(i % 3) for i in range(9))
+        lines = "".join("好{0}\t坏{0}\t{1}\n".format(i, i % 3) for i in range(9))
         (pairs / (split + ".tsv")).write_text(lines, encoding="utf-8")
         (tmp_path / "other" / (split + ".tsv")).write_text("好\t1\n" * 9, encoding="utf-8")
     write_json(tmp_path / "config.json", dict(TINY_CONFIG, vocab_size=99))
