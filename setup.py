@@ -42,6 +42,7 @@ setup(
         "absl-py",
         "cloud-tpu-client==0.10",
         "google-crc32c",
+        "grpcio",
         "scikit-learn",
         "sentencepiece>=0.2",
         "tokenizers",

@@ -216,6 +216,8 @@ def _open_source(files, prefix, shapes, family):
     config = read_config(files.config, files.gelu, shapes)
     source = sources.open_checkpoint(prefix, config, family)
     log("checkpoint {}: {} variables".format(prefix, len(source.plan.loaded)))
+    for line in source.plan.spellings:
+        log(line)
     return source
 
 

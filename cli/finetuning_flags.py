@@ -50,6 +50,7 @@ SHORTEST_ROW = 8
 def define():
     """All flags of the script."""
     run_flags.define_model_flags()
+    run_flags.define_training_start_flags()
     run_flags.define_optimizer_flags()
     FLAGS.set_default("warmup", None)  # the task's defaults may set it
     run_flags.define_device_flags()
@@ -189,6 +190,7 @@ class FinetuningRequest:
     seed: int
     save_checkpoints_steps: Optional[int]
     keep_checkpoint_max: int
+    allow_partial_init: bool
     iterations_per_loop: int
     use_tpu: bool
     num_tpu_cores: int
@@ -352,6 +354,8 @@ def _check(has_model):
     decay = FLAGS.layerwise_lr_decay
     if decay is not None and not 0 < decay <= 1:
         raise UserError("--layerwise_lr_decay={} must be above 0 and at most 1".format(decay))
+    if FLAGS.allow_partial_init and not FLAGS.init_checkpoint:
+        raise UserError("--allow_partial_init needs --init_checkpoint")
     if FLAGS.labels and len(FLAGS.task_name) > 1:
         raise UserError("--labels is for one task; write labels.txt into the tasks' folders")
 

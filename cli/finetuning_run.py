@@ -22,7 +22,7 @@ from modeling import checkpoint
 from modeling.layer_depths import layers_below_heads
 from modeling.objectives.several import Several
 from optimization.layerwise_rates import is_layerwise
-from training.checkpoints.initial_weights import InitialWeights
+from training.checkpoints.initial_weights import InitialWeights, check_whole
 from training.devices.strategies import Devices
 from training.failures import output_errors
 from training.finetuning_runner import check_start
@@ -268,6 +268,8 @@ def _initial_weights(inputs):
         config, objective = inputs.model_config, inputs.objective
         shapes = model_parameters(config, objective, settings.max_seq_length).shapes()
         plan = weights.plan(shapes, config.source) if weights else None
+        if plan:
+            check_whole(plan, settings.allow_partial_init)
         check_start(plan, objective, settings.do_train, settings.output_dir)
     return weights
 

@@ -90,6 +90,7 @@ class FinetuningTrials:
             train_files=[split.path for split in self.splits["train"]],
             eval_files=[split.path for split in self.splits["dev"] + self.splits["test"]],
             init_checkpoint=self.weights.path if self.weights else None,
+            allow_partial_init=settings.allow_partial_init,
             max_seq_length=settings.max_seq_length,
             do_train=settings.do_train,
             do_eval=settings.do_eval,

@@ -55,6 +55,7 @@ RUN_FLAGS = (
     "seed",
     "stop_step",
     "init_slots",
+    "allow_partial_init",
     "use_tpu",
     "num_tpu_cores",
     "distribution",
@@ -76,6 +77,7 @@ REQUEST_FLAGS = (
 def define():
     """All flags of the script."""
     run_flags.define_model_flags()
+    run_flags.define_training_start_flags()
     run_flags.define_optimizer_flags()
     run_flags.define_device_flags()
     run_flags.define_saving_flags()
@@ -206,7 +208,7 @@ def check(has_model):
     if FLAGS.mask_prob is not None and not 0 < FLAGS.mask_prob < 1:
         raise UserError("--mask_prob={} must lie between 0 and 1".format(FLAGS.mask_prob))
     run_flags.check_devices(FLAGS.dry_run)
-    for name in ("init_layers", "init_slots"):
+    for name in ("init_layers", "init_slots", "allow_partial_init"):
         if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
             raise UserError("--{} needs --init_checkpoint".format(name))
     if FLAGS.objective != "auto":

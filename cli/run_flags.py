@@ -21,6 +21,8 @@ from training.devices import strategies
 from training.devices.cloud_tpu import check_reachable, resolve_tpu
 
 FLAGS = flags.FLAGS
+# Flags that say where a TPU is.
+TPU_FLAGS = ("tpu_name", "tpu_zone", "gcp_project", "master")
 
 
 def define_model_flags():
@@ -34,6 +36,16 @@ def define_model_flags():
     )
     flags.DEFINE_enum(
         "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT."
+    )
+
+
+def define_training_start_flags():
+    """--allow_partial_init."""
+    flags.DEFINE_bool(
+        "allow_partial_init",
+        False,
+        "Start what an incomplete --init_checkpoint lacks of the encoder or of a head at random "
+        "values; they are listed.",
     )
 
 
@@ -140,6 +152,9 @@ def check_devices(dry_run=False):
       UserError: both are given, or this TensorFlow does not train on a TPU.
     """
     if not FLAGS.use_tpu:
+        idle = ["--" + name for name in TPU_FLAGS if FLAGS[name].present]
+        if idle:
+            warn("{} has no effect without --use_tpu".format(", ".join(idle)))
         return
     if FLAGS.distribution != "none":
         raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import UserError, some
-from modeling import checkpoint_files, checkpoint_index
+from modeling import checkpoint_files, checkpoint_index, variable_spellings
 from modeling.load_plan import LoadPlan
 
 WORD_TABLE = "embeddings/word_embeddings"
@@ -32,10 +32,11 @@ def initialize(prefix, sources):
       sources: dict variable name -> name in the checkpoint.
     """
     # Variables, not names: TensorFlow takes a name with slots below it for a scope.
-    variables = variables_by_name()
+    variables, in_file = variables_by_name(), open_reader(prefix).name_in_file
     # A layer may initialize several others, but a map holds each name once.
     maps = []
     for name, source in sources.items():
+        source = in_file(source)
         for chosen in maps:
             if source not in chosen:
                 chosen[source] = variables[name]
@@ -176,13 +177,68 @@ def listed(folder):
     return list(collections.OrderedDict.fromkeys(chosen))
 
 
+class Reader:
+    """TensorFlow's reader of a checkpoint, with its methods, by the released names of variables.
+
+    Attributes:
+      renamed: ordered dict released name -> name in the file, of the variables that have another
+        one there (module variable_spellings).
+    """
+
+    def __init__(self, place):
+        """`place`: of checkpoint_files.place."""
+        self._reader = tf.train.NewCheckpointReader(place)
+        names = variable_spellings.released(self._reader.get_variable_to_shape_map())
+        self.renamed = collections.OrderedDict((new, old) for old, new in names.items())
+        self._released = names
+
+    def name_in_file(self, name):
+        """The name that a variable has in the file."""
+        return self.renamed.get(name, name)
+
+    def has_tensor(self, name):
+        """Whether there is a variable of that name."""
+        return self._reader.has_tensor(self.name_in_file(name))
+
+    def get_tensor(self, name):
+        """Array of a variable."""
+        return self._reader.get_tensor(self.name_in_file(name))
+
+    def get_variable_to_shape_map(self):
+        """dict name -> list of ints."""
+        return self._by_released_name(self._reader.get_variable_to_shape_map())
+
+    def get_variable_to_dtype_map(self):
+        """dict name -> tf.DType."""
+        return self._by_released_name(self._reader.get_variable_to_dtype_map())
+
+    def _by_released_name(self, values):
+        return {self._released.get(name, name): value for name, value in values.items()}
+
+
 def open_reader(prefix):
-    """TensorFlow's reader of a checkpoint; only for one that `read_shapes` has found sound."""
-    return tf.train.NewCheckpointReader(checkpoint_files.place(prefix))
+    """The Reader of a checkpoint; only for one that `read_shapes` has found sound."""
+    return Reader(checkpoint_files.place(prefix))
+
+
+def spelling_lines(prefix):
+    """A line for the log on names that a checkpoint spells in another way: a list of none or one
+    str."""
+    renamed = open_reader(prefix).renamed
+    if not renamed:
+        return []
+    name, in_file = next(iter(renamed.items()))
+    return [
+        "{} spells {} names of variables in another way, which are read as the released ones: {} "
+        "is {}{}".format(
+            prefix, len(renamed), in_file, name, " and so on" if len(renamed) > 1 else ""
+        )
+    ]
 
 
 def read_shapes(prefix):
-    """The shapes of a checkpoint's variables: ordered dict name -> list of ints.
+    """The shapes of a checkpoint's variables, by their released names: ordered dict name -> list
+    of ints.
 
     Raises:
       UserError: the index is damaged or a data file is missing.
@@ -194,7 +250,7 @@ def read_shapes(prefix):
         )
     try:
         checkpoint_index.check(place)
-        shapes = tf.train.NewCheckpointReader(place).get_variable_to_shape_map()
+        shapes = Reader(place).get_variable_to_shape_map()
     except checkpoint_index.Damaged as error:
         raise UserError(
             "checkpoint {} is damaged: {}.index ({})".format(prefix, prefix, error)
@@ -266,8 +322,11 @@ def plan_loading(
         _check_shape(shown, name, shape, list(model_shapes[name]), config_source)
     if not loaded:
         raise UserError(
-            "checkpoint {} holds no variable of this model ({}, ...), only {}".format(
-                shown, next(iter(model_shapes)), some(list(shapes), 3)
+            "checkpoint {} holds no variable of this model ({}, ...), only {}{}".format(
+                shown,
+                next(iter(model_shapes)),
+                some(list(shapes), 3),
+                variable_spellings.foreign(shapes),
             )
         )
     if init_layers:
@@ -281,6 +340,8 @@ def plan_loading(
         unused=[name for name in shapes if name not in known],
         training_state=state,
         replaced=replaced,
+        config_source=config_source,
+        spellings=spelling_lines(prefix),
     )
 
 
@@ -315,6 +376,11 @@ def check_resumable(prefix, model_shapes, config_source, slot_names=()):
       UserError: a variable is missing or has another shape, or the slots are missing.
     """
     plan = plan_loading(prefix, model_shapes, config_source)
+    for line in plan.spellings:
+        raise UserError(
+            "checkpoint {} in --output_dir is of another program ({}); use another --output_dir "
+            "and give it as --init_checkpoint".format(prefix, line)
+        )
     if plan.new:
         raise UserError(
             "checkpoint {} in --output_dir belongs to another model: it lacks {}; use another "

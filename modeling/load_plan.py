@@ -7,6 +7,7 @@ import typing
 from common.errors import some
 
 MLM_HEAD = "cls/predictions/"
+_LISTED_GAPS = 40
 # In the names of the pooler's variables, which Hugging Face's encoders may lack.
 POOLER = "/pooler/"
 
@@ -15,39 +16,56 @@ _BODY = re.compile(r"/(encoder|embeddings|embeddings_project)/")
 
 
 class ExpectedComponent(typing.NamedTuple):
-    """A component of a model whose absence from a checkpoint deserves a warning.
+    """A component of a model that a checkpoint may lack as a whole.
 
     Attributes:
       name: name in messages.
       variables: pattern of the beginnings of its variables' names.
-      is_whole: warn only where all of its variables are missing.
-      hint: why it may be missing.
+      hint: why it may be missing, and what follows.
+      is_usual: whether it is missing where nothing went wrong, which is no warning.
+      may_be_parted: whether a checkpoint may hold a component of it alone.
     """
 
     name: str
     variables: str
-    is_whole: bool
     hint: str
+    is_usual: bool = False
+    may_be_parted: bool = False
 
 
 EXPECTED = (
     ExpectedComponent(
         "generator",
         r"generator(_predictions|_ltr|_rtl)?/|cloze_predictions/",
-        True,
         "where the discriminator alone was released, the generator starts untrained",
+        may_be_parted=True,
     ),
     ExpectedComponent(
         "masked-LM head",
-        MLM_HEAD + "|generator_predictions/",
-        False,
+        r"cls/predictions/(transform/|output_bias$)|generator_predictions/",
         "a fine-tuned or stripped checkpoint has lost it",
     ),
     ExpectedComponent(
         "discriminator's head",
         "discriminator_predictions/",
-        False,
         "a fine-tuned or stripped checkpoint has lost it",
+    ),
+    ExpectedComponent(
+        "pooler",
+        r"\w+/pooler/",
+        "a masked language model alone has none, and this training makes one",
+    ),
+    ExpectedComponent(
+        "sentence-pair head",
+        "cls/seq_relationship/",
+        "a model that was trained without sentence pairs has none",
+        is_usual=True,
+    ),
+    ExpectedComponent(
+        "head for tags",
+        r"cls/predictions/output_\w+_layer/",
+        "it is new, as a model that was trained without tags has none, and this training makes it",
+        is_usual=True,
     ),
 )
 
@@ -65,6 +83,8 @@ class LoadPlan(typing.NamedTuple):
         loads none of them unless asked for the slots.
       replaced: ordered dict of the names in both whose sizes differ -> (shape in the checkpoint,
         shape in the model); they are `new`.
+      config_source: file name of the model config.
+      spellings: see checkpoint.spelling_lines.
     """
 
     prefix: str
@@ -74,9 +94,21 @@ class LoadPlan(typing.NamedTuple):
     unused: list
     training_state: list
     replaced: dict = {}
+    config_source: str = "config"
+    spellings: typing.Sequence = ()
 
-    def lines(self):
-        """The report for the log: a list of (is_warning, text)."""
+    def gaps(self):
+        """Names of the variables that the checkpoint lacks though it has the network or the head
+        that they belong to: it is damaged, or of other sizes than the config says."""
+        return self._sorted_out()[1]
+
+    def lines(self, unused_parts=None):
+        """The report for the log: a list of (is_warning, text).
+
+        Args:
+          unused_parts: part of the names of variables that the objective does not depend on, a str
+            or None.
+        """
         report = [
             (
                 False,
@@ -89,28 +121,28 @@ class LoadPlan(typing.NamedTuple):
                 ),
             )
         ]
-        rest, in_model = list(self.new), {*self.new, *self.loaded}
-        for component in EXPECTED:
-            lost = _variables_of(component, rest)
-            total = len(_variables_of(component, in_model))
-            if not lost or (component.is_whole and len(lost) < total):
-                continue
-            rest = [name for name in rest if name not in lost]
+        report += [(False, line) for line in self.spellings]
+        missing, gaps, others = self._sorted_out()
+        for component, lost in missing:
+            is_used = not (unused_parts and all(unused_parts in name for name in lost))
             report.append(
                 (
-                    True,
+                    is_used and not component.is_usual,
                     "the {} is not in {}: {} start at random values; {}".format(
-                        component.name, self.shown, some(lost), component.hint
+                        component.name,
+                        self.shown,
+                        some(lost),
+                        component.hint if is_used else "this run does not use it",
                     ),
                 )
             )
-        body = [name for name in rest if _BODY.search(name)]
-        if body:
+        if gaps:
             report.append(
                 (
                     True,
-                    "the encoder in {} is not whole: {} start at random values; is the config the "
-                    "checkpoint's own?".format(self.shown, some(body)),
+                    "{} is not whole, by config {}: {} start at random values".format(
+                        self.shown, self.config_source, some(gaps, _LISTED_GAPS)
+                    ),
                 )
             )
         if self.replaced:
@@ -119,12 +151,29 @@ class LoadPlan(typing.NamedTuple):
             )
             text = "the output layer of {} is of another size ({}): it starts at random values"
             report.append((False, text.format(self.shown, sizes)))
-        others = [name for name in rest if name not in body and name not in self.replaced]
+        others = [name for name in others if name not in self.replaced]
         if others:
             report.append((False, "new, at random values: " + some(others)))
         if self.unused:
             report.append((False, "unused: " + some(self.unused)))
         return report
+
+    def _sorted_out(self):
+        """`new` in three: [(ExpectedComponent, its names)] of those that are missing as a whole;
+        gaps, see above; the others."""
+        rest, in_model, missing, gaps = list(self.new), {*self.new, *self.loaded}, [], []
+        for component in EXPECTED:
+            lost = _variables_of(component, rest)
+            is_missing = len(lost) == len(_variables_of(component, in_model))
+            if not lost or (component.may_be_parted and not is_missing):
+                continue
+            rest = [name for name in rest if name not in lost]
+            if is_missing:
+                missing.append((component, lost))
+            else:
+                gaps += lost
+        body = [name for name in rest if _BODY.search(name)]
+        return missing, body + gaps, [name for name in rest if name not in body]
 
     def lacks(self, optional=None):
         """The list `new` without the names that contain `optional`, a str or None."""

@@ -72,6 +72,8 @@ class Predictor:
             }
             self._outputs = network.build(model_config, store, PlainKernels(), self._inputs)
             plan = weights.plan(store.shapes(), model_config.source)
+            for line in plan.spellings:
+                log(line)
             _check_complete(plan, network, model_config)
             self.new = plan.new
             checkpoint.initialize(prefix, plan.loaded)

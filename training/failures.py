@@ -33,13 +33,14 @@ def output_errors(output_dir):
 
 
 @contextlib.contextmanager
-def session_errors(files, ranges=None):
+def session_errors(files, ranges=None, device_fault=lambda error: None):
     """Raises a UserError in place of the exceptions that TensorFlow raises for damaged or unfit
-    records and for a lack of memory.
+    records, for a lack of memory and for devices that are not what they should be.
 
     Args:
       files: the records that are read.
       ranges: dict feature -> schema.Range of its values, or None.
+      device_fault: Devices.session_fault.
     """
     # TPUEstimator logs an exception before it raises it again; one report is enough.
     logger = logging.getLogger("tensorflow")
@@ -68,6 +69,11 @@ def session_errors(files, ranges=None):
             "out of memory or disk space ({}); free some, take a smaller batch or more "
             "--gradient_accumulation_steps".format((error.message or "").split("\n")[0][:200])
         ) from error
+    except (tf.errors.OpError, RuntimeError) as error:
+        fault = device_fault(error)
+        if not fault:
+            raise
+        raise fault from error
     finally:
         logger.removeFilter(_drop_recorded)
 

@@ -217,7 +217,8 @@ class FinetuningRunner(Runner):
         shown = prefix or self._config.init_checkpoint
         log("predicting {} examples of {} with {}".format(len(split.examples), split.path, shown))
         by_length = not self._config.use_tpu
-        with session_errors([split.path], self._ranges(split.objective)):
+        ranges = self._ranges(split.objective)
+        with session_errors([split.path], ranges, self._devices.session_fault):
             batches = self._make_estimator(split.objective).predict(
                 self._input_fn(
                     [split.path],

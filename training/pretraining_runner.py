@@ -61,7 +61,7 @@ class PretrainingRunner(Runner):
     def _evaluate(self, estimator, prefix):
         config = self._config
         log("evaluating {} on {} files".format(prefix, len(config.eval_files)))
-        with session_errors(config.eval_files, self._ranges()):
+        with session_errors(config.eval_files, self._ranges(), self._devices.session_fault):
             values = estimator.evaluate(
                 self._evaluation_input(),
                 steps=self._eval_steps(),

@@ -42,6 +42,7 @@ class RunConfig:
     init_checkpoint: Optional[str] = None
     init_layers: Optional[List[int]] = None
     init_slots: bool = False
+    allow_partial_init: bool = False
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     do_train: bool = False

@@ -14,7 +14,7 @@ from modeling import checkpoint
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
 from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, results_text
-from training.checkpoints.initial_weights import InitialWeights
+from training.checkpoints.initial_weights import InitialWeights, check_whole
 from training.checkpoints.saving import SaverHook
 from training.devices.strategies import check_batch
 from training.failures import output_errors, session_errors
@@ -130,7 +130,9 @@ class Runner:
                 until = min(
                     end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )
-            with session_errors(config.train_files, self._ranges()):
+            with session_errors(
+                config.train_files, self._ranges(), self._devices.session_fault
+            ):
                 estimator.train(self._training_input(step), hooks, max_steps=until)
             step = checkpoint.saved_step(checkpoint.latest(config.output_dir))
             self._signals.check(
@@ -260,7 +262,8 @@ class Runner:
             return None
         log("INIT: a new run, weights from {}".format(config.init_checkpoint))
         plan = self._weights.plan(shapes, self._model.source, config.init_layers)
-        for is_warning, line in plan.lines():
+        check_whole(plan, config.allow_partial_init)
+        for is_warning, line in plan.lines(self._objective.optional):
             (warn if is_warning else log)(line)
         slots = plan.slots(self._optimizer.slot_names)
         if config.init_slots and not slots:

@@ -2,6 +2,7 @@
 
 from common.errors import UserError, quoted
 from common.validation import is_text
+from modeling import variable_spellings
 from modeling.config_families import ElectraConfig, generator_scopes, kind_of
 from modeling.conversion.families import (
     DISCRIMINATOR,
@@ -40,8 +41,8 @@ def of_checkpoint(prefix, variables, network=None):
     family = next(f for f in FAMILIES if f.config_class is config_class)
     if family.names.word_table not in variables:
         raise UserError(
-            "checkpoint {} is no model that can be converted: it holds no {}; {} can".format(
-                prefix, " or ".join(_word_tables()), SUPPORTED
+            "checkpoint {} is no model that can be converted: it holds no {}; {} can{}".format(
+                prefix, " or ".join(_word_tables()), SUPPORTED, variable_spellings.foreign(variables)
             )
         )
     if network:

@@ -5,6 +5,7 @@ import tensorflow.compat.v1 as tf
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from modeling import heads, losses
 from modeling.encoder import encode
+from modeling.load_plan import POOLER
 from modeling.objectives.objective import Objective, new_output
 
 # The original program's guard against a batch without predictions.
@@ -21,6 +22,7 @@ class MaskedLm(Objective):
         if recognised_by:
             self.recognised_by = recognised_by
         self.sentence_pair = sentence_pair
+        self.optional = None if sentence_pair else POOLER
         self.feature_names = [*ROW, *MASKED_LM]
         if sentence_pair:
             self.feature_names.append(SENTENCE_LABEL)

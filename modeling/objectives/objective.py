@@ -40,6 +40,8 @@ class Objective:
       options: the family's options, a FamilyOptions object.
       texts_per_row: sequences in a row. Where there are several, features of pieces are
         [batch, texts_per_row, seq].
+      optional: part of the names of variables that its losses and predictions do not depend on, or
+        None.
     """
 
     best_by = "loss"
@@ -47,6 +49,7 @@ class Objective:
     recognised_by = None
     options = FamilyOptions()
     texts_per_row = 1
+    optional = None
 
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.

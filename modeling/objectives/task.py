@@ -15,10 +15,7 @@ class TaskObjective(Objective):
       heads: GoogleHeads or an object with its methods.
       feature_names: record features that `build` reads.
       predicted: names of ObjectiveOutput.tensors that predictions hold.
-      optional: part of the names of variables that predictions do not depend on, or None.
     """
-
-    optional = None
 
     def __init__(self, name, heads):
         self.name, self.heads = name, heads

@@ -3,6 +3,7 @@
 import os
 import tempfile
 
+from common.errors import UserError, some
 from common.log import log, warn
 from modeling import checkpoint
 from modeling.conversion import huggingface
@@ -64,3 +65,23 @@ class InitialWeights:
         for is_warning, line in report.lines():
             (warn if is_warning else log)(line)
         return prefix
+
+
+def check_whole(plan, allow_partial_init):
+    """Refuses weights with gaps, as the conversion does.
+
+    Args:
+      plan: LoadPlan.
+      allow_partial_init: whether the user asked for random values in their place.
+
+    Raises:
+      UserError: a network or head that the checkpoint has lacks variables.
+    """
+    gaps = plan.gaps()
+    if gaps and not allow_partial_init:
+        raise UserError(
+            "{} is not whole: it lacks {}, by config {}; take another copy of it, or its own "
+            "config (--allow_partial_init starts what is missing at random values)".format(
+                plan.shown, some(gaps, 3), plan.config_source
+            )
+        )

@@ -24,6 +24,7 @@ import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
 from common.log import warn
+from training.devices import grpc_probe
 from training.devices.cloud_tpu_api import EXAMPLE, SOCKET_SECONDS, CloudTpuApi, shortened
 
 METADATA_SECONDS = 5  # project and zone together; the server is next to the machine or absent
@@ -47,6 +48,20 @@ class Tpu(NamedTuple):
 _LOCAL = "local"  # TensorFlow's name for the TPU of the machine it runs on
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _ADDRESS = re.compile(r"(?:grpc://)?([^\s/:]+)(?::(\d+))?")
+# TensorFlow's messages for a machine without a TPU, and for an address without grpc://.
+_NO_CORES = "Cannot find any TPU cores"
+_DEVICE_TYPE = re.compile(r"_DeviceAttributes\([^,]+, (\w+),")
+_NO_SESSION = re.compile(r'No session factory registered .*?target: "([^"]*)"', re.DOTALL)
+# What gRPC makes of a server that has gone, or is another one. No error of a network is among them.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.CancelledError,
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnimplementedError,
+    tf.errors.UnauthenticatedError,
+    tf.errors.PermissionDeniedError,
+)
 _WAIT = "wait until it is READY, then start again"
 _RECREATE = "delete it, create it again and start again (training resumes from --output_dir)"
 _WHAT_TO_DO = {
@@ -256,7 +271,7 @@ def _warn_of_health(node, where):
 
 
 def check_reachable(tpu):
-    """Checks that a server listens at the TPU's address.
+    """Checks that a TensorFlow server listens at the TPU's address.
 
     TensorFlow would wait for an answer for hours, without a message.
 
@@ -264,7 +279,7 @@ def check_reachable(tpu):
       tpu: Tpu.
 
     Raises:
-      UserError: no server listens; names the address.
+      UserError: none does; names the address.
     """
     masters = [tpu.master] if tpu.master else _addresses_of_workers(tpu.resolver)
     for master in masters:
@@ -276,6 +291,33 @@ def check_reachable(tpu):
 def lost(error):
     """The UserError for a TPU that was lost after it was found; `error` is TensorFlow's."""
     return UserError("the TPU can no longer be used: {}".format(shortened(error)))
+
+
+def session_fault(error):
+    """The UserError for an exception of a session with a TPU; None where that is not to blame.
+
+    Args:
+      error: tf.errors.OpError or RuntimeError.
+    """
+    message = getattr(error, "message", None) or str(error)
+    if _NO_CORES in message:
+        return UserError(
+            "TensorFlow finds no TPU there, but {}; check --tpu_name or --master, or remove "
+            "--use_tpu".format(", ".join(sorted(set(_DEVICE_TYPE.findall(message)))) or "nothing")
+        )
+    no_scheme = _NO_SESSION.search(message)
+    if no_scheme:
+        return UserError(
+            "--master={} is no address of a session; write grpc://ADDRESS:8470".format(
+                no_scheme.group(1)
+            )
+        )
+    if isinstance(error, _LOST):
+        return UserError(
+            "the session with the TPU has ended: {} ({}); start again to resume from the last "
+            "checkpoint, or check the address".format(shortened(message), type(error).__name__)
+        )
+    return None
 
 
 def _addresses_of_workers(resolver):
@@ -301,3 +343,8 @@ def _connect(host, port):
             raise too_late from error
 
     _within(SOCKET_SECONDS, connect, too_late)
+    fault = grpc_probe.fault(host, port)
+    if fault:
+        raise UserError(
+            "what listens at {} is no TPU: {}; check the address".format(where, shortened(fault))
+        )

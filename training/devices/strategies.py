@@ -105,6 +105,12 @@ class Devices:
             predict_batch_size=run_config.predict_batch_size or run_config.eval_batch_size,
         )
 
+    def session_fault(self, error):
+        """The UserError for an exception that the connection to these devices is to blame for, else
+        None; see cloud_tpu.session_fault."""
+        is_tpu = self._cluster is not None or self._master is not None
+        return cloud_tpu.session_fault(error) if is_tpu else None
+
     def _estimator_config(self, run_config):
         estimator = estimators.load()
         return estimator.tpu.RunConfig(

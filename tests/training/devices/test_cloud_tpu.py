@@ -1,10 +1,13 @@
 """Finding the Cloud TPU: what is resolved, and every way in which it fails, in one line each."""
 
+import contextlib
 import json
 import socket
 import sys
 import time
+from concurrent import futures
 
+import grpc
 import pytest
 import tensorflow.compat.v1 as tf
 from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node, take_offline
@@ -12,8 +15,9 @@ from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node, take_offline
 from cli.app import one_line
 from common.errors import UserError
 from training import estimators
-from training.devices import cloud_tpu, cloud_tpu_api
+from training.devices import cloud_tpu, cloud_tpu_api, grpc_probe
 from training.devices.strategies import Devices
+from training.failures import session_errors
 from training.run_config import RunConfig
 
 pytestmark = pytest.mark.tf1
@@ -331,24 +335,100 @@ def test_flags(refusal, flags, message, offline):
     assert offline == []
 
 
-@pytest.fixture
-def listener():
-    """A socket on which somebody listens, as a TPU would."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(5)
-        yield listener
+@pytest.fixture(scope="module")
+def server():
+    """The address of a TensorFlow server, as a TPU has one; it runs to the end of the process."""
+    return tf.train.Server.create_local_server().target.replace("localhost", "127.0.0.1")
 
 
-def test_somebody_answers(fake, listener):
-    port = listener.getsockname()[1]
+def test_somebody_answers(fake, server):
+    port = int(server.rsplit(":", 1)[1])
     fake({"my-tpu": node("READY", addresses=[("127.0.0.1", port)] * 2)})
     cloud_tpu.check_reachable(cloud_tpu.resolve_tpu("my-tpu", ZONE, PROJECT))
-    address = "grpc://127.0.0.1:{}".format(port)
-    cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(address))
-    cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(None, master=address))
+    cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(server))
+    cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(None, master=server))
     cloud_tpu.check_reachable(cloud_tpu.resolve_tpu("local"))
     cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(None, master="local"))
+
+
+@contextlib.contextmanager
+def foreign_server(kind):
+    """The port of a server that is none of TensorFlow's: of web pages, of another gRPC service, or
+    one that is silent, as one that waits for a TLS handshake."""
+    if kind == "web":
+        with FakeTpuApi() as api:
+            yield int(api.host.split(":")[1])
+    elif kind == "gRPC":
+        foreign = grpc.server(futures.ThreadPoolExecutor(1))
+        port = foreign.add_insecure_port("127.0.0.1:0")
+        foreign.start()
+        yield port
+        foreign.stop(0)
+    else:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(5)
+            yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", ["web", "gRPC", "silent"])
+@pytest.mark.parametrize("flag", ["tpu_name", "master"])
+def test_something_else_answers(kind, flag, monkeypatch, capfd):
+    monkeypatch.setattr(grpc_probe, "CONNECT_SECONDS", 1)
+    with foreign_server(kind) as port:
+        tpu = cloud_tpu.resolve_tpu(
+            **{"tpu_name": None, flag: "grpc://127.0.0.1:{}".format(port)}
+        )
+        assert one_line(lambda argv: cloud_tpu.check_reachable(tpu))(["script"]) == 1
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert line.startswith("error: what listens at grpc://127.0.0.1:{} is no TPU: ".format(port))
+    assert ("Method not found" if kind == "gRPC" else "does not speak gRPC") in line
+
+
+def test_a_server_that_is_busy_is_not_refused(server, monkeypatch):
+    monkeypatch.setattr(grpc_probe, "ANSWER_SECONDS", 1e-9)
+    assert grpc_probe.fault("127.0.0.1", int(server.rsplit(":", 1)[1])) is None
+
+
+@pytest.mark.parametrize(
+    "error", [tf.errors.CancelledError, tf.errors.UnimplementedError, tf.errors.UnavailableError]
+)
+def test_a_connection_that_breaks_is_one_line(error):
+    """After the check, whatever gRPC makes of it."""
+    fault = Devices(master="grpc://127.0.0.1:1").session_fault
+    with pytest.raises(UserError) as caught, session_errors([], device_fault=fault):
+        raise error(None, None, "Received http2 header with status: 404\nAdditional GRPC error")
+    line = str(caught.value)
+    assert line.startswith("the session with the TPU has ended: Received http2 header with status")
+    assert "\n" not in line and error.__name__ in line
+
+
+def test_an_address_that_is_none():
+    fault = Devices(master="10.0.0.2").session_fault
+    with pytest.raises(UserError) as caught, session_errors([], device_fault=fault):
+        tf.Session("10.0.0.2")
+    assert str(caught.value) == (
+        "--master=10.0.0.2 is no address of a session; write grpc://ADDRESS:8470"
+    )
+
+
+def test_a_machine_without_a_tpu():
+    error = RuntimeError(
+        "Cannot find any TPU cores in the system. Please double check Tensorflow master address "
+        "and TPU worker(s). Available devices are (_DeviceAttributes(/job:localhost/replica:0/"
+        "task:0/device:CPU:0, CPU, 268435456, 2028),)."
+    )
+    line = str(cloud_tpu.session_fault(error))
+    assert line.startswith("TensorFlow finds no TPU there, but CPU; check --tpu_name or --master")
+    assert cloud_tpu.session_fault(RuntimeError("anything else")) is None
+
+
+def test_faults_of_a_network_are_not_blamed_on_the_connection():
+    error = tf.errors.InternalError(None, None, "a fault of the program")
+    assert Devices(master="grpc://127.0.0.1:1").session_fault(error) is None
+    gone = tf.errors.UnavailableError(None, None, "Socket closed")
+    assert Devices().session_fault(gone) is None
+    assert "Socket closed" in str(Devices(master="grpc://127.0.0.1:1").session_fault(gone))
 
 
 @pytest.mark.parametrize("flag", ["tpu_name", "master"])
