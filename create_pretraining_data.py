@@ -24,7 +24,7 @@ with watched_imports():
     from cli import corpus_flags, family_flags, original_names
     from cli.app import PARTS_KEPT, given_values, require, run_script
     from common.errors import UserError, some
-    from common.log import warn
+    from common.log import log_lines, warn
     from common.tags import KINDS
     from common.terminal import say
     from common.validation import number_fault
@@ -37,6 +37,7 @@ with watched_imports():
     from data.text import corpus, documents, segmentation
     from data.text.tags import names_of
     from data.tokenizers import reachability, vocabulary_file
+    from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
 
 FLAGS = flags.FLAGS
 # Flags that CreationSettings holds under the same names, beside those of text_settings.
@@ -179,8 +180,17 @@ def settings_from_flags():
         masking=kind,
         dupe_factor=dupe_factor,
         **corpus_flags.text_settings(),
-        **given_values(FLAGS, SETTINGS_FLAGS),
+        **dict(given_values(FLAGS, SETTINGS_FLAGS), do_lower_case=_lower_case()),
     )
+
+
+def _lower_case():
+    """--do_lower_case; where it is not given, the files beside the vocabulary may say it."""
+    vocabulary = read_vocabulary(FLAGS.vocab_file, FLAGS.tokenizer)
+    given = FLAGS.do_lower_case if FLAGS["do_lower_case"].present else None
+    lower, notes = choose_lower_case(vocabulary, given)
+    log_lines([*vocabulary.beside.notes, *notes])
+    return lower
 
 
 def _refuse_idle_flags():

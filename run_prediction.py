@@ -146,11 +146,11 @@ def make_task(task_class, path):
     length = FLAGS.max_seq_length or min(
         saved.get("max_seq_length", DEFAULT_SEQ_LENGTH), config.max_position_embeddings
     )
-    do_lower_case = FLAGS.do_lower_case
-    if do_lower_case is None:
-        do_lower_case = saved.get("do_lower_case", True)
     vocabulary = run_flags.read_vocabulary(config)
     check_vocabulary(saved, vocabulary, path)
+    given = FLAGS.do_lower_case
+    given = saved.get("do_lower_case") if given is None else given
+    do_lower_case = run_flags.settle_lower_case(vocabulary, given)
     log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
     tokenizer = vocabulary.make_tokenizer(do_lower_case)
     options = {name: getattr(FLAGS, name) for name in task_class.options}

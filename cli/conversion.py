@@ -4,7 +4,8 @@ import os
 import typing
 
 from cli import release_files
-from common.log import log, warn
+from common.log import log, log_lines, warn
+from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
 from finetuning import task_file
 from modeling import checkpoint, meta_graph
 from modeling.config_families import read_config
@@ -69,8 +70,11 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
     log("{}: {}".format(selection.architecture.name, source.config.describe_activation()))
     for line in sources.skipped_lines(source, selection, choice.reasons) + choice.notes:
         log(line)
-    if do_lower_case is None:
-        do_lower_case = bool(task.get("do_lower_case", True))
+    if do_lower_case is None and "do_lower_case" in task:
+        do_lower_case = bool(task["do_lower_case"])
+    if vocabulary:
+        do_lower_case, notes = choose_lower_case(vocabulary, do_lower_case)
+        log_lines(notes)
     read = _read_files(files, source, vocabulary)
     with folders.staged(destination, read) as scratch:
         _write_model(scratch, weights, source, selection, vocabulary, task.get("labels"))
@@ -113,7 +117,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None, write_meta_graph=
             for is_warning, line in huggingface.report_of(directory, prefix).lines():
                 (warn if is_warning else log)(line)
             _add_original_config(directory, written, scratch)
-        release_files.copy_vocabulary(release_files.vocabulary_in(paths), scratch)
+        release_files.write_vocabulary(_vocabulary_of(directories), scratch)
         release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
         release_files.publish(scratch, destination)
     for directory in directories:
@@ -152,8 +156,7 @@ class Edition:
 
     def write_vocabulary(self, vocabulary, folder):
         """Writes the vocabulary, or None, to a folder."""
-        path, name = (vocabulary.path, vocabulary.file_name) if vocabulary else (None, None)
-        release_files.copy_vocabulary(path, folder, name)
+        release_files.write_vocabulary(vocabulary, folder)
 
 
 def write_release(files, destination, edition, write_meta_graph=False):
@@ -225,7 +228,28 @@ def _find_vocabulary(files, source):
     """See release_files.find_vocabulary."""
     beside = _folders_beside(files, source)
     vocabulary = release_files.find_vocabulary(files.vocabulary, beside, source.config)
+    if vocabulary:
+        log_lines(vocabulary.beside.notes)
     release_files.check_task_vocabulary(vocabulary, source.prefix)
+    return vocabulary
+
+
+def _vocabulary_of(directories):
+    """The vocabulary in the first Hugging Face directory that has one, or None; warns where it has
+    not as many rows as the word table."""
+    path = release_files.vocabulary_in([directory.path for directory in directories])
+    if path is None:
+        return None
+    vocabulary = read_vocabulary(path)
+    log_lines(vocabulary.beside.notes)
+    for directory in directories:
+        rows = len(directory.variables[directory.family.names.word_table])
+        if rows != len(vocabulary):
+            warn(
+                "{} has {:,} rows, but the word table in {} has {:,}".format(
+                    path, len(vocabulary), directory.path, rows
+                )
+            )
     return vocabulary
 
 

@@ -86,12 +86,15 @@ def read_inputs(request):
     model_dir, saved = _read_saved(request, tasks, init_checkpoint)
     model_config = finetuning_flags.read_model_config(request, init_checkpoint)
     run_flags.settle_lamb(model_config)
-    settings = settle(request, tasks[0], saved, model_config)
+    vocabulary = run_flags.read_vocabulary(model_config)
+    given = request.do_lower_case
+    given = saved[0].get("do_lower_case") if given is None else given
+    lower = run_flags.settle_lower_case(vocabulary, given)
+    settings = settle(request, tasks[0], saved, model_config, lower)
     _configure(tasks, settings)
     layers = None
     if settings.do_train and is_layerwise(settings.layerwise_lr_decay):
         layers = layers_below_heads(model_config)
-    vocabulary = run_flags.read_vocabulary(model_config)
     for entry in saved:
         task_file.check_vocabulary(entry, vocabulary, model_dir)
     tokenizer = vocabulary.make_tokenizer(settings.do_lower_case)
@@ -150,7 +153,7 @@ def _check_together(tasks):
             )
 
 
-def settle(request, task, saved, model_config):
+def settle(request, task, saved, model_config, do_lower_case=True):
     """Settles the values that were not given: by the trained model, else by the defaults for the
     task and the model's size; logs them.
 
@@ -159,6 +162,7 @@ def settle(request, task, saved, model_config):
       task: task object, of several the first.
       saved: list of dicts, see loading.read_saved.
       model_config: model config.
+      do_lower_case: where neither the flag nor the trained model says.
 
     Returns:
       FinetuningSettings.
@@ -167,7 +171,7 @@ def settle(request, task, saved, model_config):
       UserError: rows would be too short, or longer than the model's table of positions.
     """
     size = task_defaults.size_of(model_config)
-    defaults = dict(task.defaults.of(size), do_lower_case=True)
+    defaults = dict(task.defaults.of(size), do_lower_case=do_lower_case)
     for name in ("max_seq_length", "do_lower_case"):
         defaults[name] = saved[0].get(name, defaults[name])
     defaults = {n: value for n, value in defaults.items() if getattr(request, n) is None}

@@ -9,7 +9,7 @@ from common import files, separate_process
 from common.errors import UserError
 from common.log import log, warn
 from common.validation import is_object
-from data.tokenizers import huggingface_files
+from data.tokenizers import huggingface_directory, huggingface_files
 from data.tokenizers.vocabularies import FILE_NAMES, read_vocabulary
 from finetuning import task_file
 from modeling.config import read_json_object
@@ -117,7 +117,7 @@ def check_task_vocabulary(vocabulary, prefix):
 def vocabulary_in(folders_beside):
     """Path of the first vocabulary file in local folders, None where there is none."""
     local = [folder for folder in folders_beside if not files.is_remote(folder)]
-    return first_existing(FILE_NAMES, local)
+    return first_existing((*FILE_NAMES, huggingface_directory.WHOLE), local)
 
 
 def first_existing(names, folders_beside):
@@ -128,7 +128,7 @@ def first_existing(names, folders_beside):
 
 def write_tokenizer(folder, vocabulary, config, lower):
     """Writes the tokenizer's files and logs on how many strings it agrees with ours."""
-    copy(vocabulary.path, os.path.join(folder, vocabulary.file_name))
+    write_vocabulary(vocabulary, folder)
     with folders.writing(folder):
         huggingface_files.write(folder, vocabulary, lower, config.max_position_embeddings)
     ours = vocabulary.make_tokenizer(lower)
@@ -144,13 +144,18 @@ def write_tokenizer(folder, vocabulary, config, lower):
         warn("AutoTokenizer gives other tokens for {!r}".format(differing[0]))
 
 
-def copy_vocabulary(path, folder, name=None):
-    """Copies a vocabulary's file to `folder`, optionally under another name; logs that none exists
-    where `path` is None."""
-    if path:
-        copy(path, os.path.join(folder, name or os.path.basename(path)))
-    else:
+def write_vocabulary(vocabulary, folder):
+    """Writes a vocabulary under the name that it has in releases: its file as it is, where no rows
+    were added to it. Logs that none exists where `vocabulary` is None."""
+    if vocabulary is None:
         log("no vocabulary was found ({}), so none is written".format(" or ".join(FILE_NAMES)))
+        return
+    target = os.path.join(folder, vocabulary.file_name)
+    if vocabulary.is_as_file:
+        copy(vocabulary.path, target)
+        return
+    with folders.writing(target), files.open_file(target, "w") as writer:
+        writer.write("".join(token + "\n" for token in vocabulary.tokens))
 
 
 def tasks_beside(prefix):

@@ -8,12 +8,12 @@ from absl import flags
 from cli import original_names
 from common import files as data_files
 from common.errors import UserError
-from common.log import log, warn
-from data.tokenizers.vocabularies import model_vocabulary
+from common.log import log, log_lines, warn
+from data.tokenizers.vocabularies import choose_lower_case, model_vocabulary
 from modeling import checkpoint
 from modeling.config import GELU_CHOICES
 from modeling.config_families import read_config
-from modeling.conversion import huggingface
+from modeling.conversion import directory_contents, huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import estimators
 from training.checkpoints import lock
@@ -192,12 +192,21 @@ def check_length(model_config, max_seq_length):
 
 
 def read_vocabulary(model_config):
-    """Vocabulary of --vocab_file.
+    """Vocabulary of --vocab_file; logs what the tokenizer files beside it say.
 
     Raises:
       UserError: it is not the model's.
     """
-    return model_vocabulary(FLAGS.vocab_file, model_config.vocab_size, model_config.source)
+    vocabulary = model_vocabulary(FLAGS.vocab_file, model_config.vocab_size, model_config.source)
+    log_lines(vocabulary.beside.notes)
+    return vocabulary
+
+
+def settle_lower_case(vocabulary, given):
+    """do_lower_case, see vocabularies.choose_lower_case; logs why it is not the default."""
+    lower, notes = choose_lower_case(vocabulary, given)
+    log_lines(notes)
+    return lower
 
 
 def initial_checkpoint():
@@ -209,7 +218,10 @@ def initial_checkpoint():
       UserError: there is no checkpoint, or --output_dir has the name of its prefix.
     """
     init = FLAGS.init_checkpoint
-    if not init or huggingface.is_directory(init):
+    if not init:
+        return init
+    directory_contents.refuse_unreadable(init, "init_checkpoint")
+    if huggingface.is_directory(init):
         return init
     prefix = checkpoint.hold(init)
     output = FLAGS.output_dir if "output_dir" in FLAGS else None  # of the scripts that train

@@ -16,3 +16,9 @@ def warn(text):
     log("WARNING: " + text)
     if not sys.stdout.isatty() and sys.stderr.isatty():
         complain("WARNING: " + text)
+
+
+def log_lines(lines):
+    """Logs a report: list of (is_warning, line)."""
+    for is_warning, line in lines:
+        (warn if is_warning else log)(line)

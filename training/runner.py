@@ -130,9 +130,7 @@ class Runner:
                 until = min(
                     end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )
-            with session_errors(
-                config.train_files, self._ranges(), self._devices.session_fault
-            ):
+            with session_errors(config.train_files, self._ranges(), self._devices.session_fault):
                 estimator.train(self._training_input(step), hooks, max_steps=until)
             step = checkpoint.saved_step(checkpoint.latest(config.output_dir))
             self._signals.check(

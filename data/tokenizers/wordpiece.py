@@ -55,9 +55,10 @@ class Vocabulary:
 
     kind, library, file_name = vocabulary_file.WORDPIECE, "tokenizers", "vocab.txt"
 
-    def __init__(self, path):
+    def __init__(self, path, tokens=None):
+        """`tokens`: list of str, where they are more than those of the file; None: read them."""
         self.path = path
-        self.tokens = _read_tokens(path)
+        self.tokens = read_tokens(path) if tokens is None else tokens
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         missing = [token for token in SPECIAL_TOKENS if token not in self.ids]
         if missing:
@@ -97,7 +98,12 @@ class Vocabulary:
         return reachability.reachable_ids(self, self.unreachable(do_lower_case))
 
 
-def _read_tokens(path):
+def read_tokens(path):
+    """The tokens of a vocab.txt: list of str.
+
+    Raises:
+      UserError: no such file, not UTF-8, or empty.
+    """
     content = vocabulary_file.read_vocabulary_file(path)
     try:
         text = content.decode("utf-8-sig")

@@ -42,7 +42,10 @@ def of_checkpoint(prefix, variables, network=None):
     if family.names.word_table not in variables:
         raise UserError(
             "checkpoint {} is no model that can be converted: it holds no {}; {} can{}".format(
-                prefix, " or ".join(_word_tables()), SUPPORTED, variable_spellings.foreign(variables)
+                prefix,
+                " or ".join(_word_tables()),
+                SUPPORTED,
+                variable_spellings.foreign(variables),
             )
         )
     if network:

@@ -9,21 +9,19 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import bounded_json, files
-from common.errors import UserError, quoted, some
-from common.validation import dict_of, is_object, is_text, is_whole
+from common.errors import UserError, some
+from common.validation import dict_of, is_object, is_text
 from modeling.config import read_json_object
-from modeling.conversion import family_choice, folders, head_choice, tensor_files
-from modeling.kernels import LAYER_NORM_EPSILON
-
-CONFIGS = ("config.json", "bert_config.json")
-# In the order in which transformers looks for them.
-WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
+from modeling.conversion import (
+    directory_contents,
+    family_choice,
+    folders,
+    head_choice,
+    tensor_files,
 )
-MAX_LABELS = 1 << 20
+from modeling.conversion.directory_contents import CONFIGS, WEIGHTS
+
+is_directory = directory_contents.is_model_directory
 # Of the one data file of a checkpoint.
 DATA_ENDING = ".data-00000-of-00001"
 _TEMPORARY = ".quanci-save"
@@ -37,7 +35,7 @@ class Directory(typing.NamedTuple):
       family: Family.
       variables: dict variable name -> float32 array.
       unknown: list of the Hugging Face tensors that are not part of the model.
-      notes: list of sentences of warning.
+      notes: list of (is_warning, line) on its files and settings.
     """
 
     path: str
@@ -75,17 +73,7 @@ class ImportReport(typing.NamedTuple):
         ]
         if self.unknown:
             report.append((False, "not part of the model: " + some(self.unknown)))
-        return report + [(True, note) for note in self.notes]
-
-
-def is_directory(path):
-    """Whether `path` is a directory of Hugging Face weights and not of TensorFlow checkpoints."""
-    if not files.is_directory(path):
-        return False
-    names = set(files.names_in(path))
-    if any(name.endswith(".index") for name in names):
-        return False
-    return any(name in names for name in CONFIGS) and any(name in names for name in WEIGHTS)
+        return report + self.notes
 
 
 def config_file(path):
@@ -152,7 +140,8 @@ def read_directory(path, network=None, task_name=None):
     config = config_file(path)
     values = read_json_object(config, "model config")
     model_type = family_choice.check_model_type(values, config)
-    notes = _check_network(values, config)
+    directory_contents.refuse_unreadable(path, "from_pytorch")
+    notes = directory_contents.check_keys(values, config) + directory_contents.check_files(path)
     tensors = read_tensors(path)
     family = family_choice.of_directory(path, model_type, tensors, network)
     family = head_choice.of_directory(family, values, tensors, task_name)
@@ -286,29 +275,6 @@ def _weight_map(path):
 def _is_plain_name(value):
     """A file name; a path could lead out of the directory."""
     return is_text(value) and os.path.basename(value) == value not in ("", ".", "..")
-
-
-def _check_network(values, config):
-    """Refuses settings of another network; returns notes on those that change it slightly."""
-    positions = values.get("position_embedding_type", "absolute")
-    if positions != "absolute":
-        raise UserError(
-            "{}: position_embedding_type {} cannot be imported, only 'absolute'".format(
-                config, quoted(positions)
-            )
-        )
-    # transformers allocates a table of them.
-    labels = values.get("num_labels", 2)
-    if not is_whole(labels) or not 0 <= labels <= MAX_LABELS:
-        raise UserError("{}: num_labels is {}, no number of classes".format(config, quoted(labels)))
-    epsilon = values.get("layer_norm_eps", LAYER_NORM_EPSILON)
-    if epsilon == LAYER_NORM_EPSILON:
-        return []
-    return [
-        "layer_norm_eps is {} in {}, but {} here: outputs differ a little".format(
-            quoted(epsilon), config, LAYER_NORM_EPSILON
-        )
-    ]
 
 
 def _check_tensors(path, names, tensors, converted):

@@ -11,6 +11,7 @@ from checkpoint_files import WORDS, save
 
 from common.errors import UserError
 from modeling import checkpoint, variable_spellings
+from modeling.conversion import huggingface
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -113,7 +114,8 @@ def test_a_checkpoint_is_read_by_released_names(tmp_path):
 
 
 def test_checkpoints_of_objects_are_told(tmp_path):
-    names = {"a/.ATTRIBUTES/VARIABLE_VALUE": [2], "_CHECKPOINTABLE_OBJECT_GRAPH": []}
-    prefix = save(tmp_path / "x", names)
+    prefix = str(tmp_path / "x")
+    arrays = ("a/.ATTRIBUTES/VARIABLE_VALUE", "_CHECKPOINTABLE_OBJECT_GRAPH")
+    huggingface.write_checkpoint(prefix, {name: np.zeros(2, np.float32) for name in arrays})
     with pytest.raises(UserError, match=r"tf\.train\.Checkpoint saved it"):
         checkpoint.plan_loading(prefix, {WORDS: [9, 4]}, "c.json")

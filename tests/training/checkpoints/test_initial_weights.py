@@ -73,7 +73,7 @@ STARTS = {
     ("bert", "classes"): [],
     ("bert", "answers"): [],
     ("bert", "tags"): [],
-    ("bert", "albert"): "bert is not whole: it lacks bert/encoder/",
+    ("bert", "albert"): "shapes differ: bert/embeddings/word_embeddings is [40, 32] in ",
     ("bert", "electra"): "checkpoint bert holds no variable of this model (electra/",
     ("lert", "bert"): [],
     ("lert", "lert"): [],
@@ -94,7 +94,7 @@ STARTS = {
     ("albert", "bert"): "",
     ("electra", "electra"): [],
     ("electra", "electra classes"): [],
-    ("discriminator", "electra"): ["the generator is not in ", MLM_LOST],
+    ("discriminator", "electra"): ["the generator is not in "],
     ("discriminator", "electra classes"): [],
     ("generator", "electra"): "generator is not whole: it lacks electra/embeddings_project/",
     ("electra", "classes"): "checkpoint electra holds no variable of this model (bert/",
@@ -125,7 +125,7 @@ def start(prefix, shown, to, allow_partial_init=False):
     return plan.lines(objective(to).optional)
 
 
-@pytest.mark.parametrize(("begin", "to"), list(STARTS), ids=" to ".join)
+@pytest.mark.parametrize(("begin", "to"), list(STARTS), ids=[" to ".join(s) for s in STARTS])
 def test_starts(begin, to, saved):
     expected = STARTS[begin, to]
     if isinstance(expected, str):

@@ -376,9 +376,7 @@ def foreign_server(kind):
 def test_something_else_answers(kind, flag, monkeypatch, capfd):
     monkeypatch.setattr(grpc_probe, "CONNECT_SECONDS", 1)
     with foreign_server(kind) as port:
-        tpu = cloud_tpu.resolve_tpu(
-            **{"tpu_name": None, flag: "grpc://127.0.0.1:{}".format(port)}
-        )
+        tpu = cloud_tpu.resolve_tpu(**{"tpu_name": None, flag: "grpc://127.0.0.1:{}".format(port)})
         assert one_line(lambda argv: cloud_tpu.check_reachable(tpu))(["script"]) == 1
     line = capfd.readouterr().err.splitlines()[-1]
     assert line.startswith("error: what listens at grpc://127.0.0.1:{} is no TPU: ".format(port))
