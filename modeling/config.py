@@ -8,8 +8,12 @@ from common.validation import is_number, is_object, is_text, is_whole
 # that trained released models; see BertConfig.DEFAULT_GELU.
 ACTIVATIONS = {
     "gelu_erf": "gelu_erf",
+    "gelu_python": "gelu_erf",
     "gelu_new": "gelu_tanh",
     "gelu_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
     "tanh": "tanh",
     "linear": "linear",

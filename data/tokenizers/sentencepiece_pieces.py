@@ -31,7 +31,7 @@ class SentencePieceVocabulary:
     """
 
     kind, library = vocabulary_file.SENTENCEPIECE, "sentencepiece"
-    file_name = "spiece.model"
+    file_name, is_as_file = "spiece.model", True
 
     def __init__(self, path):
         self.path = path

@@ -54,6 +54,7 @@ class Vocabulary:
     """
 
     kind, library, file_name = vocabulary_file.WORDPIECE, "tokenizers", "vocab.txt"
+    is_as_file = True
 
     def __init__(self, path, tokens=None):
         """`tokens`: list of str, where they are more than those of the file; None: read them."""

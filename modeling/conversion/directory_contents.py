@@ -403,12 +403,12 @@ KEYS = {
 }
 
 
-def refuse_unreadable(path, flag):
+def refuse_unreadable(path, flag=None):
     """Refuses a directory that looks like one of Hugging Face, but has no whole weights in it.
 
     Args:
       path: directory, or anything else.
-      flag: name of the flag that names it.
+      flag: name of the flag that names it, for messages.
 
     Raises:
       UserError: naming what is there, and what to do.
@@ -418,29 +418,32 @@ def refuse_unreadable(path, flag):
     names = files.names_in(path)
     if any(name.endswith(".index") for name in names):  # TensorFlow's
         return
+    shown = "--{}={}".format(flag, path) if flag else "directory {}".format(path)
     adapters = sorted(name for name in names if name.startswith("adapter_"))
     if adapters:
         raise UserError(
-            "--{}={} holds {}, an adapter of another model, and no whole weights; merge the two "
-            "with PEFT's merge_and_unload and save the result".format(flag, path, adapters[0])
+            "{} holds {}, an adapter of another model, without which its weights are not whole; "
+            "merge the two with PEFT's merge_and_unload and save the result".format(
+                shown, adapters[0]
+            )
         )
     if any(name in names for name in WEIGHTS):
         return
     others = sorted(name for name in names if _OTHER_WEIGHTS.fullmatch(name))
     if others:
         raise UserError(
-            "--{}={} holds weights for other programs only ({}); save them with transformers as "
-            "model.safetensors".format(flag, path, some(others, 3))
+            "{} holds weights for other programs only ({}); save them with transformers as "
+            "model.safetensors".format(shown, some(others, 3))
         )
     inner = sorted(n for n in names if is_model_directory(os.path.join(path, n)))
     if inner:
         raise UserError(
-            "--{}={} holds no weights, but {} does; name that folder".format(flag, path, inner[0])
+            "{} holds no weights, but {} does; name that folder".format(shown, inner[0])
         )
     if "config.json" in names:
         raise UserError(
-            "--{}={} holds config.json, but no weights ({}); download them, too".format(
-                flag, path, " or ".join(WEIGHTS[::2])
+            "{} holds config.json, but no weights ({}); download them, too".format(
+                shown, " or ".join(WEIGHTS[::2])
             )
         )
 

@@ -140,7 +140,7 @@ def read_directory(path, network=None, task_name=None):
     config = config_file(path)
     values = read_json_object(config, "model config")
     model_type = family_choice.check_model_type(values, config)
-    directory_contents.refuse_unreadable(path, "from_pytorch")
+    directory_contents.refuse_unreadable(path)
     notes = directory_contents.check_keys(values, config) + directory_contents.check_files(path)
     tensors = read_tensors(path)
     family = family_choice.of_directory(path, model_type, tensors, network)

@@ -75,7 +75,9 @@ def test_is_directory(tmp_path):
 @pytest.mark.tf1
 def test_missing_parts(tmp_path):
     message = import_refused(make(tmp_path / "a", files=["tf_model.h5"]))
-    assert "a holds no weights" in message and "model.safetensors, " in message
+    assert "a holds weights for other programs only (tf_model.h5)" in message
+    message = import_refused(make(tmp_path / "e", files=[]))
+    assert "e holds config.json, but no weights (model.safetensors or pytorch_model.bin)" in message
     message = import_refused(make(tmp_path / "b", config=None))
     assert "b holds no config" in message and "config.json, bert_config.json" in message
     message = import_refused(str(tmp_path / "nothing"))
@@ -134,7 +136,7 @@ def test_report(tmp_path, monkeypatch):
     assert lines[0][1] == "Hugging Face directory {}: 1 variables written to {}".format(
         folder, prefix
     )
-    assert "layer_norm_eps is 1e-05 in" in lines[2][1]
+    assert "config.json: layer_norm_eps is 1e-05, but 1e-12 here" in lines[2][1]
     folder = make(tmp_path / "a", dict(CONFIG, layer_norm_eps=1e-12))
     assert huggingface.import_checkpoint(folder, prefix).notes == []
 
@@ -167,7 +169,7 @@ def test_numbers_of_labels_that_no_memory_holds(tmp_path):
     """transformers makes a table of them."""
     for number in (10**10, -1, "3"):
         message = import_refused(make(tmp_path / "a", dict(CONFIG, num_labels=number)))
-        assert "config.json: num_labels is {!r}, no number of classes".format(number) in message
+        assert "config.json: num_labels {!r} is no number of classes".format(number) in message
 
 
 @pytest.mark.tf1
