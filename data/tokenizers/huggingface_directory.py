@@ -39,6 +39,7 @@ class Decision(NamedTuple):
 CLASSES = ("Bert", "Electra", "Albert", "DistilBert", "PreTrained", "Tokenizers")
 # Special tokens by their names in transformers; Albert's in a SentencePiece model are others.
 _SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_MOST_DIGITS = 10  # of a row; Python refuses numbers of thousands
 _PREPARATION = "text is prepared in this way alone; another value is refused"
 
 # Of tokenizer_config.json; the special tokens also of special_tokens_map.json.
@@ -230,7 +231,7 @@ def _read(folder, name):
 
 def _in_order(vocab, path):
     """Tokens by id of a table token -> id."""
-    tokens = {i: token for token, i in vocab.items() if is_whole(i)}
+    tokens = {i: _as_row(token, path) for token, i in vocab.items() if is_whole(i)}
     if sorted(tokens) != list(range(len(vocab))):
         raise UserError("{}: its ids are not 0, 1, 2 and so on".format(path))
     return [tokens[i] for i in range(len(tokens))]
@@ -347,6 +348,7 @@ def _added_rows(folder, values, tokens):
         path = os.path.join(folder, name)
         if not is_whole(number) or number < 0 or not token:
             raise UserError("{}: {} is no row of an added token".format(path, quoted(token)))
+        token = _as_row(token, path)
         known = tokens[number] if number < len(tokens) else rows.get(number, token)
         if known != token:
             raise UserError(
@@ -364,7 +366,8 @@ def _added_rows(folder, values, tokens):
             add(WHOLE, entry.get("id"), _content(entry))
     decoder = (values[CONFIG] or {}).get("added_tokens_decoder")
     for number, entry in decoder.items() if is_object(decoder) else ():
-        add(CONFIG, int(number) if number.isdecimal() else None, _content(entry))
+        is_row = number.isdecimal() and len(number) < _MOST_DIGITS
+        add(CONFIG, int(number) if is_row else None, _content(entry))
     last = len(tokens) + len(rows)
     if sorted(rows) != list(range(len(tokens), last)):
         raise UserError(
@@ -374,6 +377,18 @@ def _added_rows(folder, values, tokens):
             )
         )
     return [rows[number] for number in range(len(tokens), last)]
+
+
+def _as_row(token, path):
+    """A token as a line of a vocab.txt holds it.
+
+    Raises:
+      UserError: no line holds it.
+    """
+    token = token.strip()
+    if "\n" in token or "\r" in token:
+        raise UserError("{}: {} holds a line break".format(path, quoted(token)))
+    return token
 
 
 def special_tokens(kind):

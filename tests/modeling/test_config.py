@@ -83,9 +83,8 @@ def test_activation(hidden_act, gelu, activation):
         ),
         (
             {"hidden_act": "swish"},
-            "f.json: unknown hidden_act 'swish'; known are gelu, gelu_accurate, gelu_erf, gelu_fast, "
-            "gelu_new, gelu_python, gelu_pytorch_tanh, gelu_tanh, "
-            "linear, relu, tanh",
+            "f.json: unknown hidden_act 'swish'; known are gelu, gelu_accurate, gelu_erf, "
+            "gelu_fast, gelu_new, gelu_python, gelu_pytorch_tanh, gelu_tanh, linear, relu, tanh",
         ),
     ],
 )

@@ -65,6 +65,7 @@ def test_rows_that_contradict_each_other(tmp_path):
         ({"新词": 7}, "row 7 is '新词', but the vocabulary has '天' there"),
         ({"新词": 10, "旧词": 10}, "row 10 is '旧词', but the vocabulary has '新词' there"),
         ({"新词": "x"}, "is no row of an added token"),
+        ({"新\n词": 10}, "holds a line break"),
     ):
         added.write_text(json.dumps(rows), encoding="utf-8")
         with pytest.raises(UserError, match=expected):
