@@ -189,8 +189,6 @@ def _classes_note(value, values):
     model_type = values.get("model_type")
     family = _FAMILY_CLASSES.get(model_type if is_text(model_type) else None, "Bert")
     name = first if is_text(first) else ""
-    if name == family + "ForMultipleChoice":
-        return "which chooses between texts; its head is read as a classifier with one class"
     head = name[len(family) :] if name.startswith(family) else None
     if head not in _HEADS:
         return (
@@ -209,6 +207,7 @@ _HEADS = {
     "ForNextSentencePrediction",
     "ForSequenceClassification",
     "ForTokenClassification",
+    "ForMultipleChoice",
     "ForQuestionAnswering",
 }
 
@@ -258,7 +257,7 @@ KEYS = {
     "finetuning_task": KeyDecision(USED, "names the variables of ELECTRA's heads"),
     "architectures": KeyDecision(
         USED,
-        "the head: tags or classes; a class that is not known is a warning",
+        "the head: tags, classes or choices; a class that is not known is a warning",
         note=_classes_note,
     ),
     "id2label": KeyDecision(USED, "names of the classes"),
