@@ -143,7 +143,7 @@ def extend(vocabulary, lines, where, do_lower_case):
         for (token, line), row in zip(tokens.items(), rows)
     ]
     size = max(len(vocabulary), added[-1].row + 1)
-    return Extension(added, refused, size, _content(vocabulary.path, added))
+    return Extension(added, refused, size, _content(vocabulary, added))
 
 
 def _sorted_out(vocabulary, lines, table):
@@ -199,10 +199,12 @@ def _rows(vocabulary, count, where):
     return free[:count]
 
 
-def _content(path, added):
+def _content(vocabulary, added):
     """The file of a vocabulary with new words, all other rows as they stand there."""
-    text = read_vocabulary_file(path).decode("utf-8-sig")
-    rows = [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
+    rows = list(vocabulary.tokens)
+    if vocabulary.is_as_file:
+        text = read_vocabulary_file(vocabulary.path).decode("utf-8-sig")
+        rows = [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
     for word in added:
         rows[word.row : word.row + 1] = [word.token]
     return ("\n".join(rows) + "\n").encode("utf-8")
