@@ -225,13 +225,6 @@ def _dropout_note(value, values):
     return "but a fine-tuned head has hidden_dropout_prob here"
 
 
-def _precision_note(value, values):
-    del values
-    if str(value).replace("torch.", "") in ("float32", "None"):
-        return None
-    return "the weights are rounded to that; they are read as float32 and trained so"
-
-
 _SIZE = "a size of the network"
 KEYS = {
     **{
@@ -270,8 +263,8 @@ KEYS = {
     "classifier_dropout": KeyDecision(
         CHECKED, "other than hidden_dropout_prob: a warning", note=_dropout_note
     ),
-    "torch_dtype": KeyDecision(CHECKED, "half precision is a warning", note=_precision_note),
-    "dtype": KeyDecision(CHECKED, "the same, in later versions", note=_precision_note),
+    "torch_dtype": KeyDecision(USED, "weights of any precision are read as float32"),
+    "dtype": KeyDecision(USED, "weights of any precision are read as float32"),
     "tie_word_embeddings": KeyDecision(
         CHECKED, "false: refused unless output and word table are the same all the same"
     ),

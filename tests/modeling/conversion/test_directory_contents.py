@@ -69,8 +69,6 @@ def test_networks_that_are_refused(changes, refusal):
     [
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05, but 1e-12 here: outputs differ"),
         ({"classifier_dropout": 0.3}, "classifier_dropout is 0.3, but a fine-tuned head has"),
-        ({"torch_dtype": "float16"}, "torch_dtype is 'float16', the weights are rounded"),
-        ({"dtype": "bfloat16"}, "dtype is 'bfloat16', the weights are rounded"),
         ({"architectures": ["RobertaForMaskedLM"]}, "no class of Bert's that is known"),
         ({"architectures": ["MyModel"]}, "no class of Bert's that is known"),
     ],
