@@ -221,7 +221,8 @@ def _read(folder, name):
         return None
     try:
         with files.open_file(path, "rb") as reader:
-            values = bounded_json.load(reader, path, bounded_json.LIST_BYTES)
+            # The preparation of text names NUL, which it removes.
+            values = bounded_json.load(reader, path, bounded_json.LIST_BYTES, nul=True)
     except files.failures() as error:
         raise UserError("{} cannot be read: {}".format(path, files.reason(error))) from error
     if not is_object(values):

@@ -28,7 +28,7 @@ def test_missing_and_remote_files(tmp_path):
     with refused("--vocab_file must be a local file: copy gs://bucket/spiece.model here first"):
         read_vocabulary("gs://bucket/spiece.model")
     os.mkdir(path)
-    with refused("none.model is a directory, not a vocabulary; give the file in it"):
+    with refused("none.model holds no vocabulary (vocab.txt, spiece.model, 30k-clean.model"):
         read_vocabulary(path)
 
 

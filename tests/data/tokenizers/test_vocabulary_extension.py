@@ -58,6 +58,8 @@ def test_any_words(tmp_path_factory, vocabulary, words, lower, where):
     refused = [line for lines in extension.refused.values() for line in lines]
     assert sorted([*refused, *(word.line for word in extension.added)]) == sorted(lines)
     for reason, some in extension.refused.items():
+        if "there is a blank" in reason:  # beside which the tokenizer may see one word
+            continue
         known = "the vocabulary has" in reason or "earlier line" in reason
         for line in some:
             ids = after.tokenize(line.word).ids.tolist()

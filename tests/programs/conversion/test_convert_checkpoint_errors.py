@@ -317,7 +317,7 @@ def test_hugging_face_directories_that_cannot_be_read(places, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-9])
     refused_and_clean(places, weights, "is damaged", from_pytorch=damaged, **target)
     weights.unlink()
-    refused_and_clean(places, damaged, "holds no weights", from_pytorch=damaged, **target)
+    refused_and_clean(places, damaged, "but no weights", from_pytorch=damaged, **target)
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers"])
