@@ -257,9 +257,9 @@ class TestScript:
     def test_report_and_every_flag(self, flags, run_in_one, tmp_path, models):
         words = tmp_path / "words.txt"
         words.write_text("自然语言\n", encoding="utf-8")
-        (tmp_path / "in.jsonl").write_text('{"t": "我爱自然语言处理。"}\n', encoding="utf-8")
+        (tmp_path / "in.jsonl").write_text('{"t": "我愛自然語言處理。"}\n', encoding="utf-8")
         given = {
-            "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True,
+            "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True, "t2s": True,
             "max_sentence_chars": 30, "user_dict": str(words), "batch_size": 3,
             "ltp_model": models["legacy"],
         }  # fmt: skip
