@@ -41,7 +41,7 @@ def test_an_error_is_said_where_somebody_can_read_it(tmp_path, redirection, plac
     ],
 )
 def test_shortages_are_one_line(tmp_path, limits, redirection, message):
-    done = run(tmp_path / "r", limits, redirection, num_workers=2)
+    done = run(tmp_path / "r", limits, redirection, num_workers=2, masking_unit="word")
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("error: " + message) and done.stderr.count("\n") == 1, done.stderr
 
