@@ -86,14 +86,16 @@ def test_a_byte_order_mark_is_no_other_kind(tmp_path):
 
 def test_files_that_are_no_vocabulary(tmp_path):
     tokenizer = tmp_path / "tokenizer.json"
-    tokenizer.write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": {}}))
-    with pytest.raises(UserError, match="is JSON of a tokenizer, not a vocabulary; give the vocab"):
-        read_vocabulary(str(tokenizer))
+    for model, message in (({}, "an unknown one"), ({"type": "BPE"}, "'BPE'")):
+        tokenizer.write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": model}))
+        with pytest.raises(UserError, match="no WordPiece vocabulary of BERT's, but " + message):
+            read_vocabulary(str(tokenizer))
     (tmp_path / "config.json").write_text('{"vocab_size": 100}')
     with pytest.raises(UserError, match=r"config\.json is JSON, not a vocabulary"):
         read_vocabulary(str(tmp_path / "config.json"))
-    with pytest.raises(UserError, match="is a directory, not a vocabulary; give the file in it"):
-        read_vocabulary(str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"holds no vocabulary .*; name the file as --vocab_file"):
+        read_vocabulary(str(tmp_path / "empty"))
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def tokens_of(path):
     if kind not in ("WordPiece", None) or not is_object(model.get("vocab") if model else None):
         raise UserError(
             "{} is no WordPiece vocabulary of BERT's, but {}; give the vocab.txt of a BERT "
-            "model".format(path, quoted(kind))
+            "model".format(path, quoted(kind) if kind else "an unknown one")
         )
     if model.get("continuing_subword_prefix", "##") != "##":
         raise UserError(
