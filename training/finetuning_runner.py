@@ -138,9 +138,13 @@ class FinetuningRunner(Runner):
             log("it is not kept: a training works in {}".format(output_dir))
             return
         with lock.hold(output_dir), output_errors(output_dir):
-            best = BestCheckpoint(output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
-            if os.path.dirname(prefix) != self._best_folder:
-                best.keep(prefix, results)
+            try:
+                best = BestCheckpoint(output_dir, self.BEST_BY, self.LARGER_IS_BETTER)
+                if os.path.dirname(prefix) != self._best_folder:
+                    best.keep(prefix, results)
+            except FileNotFoundError as error:  # another program works there, without our lock
+                log("it is not kept: {} was removed meanwhile".format(error.filename))
+                return
         self._chosen = checkpoint.hold(self._best_folder)
 
     def _unevaluated(self):

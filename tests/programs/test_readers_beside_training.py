@@ -15,6 +15,7 @@ from script_driver import run_many
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.objectives import get_objective
 from modeling.objectives.classification import Classification
+from training.checkpoints import lock
 
 pytestmark = pytest.mark.tf1
 
@@ -72,7 +73,10 @@ def test_fine_tuned_models(folder):
     (busy / "best").mkdir(parents=True)
     (busy / "best" / "eval_results.txt").write_text("global_step = 5\neval_accuracy = 0.5\n")
     settings = {"do_train": None, "output_dir": busy, "num_train_epochs": None}
-    with rotating(folder / "tuned", busy), rotating(folder / "tuned", busy / "best"):
+    # A training holds the lock of its folder.
+    with lock.hold(str(busy)), rotating(folder / "tuned", busy), rotating(
+        folder / "tuned", busy / "best"
+    ):
         lines = [finetuning_runs.flags_of(folder, **settings)] * TIMES
         all_end_well("run_finetuning", lines)
 
