@@ -181,6 +181,16 @@ def _num_labels_fault(value, values):
     return "contradicts id2label, which names {} classes; correct one of them".format(len(names))
 
 
+def _problem_fault(value, values):
+    del values
+    if value not in ("multi_label_classification", "regression"):
+        return None
+    return (
+        "means other outputs than one class of a text, and no others are computed here; remove the "
+        "key to take the encoder and the weights of the output layer without that meaning"
+    )
+
+
 def _classes_note(value, values):
     listed = value if isinstance(value, list) else [value]
     first = listed[0] if listed else None
@@ -254,7 +264,12 @@ KEYS = {
         note=_classes_note,
     ),
     "id2label": KeyDecision(USED, "names of the classes"),
-    "problem_type": KeyDecision(USED, "what the outputs of a classifier mean"),
+    "problem_type": KeyDecision(
+        CHECKED,
+        "multi_label_classification and regression are refused: a classifier here gives a text one "
+        "class",
+        fault=_problem_fault,
+    ),
     "label2id": KeyDecision(CHECKED, "against id2label, else refused", fault=_numbers_fault),
     "num_labels": KeyDecision(CHECKED, "against id2label, else refused", fault=_num_labels_fault),
     "layer_norm_eps": KeyDecision(
