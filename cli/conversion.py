@@ -114,8 +114,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None, write_meta_graph=
         if write_meta_graph:
             _write_meta_graph(written)
         for directory in directories:
-            for is_warning, line in huggingface.report_of(directory, prefix).lines():
-                (warn if is_warning else log)(line)
+            log_lines(huggingface.report_of(directory, prefix).lines())
             _add_original_config(directory, written, scratch)
         release_files.write_vocabulary(_vocabulary_of(directories), scratch)
         release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)

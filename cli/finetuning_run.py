@@ -10,7 +10,7 @@ from cli.finetuning_flags import SHORTEST_ROW
 from cli.finetuning_trials import FinetuningSettings, FinetuningTrials
 from common import files, outputs
 from common.errors import UserError
-from common.log import log, warn
+from common.log import log, log_lines
 from finetuning import audit, loading, task_defaults, task_file
 from finetuning.examples import Examples
 from finetuning.features import write_splits
@@ -292,8 +292,7 @@ def _write_splits(inputs):
     splits = {split: [] for split in SPLITS}
     for number, (task, examples, objective) in enumerate(inputs.tasks):
         features = _write_rows(inputs, number)
-        for is_warning, line in audit.describe(task, examples, features, settings.max_seq_length):
-            (warn if is_warning else log)(line)
+        log_lines(audit.describe(task, examples, features, settings.max_seq_length))
         for split in examples:
             splits[split].append(
                 TaskSplit(

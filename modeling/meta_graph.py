@@ -8,7 +8,7 @@ variables, for tf.train.import_meta_graph of any TensorFlow from 1.15 on, and a 
 import tensorflow.compat.v1 as tf
 
 from common import outputs
-from modeling import checkpoint, checkpoint_files
+from modeling import checkpoint
 
 ENDING = ".meta"
 
@@ -28,8 +28,7 @@ def write(prefix):
       OSError, tf.errors.OpError: the file cannot be written; see files.failures.
     """
     shapes = checkpoint.read_shapes(prefix)
-    reader = tf.train.NewCheckpointReader(checkpoint_files.place(prefix))
-    types = reader.get_variable_to_dtype_map()
+    types = checkpoint.open_reader(prefix).get_variable_to_dtype_map()
     content = _meta_graph({name: (shape, types[name]) for name, shape in shapes.items()})
     with outputs.replacing(prefix + ENDING) as f:
         f.write(content)

@@ -5,7 +5,7 @@ import os
 
 from common import files, literal_paths
 from common.errors import UserError
-from common.log import log, warn
+from common.log import log, log_lines, warn
 from common.outputs import write_atomically
 from data.input import pipeline
 from data.records.checks import record_contents
@@ -261,8 +261,7 @@ class Runner:
         log("INIT: a new run, weights from {}".format(config.init_checkpoint))
         plan = self._weights.plan(shapes, self._model.source, config.init_layers)
         check_whole(plan, config.allow_partial_init)
-        for is_warning, line in plan.lines(self._objective.optional):
-            (warn if is_warning else log)(line)
+        log_lines(plan.lines(self._objective.optional))
         slots = plan.slots(self._optimizer.slot_names)
         if config.init_slots and not slots:
             raise UserError(

@@ -6,7 +6,7 @@ from common import bounded_json
 from common.errors import UserError, quoted, some
 from common.validation import is_object, is_text, is_whole, list_of
 from finetuning.examples import Example, Examples, Skipped
-from finetuning.layouts.tables import EMPTY_LINE, checked, line_of, text_lines
+from finetuning.layouts.tables import checked, line_of, text_lines, without_empty
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -103,13 +103,8 @@ def objects_of(path, examples):
     Raises:
       UserError: a line is no JSON object, or see text_lines.
     """
-    empty = objects = 0
-    for number, line in text_lines(path, examples.mended):
-        if not line.strip():
-            empty += 1
-            continue
-        if empty:  # empty lines after the last example are not counted
-            examples.skipped[EMPTY_LINE] = empty
+    lines = without_empty(text_lines(path, examples.mended), examples)
+    for place, (number, line) in enumerate(lines):
         where = line_of(path, number)
         try:
             values = bounded_json.decode(line, strict=False)
@@ -117,8 +112,7 @@ def objects_of(path, examples):
             raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
         if not is_object(values):
             raise UserError("{} is JSON, but no object; one per line is expected".format(where))
-        yield JsonObject(values, where, examples.mended, objects)
-        objects += 1
+        yield JsonObject(values, where, examples.mended, place)
 
 
 def read_json_lines(path, make):

@@ -1,7 +1,7 @@
 """The first packaging of CLUE (chineseGLUE): cells of a line with `_!_` between them."""
 
 from finetuning.examples import Example, Examples
-from finetuning.layouts.tables import EMPTY_LINE, checked, line_of, text_lines
+from finetuning.layouts.tables import checked, line_of, text_lines, without_empty
 
 MARK = "_!_"
 # Layout -> cells of a line; the last one may hold the mark. "" is a cell that is not read.
@@ -27,14 +27,9 @@ def read_marked(path, columns):
     Raises:
       UserError: the file cannot be read, or holds no example.
     """
-    examples, empty = Examples(path=path), 0
+    examples = Examples(path=path)
     examples.label_column = columns.index("label") + 1
-    for number, line in text_lines(path, examples.mended):
-        if not line.strip():
-            empty += 1
-            continue
-        if empty:  # empty lines after the last example are not counted
-            examples.skipped[EMPTY_LINE] = empty
+    for number, line in without_empty(text_lines(path, examples.mended), examples):
         cells = [cell.strip() for cell in line.split(MARK, len(columns) - 1)]
         row = dict(zip(columns, cells))
         if number == 1 and not row.get("label", "").isdigit():

@@ -91,14 +91,10 @@ def rows_of(path, examples, choose_columns, observe=None):
       UserError: as read_table; whatever `choose_columns` raises.
     """
     is_csv = path.endswith(".csv")
-    columns, empty = None, 0
-    for number, cells in (_comma_rows if is_csv else _tab_rows)(path, examples.mended):
+    columns = None
+    rows = (_comma_rows if is_csv else _tab_rows)(path, examples.mended)
+    for number, cells in without_empty(rows, examples):
         where = line_of(path, number)
-        if not any(cell.strip() for cell in cells):
-            empty += 1
-            continue
-        if empty:  # empty lines after the last example are not counted
-            examples.skipped[EMPTY_LINE] = empty
         if columns is None:
             columns, is_header = choose_columns(cells, where)
             width = len(cells)
@@ -140,6 +136,24 @@ def checked(examples):
 def line_of(path, number):
     """A line, counted from 1, for messages."""
     return "{}, line {}".format(path, number)
+
+
+def without_empty(rows, examples):
+    """Yields the rows that hold anything but blanks.
+
+    Args:
+      rows: iterable of (number, text or list of cells).
+      examples: Examples, which count the others; those after the last row that is not empty do not
+        count.
+    """
+    empty = 0
+    for number, row in rows:
+        if not any(cell.strip() for cell in ([row] if isinstance(row, str) else row)):
+            empty += 1
+            continue
+        if empty:
+            examples.skipped[EMPTY_LINE] = empty
+        yield number, row
 
 
 def text_lines(path, mended=None):

@@ -156,7 +156,7 @@ _TAGGER = Component("tagger", r"output_(weights|bias)", "tag logits")
 _CHOOSER = _TAGGER._replace(name="chooser", output="scores of choices")
 # Heads with the variables of a classifier: head -> (component, end of the class of transformers,
 # components that it cannot do without).
-_LIKE_CLASSIFIERS = {
+LIKE_CLASSIFIERS = {
     TAGGING: (_TAGGER, "ForTokenClassification", ["tagger"]),
     CHOICES: (_CHOOSER, "ForMultipleChoice", ["pooler", "chooser"]),
 }
@@ -314,8 +314,8 @@ def google_task(family, name, head=None):
     scope = scope_of(name)
     names = _GOOGLE_NAMES[family.model_type](scope)
     components = family.components
-    if head in _LIKE_CLASSIFIERS:
-        own, ending, needed = _LIKE_CLASSIFIERS[head]
+    if head in LIKE_CLASSIFIERS:
+        own, ending, needed = LIKE_CLASSIFIERS[head]
         components = [own if c.name == "classifier" else c for c in components]
         heads = [
             (head, [own.name]) if other == CLASSIFICATION else (other, of_other)

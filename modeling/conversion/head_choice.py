@@ -11,6 +11,7 @@ from modeling.conversion.families import (
     DISCRIMINATOR,
     GENERATOR,
     HEADS,
+    LIKE_CLASSIFIERS,
     NONE,
     PRETRAINING,
     QUESTIONS,
@@ -29,8 +30,6 @@ _CLASSES_OF_ELECTRA = {
     CLASSIFICATION: "ElectraForSequenceClassification",
     CHOICES: "ElectraForMultipleChoice",
 }
-# Ends of the names of transformers' classes.
-_CLASS_ENDINGS = {TAGGING: "ForTokenClassification", CHOICES: "ForMultipleChoice"}
 _JOINT = (
     "ends that depend on starts; transformers' ElectraForQuestionAnswering predicts both apart, as "
     "run_finetuning.py does with --joint_prediction=false"
@@ -198,7 +197,9 @@ def _head_of_google(values, tensors):
     names = [name.split(".", 1)[-1] for name in tensors]
     classes = values.get("architectures")
     if isinstance(classes, list) and classes:
-        endings = _CLASS_ENDINGS.items()
-        return next((head for head, end in endings if str(classes[0]).endswith(end)), None)
+        for head, (_, ending, _) in LIKE_CLASSIFIERS.items():
+            if str(classes[0]).endswith(ending):
+                return head
+        return None
     has_tags = "classifier.weight" in tensors and not any(n.startswith("pooler") for n in names)
     return TAGGING if has_tags else None

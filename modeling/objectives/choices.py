@@ -5,10 +5,9 @@ import collections
 import tensorflow.compat.v1 as tf
 
 from modeling import layers, losses
-from modeling.encoder import encode
 from modeling.objectives.objective import ObjectiveOutput
 from modeling.objectives.task import TaskObjective, labels_of
-from modeling.task_heads import GoogleHeads, Trunk
+from modeling.task_heads import GoogleHeads
 
 # Added to the score of a choice that a question does not have.
 _ABSENT = -10000.0
@@ -37,26 +36,22 @@ class MultipleChoice(TaskObjective):
         """See Objective."""
         return {"label_ids": self.texts_per_row}
 
-    def build(self, config, store, kernels, features, is_training):
-        """See Objective; the encoder runs once, on all choices of all rows.
-
-        features: input_ids, input_mask, segment_ids int32 [batch, choices, seq]; label_ids int32
-        [batch, 1]. Tensors: `encoder`, its EncoderOutput of [batch * choices, seq]; choice_scores
-        [batch, choices]; example_loss [batch]. The loss is the heads' row_loss of it.
-        """
+    def sequences(self, features):
+        """See TaskObjective: [batch, choices, seq] as [batch * choices, seq], so that the encoder
+        runs once."""
         flat = dict(features)
         for name in _OF_CHOICES:
             seq_length = layers.axis_size(features[name], 2)
             flat[name] = tf.reshape(features[name], [-1, seq_length])
-        encoded = encode(config, store, kernels, flat, is_training)
-        trunk = Trunk(config, store, kernels, encoded, is_training)
-        counted = tf.ones_like(features["label_ids"][:, 0], dtype=tf.float32)
-        output = self.build_on(trunk, features, counted)
-        output.tensors["encoder"] = encoded
-        return output
+        return flat
 
     def build_on(self, trunk, features, counted):
-        """See TaskObjective and `build`."""
+        """See TaskObjective.
+
+        features: input_ids, input_mask, segment_ids int32 [batch, choices, seq]; label_ids int32
+        [batch, 1]. Tensors: choice_scores [batch, choices]; example_loss [batch]. The loss is the
+        heads' row_loss of it.
+        """
         scores = tf.reshape(self.heads.class_logits(trunk, 1), [-1, self.texts_per_row])
         is_there = tf.cast(features["input_mask"][:, :, 0], tf.float32)
         scores = tf.cast(scores, tf.float32) + _ABSENT * (1.0 - is_there)

@@ -2,6 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
+from modeling import layers
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective
 from modeling.task_heads import Trunk
@@ -23,12 +24,16 @@ class TaskObjective(Objective):
     def build(self, config, store, kernels, features, is_training):
         """See Objective; features are those that build_on describes. Tensors: `encoder`, its
         EncoderOutput, and those of build_on."""
-        encoded = encode(config, store, kernels, features, is_training)
+        encoded = encode(config, store, kernels, self.sequences(features), is_training)
         trunk = Trunk(config, store, kernels, encoded, is_training)
-        counted = tf.ones_like(features["input_ids"][:, 0], dtype=tf.float32)
+        counted = tf.ones([layers.axis_size(features["input_ids"], 0)])
         output = self.build_on(trunk, features, counted)
         output.tensors["encoder"] = encoded
         return output
+
+    def sequences(self, features):
+        """The features as the encoder reads them, those of pieces [sequences, seq]."""
+        return features
 
     def build_on(self, trunk, features, counted):
         """Builds the heads and their loss.

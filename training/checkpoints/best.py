@@ -111,15 +111,14 @@ class BestCheckpoint:
         """Keeps a copy of a checkpoint in place of the one before; see `offer`."""
         files.make_directories(self.folder)
         name = os.path.basename(prefix)
+        graph = prefix + meta_graph.ENDING
+        if files.exists(graph):
+            copy_atomically(graph, os.path.join(self.folder, name + meta_graph.ENDING))
         # Where it can be read even when a training has removed it meanwhile.
         place = checkpoint_files.place(prefix)
         # The index last: data without an index is no checkpoint to any reader.
-        sources = [*checkpoint_files.data_files(place), place + ".index"]
-        endings = [(source, source[len(place) :]) for source in sources]
-        if files.exists(prefix + meta_graph.ENDING):
-            endings.insert(0, (prefix + meta_graph.ENDING, meta_graph.ENDING))
-        for source, ending in endings:
-            copy_atomically(source, os.path.join(self.folder, name + ending))
+        for source in [*checkpoint_files.data_files(place), place + ".index"]:
+            copy_atomically(source, os.path.join(self.folder, name + source[len(place) :]))
         write_state(self.folder, [name])
         # After what they speak of: a start trusts them. Then what they do not speak of can go.
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))

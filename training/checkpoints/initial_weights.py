@@ -4,7 +4,7 @@ import os
 import tempfile
 
 from common.errors import UserError, some
-from common.log import log, warn
+from common.log import log_lines
 from modeling import checkpoint
 from modeling.conversion import huggingface
 
@@ -62,8 +62,7 @@ class InitialWeights:
             folder = self._scratch.name
         prefix = os.path.join(folder, "init_from_huggingface", "model.ckpt")
         report = huggingface.import_checkpoint(self.path, prefix, task_name=self._task_name)
-        for is_warning, line in report.lines():
-            (warn if is_warning else log)(line)
+        log_lines(report.lines())
         return prefix
 
 
