@@ -13,6 +13,7 @@ from common.errors import UserError, some
 from common.validation import dict_of, is_object, is_text
 from modeling.config import read_json_object
 from modeling.conversion import (
+    config_keys,
     directory_contents,
     family_choice,
     folders,
@@ -141,7 +142,7 @@ def read_directory(path, network=None, task_name=None):
     values = read_json_object(config, "model config")
     model_type = family_choice.check_model_type(values, config)
     directory_contents.refuse_unreadable(path)
-    notes = directory_contents.check_keys(values, config) + directory_contents.check_files(path)
+    notes = config_keys.check_keys(values, config) + directory_contents.check_files(path)
     tensors = read_tensors(path)
     family = family_choice.of_directory(path, model_type, tensors, network)
     family = head_choice.of_directory(family, values, tensors, task_name)

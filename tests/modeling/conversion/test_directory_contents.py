@@ -8,7 +8,7 @@ from conftest import ROOT
 from huggingface_models import make_model
 
 from common.errors import UserError
-from modeling.conversion import directory_contents, huggingface
+from modeling.conversion import config_keys, directory_contents, huggingface
 
 transformers = pytest.importorskip("transformers")
 import directory_tables  # noqa: E402
@@ -30,8 +30,8 @@ def config_of(**changes):
 def test_transformers_has_no_key_without_a_decision(name):
     config = getattr(transformers, name)(num_labels=3, torch_dtype="float32")
     values = json.loads(config.to_json_string(use_diff=False))
-    assert set(values) <= set(directory_contents.KEYS)
-    assert directory_contents.check_keys(values, "c") == []
+    assert set(values) <= set(config_keys.KEYS)
+    assert config_keys.check_keys(values, "c") == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_transformers_has_no_key_without_a_decision(name):
 )
 def test_networks_that_are_refused(changes, refusal):
     with pytest.raises(UserError, match=re.escape(refusal)):
-        directory_contents.check_keys(config_of(**changes), "c")
+        config_keys.check_keys(config_of(**changes), "c")
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_networks_that_are_refused(changes, refusal):
     ],
 )
 def test_settings_that_are_warned_of(changes, warning):
-    (note,) = directory_contents.check_keys(config_of(**changes), "c")
+    (note,) = config_keys.check_keys(config_of(**changes), "c")
     assert note[0] and warning in note[1]
 
 
 def test_keys_that_are_not_known_are_named():
-    (note,) = directory_contents.check_keys(config_of(of_another_year=1), "c")
+    (note,) = config_keys.check_keys(config_of(of_another_year=1), "c")
     assert note == (False, "c: keys that are not known are ignored: of_another_year")
 
 

@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
 from data.tokenizers import huggingface_directory
-from modeling.conversion import directory_contents
+from modeling.conversion import config_keys, directory_contents
 
 
 def file_rows():
@@ -30,7 +30,7 @@ def tables():
     """dict title -> lines."""
     return {
         "files": file_rows(),
-        "config.json": key_rows(directory_contents.KEYS),
+        "config.json": key_rows(config_keys.KEYS),
         "tokenizer_config.json": key_rows(huggingface_directory.KEYS),
     }
 
