@@ -60,6 +60,12 @@ flags.DEFINE_integer("batch_size", 32, "Rows computed at a time.")
 flags.DEFINE_integer(
     "top_k", 5, "fill_mask: how many tokens and words to name; answer: how many answers."
 )
+flags.DEFINE_float(
+    "decision_threshold",
+    None,
+    "classify: least probability of a label, where a text may have any number of them. Default: "
+    "the training's, else 0.5.",
+)
 flags.DEFINE_list(
     "layers",
     None,

@@ -77,7 +77,7 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
         log_lines(notes)
     read = _read_files(files, source, vocabulary)
     with folders.staged(destination, read) as scratch:
-        _write_model(scratch, weights, source, selection, vocabulary, task.get("labels"))
+        _write_model(scratch, weights, source, selection, vocabulary, task)
         _check_parity(source, selection, scratch, weights, "report it with the config")
         if vocabulary:
             release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case)
@@ -115,6 +115,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None, write_meta_graph=
             _write_meta_graph(written)
         for directory in directories:
             log_lines(huggingface.report_of(directory, prefix).lines())
+            release_files.warn_of_lost_meaning(directory)
             _add_original_config(directory, written, scratch)
         release_files.write_vocabulary(_vocabulary_of(directories), scratch)
         release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
@@ -257,7 +258,7 @@ def _folders_beside(files, source):
     return [os.path.dirname(path) for path in (source.prefix, files.config)]
 
 
-def _write_model(folder, weights, source, selection, vocabulary, labels):
+def _write_model(folder, weights, source, selection, vocabulary, task):
     """Writes config, weights and side files of a Hugging Face directory.
 
     Args:
@@ -266,10 +267,12 @@ def _write_model(folder, weights, source, selection, vocabulary, labels):
       source: Source.
       selection: Selection.
       vocabulary: of the model, or None.
-      labels: list of str, names of the classes, or None.
+      task: result of release_files.read_task.
     """
     pad_token_id = vocabulary.pad if vocabulary else 0
-    values = export.hugging_face_config(source, selection, pad_token_id, labels)
+    values = export.hugging_face_config(
+        source, selection, pad_token_id, task.get("labels"), release_files.problem_type(task)
+    )
     export.write_json(os.path.join(folder, export.CONFIG), values)
     export.write_weights(
         os.path.join(folder, weights),

@@ -77,7 +77,7 @@ def define():
     flags.DEFINE_bool(
         "verbose_logging", False, "Accepted for run_squad.py's command lines; logs nothing more."
     )
-    flags.DEFINE_list("labels", None, "The labels of --task_name=tsv, by class number.")
+    flags.DEFINE_list("labels", None, "The labels of --task_name=tsv or multi_label, by number.")
     flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
     original_names.define_spm_model_file()
     flags.DEFINE_bool(

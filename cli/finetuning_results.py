@@ -100,7 +100,7 @@ def _difference_from(entry, split):
         "labels": task.labels,
         "max_seq_length": max_seq_length,
         "do_lower_case": tokenizer.do_lower_case,
-        "row_options": task.row_options,
+        "row_options": task.model_options,
         "head_options": task.head_options,
     }
     if any(entry.get(name, value) != value for name, value in values.items()):

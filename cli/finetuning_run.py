@@ -249,7 +249,7 @@ def _check_trials(settings, tasks, examples, vocabulary):
             task_file.check_vocabulary(entry, vocabulary, folder)
             if settings.do_train:
                 loading.check_same_data(splits, entry, settings.task_dir(task.name), folder)
-                loading.check_same_settings(dict(encoding, **task.row_options), entry, folder)
+                loading.check_same_settings(dict(encoding, **task.model_options), entry, folder)
 
 
 def _make_objective(task, model_config, settings):
@@ -275,6 +275,7 @@ def _initial_weights(inputs):
         if plan:
             check_whole(plan, settings.allow_partial_init)
         check_start(plan, objective, settings.do_train, settings.output_dir)
+        _warn_of_other_kind(inputs, plan)
     return weights
 
 
@@ -283,6 +284,27 @@ def _replaceable(inputs):
     layer may have another size."""
     scope = inputs.model_config.scope + "/"
     return (lambda name: not name.startswith(scope)) if inputs.settings.do_train else None
+
+
+def _warn_of_other_kind(inputs, plan):
+    """Warns where training starts with the head of another kind of task.
+
+    Args:
+      inputs: RunInputs.
+      plan: LoadPlan or None.
+    """
+    path, encoder = inputs.init_checkpoint, inputs.model_config.scope + "/"
+    if not plan or not inputs.settings.do_train or inputs.settings.has_several_tasks:
+        return
+    if any(not name.startswith(encoder) for name in plan.loaded):
+        task = inputs.tasks[0].task
+        other = loading.other_kind(task, path)
+        if other:
+            warn(
+                "the head of {} is of {}; task {} ({}) starts from it".format(
+                    path, other, task.name, task.kind
+                )
+            )
 
 
 def _write_splits(inputs):

@@ -12,15 +12,16 @@ from common.validation import is_object
 from data.tokenizers import huggingface_directory, huggingface_files
 from data.tokenizers.vocabularies import FILE_NAMES, read_vocabulary
 from finetuning import task_file
+from finetuning.registry import TASK_KINDS
 from modeling.config import read_json_object
 from modeling.conversion import export, families, folders, head_choice, huggingface
 
-# Component of a network -> the kind of its task in task.json, and the value of --head.
-_KINDS = {
-    "classifier": ("classification", families.CLASSIFICATION),
-    "tagger": ("tagging", families.TAGGING),
-    "chooser": ("multiple_choice", families.CHOICES),
-    "answers": ("questions", families.QUESTIONS),
+# Component of a network -> the value of --head.
+_HEADS = {
+    "classifier": families.CLASSIFICATION,
+    "tagger": families.TAGGING,
+    "chooser": families.CHOICES,
+    "answers": families.QUESTIONS,
 }
 
 
@@ -169,7 +170,7 @@ def tasks_beside(prefix):
         return {}
     values = read_json_object(path, "task file")
     entries = values.get("tasks", [values])
-    heads = dict(_KINDS.values())
+    heads = {name: kind.head for name, kind in TASK_KINDS.items()}
     entries = filter(is_object, entries) if isinstance(entries, list) else []
     return {str(e.get("task", "")): heads.get(str(e.get("kind"))) for e in entries}
 
@@ -186,12 +187,13 @@ def read_task(source, selection, name):
       UserError: it is damaged, or belongs to another checkpoint.
     """
     path = task_file.path_beside(source.prefix)
-    component = next((component for component in _KINDS if component in selection.components), None)
+    component = next((component for component in _HEADS if component in selection.components), None)
     if component is None or path is None:
         return {}
     has_answers = component == "answers"
     labels = source.num_labels if component in ("classifier", "tagger") else None
-    task = task_file.read(path, _KINDS[component][0], labels, name or None)
+    kinds = tuple(name for name, kind in TASK_KINDS.items() if kind.head == _HEADS[component])
+    task = task_file.read(path, kinds, labels, name or None)
     # The converted model has one task, however many the checkpoint has.
     task = dict(task, is_one_of_several=False)
     if has_answers:  # without kinds of answers and their classifiers
@@ -201,6 +203,32 @@ def read_task(source, selection, name):
                 task["head_options"], joint_prediction=False, answerable_classifier=False
             )
     return task
+
+
+def problem_type(task):
+    """What config.json must say of the outputs; None: transformers' default is right.
+
+    Args:
+      task: result of read_task.
+    """
+    kind = TASK_KINDS.get(task.get("kind"))
+    said = kind and kind.problem_type
+    return None if said == huggingface.ONE_CLASS else said
+
+
+def warn_of_lost_meaning(directory):
+    """Warns that a checkpoint has no place for the problem_type of a Hugging Face directory without
+    task.json.
+
+    Args:
+      directory: huggingface.Directory.
+    """
+    said = huggingface.problem_type(directory.path)
+    if said and not task_file.path_beside(os.path.join(directory.path, "")):
+        warn(
+            "problem_type {} in {} is not part of a checkpoint; evaluate and predict with the "
+            "directory itself".format(said, huggingface.config_file(directory.path))
+        )
 
 
 def write_task(task, folder):

@@ -50,9 +50,10 @@ class Option(NamedTuple):
       help: text of the flag; the family's title is put in front of it.
       choices: values of CHOICE.
       length: how many numbers STEPS has.
-      low, above: least value, or what values must be above; None: no limit.
+      low, above, below: least value, or what values must be above or below; None: no limit.
       from_training: an evaluation that does not give the option takes the training's.
       shapes_rows: the rows of examples depend on it.
+      of_model: a fine-tuned model keeps it, beside those that shape rows: its figures depend on it.
       supersedes: names of options whose values from --hparams give way to this one where the
         command line has it.
     """
@@ -65,8 +66,10 @@ class Option(NamedTuple):
     length: int = 0
     low: Optional[float] = None
     above: Optional[float] = None
+    below: Optional[float] = None
     from_training: bool = False
     shapes_rows: bool = False
+    of_model: bool = False
     supersedes: Tuple[str, ...] = ()
 
     def accepts(self, value):
@@ -96,6 +99,8 @@ class Option(NamedTuple):
             )
         if self.above is not None and value <= self.above:
             return "must be positive" if self.above == 0 else "must be above {}".format(self.above)
+        if self.below is not None and value >= self.below:
+            return "must be below {}".format(self.below)
         return None
 
 

@@ -5,18 +5,18 @@ from typing import Any, NamedTuple, Optional
 
 
 class Example(NamedTuple):
-    """A text, or a pair of texts, with a label.
+    """A text, or a pair of texts, with a label or several.
 
     Attributes:
       text_a, text_b: the texts; text_b is None for a single text.
-      label: None where the file has none.
+      label: None where the file has none; a tuple where the texts of a task may have any number.
       where: "FILE, line N", for messages.
       id: in the file, a text or a whole number; None where the file has no ids.
     """
 
     text_a: str
     text_b: Optional[str]
-    label: Optional[str]
+    label: Any
     where: str
     id: Any = None
 

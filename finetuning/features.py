@@ -13,7 +13,7 @@ from common import files, outputs
 from common.errors import UserError
 from common.validation import is_count
 from data.records.encoding import RecordLayout
-from data.records.schema import FEATURES
+from data.records.schema import FEATURES, feature_length
 from data.records.tfrecord import frame
 from modeling.config import read_json_object
 
@@ -57,6 +57,17 @@ def union_of_features(tasks):
     return [*collections.OrderedDict.fromkeys(names), "task_numbers"]
 
 
+def label_counts(tasks):
+    """dict feature -> number of its values, for features with a value for each label: of several
+    tasks, as many as the one with most labels has."""
+    counts = {}
+    for task in tasks:
+        for name in task.feature_names:
+            if FEATURES[name].shape == "L":
+                counts[name] = max(len(task.labels), counts.get(name, 0))
+    return counts
+
+
 def write_splits(
     folder, tasks, number, splits, tokenizer, max_seq_length, multiples=None, is_owner=True
 ):
@@ -81,6 +92,7 @@ def write_splits(
         if split == "train" and len(tasks) > 1:
             options["names"] = union_of_features(tasks)
             options["constants"] = {"task_numbers": number}
+            options["labels"] = label_counts(tasks)
         path = os.path.join(folder, RECORD_FILES[split])
         features[split] = write_features(
             path, tasks[number], examples, tokenizer, max_seq_length, **options
@@ -98,6 +110,7 @@ def write_features(
     constants=None,
     multiple_of=1,
     is_owner=True,
+    labels=None,
 ):
     """Writes the rows of examples in order, under a temporary name first; a file of the same
     examples, vocabulary and length is kept:
@@ -120,11 +133,13 @@ def write_features(
         full batches only.
       is_owner: whether `path` is a file of this run alone. If not, it is another's to write: where
         it is of other sources, the records go to one whose name holds a digest of their sources.
+      labels: dict feature -> number of its values, see label_counts; None: the task's.
 
     Returns:
       FeatureFile.
     """
     names = list(names or task.feature_names)
+    labels = label_counts([task]) if labels is None else labels
     made_from = {
         "version": _VERSION,
         "task": [task.name, task.kind, task.labels, task.row_options],
@@ -136,6 +151,8 @@ def write_features(
         "constants": constants or {},
         "multiple_of": multiple_of,
     }
+    if labels:
+        made_from["label_counts"] = labels
     kept = _kept(path, made_from)
     if not kept and not is_owner:
         path = _own_path(path, made_from)
@@ -143,7 +160,8 @@ def write_features(
     if kept:
         return kept
     width = max_seq_length * task.texts_per_row
-    layout = RecordLayout(names, width, 0, len(tokenizer.vocabulary))
+    layout = RecordLayout(names, width, 0, len(tokenizer.vocabulary), labels)
+    lengths = {name: feature_length(name, width, 0, labels) for name in names}
     written, truncated, digest = 0, 0, hashlib.sha256()
     with outputs.replacing(path) as writer:
 
@@ -152,8 +170,10 @@ def write_features(
             digest.update(content)
 
         for rows, cut in _chunks(task, examples, tokenizer, max_seq_length):
-            shape = task.texts_per_row, max_seq_length
-            values = {name: _values(name, rows, shape, constants or {}) for name in names}
+            values = {
+                name: _values(name, rows, length, task.texts_per_row, constants or {})
+                for name, length in lengths.items()
+            }
             framed = frame(layout.encode(values))
             write(framed.tobytes())
             written, truncated = written + len(rows), truncated + cut
@@ -219,16 +239,15 @@ def _chunks(task, examples, tokenizer, max_seq_length):
         yield [row for rows in of_examples for row in rows], cut
 
 
-def _values(name, rows, shape, constants):
-    """int [rows, length]: a feature of all rows, padded; that of pieces for text after text.
-
-    `shape`: (texts in a row, pieces of each).
-    """
+def _values(name, rows, length, texts_per_row, constants):
+    """int [rows, length]: a feature of all rows, padded; that of pieces for text after text."""
     feature = FEATURES[name]
-    texts, width = shape if feature.shape == "S" else (1, 1)
-    values = np.full([len(rows), texts, width], constants.get(name, feature.pad), np.int64)
+    texts = texts_per_row if feature.shape == "S" else 1
+    values = np.full(
+        [len(rows), texts, length // texts], constants.get(name, feature.pad), np.int64
+    )
     for i, row in enumerate(rows):
         numbers = row.features.get("input_ids" if name == "input_mask" else name, [])
         for place, of_text in enumerate(numbers if texts > 1 else [numbers]):
             values[i, place, : len(of_text)] = 1 if name == "input_mask" else of_text
-    return values.reshape(len(rows), texts * width)
+    return values.reshape(len(rows), length)

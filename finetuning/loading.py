@@ -3,9 +3,10 @@
 import os
 
 from common.errors import UserError, some
+from common.log import warn
 from finetuning import placeholders, task_file
 from finetuning.features import fingerprint
-from finetuning.task import SPLITS
+from finetuning.task import FOUND, SPLITS
 from modeling.conversion import huggingface
 
 
@@ -26,7 +27,9 @@ def read_saved(tasks, path):
         return None, [{} for _ in tasks]
     is_directory = huggingface.is_directory(path)
     folder = path if is_directory else os.path.dirname(path)
-    task_path = task_file.path_beside(os.path.join(path, "") if is_directory else path)
+    task_path = _task_path(path)
+    if is_directory and len(tasks) == 1:
+        _check_problem_type(tasks[0], path)
     if not task_path:
         # No such directory holds the heads of several tasks.
         names = huggingface.class_names(path) if is_directory and len(tasks) == 1 else None
@@ -36,6 +39,60 @@ def read_saved(tasks, path):
     for task, entry in zip(tasks, entries):
         task_file.check_options(task_path, entry, task)
     return os.path.dirname(task_path), entries
+
+
+def other_kind(task, path):
+    """The kind of task that a model was fine-tuned for, or its problem_type.
+
+    Args:
+      task: task object.
+      path: a checkpoint's prefix or a Hugging Face directory.
+
+    Returns:
+      str; None where it is that of `task`, or not known.
+
+    Raises:
+      UserError: task.json or config.json is damaged.
+    """
+    task_path = _task_path(path)
+    if task_path:
+        kinds = {entry.get("kind") for entry in task_file.entries_of(os.path.dirname(task_path))}
+        return None if task.kind in kinds else ", ".join(sorted(map(str, kinds)))
+    said = huggingface.problem_type(path) if huggingface.is_directory(path) else None
+    return None if said == task.problem_type or task.problem_type is None else said
+
+
+def _task_path(path):
+    """Path of the task.json beside a checkpoint or in a Hugging Face directory; None without."""
+    is_directory = huggingface.is_directory(path)
+    return task_file.path_beside(os.path.join(path, "") if is_directory else path)
+
+
+def _check_problem_type(task, path):
+    """Refuses a Hugging Face directory whose outputs mean something else than the task's; warns
+    where it does not say what they mean and transformers would take them for something else."""
+    said, config = huggingface.problem_type(path), huggingface.config_file(path)
+    if task.problem_type is None or said == task.problem_type:
+        return
+    if said:
+        raise UserError(
+            "{} says problem_type {}, but task {} is {}: the model's outputs mean something else; "
+            "{}".format(
+                config,
+                said,
+                task.name,
+                task.problem_type,
+                "there is no task of numbers"
+                if said == huggingface.REGRESSION
+                else "choose a task of its kind",
+            )
+        )
+    if task.problem_type != huggingface.ONE_CLASS:
+        warn(
+            "{} has no problem_type; the outputs are taken for those of {}, as task {} is".format(
+                config, task.problem_type, task.name
+            )
+        )
 
 
 def read_splits(task, data_dir, wanted):
@@ -129,7 +186,15 @@ def choose_labels(task, splits, data_dir, given, saved, is_trained, model_dir):
     """
     known = saved.get("labels")
     if not known or task.labels == known:
-        return task.choose_labels(given, data_dir, splits)
+        source = task.choose_labels(given, data_dir, splits)
+        if not is_trained and source.startswith(FOUND):
+            warn(
+                "the model in {} does not name its labels; those {} are taken in this order: {}; "
+                "give --labels in the order of the model".format(
+                    model_dir, source, some(task.labels)
+                )
+            )
+        return source
     if is_trained or given or task.labels is not None:
         task.choose_labels(given, data_dir, splits)
         # Only --labels determines an order.

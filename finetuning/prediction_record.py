@@ -17,7 +17,7 @@ from modeling.config import read_json_object
 SCORES_FILE = "test_scores.txt"
 # What Task.save_predictions and reports.save_scores call their files.
 _OURS = re.compile(
-    r"(dev|test)_(results\.tsv|labels\.txt|predictions\.txt)|test_scores\.txt"
+    r"(dev|test)_((results|label_scores)\.tsv|labels\.txt|predictions\.txt)|test_scores\.txt"
     r"|[^/]+_(dev|test)_(preds|nbest|result)\.json|[^/]+_predict\.json"
 )
 

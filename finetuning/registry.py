@@ -9,6 +9,7 @@ from finetuning import task_defaults
 from finetuning.kinds import choice_rows
 from finetuning.kinds.choices import ChoiceTask
 from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
+from finetuning.kinds.multi_label import MultiLabelTask
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.kinds.tagging import TaggingTask
@@ -17,7 +18,7 @@ from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.squad import KINDS
 from finetuning.layouts.tables import read_comments, read_table
 from finetuning.layouts.xnli import read_xnli
-from finetuning.scoring import cjrc, squad
+from finetuning.scoring import cjrc, multi_label, squad
 from finetuning.task import SPLITS
 
 # Google's order, CLUE's and ERNIE's.
@@ -219,6 +220,22 @@ _CLASSIFICATION = {
         "no_labels": ("-",),
     },
 }
+# name -> arguments of MultiLabelTask.
+_MULTI_LABEL = {
+    "cail2018_articles": {
+        "file_names": _CAIL_FILES,
+        "layout": _objects(clue.articles),
+        "label_files": ("labels.txt", "law.txt"),
+        "further_figures": multi_label.cail_score,
+    },
+    "cail2018_multi": {
+        "file_names": _CAIL_FILES,
+        "layout": _objects(clue.charges),
+        "label_files": ("labels.txt", "accu.txt"),
+        "further_figures": multi_label.cail_score,
+    },
+    "multi_label": {},
+}
 # Types of entities in newspapers.
 _NEWS_TYPES = ["LOC", "ORG", "PER"]
 # name -> arguments of TaggingTask, of QuestionTask.
@@ -303,6 +320,7 @@ _TASKS = {
     name: (kind, arguments)
     for kind, tasks in (
         (ClassificationTask, _CLASSIFICATION),
+        (MultiLabelTask, _MULTI_LABEL),
         (TaggingTask, _TAGGING),
         (QuestionTask, _QUESTIONS),
         (ChoiceTask, _CHOICES),
@@ -310,6 +328,8 @@ _TASKS = {
     for name, arguments in tasks.items()
 }
 TASK_NAMES = tuple(sorted(_TASKS))
+# Kind -> class.
+TASK_KINDS = {kind.kind: kind for kind, _ in _TASKS.values()}
 # Names of the same tasks in the programs of CLUE and of brightmart's albert_zh and roberta_zh.
 _ALIASES = {
     "bq": "bqcorpus",
@@ -332,8 +352,9 @@ def registered_name(name):
 
 def option_classes():
     """The FamilyOptions classes of all kinds of tasks."""
-    kinds = dict.fromkeys(kind for kind, _ in _TASKS.values())
-    classes = [c for kind in kinds for c in (kind.option_class, kind.head_option_class)]
+    classes = [
+        c for kind in TASK_KINDS.values() for c in (kind.option_class, kind.head_option_class)
+    ]
     return [options for options in dict.fromkeys(classes) if options.declared()]
 
 

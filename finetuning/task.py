@@ -13,6 +13,8 @@ from finetuning.task_defaults import TaskDefaults
 _ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar", ".rar", ".7z")
 
 SPLITS = ("train", "dev", "test")
+# Beginning of the source of labels that the examples alone tell.
+FOUND = "found in "
 # At most so many of the possible names of a file are listed in messages.
 _NAMES_SHOWN = 4
 
@@ -49,6 +51,8 @@ class Task:
       feature_names: record features of a row; data.records.schema.FEATURES.
       labels: list of str, names of the outputs by number; None until they are known.
       headline: names, without prefix, of the figures that papers report, in their order.
+      head: which one it has, for conversion: one of modeling.conversion.families.HEADS.
+      problem_type: of a Hugging Face config whose head has this meaning; None where there is none.
       option_class: FamilyOptions of the task's rows and predictions.
       options: an object of that class.
       head_option_class: FamilyOptions of the heads.
@@ -62,7 +66,7 @@ class Task:
       has_answers: whether google-research/electra's results hold its prediction_file.
     """
 
-    kind = metric = None
+    kind = metric = head = problem_type = None
     feature_names = headline = ()
     option_class = head_option_class = FamilyOptions
     answer_name = "label"
@@ -81,12 +85,20 @@ class Task:
     @property
     def row_options(self):
         """dict of the options that rows depend on, beside labels and the arguments of `rows`."""
-        return {name: getattr(self.options, name) for name in self.row_option_names()}
+        declared = self.option_class.declared()
+        return {o.name: getattr(self.options, o.name) for o in declared if o.shapes_rows}
+
+    @property
+    def model_options(self):
+        """dict of the options that a fine-tuned model keeps: those that rows or figures depend
+        on."""
+        return {name: getattr(self.options, name) for name in self.model_option_names()}
 
     @classmethod
-    def row_option_names(cls):
-        """Names of the options that rows depend on."""
-        return [option.name for option in cls.option_class.declared() if option.shapes_rows]
+    def model_option_names(cls):
+        """Names of the options that a fine-tuned model keeps."""
+        declared = cls.option_class.declared()
+        return [option.name for option in declared if option.shapes_rows or option.of_model]
 
     def configure(self, values):
         """Sets `options` and `head_options`.

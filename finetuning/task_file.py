@@ -35,7 +35,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "do_lower_case": do_lower_case,
-            "row_options": task.row_options,
+            "row_options": task.model_options,
             "head_options": task.head_options,
             "is_one_of_several": len(entries) > 1,
             "fingerprints": fingerprints,
@@ -85,7 +85,7 @@ def read(path, kind, num_labels=None, name=None):
 
     Args:
       path: its name.
-      kind: as for `save`.
+      kind: of the task, or a tuple of those that it may be of.
       num_labels: classes of the checkpoint, None where they are not known.
       name: of the task; None: the only one of that kind.
 
@@ -95,13 +95,14 @@ def read(path, kind, num_labels=None, name=None):
     Raises:
       UserError: it is damaged, of another kind or of another checkpoint.
     """
+    kinds = (kind,) if is_text(kind) else kind
     values = read_json_object(path, "task file")
     if "tasks" in values:
-        values = _one_of(path, values["tasks"], kind, name)
-    if values.get("kind") != kind:
+        values = _one_of(path, values["tasks"], kinds, name)
+    if values.get("kind") not in kinds:
         raise UserError(
             "{} says that the checkpoint was fine-tuned for {}, not for {}".format(
-                path, quoted(values.get("kind")), kind
+                path, quoted(values.get("kind")), " or ".join(kinds)
             )
         )
     if name not in (None, values.get("task")):
@@ -170,7 +171,8 @@ def check_options(path, entry, task):
     Raises:
       UserError: naming the option.
     """
-    of_rows = [o for o in task.option_class.declared() if o.name in task.row_option_names()]
+    kept = task.model_option_names()
+    of_rows = [o for o in task.option_class.declared() if o.name in kept]
     of_heads = task.head_option_class.declared()
     for key, declared in (("row_options", of_rows), ("head_options", of_heads)):
         known = {option.name: option for option in declared}
@@ -187,18 +189,18 @@ def _is_value_of(option, value):
     return option.accepts(value) and not (is_number(value) and value > LONGEST_ROW)
 
 
-def _one_of(path, entries, kind, name):
+def _one_of(path, entries, kinds, name):
     """The entry of a task among those that were trained at once."""
     if not list_of(is_object)(entries):
         raise UserError("{}: tasks must be a list of objects".format(path))
-    fitting = [e for e in entries if e.get("kind") == kind and name in (None, e.get("task"))]
+    fitting = [e for e in entries if e.get("kind") in kinds and name in (None, e.get("task"))]
     if len(fitting) == 1:
         return fitting[0]
     raise UserError(
         "{} holds {} tasks that fit ({}), among {}; say which one with --task_name".format(
             path,
             len(fitting),
-            kind if name is None else name,
+            " or ".join(kinds) if name is None else name,
             ", ".join(str(e.get("task")) for e in entries),
         )
     )

@@ -41,6 +41,14 @@ def cross_entropy(logits, labels):
     )
 
 
+def binary_cross_entropy(logits, indicators):
+    """-log sigmoid(logit) where the indicator is 1, -log(1 - sigmoid(logit)) where it is 0: logits
+    [...], indicators int32 or float32 of the same shape -> float32 [...]."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(
+        labels=tf.cast(indicators, tf.float32), logits=tf.cast(logits, tf.float32)
+    )
+
+
 def weighted_ratio(values, weights, epsilon=0.0, weight=1.0):
     """Ratio of sum(values * weights) and sum(weights): values, weights float32 [N]."""
     return Ratio(tf.reduce_sum(values * weights), tf.reduce_sum(weights), epsilon, weight)

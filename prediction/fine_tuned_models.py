@@ -33,7 +33,7 @@ def read_settings(path, kind, task_name=None, has_classes=True):
 
     Args:
       path: a checkpoint's prefix, or a Hugging Face directory.
-      kind: of the fine-tuning task.
+      kind: of the fine-tuning task, or a tuple of those that it may be of.
       task_name: one of several tasks that were trained at once, None: the only one of that kind.
       has_classes: whether the head has an output for each label.
 

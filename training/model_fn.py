@@ -133,13 +133,14 @@ def model_parameters(model_config, objective, max_seq_length, max_predictions_pe
     Returns:
       ParameterStore, for names, shapes and counts only.
     """
+    labels = objective.label_counts()
     with tf.Graph().as_default():
         store = ParameterStore()
         features = {}
         for name in objective.feature_names:
             feature = FEATURES[name]
             dtype = tf.float32 if feature.dtype == "float32" else tf.int32
-            shape = [None, feature_length(name, max_seq_length, max_predictions_per_seq)]
+            shape = [None, feature_length(name, max_seq_length, max_predictions_per_seq, labels)]
             if feature.shape == "S" and objective.texts_per_row > 1:
                 shape.insert(1, objective.texts_per_row)
             features[name] = tf.placeholder(dtype, shape, name=name)

@@ -236,6 +236,7 @@ class Runner:
                     self._ranges(objective),
                     config.max_seq_length * objective.texts_per_row,
                     config.max_predictions_per_seq,
+                    objective.label_counts(),
                 )
 
     def _ranges(self, objective=None):
@@ -321,5 +322,6 @@ class Runner:
             drawing=self._drawing,
             ranges=self._ranges(objective),
             texts_per_row=objective.texts_per_row,
+            labels=objective.label_counts(),
             **settings,
         )

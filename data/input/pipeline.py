@@ -56,6 +56,7 @@ def make_input_fn(
     by_length=False,
     ranges=None,
     texts_per_row=1,
+    labels=None,
 ):
     """Makes the input function for an estimator.
 
@@ -77,6 +78,7 @@ def make_input_fn(
       ranges: dict feature -> schema.Range that its values must be in, or None. A GPU or TPU would
         silently read zeros or another row for an id outside its table.
       texts_per_row: sequences of max_seq_length in a record.
+      labels: see schema.feature_length.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
@@ -84,8 +86,9 @@ def make_input_fn(
       Hosts of a TPU pod (params["context"]) share the rows in turn.
     """
     names = stored_features(feature_names, drawing)
-    lengths = max_seq_length * texts_per_row, max_predictions_per_seq
-    parse = _parser(names, *lengths, ranges or {}, texts_per_row)
+    width = max_seq_length * texts_per_row
+    lengths = {name: feature_length(name, width, max_predictions_per_seq, labels) for name in names}
+    parse = _parser(lengths, ranges or {}, texts_per_row)
 
     def input_fn(params):
         batch_size = params["batch_size"] // replicas
@@ -208,15 +211,12 @@ def stored_features(feature_names, drawing):
     return list(schema.stored_features(feature_names, drawing and drawing.corruption))
 
 
-def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges, texts_per_row):
+def _parser(lengths, ranges, texts_per_row):
     """A function that parses a batch of records at once; int64 becomes int32, which is what TPUs
-    take, after its range was checked. `max_seq_length`: of all texts of a record."""
+    take, after its range was checked. `lengths`: dict feature -> number of values."""
     spec = {
-        name: tf.io.FixedLenFeature(
-            [feature_length(name, max_seq_length, max_predictions_per_seq)],
-            tf.as_dtype(FEATURES[name].dtype),
-        )
-        for name in feature_names
+        name: tf.io.FixedLenFeature([length], tf.as_dtype(FEATURES[name].dtype))
+        for name, length in lengths.items()
     }
 
     def parse(serialized):
@@ -229,7 +229,7 @@ def _parser(feature_names, max_seq_length, max_predictions_per_seq, ranges, text
             }
         if texts_per_row > 1:
             for name in (name for name in values if FEATURES[name].shape == "S"):
-                shape = [-1, texts_per_row, max_seq_length // texts_per_row]
+                shape = [-1, texts_per_row, lengths[name] // texts_per_row]
                 values[name] = tf.reshape(values[name], shape)
         return values
 

@@ -19,13 +19,14 @@ class RecordLayout:
       size: bytes of one record.
     """
 
-    def __init__(self, names, max_seq_length, max_predictions_per_seq, vocab_size):
+    def __init__(self, names, max_seq_length, max_predictions_per_seq, vocab_size, labels=None):
+        """`labels`: see schema.feature_length."""
         self.names = list(names)
         limits = {"S": max_seq_length, "V": vocab_size}
         fields, self._columns = [], {}
         for name in self.names:
             feature = FEATURES[name]
-            count = feature_length(name, max_seq_length, max_predictions_per_seq)
+            count = feature_length(name, max_seq_length, max_predictions_per_seq, labels)
             limit = limits.get(feature.limit, feature.limit)
             width = 4 if feature.dtype == "float32" else _varint_width(feature.low, limit - 1)
             fields.append((name, count, width, feature.dtype))

@@ -24,8 +24,9 @@ class Feature(NamedTuple):
 
     Attributes:
       dtype: "int64" or "float32".
-      shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one, "B": a bit for each
-        piece of the row, BITS of them in a value, the first one lowest.
+      shape: "S": max_seq_length values, "P": max_predictions_per_seq, "1": one, "L": one for each
+        label of the task, "B": a bit for each piece of the row, BITS of them in a value, the first
+        one lowest.
       pad: value after the end of a row, or where nothing is predicted.
       limit: what values stay below: "V" the vocabulary's size, "S" max_seq_length, or a number;
         None: no limit.
@@ -82,6 +83,8 @@ FEATURES = {
     SENTENCE_LABEL: Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),
+    # Whether a fine-tuning example has a label, for each label of the task.
+    "label_indicators": Feature("int64", "L", 0, 2),
     # Tag of a piece, the objective knows how many there are; -1 where it has none: special tokens,
     # padding, pieces after a word's first.
     "tag_ids": Feature("int64", "S", -1, 1 << 21, -1),
@@ -134,7 +137,12 @@ def value_ranges(names, max_seq_length, vocab_size, type_vocab_size, labels):
         "V": ("vocab_size of the model config", vocab_size),
         "S": ("--max_seq_length", max_seq_length),
     }
-    own = {name: ("the number of labels", count) for name, count in labels.items()}
+    # Where there is a value for each label, labels are counted by the values, not by their limit.
+    own = {
+        name: ("the number of labels", count)
+        for name, count in labels.items()
+        if FEATURES[name].shape != "L"
+    }
     own["segment_ids"] = ("type_vocab_size of the model config", type_vocab_size)
     ranges = collections.OrderedDict()
     for name in names:
@@ -144,8 +152,13 @@ def value_ranges(names, max_seq_length, vocab_size, type_vocab_size, labels):
     return ranges
 
 
-def feature_length(name, max_seq_length, max_predictions_per_seq):
+def feature_length(name, max_seq_length, max_predictions_per_seq, labels=None):
     """Number of values that feature `name` holds in one record.
+
+    Args:
+      name: of the feature.
+      max_seq_length, max_predictions_per_seq: of the records.
+      labels: dict feature -> number of labels; where the feature has a value for each, it is there.
 
     Raises:
       UserError: the table has no such feature.
@@ -154,10 +167,13 @@ def feature_length(name, max_seq_length, max_predictions_per_seq):
         raise UserError(
             "unknown record feature {!r}; known are {}".format(name, ", ".join(sorted(FEATURES)))
         )
+    shape = FEATURES[name].shape
+    if shape == "L":
+        return labels[name]
     lengths = {
         "S": max_seq_length,
         "P": max_predictions_per_seq,
         "1": 1,
         "B": -(-max_seq_length // BITS),
     }
-    return lengths[FEATURES[name].shape]
+    return lengths[shape]

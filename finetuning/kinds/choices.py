@@ -15,6 +15,7 @@ from finetuning.layouts.choices import BLANK
 from finetuning.layouts.tables import checked
 from finetuning.scoring import submissions
 from finetuning.task import Task, TaskRow
+from modeling.conversion.families import CHOICES
 from modeling.objectives.choices import MultipleChoice
 
 
@@ -35,7 +36,7 @@ class ChoiceTask(Task):
     a sequence for each choice, and predictions are ChoicePrediction.
     """
 
-    kind = "multiple_choice"
+    kind, head = "multiple_choice", CHOICES
     metric, headline = "eval_accuracy", ("accuracy",)
     feature_names = MultipleChoice.feature_names
     answer_name = "answer"

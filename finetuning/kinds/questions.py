@@ -16,6 +16,7 @@ from finetuning.layouts.squad import KINDS, NO, SPAN, UNANSWERABLE, YES, read_qu
 from finetuning.layouts.tables import checked
 from finetuning.scoring import answer_files, answers
 from finetuning.task import Task, TaskRow
+from modeling.conversion.families import QUESTIONS
 from modeling.objectives.questions import Questions
 from modeling.question_options import QuestionOptions
 
@@ -84,7 +85,7 @@ class QuestionTask(Task):
       options: QuestionRowOptions.
     """
 
-    kind = "questions"
+    kind, head = "questions", QUESTIONS
     metric, headline = "eval_average", ("em", "f1")
     feature_names = Questions.feature_names
     option_class, head_option_class = QuestionRowOptions, QuestionOptions

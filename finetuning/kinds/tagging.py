@@ -20,7 +20,8 @@ from finetuning.kinds.spans import (
 from finetuning.layouts.tagging import check_types, read_tagged, types_of
 from finetuning.scoring import submissions
 from finetuning.scoring.entities import score_entities
-from finetuning.task import SPLITS, Task, TaskRow
+from finetuning.task import FOUND, SPLITS, Task, TaskRow
+from modeling.conversion.families import TAGGING
 from modeling.objectives.tagging import Tagging
 
 TAGGED_FILES = {split: (split + ".txt", split + ".tsv", split + ".json") for split in SPLITS}
@@ -64,7 +65,7 @@ class TaggingTask(Task):
     row where it has most context.
     """
 
-    kind = "tagging"
+    kind, head = "tagging", TAGGING
     metric, headline = "eval_f1", ("f1",)
     feature_names = Tagging.feature_names
 
@@ -281,7 +282,7 @@ def _find_types(given, splits):
     for split in SPLITS[:2]:
         types = types_of(splits.get(split) or ())
         if types:
-            return types, "found in {}".format(split)
+            return types, FOUND + split
     paths = [splits[split].path for split in SPLITS[:2] if splits.get(split)]
     raise UserError(
         "the types of entities are not known, for {}; give --labels".format(

@@ -1,5 +1,5 @@
-"""Fields of the JSON objects of CLUE and CAIL 2018, as functions of a json_lines.JsonObject that
-return (text_a, text_b, label)."""
+"""Fields of the JSON objects of CLUE, CAIL 2018 and users' own files, as functions of a
+json_lines.JsonObject that return (text_a, text_b, label)."""
 
 from common.errors import UserError, quoted
 from finetuning.examples import Skipped
@@ -56,10 +56,45 @@ def single_charge(row):
     charges = row.object("meta").texts("accusation")
     if len(charges) != 1:
         raise Skipped("cases with {}".format("several charges" if charges else "no charge"))
-    charge = charges[0].strip()
+    return fact, None, _charge(charges[0], row)
+
+
+def charges(row):
+    """CAIL2018: the facts and all charges, which may be none."""
+    fact = row.text("fact")
+    if "meta" not in row:
+        return fact, None, None
+    names = row.object("meta").texts("accusation")
+    return fact, None, tuple(_charge(name, row) for name in names)
+
+
+def articles(row):
+    """CAIL2018: the facts and the numbers of the articles of the criminal law that apply."""
+    fact = row.text("fact")
+    return fact, None, row.object("meta").labels("relevant_articles") if "meta" in row else None
+
+
+def _charge(name, row):
+    charge = name.strip()
     plain = charge.replace("[", "").replace("]", "")
     if plain != charge:
         row.mended["brackets in charges"] += 1
     if not plain:
         raise UserError("{}: the charge is {}".format(row.where, quoted(charge)))
-    return fact, None, plain
+    return plain
+
+
+# Names of fields in users' own files.
+_TEXT_FIELDS = ("text", "text_a", "sentence", "sentence1")
+_SECOND_FIELDS = ("text_b", "sentence2")
+_LABEL_FIELDS = ("labels", "label")
+
+
+def labelled_text(row):
+    """A text, or two, and any number of labels."""
+    first, second, labels = (
+        next((name for name in names if name in row), None)
+        for names in (_TEXT_FIELDS, _SECOND_FIELDS, _LABEL_FIELDS)
+    )
+    text_b = row.text(second) if second else None
+    return row.text(first or _TEXT_FIELDS[0]), text_b, labels and row.labels(labels)

@@ -77,6 +77,26 @@ class JsonObject:
             raise UserError("{}: {} must be a list of texts".format(self.where, quoted(name)))
         return [self._whole(value) for value in values]
 
+    def labels(self, name):
+        """Labels of a text that may have any number of them.
+
+        Args:
+          name: of a list of texts or whole numbers, or a text that is not divided here.
+
+        Returns:
+          Tuple of str, or a str; None without such a field.
+        """
+        if name not in self:
+            return None
+        value = self.get(name, (list, str), "a list of labels, or a text")
+        if is_text(value):
+            return value
+        if not all(is_text(label) or is_whole(label) for label in value):
+            raise UserError("{}: {} must be a list of labels".format(self.where, quoted(name)))
+        if not all(map(is_text, value)):
+            self.mended["labels that are numbers"] += 1
+        return tuple(self._whole(str(label)).strip() for label in value)
+
     def object(self, name):
         """An object in this one."""
         return JsonObject(self.get(name, dict, "an object"), self.where, self.mended)

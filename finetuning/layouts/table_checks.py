@@ -180,13 +180,14 @@ def check_texts(table, is_pair):
             raise table.question("{} is the same in all lines".format(table.shown(column)))
 
 
-def check_found(table, found, labels_file):
+def check_found(table, found, labels_file, may_be_rare=False):
     """Refuses labels that were found in a table where they do not look like labels.
 
     Args:
       table: Table with a column of labels.
       found: Counter of the labels.
       labels_file: where the user can list them if they are labels after all.
+      may_be_rare: whether many labels may occur once, as where texts have any number of them.
 
     Raises:
       UserError: asking for the columns, or that the labels are measurements.
@@ -203,13 +204,13 @@ def check_found(table, found, labels_file):
         raise _header_question(table, "its label is in no other line", labels_file)
     if table.columns.is_given:
         return
-    reason = _label_doubt(table, found, shown)
+    reason = _label_doubt(table, found, shown, may_be_rare)
     if reason:
         note = "; if these are labels, list them in {}".format(labels_file)
         raise table.question(*reason, note=note)
 
 
-def _label_doubt(table, found, shown):
+def _label_doubt(table, found, shown, may_be_rare):
     """(reason, likely column of the label or None) where `found` are no labels; else None."""
     counts, places = table.counts, table.columns.places
     texts = [column for name, column in places.items() if name != LABEL]
@@ -224,7 +225,7 @@ def _label_doubt(table, found, shown):
         text = "{} has {:,} different values in {:,} lines"
         return text.format(shown, len(found), counts.rows), None
     singles = sum(count == 1 for count in found.values())
-    if singles > _FEW_SINGLES and 2 * singles > len(found):
+    if not may_be_rare and singles > _FEW_SINGLES and 2 * singles > len(found):
         text = "{:,} of the {:,} values of {} occur once"
         return text.format(singles, len(found), shown), None
     return None

@@ -153,14 +153,14 @@ def class_file(split):
     return split + "_results.tsv"
 
 
-def save_classes(folder, split, labels, probabilities):
+def save_classes(folder, split, chosen, probabilities):
     """Writes SPLIT_results.tsv (the probability of each class, as Google's run_classifier.py does)
-    and SPLIT_labels.txt (the most probable label); one line per example, in the order of the input.
+    and SPLIT_labels.txt (what was chosen); one line per example, in the order of the input.
 
     Args:
       folder: where to.
       split: "dev" or "test".
-      labels: list of str.
+      chosen: list of str, the most probable label of each example, or its labels.
       probabilities: list of float32 [labels].
 
     Returns:
@@ -169,6 +169,11 @@ def save_classes(folder, split, labels, probabilities):
     names = [class_file(split), split + "_labels.txt"]
     rows = "".join("\t".join(str(p) for p in row) + "\n" for row in probabilities)
     write_atomically(os.path.join(folder, names[0]), rows)
-    best = "".join(labels[int(row.argmax())] + "\n" for row in probabilities)
-    write_atomically(os.path.join(folder, names[1]), best)
+    write_atomically(os.path.join(folder, names[1]), "".join(line + "\n" for line in chosen))
     return names
+
+
+def save_table(folder, name, lines):
+    """Writes a file of lines; returns its name."""
+    write_atomically(os.path.join(folder, name), "".join(line + "\n" for line in lines))
+    return name

@@ -36,7 +36,7 @@ ORIGINAL_HIDDEN_ACTS = {
 }
 
 
-def hugging_face_config(source, selection, pad_token_id, labels):
+def hugging_face_config(source, selection, pad_token_id, labels, problem_type=None):
     """The content of config.json, like a file that transformers saves.
 
     Args:
@@ -44,6 +44,7 @@ def hugging_face_config(source, selection, pad_token_id, labels):
       selection: Selection.
       pad_token_id: int.
       labels: list of str, names of the classes by number; None = LABEL_0, LABEL_1, ...
+      problem_type: what the outputs of a classifier mean; None: transformers' default.
 
     Returns:
       Ordered dict.
@@ -65,6 +66,8 @@ def hugging_face_config(source, selection, pad_token_id, labels):
         values["num_labels"] = len(labels)
         values["id2label"] = collections.OrderedDict((str(i), n) for i, n in enumerate(labels))
         values["label2id"] = collections.OrderedDict((n, i) for i, n in enumerate(labels))
+        if problem_type:
+            values["problem_type"] = problem_type
     return values
 
 

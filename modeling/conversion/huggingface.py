@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import bounded_json, files
-from common.errors import UserError, some
-from common.validation import dict_of, is_object, is_text
+from common.errors import UserError, quoted, some
+from common.validation import dict_of, is_object, is_text, is_whole
 from modeling.config import read_json_object
 from modeling.conversion import (
     config_keys,
@@ -23,6 +23,14 @@ from modeling.conversion import (
 from modeling.conversion.directory_contents import CONFIGS, WEIGHTS
 
 is_directory = directory_contents.is_model_directory
+# Values of problem_type: what the outputs of a classifier mean. The second is what transformers
+# does with the classes of a config that does not say.
+PROBLEM_TYPES = REGRESSION, ONE_CLASS, MULTI_LABEL = (
+    "regression",
+    "single_label_classification",
+    "multi_label_classification",
+)
+_CLASSIFIER = "ForSequenceClassification"
 # Of the one data file of a checkpoint.
 DATA_ENDING = ".data-00000-of-00001"
 _TEMPORARY = ".quanci-save"
@@ -177,6 +185,54 @@ def class_names(path):
     if not all(map(is_text, names)) or len(set(names)) < len(names):
         raise UserError("{}: id2label must name the classes 0, 1, 2 and so on".format(config))
     return None if all(re.fullmatch("LABEL_[0-9]+", name) for name in names) else names
+
+
+def problem_type(path):
+    """What the outputs of a directory's classifier mean.
+
+    Args:
+      path: directory, see is_directory.
+
+    Returns:
+      One of PROBLEM_TYPES; None where the config does not say. A single output is then a
+      regression, as in transformers.
+
+    Raises:
+      UserError: there is no config, or its problem_type is none.
+    """
+    config = config_file(path)
+    values = read_json_object(config, "model config")
+    said = values.get("problem_type")
+    if said not in (None, *PROBLEM_TYPES):
+        raise UserError(
+            "{}: problem_type is {}, but must be one of {}".format(
+                config, quoted(said, 40), ", ".join(PROBLEM_TYPES)
+            )
+        )
+    if said is None and _num_labels(values) == 1:
+        return REGRESSION
+    return said
+
+
+def has_classifier(path):
+    """Whether a directory's config names a class of transformers that classifies texts."""
+    values = read_json_object(config_file(path), "model config")
+    classes = values.get("architectures")
+    return isinstance(classes, list) and bool(classes) and str(classes[0]).endswith(_CLASSIFIER)
+
+
+def all_class_names(path):
+    """The names of the classes as transformers shows them: `class_names`, or LABEL_0, LABEL_1 and
+    so on; list of str."""
+    values = read_json_object(config_file(path), "model config")
+    return class_names(path) or ["LABEL_{}".format(i) for i in range(_num_labels(values))]
+
+
+def _num_labels(values):
+    """How many classes a config has, by transformers' rules."""
+    labels = values.get("id2label")
+    number = values.get("num_labels", 2)
+    return len(labels) if is_object(labels) else number if is_whole(number) else 2
 
 
 def import_checkpoint(path, prefix, network=None, task_name=None):

@@ -38,7 +38,7 @@ class Settings:
 
 
 def split_of(examples="ab", name="dev", length=12, task="t"):
-    task = types.SimpleNamespace(name=task, labels=["0", "1"], row_options={}, head_options={})
+    task = types.SimpleNamespace(name=task, labels=["0", "1"], model_options={}, head_options={})
     tokenizer = types.SimpleNamespace(do_lower_case=True)
     return types.SimpleNamespace(
         name=name,

@@ -339,6 +339,7 @@ def test_news_by_number_and_by_name(tmp_path):
 
 
 def test_tasks_by_name():
+    assert {"tsv", "multi_label", "ner", "cmrc2018"} < set(TASK_NAMES)
     assert get_task("lcqmc") is not get_task("lcqmc")
     with pytest.raises(UserError, match=r"'lcmqc' is not known .* lcqmc, mnli, .* wsc$"):
         get_task("lcmqc")

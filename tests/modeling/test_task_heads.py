@@ -8,6 +8,7 @@ from task_models import CONFIGS, SIZES, head_shapes, log_softmax, rows, run
 
 from modeling import losses
 from modeling.objectives.classification import Classification
+from modeling.objectives.multi_label import MultiLabel
 from modeling.objectives.questions import Questions
 from modeling.objectives.tagging import Tagging
 from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
@@ -58,6 +59,52 @@ def test_classification_is_hugging_faces():
     np.testing.assert_allclose(ours.losses["classification_loss"], theirs["loss"], rtol=1e-5)
     correct = np.argmax(theirs["logits"], axis=-1) == features["label_ids"][:, 0]
     np.testing.assert_allclose(ours.metrics["classification_accuracy"], np.mean(correct))
+
+
+def test_multi_label_is_hugging_faces():
+    """BCEWithLogitsLoss over rows and labels; a sixth column is another task's."""
+    import torch
+
+    model, weights = hugging_face(
+        "BertForSequenceClassification", num_labels=4, problem_type="multi_label_classification"
+    )
+    features = rows()
+    indicators = features["label_indicators"][:, :4]
+    assert 0 < indicators.sum(axis=1).min() < indicators.sum(axis=1).max()
+    fed = {"attention_mask": "input_mask", "token_type_ids": "segment_ids"}
+    fed = {theirs: torch.tensor(features[ours]).long() for theirs, ours in fed.items()}
+    ids = torch.tensor(features["input_ids"]).long()
+    with torch.no_grad():
+        theirs = model(ids, labels=torch.tensor(indicators).float(), **fed)
+    weights["output_weights"] = model.classifier.weight.detach().numpy()
+    weights["output_bias"] = model.classifier.bias.detach().numpy()
+    ours = run(MultiLabel("x", 4), features, weights=weights)
+    assert set(weights) == set(ours.variables)
+    np.testing.assert_allclose(ours.tensors["logits"], theirs.logits, atol=1e-5)
+    np.testing.assert_allclose(ours.losses["multi_label_loss"], theirs.loss, rtol=1e-5)
+    shares = torch.sigmoid(theirs.logits.double()).numpy()
+    np.testing.assert_allclose(ours.tensors["probabilities"], shares, atol=1e-6)
+    by_hand = -np.mean(indicators * np.log(shares) + (1 - indicators) * np.log1p(-shares), axis=1)
+    np.testing.assert_allclose(ours.tensors["example_loss"], by_hand, rtol=1e-4)
+    np.testing.assert_allclose(
+        ours.metrics["exact_match"], np.mean(((shares >= 0.5) == indicators).all(axis=1))
+    )
+
+
+@pytest.mark.tf1
+def test_multi_label_in_both_styles():
+    """Google's mean over rows, ELECTRA's sum; labels that are not likely at all have no infinite
+    loss."""
+    features = rows()
+    google = run(MultiLabel("t", 5), features, CONFIGS["electra"])
+    electra = run(MultiLabel("t", 5, ElectraHeads("t")), features, CONFIGS["electra"])
+    for result, reduce in ((google, np.mean), (electra, np.sum)):
+        logits, right = result.tensors["logits"].astype(np.float64), features["label_indicators"]
+        by_hand = np.mean(np.log1p(np.exp(logits)) - right * logits, axis=1)
+        np.testing.assert_allclose(result.losses["multi_label_loss"], reduce(by_hand), rtol=1e-4)
+    bias = {"output_bias": np.float32([1e4] * 5)}
+    loss = run(MultiLabel("t", 5), features, weights=bias).losses["multi_label_loss"]
+    np.testing.assert_allclose(loss, 1e4 * np.mean(1 - features["label_indicators"]), rtol=1e-3)
 
 
 def test_tagging_is_hugging_faces():
@@ -121,6 +168,7 @@ QA = {
 THREE = ("span", "yes", "no")
 LAYERS = [
     (Classification("t", 5, ElectraHeads("t")), {"dense": [HIDDEN, 5]}),
+    (MultiLabel("t", 5, ElectraHeads("t")), {"dense": [HIDDEN, 5]}),
     (Tagging("t", 7, ElectraHeads("t")), {"dense": [HIDDEN, 7]}),
     (Questions("t", ElectraHeads("t")), QA),
     (Questions("t", ElectraHeads("t"), ("span", "unanswerable")), QA),
@@ -175,6 +223,7 @@ def test_initial_values():
     ("objective", "shapes"),
     [
         (Classification("t", 5), {"output_weights": [5, HIDDEN], "output_bias": [5]}),
+        (MultiLabel("t", 5), {"output_weights": [5, HIDDEN], "output_bias": [5]}),
         (
             Tagging("t", 7, GoogleHeads()),
             {"output_weights": [7, HIDDEN], "output_bias": [7]},

@@ -7,6 +7,7 @@ from task_models import CONFIGS, rows, run
 
 from modeling.objectives import several
 from modeling.objectives.classification import Classification
+from modeling.objectives.multi_label import MultiLabel
 from modeling.objectives.questions import Questions
 from modeling.objectives.several import Several
 from modeling.objectives.tagging import Tagging
@@ -16,7 +17,7 @@ tf.disable_v2_behavior()
 
 CONFIG = CONFIGS["electra"]
 STYLES = {"google": GoogleHeads, "electra": ElectraHeads}
-ROWS = 8
+ROWS = 12
 
 
 def tasks(style):
@@ -26,16 +27,18 @@ def tasks(style):
         Classification("two", 2, heads("two")),
         Tagging("tags", 3, heads("tags")),
         Questions("asked", heads("asked"), ("span", "unanswerable")),
+        MultiLabel("any", 5, heads("any")),
+        MultiLabel("few", 2, heads("few")),
     ]
 
 
 def mixed_rows():
     """Two rows of each task; labels of one are out of range in others."""
     features = rows(ROWS, seed=2)
-    numbers = np.array([0, 3, 2, 1, 0, 2, 1, 3])
+    numbers = np.array([0, 3, 2, 1, 0, 2, 1, 3, 4, 5, 5, 4])
     features["label_ids"][:, 0] = np.where(numbers == 0, 29, np.where(numbers == 1, 1, 0))
     features["tag_ids"][numbers == 1] = 7
-    features["answer_kinds"][:, 0] = np.where(numbers == 3, [0, 3] * 4, 1)
+    features["answer_kinds"][:, 0] = np.where(numbers == 3, [0, 3] * 6, 1)
     features["task_numbers"][:, 0] = numbers
     return features
 
@@ -44,7 +47,7 @@ def mixed_rows():
 def test_several_are_each_alone_on_its_rows(style):
     features = mixed_rows()
     together = run(Several(tasks(style)), features, CONFIG)
-    assert list(together.losses) == ["many_loss", "two_loss", "tags_loss", "asked_loss"]
+    assert list(together.losses) == [task.name + "_loss" for task in tasks(style)]
     left = set(together.variables)
     for number, task in enumerate(tasks(style)):
         chosen = features["task_numbers"][:, 0] == number
@@ -67,7 +70,7 @@ def test_several_are_each_alone_on_its_rows(style):
 
 def test_features_and_predictions():
     several_tasks = Several(tasks("google"))
-    assert several_tasks.name == "many,two,tags,asked"
+    assert several_tasks.name == "many,two,tags,asked,any,few"
     assert several_tasks.feature_names == (
         "input_ids",
         "input_mask",
@@ -77,8 +80,10 @@ def test_features_and_predictions():
         "start_positions",
         "end_positions",
         "answer_kinds",
+        "label_indicators",
         "task_numbers",
     )
+    assert several_tasks.label_counts()["label_indicators"] == 5
     assert several_tasks.predicted[:2] == ("many/probabilities", "many/example_loss")
     assert "asked/kind_scores" in several_tasks.predicted
 
@@ -102,7 +107,7 @@ def test_a_batch_without_a_task():
     features["task_numbers"][:], features["label_ids"][:] = 1, 1
     result = run(Several(tasks("electra")), features, CONFIG)
     assert result.losses["two_loss"] > 0
-    assert [result.losses[n + "_loss"] for n in ("many", "tags", "asked")] == [0.0, 0.0, 0.0]
+    assert [result.losses[n + "_loss"] for n in ("many", "tags", "asked", "any")] == [0.0] * 4
 
 
 def test_tasks_must_not_share_variables():

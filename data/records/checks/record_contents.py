@@ -21,13 +21,14 @@ class NoExample(ValueError):
     """The content of a record is no tf.train.Example."""
 
 
-def check_records(files, ranges, max_seq_length, max_predictions_per_seq):
+def check_records(files, ranges, max_seq_length, max_predictions_per_seq, labels=None):
     """Compares the first records with what a run asks for.
 
     Args:
       files: record files; the first is read.
       ranges: dict feature that the objective needs -> schema.Range of its values.
       max_seq_length, max_predictions_per_seq: the flags.
+      labels: see schema.feature_length.
 
     Raises:
       UserError: the file is damaged or empty, a feature is missing, a length differs from its
@@ -36,16 +37,16 @@ def check_records(files, ranges, max_seq_length, max_predictions_per_seq):
     path = files[0]
     for number, record in enumerate(first_records(path, CHECKED_RECORDS)):
         where = "{}, record {}".format(path, number)
-        check_record(where, record, ranges, max_seq_length, max_predictions_per_seq)
+        check_record(where, record, ranges, max_seq_length, max_predictions_per_seq, labels)
 
 
-def check_record(where, record, ranges, max_seq_length, max_predictions_per_seq):
+def check_record(where, record, ranges, max_seq_length, max_predictions_per_seq, labels=None):
     """Compares a record with what is asked for.
 
     Args:
       where: what messages call it.
       record: dict feature -> sequence of numbers.
-      ranges, max_seq_length, max_predictions_per_seq: see check_records.
+      ranges, max_seq_length, max_predictions_per_seq, labels: see check_records.
 
     Raises:
       UserError: see check_records.
@@ -56,7 +57,7 @@ def check_record(where, record, ranges, max_seq_length, max_predictions_per_seq)
                 "{}: feature {} is missing (it has {}); choose another --objective or write the "
                 "records anew".format(where, name, ", ".join(record))
             )
-        expected = feature_length(name, max_seq_length, max_predictions_per_seq)
+        expected = feature_length(name, max_seq_length, max_predictions_per_seq, labels)
         _check_length(where, name, len(record[name]), expected)
     fault = _out_of_range(record, ranges)
     if fault:

@@ -18,7 +18,7 @@ def test_report(tmp_path):
     reports.save_trials(str(tmp_path), trials)
     assert json.loads((tmp_path / "trials.json").read_text()) == trials
     predictions = np.float32([[0.25, 0.75], [0.5, 0.125]])
-    reports.save_classes(str(tmp_path), "test", ["坏", "好"], predictions)
+    reports.save_classes(str(tmp_path), "test", ["好", "坏"], predictions)
     assert (tmp_path / "test_results.tsv").read_text() == "0.25\t0.75\n0.5\t0.125\n"
     assert (tmp_path / "test_labels.txt").read_text(encoding="utf-8") == "好\n坏\n"
 

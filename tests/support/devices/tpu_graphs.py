@@ -165,12 +165,14 @@ def random_records(names, count=RECORDS, labels=None):
     for _ in range(count):
         record = {}
         for name in names:
-            feature, length = FEATURES[name], feature_length(name, SEQ, PREDICTIONS)
+            feature, length = FEATURES[name], feature_length(name, SEQ, PREDICTIONS, labels)
             if feature.dtype == "float32":
                 record[name] = np.ones(length, np.float32)
             else:
                 limit = limits.get(feature.limit, feature.limit)
-                record[name] = rng.randint((labels or {}).get(name, limit), size=length)
+                if feature.shape != "L":
+                    limit = (labels or {}).get(name, limit)
+                record[name] = rng.randint(limit, size=length)
         records.append(record)
     return records
 

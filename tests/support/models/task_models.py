@@ -54,6 +54,7 @@ def rows(batch=4, seq=12, seed=0):
         "end_positions": (starts + rng.randint(0, 2, batch))[:, None],
         "answer_kinds": np.zeros((batch, 1)),
         "task_numbers": np.arange(batch)[:, None] % 3,
+        "label_indicators": rng.randint(0, 2, (batch, 5)),
     }
     return {name: value.astype(np.int32) for name, value in features.items()}
 

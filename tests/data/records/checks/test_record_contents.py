@@ -25,15 +25,25 @@ def shards(tmp_path):
     return write_numbered(tmp_path, (5, 4, 1))
 
 
+LABELS = {"label_indicators": 4}
+
+
 def check(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
-    ranges = value_ranges(names, seq, vocab, types, {})
-    record_contents.check_records(files, ranges, seq, predictions)
+    ranges = value_ranges(names, seq, vocab, types, LABELS)
+    record_contents.check_records(files, ranges, seq, predictions, LABELS)
 
 
 def refusal(files, names=NAMES, seq=SEQ, predictions=PREDICTIONS, vocab=VOCAB, types=2):
     with pytest.raises(UserError) as caught:
         check(files, names, seq, predictions, vocab, types)
     return str(caught.value)
+
+
+def test_a_value_for_each_label(tmp_path):
+    path = write_records(tmp_path / "a", [{"label_indicators": [0, 1, 1]}])
+    assert refusal([path], ["label_indicators"]).endswith(
+        "record 0: label_indicators has 3 values, but there must be 4"
+    )
 
 
 def test_lengths_and_ids_that_do_not_fit(shards):
@@ -67,7 +77,7 @@ def test_every_feature_has_its_range(tmp_path):
             continue
         limit = sizes.get(feature.limit, feature.limit)
         for value in (feature.low - 1, limit):
-            values = [feature.pad] * feature_length(name, SEQ, PREDICTIONS)
+            values = [feature.pad] * feature_length(name, SEQ, PREDICTIONS, LABELS)
             path = write_records(tmp_path / name, [{name: values}, {name: [*values[1:], value]}])
             message = refusal([path], [name])
             assert "{}, record 1: {} holds {}, ".format(path, name, value) in message, message
