@@ -10,7 +10,7 @@ from cli.finetuning_flags import SHORTEST_ROW
 from cli.finetuning_trials import FinetuningSettings, FinetuningTrials
 from common import files, outputs
 from common.errors import UserError
-from common.log import log, log_lines
+from common.log import log, log_lines, warn
 from finetuning import audit, loading, task_defaults, task_file
 from finetuning.examples import Examples
 from finetuning.features import write_splits

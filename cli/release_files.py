@@ -14,7 +14,7 @@ from data.tokenizers.vocabularies import FILE_NAMES, read_vocabulary
 from finetuning import task_file
 from finetuning.registry import TASK_KINDS
 from modeling.config import read_json_object
-from modeling.conversion import export, families, folders, head_choice, huggingface
+from modeling.conversion import config_keys, export, families, folders, head_choice, huggingface
 
 # Component of a network -> the value of --head.
 _HEADS = {
@@ -213,7 +213,7 @@ def problem_type(task):
     """
     kind = TASK_KINDS.get(task.get("kind"))
     said = kind and kind.problem_type
-    return None if said == huggingface.ONE_CLASS else said
+    return None if said == config_keys.ONE_CLASS else said
 
 
 def warn_of_lost_meaning(directory):

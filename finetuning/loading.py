@@ -7,7 +7,7 @@ from common.log import warn
 from finetuning import placeholders, task_file
 from finetuning.features import fingerprint
 from finetuning.task import FOUND, SPLITS
-from modeling.conversion import huggingface
+from modeling.conversion import config_keys, huggingface
 
 
 def read_saved(tasks, path):
@@ -83,11 +83,11 @@ def _check_problem_type(task, path):
                 task.name,
                 task.problem_type,
                 "there is no task of numbers"
-                if said == huggingface.REGRESSION
+                if said == config_keys.REGRESSION
                 else "choose a task of its kind",
             )
         )
-    if task.problem_type != huggingface.ONE_CLASS:
+    if task.problem_type != config_keys.ONE_CLASS:
         warn(
             "{} has no problem_type; the outputs are taken for those of {}, as task {} is".format(
                 config, task.problem_type, task.name

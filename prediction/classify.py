@@ -6,7 +6,7 @@ from common.errors import UserError
 from data.records.schema import feature_length
 from finetuning import task_file
 from finetuning.registry import TASK_KINDS
-from modeling.conversion import huggingface
+from modeling.conversion import config_keys, huggingface
 from modeling.conversion.families import CLASSIFICATION
 from prediction.fine_tuned_models import make_heads, read_settings, settings_path
 from prediction.prediction_task import PredictionTask, rounded_probability
@@ -131,7 +131,7 @@ def _settings_of_directory(path, problem_type):
       UserError: its outputs are no classes.
     """
     by_type = {kind.problem_type: name for name, kind in _KINDS.items()}
-    kind = by_type.get(problem_type or huggingface.ONE_CLASS)
+    kind = by_type.get(problem_type or config_keys.ONE_CLASS)
     if kind is None:
         raise UserError(
             "{}: problem_type is {}, and --task=classify predicts labels only".format(

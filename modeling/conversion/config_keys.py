@@ -12,6 +12,10 @@ from modeling.kernels import LAYER_NORM_EPSILON
 
 USED, CHECKED, IGNORED = KINDS = ("used", "checked", "ignored")
 MAX_LABELS = 1 << 20
+# Values of problem_type: what the outputs of a classifier mean. The second is what transformers
+# does with the classes of a config that does not say.
+REGRESSION, ONE_CLASS = "regression", "single_label_classification"
+PROBLEM_TYPES = (REGRESSION, ONE_CLASS, "multi_label_classification")
 
 
 class KeyDecision(typing.NamedTuple):
@@ -68,14 +72,12 @@ def _num_labels_fault(value, values):
     return "contradicts id2label, which names {} classes; correct one of them".format(len(names))
 
 
-def _problem_fault(value, values):
+def problem_fault(value, values=None):
+    """What is wrong with a problem_type, to end a sentence, or None; see KeyDecision.fault."""
     del values
-    if value not in ("multi_label_classification", "regression"):
+    if value is None or value in PROBLEM_TYPES:
         return None
-    return (
-        "means other outputs than one class of a text, and no others are computed here; remove the "
-        "key to take the encoder and the weights of the output layer without that meaning"
-    )
+    return "is none of " + ", ".join(PROBLEM_TYPES)
 
 
 def _classes_note(value, values):
@@ -152,10 +154,10 @@ KEYS = {
     ),
     "id2label": KeyDecision(USED, "names of the classes"),
     "problem_type": KeyDecision(
-        CHECKED,
-        "multi_label_classification and regression are refused: a classifier here gives a text one "
-        "class",
-        fault=_problem_fault,
+        USED,
+        "one class or any number of labels; regression: the encoder is read, and a task that uses "
+        "the output layer is refused, as with a single output and no problem_type",
+        fault=problem_fault,
     ),
     "label2id": KeyDecision(CHECKED, "against id2label, else refused", fault=_numbers_fault),
     "num_labels": KeyDecision(CHECKED, "against id2label, else refused", fault=_num_labels_fault),

@@ -23,13 +23,6 @@ from modeling.conversion import (
 from modeling.conversion.directory_contents import CONFIGS, WEIGHTS
 
 is_directory = directory_contents.is_model_directory
-# Values of problem_type: what the outputs of a classifier mean. The second is what transformers
-# does with the classes of a config that does not say.
-PROBLEM_TYPES = REGRESSION, ONE_CLASS, MULTI_LABEL = (
-    "regression",
-    "single_label_classification",
-    "multi_label_classification",
-)
 _CLASSIFIER = "ForSequenceClassification"
 # Of the one data file of a checkpoint.
 DATA_ENDING = ".data-00000-of-00001"
@@ -194,8 +187,8 @@ def problem_type(path):
       path: directory, see is_directory.
 
     Returns:
-      One of PROBLEM_TYPES; None where the config does not say. A single output is then a
-      regression, as in transformers.
+      One of config_keys.PROBLEM_TYPES; None where the config does not say. A single output is then
+      a regression, as in transformers.
 
     Raises:
       UserError: there is no config, or its problem_type is none.
@@ -203,14 +196,11 @@ def problem_type(path):
     config = config_file(path)
     values = read_json_object(config, "model config")
     said = values.get("problem_type")
-    if said not in (None, *PROBLEM_TYPES):
-        raise UserError(
-            "{}: problem_type is {}, but must be one of {}".format(
-                config, quoted(said, 40), ", ".join(PROBLEM_TYPES)
-            )
-        )
+    fault = config_keys.problem_fault(said)
+    if fault:
+        raise UserError("{}: problem_type {} {}".format(config, quoted(said, 40), fault))
     if said is None and _num_labels(values) == 1:
-        return REGRESSION
+        return config_keys.REGRESSION
     return said
 
 

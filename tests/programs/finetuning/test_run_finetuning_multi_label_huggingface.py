@@ -208,7 +208,7 @@ def test_a_directory_of_one_class_stays_one(folder, done):
         ("several of one class", "says problem_type " + SINGLE + ", but task multi_label is "),
         ("regression", "says problem_type regression, but task multi_label is " + MULTI),
         ("a number", "says problem_type regression, but task tsv is single_label_classification"),
-        ("misspelt", "problem_type is 'multilabel', but must be one of regression, single_label"),
+        ("misspelt", "problem_type 'multilabel' is none of regression, single_label"),
         ("mixed", "says problem_type " + SINGLE + ", but task multi_label is " + MULTI),
     ],
 )
@@ -253,7 +253,7 @@ def test_prediction(folder, predicted, name):
     [
         ("regression", "problem_type is regression, and --task=classify predicts labels only"),
         ("a number", "problem_type is regression, and --task=classify predicts labels only"),
-        ("misspelt", "problem_type is 'multilabel', but must be one of"),
+        ("misspelt", "problem_type 'multilabel' is none of"),
         ("mixed", "says problem_type " + SINGLE + ", but "),
     ],
 )
