@@ -116,7 +116,7 @@ def say_user_dict(result):
     line = "{}: {:,} of {:,} words occur".format(path, found["found"], found["words"])
     missing = found["words"] - found["found"]
     if missing:
-        line += "; {:,} never do, as they are written (case and width count): {}".format(
+        line += "; {:,} never do, as they are written (case does not count, width does): {}".format(
             missing, " ".join(never[:_SHOWN_WORDS]) + " ..." * (missing > _SHOWN_WORDS)
         )
     (say if found["found"] else warn)(line)

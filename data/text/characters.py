@@ -44,3 +44,9 @@ def ascii_quotes(text):
 def code_points(text):
     """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def is_ascii_word(char):
+    """Whether a character is a letter or digit of ASCII, which words in Latin letters are made
+    of."""
+    return char.isascii() and char.isalnum()

@@ -14,6 +14,7 @@ from common.errors import UserError
 from data.text.characters import code_points
 from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
+from data.text.spellings import Spellings
 from data.text.user_dictionary import read_user_dictionary
 from data.text.words import Words
 
@@ -44,9 +45,9 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str):
         return None
     dictionary = read_user_dictionary(user_dict, normalize).usable(name)
     if name == "rjieba":
-        return _TextSegmenter(_rjieba_cut(dictionary.words), dictionary.texts)
+        return _TextSegmenter(_rjieba_cut(dictionary.words), dictionary)
     if name == "jieba":
-        return _TextSegmenter(_jieba_cut(dictionary.words), dictionary.texts)
+        return _TextSegmenter(_jieba_cut(dictionary.words), dictionary)
     if name == "ltp":
         return LtpAnnotator(ltp_model, dictionary.texts)
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
@@ -102,15 +103,16 @@ def _jieba_cut(words):
 class _TextSegmenter:
     """Segmenters that keep every character (jieba and its kin): long texts in one call."""
 
-    def __init__(self, cut, user_words=frozenset()):
+    def __init__(self, cut, dictionary):
         """Makes the segmenter.
 
         Args:
           cut: function of a text that returns its words; it knows the dictionary.
-          user_words: frozenset of the words of the dictionary.
+          dictionary: user_dictionary.UserDictionary.
         """
-        self._cut, self._user_words, self._hook = cut, user_words, None
-        missed = self._cut_apart(sorted(user_words))
+        self._cut, self._user_words, self._hook = cut, dictionary.texts, None
+        self._spellings = Spellings([word.text for word in dictionary.words])
+        missed = self._cut_apart(sorted(self._user_words))
         if missed:
             self._hook = _hook(missed)
 
@@ -140,7 +142,7 @@ class _TextSegmenter:
           words.Words; no sentence is unusable.
         """
         marks, found = np.zeros(len(text), dtype=bool), collections.Counter()
-        at = 0
+        text, at = self._spellings.spelled(text), 0
         while at < len(text):
             end = _line_end(text, at + _PIECE_CHARS)
             words = self._cut(text[at:end])

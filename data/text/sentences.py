@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.text.characters import code_points
+from data.text.characters import code_points, is_ascii_word
 
 # A sentence ends after one of these and the closing marks that follow it.
 TERMINATORS = "。！？…；!?;."
@@ -136,10 +136,6 @@ def _cut(text, start, limit):
         if text[at - 1] in CLAUSE_MARKS:
             return at
     for at in range(limit, start, -1):
-        if not (_is_ascii_word(text[at - 1]) and _is_ascii_word(text[at])):
+        if not (is_ascii_word(text[at - 1]) and is_ascii_word(text[at])):
             return at
     return limit
-
-
-def _is_ascii_word(char):
-    return char.isascii() and char.isalnum()

@@ -12,11 +12,12 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from common import files, packed
+from common import files
 from common.errors import UserError, quoted, some
 from common.tags import POS
 from data.text.characters import is_cjk
 from data.text.sentences import TERMINATORS, split_sentences
+from data.text.word_lists import entries
 from data.text.words import OUTSIDE
 
 _FREQUENCY_DIGITS = 9
@@ -184,7 +185,7 @@ def read_user_dictionary(path, normalize=str):
     if not path:
         return UserDictionary()
     words, faults = {}, []
-    for number, line in _lines(path):
+    for number, line in entries(path, "user_dict"):
         word = _entry(line, number, files.line_of(path, number))
         word = word._replace(text=normalize(word.text))
         before = words.pop(word.text, None)
@@ -197,27 +198,6 @@ def read_user_dictionary(path, normalize=str):
         words[word.text] = word
         faults += [Fault(number, quoted(word.text), reason) for reason in _doubts(line, word)]
     return UserDictionary(path, tuple(words.values()), tuple(faults))
-
-
-def _lines(path):
-    """Yields (number, text) of the lines that are not blank."""
-    try:
-        with packed.opened(path) as f:
-            for number, content in files.lines(f, path, "a list of words in UTF-8 (--user_dict)"):
-                try:
-                    line = content.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        "{} is not UTF-8 (byte 0x{:02x}); convert the file (--user_dict)".format(
-                            files.line_of(path, number), content[error.start]
-                        )
-                    ) from None
-                if line.strip():
-                    yield number, line
-    except files.failures() as error:
-        raise UserError(
-            "cannot read {}: {} (--user_dict)".format(path, files.reason(error))
-        ) from None
 
 
 def _entry(line, number, where):

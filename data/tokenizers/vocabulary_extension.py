@@ -9,6 +9,7 @@ from typing import Dict, List, NamedTuple, Tuple
 from common import files
 from common.errors import UserError, some
 from data.text.characters import is_cjk
+from data.text.word_lists import entries
 from data.tokenizers.basic_tokens import CharacterTable
 from data.tokenizers.reachability import basic_tokens
 from data.tokenizers.vocabulary_file import WORDPIECE, read_vocabulary_file
@@ -72,38 +73,19 @@ class Extension(NamedTuple):
 
 
 def read_words(paths):
-    """List of the Lines of text files, a word a line; blank lines are none.
+    """List of the Lines of files, a word a line.
 
     Raises:
-      UserError: a file cannot be read, is not UTF-8, or there is no word.
+      UserError: see word_lists.entries; or there is no word.
     """
-    lines = []
-    for path in paths:
-        try:
-            with files.open_file(path, "rb") as f:
-                for number, content in files.lines(f, path):
-                    place = files.line_of(path, number)
-                    word = _decoded(content, place).strip()
-                    if word:
-                        lines.append(Line(word, place))
-        except files.failures() as error:
-            raise UserError(
-                "cannot read {}: {} (--words)".format(path, files.reason(error))
-            ) from None
+    lines = [
+        Line(text.strip(), files.line_of(path, number))
+        for path in paths
+        for number, text in entries(path, "words")
+    ]
     if not lines:
         raise UserError("no words in {} (--words)".format(", ".join(paths)))
     return lines
-
-
-def _decoded(content, place):
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            "{} is not UTF-8 (byte 0x{:02x}); convert the file (--words)".format(
-                place, content[error.start]
-            )
-        ) from None
 
 
 def extend(vocabulary, lines, where, do_lower_case):

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.errors import UserError, quoted
 from data.text.ltp.loading import load_ltp
+from data.text.spellings import Spellings
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, SOLID, Words
 
@@ -82,6 +83,7 @@ class LtpAnnotator:
         self._batch_size = batch_size
         self._model = model
         self._hook, self.user_words = Hook(), frozenset(user_words)
+        self._spellings = Spellings(self.user_words)
         for word in sorted(self.user_words):
             self._hook.add_word(word, USER_WORD_WEIGHT)
 
@@ -136,17 +138,19 @@ class LtpAnnotator:
         return Words(marks, unusable, numbers.array(), dict(numbers.unknown), faults, found)
 
     def user_words_of(self, stretch):
-        """Iterator over the words of a Stretch that are those of the dictionary."""
-        return filter(self.user_words.__contains__, stretch.words or ())
+        """Iterator over the words of a Stretch that are those of the dictionary, as it spells
+        them."""
+        words = map(self._spellings.of_word, stretch.words or ())
+        return filter(self.user_words.__contains__, words)
 
     def _annotate_batch(self, text, spans):
         """Stretch of each (sentence, start, end)."""
-        texts = [text[start:end] for _, start, end in spans]
+        texts = [self._spellings.spelled(text[start:end]) for _, start, end in spans]
         try:
             answers = self._pipeline(texts, self.tasks, self._hook)
         except Exception:  # whatever the package's parts raise
             answers = [self._one(part) for part in texts]
-        return [_stretch(*parts) for parts in zip(spans, texts, answers)]
+        return [_stretch(text, *parts) for parts in zip(spans, texts, answers)]
 
     def _one(self, text):
         """{task: LTP's answer for one text}, words alone where there is no other.
@@ -207,14 +211,22 @@ def _tags_of(ltp):
     return tags if "pos" in tags else []
 
 
-def _stretch(span, text, answer):
-    """A Stretch; its words None where they do not join to the text, or a tag has no word."""
+def _stretch(text, span, spelled, answer):
+    """A Stretch; its words None where they do not join to the text, or a tag has no word.
+
+    Args:
+      text: the one that `span` lies in.
+      span: (sentence, start, end).
+      spelled: what LTP was given of it.
+      answer: {task: LTP's answer}.
+    """
     words, dep = answer["cws"], answer.get("dep")
     heads, labels = (dep["head"], dep["label"]) if dep else (None, None)
     lists = [answer.get("pos"), answer.get("ner"), heads, labels]
-    if "".join(words) != text or any(x is not None and len(x) != len(words) for x in lists):
+    if "".join(words) != spelled or any(x is not None and len(x) != len(words) for x in lists):
         return Stretch(*span, None, None, None, None, None)
-    return Stretch(*span, words, *lists)
+    at = [span[1], *(span[1] + np.cumsum([len(word) for word in words], dtype=np.int64)).tolist()]
+    return Stretch(*span, [text[a:b] for a, b in zip(at, at[1:])], *lists)
 
 
 def _ltp_spans(text, starts, ends):

@@ -15,6 +15,7 @@ from data.record_processor import new_statistics
 from data.text import corpus, documents, segmentation
 from data.text.ltp import annotator
 from data.text.segmentation import make_segmenter
+from data.text.user_dictionary import UserDictionary
 from data.text.words import place_words
 
 MIXED = "我爱自然语言处理北京大学。，“”ありがカナ한국abBERT019.-%😀é\u0301\u200b\xad \t\u3000\n"
@@ -251,7 +252,7 @@ class TestJieba:
         np.testing.assert_array_equal(word_starts(jiebas[name], text, none, none)[0], whole)
 
     def test_lost_characters_are_an_error(self):
-        segmenter = segmentation._TextSegmenter(lambda text: text.split())
+        segmenter = segmentation._TextSegmenter(lambda text: text.split(), UserDictionary())
         with pytest.raises(UserError, match="lost characters at '我 爱'"):
             segmenter.words("我 爱", np.array([0]), np.array([3]), lambda share: None)
 

@@ -66,6 +66,23 @@ def test_networks_that_are_refused(changes, refusal):
 
 
 @pytest.mark.parametrize(
+    ("count", "labels", "meaning"),
+    [(1, [7.0], "regression"), (2, [1], "single_label_classification")],
+)
+def test_one_output_without_a_word_is_a_regression(count, labels, meaning, tmp_path):
+    """As in transformers, which writes into the config what it takes the outputs for."""
+    torch = pytest.importorskip("torch")
+    path = str(tmp_path / "hf")
+    model = make_model("BertForSequenceClassification", num_labels=count)
+    model.save_pretrained(path)
+    assert huggingface.problem_type(path) == (meaning if count == 1 else None)
+    # The encoder is read, whatever the outputs mean.
+    assert "bert/embeddings/word_embeddings" in huggingface.read_directory(path).variables
+    model(torch.tensor([[2, 5, 3]]), labels=torch.tensor(labels))
+    assert model.config.problem_type == meaning
+
+
+@pytest.mark.parametrize(
     ("changes", "warning"),
     [
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05, but 1e-12 here: outputs differ"),
