@@ -55,9 +55,9 @@ def masked_lm_scores(config, store, kernels, transformed, embedding_tables, pref
     """
     prefix = prefix or config.masked_lm_scope
     output_bias = store.get(prefix + "/output_bias", [config.vocab_size], tf.zeros_initializer())
-    for table in reversed(embedding_tables):
+    for table in embedding_tables[:0:-1]:
         transformed = kernels.matmul(transformed, table, transpose_kernel=True)
-    return tf.nn.bias_add(transformed, output_bias)
+    return kernels.scores(transformed, embedding_tables[0], output_bias, transpose_kernel=True)
 
 
 def tag_logits(config, store, kernels, transformed, name, count):
@@ -71,7 +71,7 @@ def tag_logits(config, store, kernels, transformed, name, count):
     scope = "cls/predictions/output_{}_layer".format(name)
     width = transformed.shape.as_list()[-1]
     kernel, bias = layers.dense_parameters(config, store, scope, width, count)
-    return kernels.dense(transformed, kernel, bias)
+    return kernels.scores(transformed, kernel, bias)
 
 
 def discriminator_logits(config, store, kernels, sequence):
@@ -87,7 +87,7 @@ def discriminator_logits(config, store, kernels, sequence):
     kernel, bias = layers.dense_parameters(
         config, store, scope + "/dense_1", width, 1, tf.glorot_uniform_initializer()
     )
-    return tf.reshape(kernels.dense(hidden, kernel, bias), [-1, seq_length])
+    return tf.reshape(kernels.scores(hidden, kernel, bias), [-1, seq_length])
 
 
 def sentence_pair_logits(config, store, kernels, pooled, prefix="cls/seq_relationship"):
@@ -107,4 +107,4 @@ def classification_logits(config, store, kernels, vectors, num_labels, prefix=""
         layers.truncated_normal(config),
     )
     bias = store.get(prefix + "output_bias", [num_labels], tf.zeros_initializer())
-    return tf.nn.bias_add(kernels.matmul(vectors, weights, transpose_kernel=True), bias)
+    return kernels.scores(vectors, weights, bias, transpose_kernel=True)

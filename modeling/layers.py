@@ -4,7 +4,6 @@ Weights come from a ParameterStore, arithmetic from a kernels object and variabl
 arguments, so that families which share or rename weights reuse the layers.
 """
 
-import math
 import typing
 
 import tensorflow.compat.v1 as tf
@@ -169,18 +168,12 @@ def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, 
     """
     width, heads = config.hidden_size, config.num_attention_heads
 
-    def heads_of(name):
-        kernel, bias = dense_parameters(config, store, name, width, width)
-        projected = kernels.dense(hidden, kernel, bias)
-        split = tf.reshape(projected, [-1, seq_length, heads, config.head_size])
-        return tf.transpose(split, [0, 2, 1, 3])
-
-    query, key, value = heads_of(names.query), heads_of(names.key), heads_of(names.value)
-    scores = tf.matmul(query, key, transpose_b=True)
-    scale = 1.0 / math.sqrt(config.head_size)
-    probs = kernels.attention_probs(scores, mask_bias, scale, rate)
-    context = tf.transpose(tf.matmul(probs, value), [0, 2, 1, 3])
-    return tf.reshape(context, [-1, width])
+    parameters = [
+        dense_parameters(config, store, name, width, width)
+        for name in (names.query, names.key, names.value)
+    ]
+    query, key, value = kernels.project_heads(hidden, parameters, seq_length, heads)
+    return kernels.attention(query, key, value, mask_bias, rate)
 
 
 def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):

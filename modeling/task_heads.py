@@ -11,7 +11,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from modeling import answer_spans, heads, layers, losses
-from modeling.kernels import gelu_erf
+from modeling.kernels.activations import gelu_erf
 from modeling.question_options import QuestionOptions
 
 
@@ -152,7 +152,7 @@ class ElectraHeads:
     def class_logits(self, trunk, num_labels):
         """Scores of the classes of rows: [batch, num_labels]."""
         pooled = _dropped(trunk, trunk.encoded.pooled_output)
-        return self._dense(trunk, "dense", pooled, num_labels)
+        return self._scores(trunk, "dense", pooled, num_labels)
 
     def tag_logits(self, trunk, num_tags):
         """Scores of the tags of all tokens, without dropout: [batch, seq, num_tags]."""
@@ -208,17 +208,17 @@ class ElectraHeads:
         summand of the tokens is computed once for all starts.
         """
         sequence, width = trunk.encoded.sequence_output, trunk.config.hidden_size
-        matmul = trunk.kernels.matmul
+        kernels = trunk.kernels
         kernel, kernel_bias = self._parameters(trunk, "qa_hidden", 2 * width, QA_WIDTH)
         last = self._parameters(trunk, "dense_1", QA_WIDTH, 1)
-        of_tokens = matmul(tf.reshape(sequence, [-1, width]), kernel[width:])
-        of_tokens = _by_token(tf.nn.bias_add(of_tokens, kernel_bias), sequence)
+        of_tokens = kernels.scores(tf.reshape(sequence, [-1, width]), kernel[width:], kernel_bias)
+        of_tokens = _by_token(of_tokens, sequence)
 
         def end_logits(starts):
             vectors = heads.gather_positions(sequence, starts[:, tf.newaxis])
-            of_start = matmul(vectors, kernel[:width])[:, tf.newaxis, :]
+            of_start = _float32(kernels.matmul(vectors, kernel[:width]))[:, tf.newaxis, :]
             inner = tf.reshape(gelu_erf(of_start + of_tokens), [-1, QA_WIDTH])
-            scores = _by_token(trunk.kernels.dense(inner, *last), sequence)
+            scores = _by_token(kernels.scores(inner, *last), sequence)
             return scores[:, :, 0] + bias
 
         given_true = end_logits(tf.reshape(features["start_positions"], [-1]))
@@ -231,7 +231,7 @@ class ElectraHeads:
 
     def _kinds(self, trunk, start_logits, kinds):
         """(names of the kinds, their logits [batch, kinds]), or (None, None) without kinds."""
-        first = trunk.encoded.sequence_output[:, 0, :]
+        first = _float32(trunk.encoded.sequence_output[:, 0, :])
         if self.options.answerable_classifier and set(kinds) <= set(ANSWERABLE):
             impossible = self._impossible(trunk, start_logits, first)
             # The softmax over 0 and a score is the sigmoid of the score.
@@ -240,27 +240,29 @@ class ElectraHeads:
             return names, tf.concat([by_name[name] for name in names], axis=-1)
         if not kinds:
             return None, None
-        return kinds, self._dense(trunk, "answer_kind", first, len(kinds))
+        return kinds, self._scores(trunk, "answer_kind", first, len(kinds))
 
     def _impossible(self, trunk, start_logits, first):
         """Logits of having no answer: [batch, 1]."""
         if not self.options.answerable_uses_start_logits:
-            return self._dense(trunk, "dense_2", first, 1)
+            return self._scores(trunk, "dense_2", first, 1)
         probabilities = tf.nn.softmax(start_logits)[:, tf.newaxis, :]
-        likely = tf.matmul(probabilities, trunk.encoded.sequence_output)[:, 0, :]
+        sequence = _float32(trunk.encoded.sequence_output)
+        likely = tf.matmul(probabilities, sequence)[:, 0, :]
         both = tf.concat([first, likely], axis=-1)
-        inner = self._dense(trunk, "dense_2", both, QA_WIDTH, "gelu_erf")
-        return self._dense(trunk, "dense_3", inner, 1)
+        parameters = self._parameters(trunk, "dense_2", both.shape.as_list()[-1], QA_WIDTH)
+        inner = trunk.kernels.dense(both, *parameters, activation="gelu_erf")
+        return self._scores(trunk, "dense_3", inner, 1)
 
     def _on_tokens(self, trunk, name, count):
         """A layer over every token: [batch, seq, count]."""
         sequence = trunk.encoded.sequence_output
         flat = tf.reshape(sequence, [-1, trunk.config.hidden_size])
-        return _by_token(self._dense(trunk, name, flat, count), sequence)
+        return _by_token(self._scores(trunk, name, flat, count), sequence)
 
-    def _dense(self, trunk, name, vectors, count, activation="linear"):
+    def _scores(self, trunk, name, vectors, count):
         kernel, bias = self._parameters(trunk, name, vectors.shape.as_list()[-1], count)
-        return trunk.kernels.dense(vectors, kernel, bias, activation)
+        return trunk.kernels.scores(vectors, kernel, bias)
 
     def _parameters(self, trunk, name, in_width, out_width):
         # TensorFlow's default initializer, as in the original.
@@ -272,6 +274,11 @@ class ElectraHeads:
 
 def _dropped(trunk, vectors):
     return trunk.kernels.dropout(vectors, DROPOUT if trunk.is_training else 0.0)
+
+
+def _float32(state):
+    """A state of the network's own type in the type of scores."""
+    return tf.cast(state, tf.float32)
 
 
 def _by_token(flat, sequence):

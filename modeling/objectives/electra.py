@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.features import MASKED_IDS, MASKED_LM, ROW
-from modeling import heads, losses
+from modeling import heads, layers, losses
 from modeling.encoder import encode
 from modeling.objectives import electra_two_tower
 from modeling.objectives.electra_options import ElectraOptions
@@ -87,7 +87,7 @@ class Electra(Objective):
             logits = heads.gather_positions(cloze, features["masked_lm_positions"])
         else:
             logits = self._generator(config, store, kernels, features, is_training, output)
-        self._masked_lm(logits, features, output)
+        self._masked_lm(logits, features, kernels, output)
         if not self.options.has_discriminator:
             return output
         sampled = self._sample(logits, features, kernels)
@@ -123,19 +123,18 @@ class Electra(Objective):
         counted = features["input_mask"] > 0
         for special in self._special_ids:
             counted = tf.logical_and(counted, tf.not_equal(ids, special))
-        nll = losses.cross_entropy(
-            tf.reshape(logits, [-1, config.vocab_size]), tf.reshape(ids, [-1])
-        )
+        nll = kernels.cross_entropy(logits, tf.reshape(ids, [-1]))
         weights = tf.reshape(tf.cast(counted, tf.float32), [-1])
         output.losses["cloze_loss"] = losses.weighted_ratio(
             nll, weights, EPSILON, self.options.gen_weight
         )
-        return logits
+        seq_length = layers.axis_size(ids, 1)
+        return tf.reshape(logits, [-1, seq_length, config.vocab_size])
 
-    def _masked_lm(self, logits, features, output):
+    def _masked_lm(self, logits, features, kernels, output):
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
-        nll = losses.cross_entropy(logits, labels)
+        nll = kernels.cross_entropy(logits, labels)
         # Two towers are trained by the loss at all positions.
         trained = output.metrics if self.options.two_tower_generator else output.losses
         trained["masked_lm_loss"] = losses.weighted_ratio(

@@ -24,7 +24,7 @@ def cloze_logits(towers, store, kernels, features, is_training):
       is_training: dropout on or off.
 
     Returns:
-      float32 [batch, seq, vocab].
+      float32 [batch * seq, vocab].
     """
     states, tables = [], []
     for config, (direction, shift) in zip(towers, DIRECTIONS.values()):
@@ -32,11 +32,9 @@ def cloze_logits(towers, store, kernels, features, is_training):
         states.append(tf.roll(encoded.sequence_output, shift, axis=1))
         tables.append(encoded.embedding_tables)
     config = towers[0]
-    seq_length = features["input_ids"].shape.as_list()[1]
     vectors = tf.reshape(tf.concat(states, axis=-1), [-1, 2 * config.hidden_size])
     vectors = heads.transform(config, store, kernels, vectors, config.masked_lm_size, SCOPE)
-    logits = heads.masked_lm_scores(config, store, kernels, vectors, tables[0], SCOPE)
-    return tf.reshape(logits, [-1, seq_length, config.vocab_size])
+    return heads.masked_lm_scores(config, store, kernels, vectors, tables[0], SCOPE)
 
 
 def noise_log_odds(cloze, ids, mask_prob):

@@ -55,7 +55,7 @@ class MaskedLm(Objective):
         logits = heads.masked_lm_scores(config, store, kernels, vectors, encoded.embedding_tables)
         labels = tf.reshape(features["masked_lm_ids"], [-1])
         weights = tf.reshape(features["masked_lm_weights"], [-1])
-        nll = losses.cross_entropy(logits, labels)
+        nll = kernels.cross_entropy(logits, labels)
         output.losses["masked_lm_loss"] = losses.weighted_ratio(nll, weights, MASKED_LM_EPSILON)
         output.metrics["masked_lm_accuracy"] = losses.accuracy_ratio(logits, labels, weights)
         output.tensors.update(
