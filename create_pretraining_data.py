@@ -54,6 +54,7 @@ SETTINGS_FLAGS = (
 )
 # Of the pieces; usual sentences in usual rows lose less, or little more.
 LEFT_OUT_LIMIT = 0.05
+_COUNTS = ("records", "tokens", "padding_share", "documents", "sentences", "characters")
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 
@@ -235,9 +236,8 @@ def _ngram_probs():
 def print_report(result, names):
     """The manifest in a few lines, and some rows with their words in brackets."""
     say(
-        "{:,} records, {:,} tokens from {:,} documents, {:,} sentences, {:,} characters".format(
-            *(result[k] for k in ("records", "tokens", "documents", "sentences", "characters"))
-        )
+        "{:,} records, {:,} tokens, {:.1%} padding, from {:,} documents, {:,} sentences, "
+        "{:,} characters".format(*(result[k] for k in _COUNTS))
     )
     masked = "masks are drawn in training"
     if result["masking"]["kind"] == "static":

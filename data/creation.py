@@ -283,6 +283,9 @@ class RecordWork(Work):
             "unreachable_examples": unreachable.examples(),
             "records": total["records"],
             "tokens": total["tokens"],
+            "padding_share": round(
+                1.0 - total["tokens"] / (total["records"] * settings.max_seq_length), 6
+            ),
             "masked_share": round(total["masked"] / total["tokens"], 6),
             "ngram_distribution": {
                 n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())

@@ -211,8 +211,8 @@ def summarize(rows, vocabulary):
         return ["no records"]
     tokens = sum(lengths)
     lines = [
-        "records: {:,}, tokens: {:,}, mean length {:.1f} of {}".format(
-            len(lengths), tokens, tokens / len(lengths), width
+        "records: {:,}, tokens: {:,}, mean length {:.1f} of {}, {:.1%} padding".format(
+            len(lengths), tokens, tokens / len(lengths), width, 1 - tokens / len(lengths) / width
         )
     ]
     lines += _histogram(np.array(lengths), width)

@@ -17,7 +17,9 @@ def describe(task, splits, features, max_seq_length):
     """
     lines = [(False, line) for line in table(splits.values())]
     for split, examples in splits.items():
-        lines.append((False, _size(split, examples, features[split], max_seq_length)))
+        cells = features[split].rows * max_seq_length * task.texts_per_row
+        padding = 1.0 - features[split].pieces / cells
+        lines.append((False, _size(split, examples, features[split], max_seq_length, padding)))
         if examples.skipped:
             text = "{}: {} skipped; they count in no score and no prediction"
             lines.append((True, text.format(split, counted(examples.skipped))))
@@ -43,12 +45,13 @@ def table(files):
     ]
 
 
-def _size(split, examples, written, max_seq_length):
+def _size(split, examples, written, max_seq_length, padding):
     text = "{}: {:,} examples, {} ({:.1%}) cut at --max_seq_length={}".format(
         split, len(examples), written.truncated, written.truncated / len(examples), max_seq_length
     )
     if written.rows != len(examples):
         text += ", {:,} rows".format(written.rows)
+    text += ", {:.1%} padding".format(padding)
     return text + (" (rows of {} are kept)".format(written.path) if written.is_kept else "")
 
 

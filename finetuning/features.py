@@ -29,7 +29,8 @@ class FeatureFile(NamedTuple):
 
     Attributes:
       path: of the file.
-      rows: how many it holds, padding not counted.
+      rows: how many it holds, those that fill the last batch not counted.
+      pieces: how many these hold.
       truncated: how many examples are not wholly in their rows.
       is_kept: whether it was written by an earlier run.
       made_from: dict of all that the records depend on.
@@ -37,6 +38,7 @@ class FeatureFile(NamedTuple):
 
     path: str
     rows: int
+    pieces: int
     truncated: int
     is_kept: bool
     made_from: Optional[Dict[str, Any]] = None
@@ -162,7 +164,7 @@ def write_features(
     width = max_seq_length * task.texts_per_row
     layout = RecordLayout(names, width, 0, len(tokenizer.vocabulary), labels)
     lengths = {name: feature_length(name, width, 0, labels) for name in names}
-    written, truncated, digest = 0, 0, hashlib.sha256()
+    written, pieces, truncated, digest = 0, 0, 0, hashlib.sha256()
     with outputs.replacing(path) as writer:
 
         def write(content):
@@ -177,17 +179,19 @@ def write_features(
             framed = frame(layout.encode(values))
             write(framed.tobytes())
             written, truncated = written + len(rows), truncated + cut
+            pieces += int(values["input_mask"].sum())
         for _ in range(-written % multiple_of):
             write(framed[-1].tobytes())
     content = {
         "rows": written,
+        "pieces": pieces,
         "truncated": truncated,
         "sha256": digest.hexdigest(),
         "made_from": made_from,
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     outputs.write_atomically(_beside(path), text)
-    return FeatureFile(path, written, truncated, False, made_from)
+    return FeatureFile(path, written, pieces, truncated, False, made_from)
 
 
 def digest_of(made_from):
@@ -217,14 +221,14 @@ def _kept(path, made_from):
         content = read_json_object(beside, "record of features")
     except UserError:  # the rows are written again
         return None
-    are_counts = all(is_count(content.get(key)) for key in ("rows", "truncated"))
+    counts = [content.get(key) for key in ("rows", "pieces", "truncated")]
     # Records of other examples may have as many bytes, so their content is compared. A run that was
     # killed between the records and their description leaves the description of older ones.
-    if not are_counts or content.get("made_from") != made_from:
+    if not all(map(is_count, counts)) or content.get("made_from") != made_from:
         return None
     if content.get("sha256") != files.sha256(path):
         return None
-    return FeatureFile(path, content["rows"], content["truncated"], True, made_from)
+    return FeatureFile(path, *counts, True, made_from)
 
 
 def _chunks(task, examples, tokenizer, max_seq_length):

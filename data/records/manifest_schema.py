@@ -72,6 +72,7 @@ _OF_RECORDS = {
     "unreachable_examples": ("an object of lists of texts", dict_of(list_of(is_text))),
     "records": _COUNT,
     "tokens": _COUNT,
+    "padding_share": _NUMBER,
     "masked_share": _NUMBER,
     "ngram_distribution": ("an object of numbers", dict_of(is_number)),
     "divided_sentences": _COUNT,

@@ -22,16 +22,23 @@ NAME = "-m data.inspect"
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory, run_script):
+def made(tmp_path_factory, run_script):
+    """(a shard, what its creation said)."""
     folder = tmp_path_factory.mktemp("records")
     corpus = os.path.join(ROOT, "sample", "corpus", "*.txt")
     flags = {"input_file": corpus, "input_format": "raw", "dupe_factor": 1, "vocab_file": VOCAB}
     made = run_script("create_pretraining_data.py", output_file=str(folder / "r"), **flags)
     assert made.returncode == 0, made.stderr
-    return str(folder / "r")
+    return str(folder / "r"), made.stdout
 
 
-def test_report(shard, run_script):
+@pytest.fixture(scope="module")
+def shard(made):
+    return made[0]
+
+
+def test_report(made, run_script):
+    shard, said = made
     result = run_script(NAME, input_file=shard, vocab_file=VOCAB, rows=5)
     assert result.returncode == 0, result.stderr
     rows = [line for line in result.stdout.splitlines() if line.startswith("[CLS]")]
@@ -41,6 +48,15 @@ def test_report(shard, run_script):
     (share,) = (line for line in result.stdout.splitlines() if line.startswith("masked: "))
     assert 14.0 < float(share.split()[1].rstrip("%")) < 16.0
     assert "sentence labels: 0: " in result.stdout
+    (records,) = (line for line in result.stdout.splitlines() if line.startswith("records: "))
+    mean = float(records.split("mean length ")[1].split(" of 128, ")[0])
+    padding = records.split(" of 128, ")[1]
+    assert padding.endswith("% padding")
+    assert abs(float(padding.split("%")[0]) / 100 - (1 - mean / 128)) < 0.001
+    with open(manifest_path([shard]), encoding="utf-8") as f:
+        described = json.load(f)
+    assert "{:.1%} padding".format(described["padding_share"]) == padding
+    assert "{:,} tokens, {}, from ".format(described["tokens"], padding) in said
 
 
 def test_what_a_vocabulary_holds_does_not_steer_the_terminal(shard, run_script, tmp_path):

@@ -196,7 +196,7 @@ def test_a_header_that_is_not_known_is_warned_of(tmp_path):
     warned = []
     for first in (("内容", "标签"), (SENTENCES[0], 1), ("text_a", "label")):
         splits = {"train": table(tmp_path / "train.tsv", first, *rows)}
-        features = {"train": FeatureFile("f", len(splits["train"]), 0, False)}
+        features = {"train": FeatureFile("f", len(splits["train"]), 9, 0, False)}
         task = ClassificationTask("t", labels=sorted({str(e.label) for e in splits["train"]}))
         lines = audit.describe(task, splits, features, 8)
         warned.append([line for is_warning, line in lines if is_warning])
@@ -257,7 +257,7 @@ def test_features(tmp_path, vocabulary, monkeypatch):
     ]
     path, task = str(tmp_path / "r"), ClassificationTask("t", labels=["0", "1"])
     written = write_features(path, task, examples, tokenizer, 16, multiple_of=4)
-    assert written[:4] == (path, 3, 1, False)
+    assert written[:5] == (path, 3, 29, 1, False)
     assert not (tmp_path / "r.tmp").exists()
     import tensorflow.compat.v1 as tf
 
@@ -280,7 +280,7 @@ def test_audit():
     splits["dev"].noted["odd things"] = 7
     splits["dev"].mended["byte order mark"] = 1
     splits["dev"].mended["Windows line ends"] = 2
-    features = {"train": FeatureFile("f", 3, 1, False), "dev": FeatureFile("g", 5, 0, True)}
+    features = {"train": FeatureFile("f", 3, 48, 1, False), "dev": FeatureFile("g", 5, 80, 0, True)}
     lines = audit.describe(ClassificationTask("t", labels=["a", "b", "c"]), splits, features, 64)
     assert lines == [
         (False, "file   examples  mended                                      skipped"),
@@ -290,11 +290,12 @@ def test_audit():
             "d.tsv  3         3 (2 Windows line ends, 1 byte order mark)  "
             "1,000 (1,000 empty lines)",
         ),
-        (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64"),
+        (False, "train: 3 examples, 1 (33.3%) cut at --max_seq_length=64, 75.0% padding"),
         (False, "train: a 2 (66.7%), b 1 (33.3%), c 0 (0.0%), 1 of 3 labels do not occur"),
         (
             False,
-            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows (rows of g are kept)",
+            "dev: 3 examples, 0 (0.0%) cut at --max_seq_length=64, 5 rows, 75.0% padding "
+            "(rows of g are kept)",
         ),
         (
             True,

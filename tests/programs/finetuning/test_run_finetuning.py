@@ -103,7 +103,7 @@ def predictions_of(folder):
 def test_a_run_learns_and_leaves_its_files(folder, done):
     out, made = out_of(done, "straight"), folder / "straight"
     assert "task: chnsenticorp, labels 0, 1 (of the task)" in out
-    assert "train: 96 examples, 0 (0.0%) cut at --max_seq_length=12" in out
+    assert "train: 96 examples, 0 (0.0%) cut at --max_seq_length=12, 33.3% padding" in out
     for step in (12, 24, 36):
         assert (
             "predicting 24 examples of {} with {}".format(

@@ -42,6 +42,7 @@ def check_shards(paths, vocabulary):
     assert description["records"] == len(rows["input_ids"])
     masked = rows["masked_lm_weights"].sum() / rows["input_mask"].sum()
     assert abs(masked - description["masked_share"]) < 1e-5
+    assert abs((1 - rows["input_mask"]).mean() - description["padding_share"]) < 1e-5
     _check_rows(rows, vocabulary)
     return rows
 
