@@ -55,6 +55,7 @@ def define():
     FLAGS.set_default("warmup", None)  # the task's defaults may set it
     run_flags.define_device_flags()
     run_flags.define_saving_flags()
+    run_flags.define_packing_flag()
     flags.DEFINE_list(
         "task_name",
         None,
@@ -196,6 +197,7 @@ class FinetuningRequest:
     num_tpu_cores: int
     distribution: str
     write_meta_graph: bool
+    pack: bool
     task_options: Dict[str, Any]
     typed_options: Tuple[str, ...]
     hparams: Optional[Hparams]

@@ -27,6 +27,7 @@ from training.devices.strategies import Devices
 from training.failures import output_errors
 from training.finetuning_runner import check_start
 from training.model_fn import model_parameters
+from training.row_use import check_packing
 
 
 class TaskInputs(NamedTuple):
@@ -104,13 +105,15 @@ def read_inputs(request):
     ]
     _check_trials(settings, tasks, examples, vocabulary)
     objectives = [_make_objective(task, model_config, settings) for task in tasks]
+    objective = Several(objectives) if settings.has_several_tasks else objectives[0]
+    _check_packing(settings, objective)
     return RunInputs(
         settings,
         model_config,
         init_checkpoint,
         tokenizer,
         [TaskInputs(*parts) for parts in zip(tasks, examples, objectives)],
-        Several(objectives) if settings.has_several_tasks else objectives[0],
+        objective,
         layers,
         run_flags.find_devices([settings.output_dir]),
     )
@@ -237,6 +240,14 @@ def _read_examples(task, saved, model_dir, model_config, settings):
         task.check(examples, model_config)
     log("task: {}, labels {} ({})".format(task.name, ", ".join(task.labels[:20]), source))
     return splits
+
+
+def _check_packing(settings, objective):
+    """Refuses to pack rows that cannot be; says where there is nothing to pack."""
+    if settings.pack and not settings.do_train:
+        log("note: --pack has no effect without --do_train: rows are read by length")
+    elif settings.pack:
+        check_packing(objective, "--task_name")
 
 
 def _check_trials(settings, tasks, examples, vocabulary):

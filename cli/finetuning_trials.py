@@ -108,6 +108,7 @@ class FinetuningTrials:
             num_tpu_cores=settings.num_tpu_cores,
             distribution=settings.distribution,
             write_meta_graph=settings.write_meta_graph,
+            pack=settings.pack,
         )
 
     def _optimizer_config(self, count):

@@ -60,6 +60,7 @@ RUN_FLAGS = (
     "num_tpu_cores",
     "distribution",
     "write_meta_graph",
+    "pack",
 )
 # Flags that PretrainingRequest holds under the same names.
 REQUEST_FLAGS = (
@@ -81,6 +82,7 @@ def define():
     run_flags.define_optimizer_flags()
     run_flags.define_device_flags()
     run_flags.define_saving_flags()
+    run_flags.define_packing_flag()
     flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
     flags.DEFINE_string(
         "eval_file",

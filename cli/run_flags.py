@@ -72,6 +72,16 @@ def define_optimizer_flags():
     )
 
 
+def define_packing_flag():
+    """--pack."""
+    flags.DEFINE_bool(
+        "pack",
+        False,
+        "Lay several texts of a batch in each row: the same batches and losses in less time, where "
+        "rows are mostly padding.",
+    )
+
+
 def define_saving_flags():
     """What is written beside the weights."""
     flags.DEFINE_bool(
@@ -143,19 +153,24 @@ def check_model_directory(data_dir):
 
 
 def check_devices(dry_run=False):
-    """Refuses a TPU together with GPUs, and one that this TensorFlow cannot use.
+    """Refuses a TPU with GPUs or with packed rows, and one that this TensorFlow cannot use.
 
     Args:
       dry_run: nothing will be computed; a TPU that cannot be used is a warning.
 
     Raises:
-      UserError: both are given, or this TensorFlow does not train on a TPU.
+      UserError: they are given, or this TensorFlow does not train on a TPU.
     """
     if not FLAGS.use_tpu:
         idle = ["--" + name for name in TPU_FLAGS if FLAGS[name].present]
         if idle:
             warn("{} has no effect without --use_tpu".format(", ".join(idle)))
         return
+    if FLAGS.pack:
+        raise UserError(
+            "--pack makes batches of different numbers of rows, and a TPU takes one size only; "
+            "remove --pack"
+        )
     if FLAGS.distribution != "none":
         raise UserError("--use_tpu and --distribution=mirrored exclude each other; give one")
     fault = estimators.tpu_fault()

@@ -11,6 +11,8 @@ MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 SENTENCE_LABEL = "next_sentence_labels"
 # The masked ids of an objective that reads the original ones, too; in no record.
 MASKED_IDS = "masked_input_ids"
+# Of rows that hold several texts, in no record either; see data/input/packing.py.
+POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS = "position_ids", "row_segment_ids", "text_starts"
 # Where the words begin in a row whose masks are in the record; for people, no model reads it.
 WORD_STARTS = "word_starts"
 # The tags of the words that masked pieces lie in.

@@ -4,6 +4,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
+from common.features import POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS
 from modeling import layers
 
 
@@ -14,7 +15,7 @@ class EncoderOutput(typing.NamedTuple):
       embedding_output: [batch, seq, hidden], after the projection where there is one.
       all_encoder_layers: list of [batch, seq, hidden], one for each block.
       sequence_output: [batch, seq, hidden], the last of them.
-      pooled_output: [batch, hidden].
+      pooled_output: [batch, hidden], of rows with several texts [texts, hidden].
       embedding_tables: list of matrices whose product is the table of word vectors [vocab, width];
         [vocab, embedding] alone, except in albert_zh.
     """
@@ -49,6 +50,7 @@ def encoder(
     segment_ids,
     position_ids=None,
     row_segment_ids=None,
+    text_starts=None,
     is_training=False,
     direction=None,
 ):
@@ -63,6 +65,8 @@ def encoder(
       segment_ids: int32 [batch, seq], token types.
       position_ids: int32 [batch, seq] or None for 0, 1, 2, ...
       row_segment_ids: int32 [batch, seq] or None; tokens attend only within equal numbers.
+      text_starts: int32 [batch, texts of a row], the place of each text's first token, -1 where
+        there is none; None: a row is a text.
       is_training: dropout on or off.
       direction: of attention, see layers.attention_mask_bias.
 
@@ -82,17 +86,19 @@ def encoder(
     for names in network.block_names(config, config.scope):
         hidden = block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names)
         outputs.append(tf.reshape(hidden, [-1, seq_length, config.hidden_size]))
+    first = _first_tokens(outputs[-1], text_starts)
     return EncoderOutput(
         embedding_output=embedded,
         all_encoder_layers=outputs,
         sequence_output=outputs[-1],
-        pooled_output=network.pooler(config, store, kernels, outputs[-1], config.scope + "/pooler"),
+        pooled_output=network.pooler(config, store, kernels, first, config.scope + "/pooler"),
         embedding_tables=tables,
     )
 
 
 def encode(config, store, kernels, features, is_training=False, **options):
-    """encoder() of the features input_ids, input_mask and segment_ids, int32 [batch, seq].
+    """encoder() of the features input_ids, input_mask and segment_ids, int32 [batch, seq], and of
+    those of rows with several texts, where they are there.
 
     config = read_config("bert_config.json")
     encoded = encode(config, ParameterStore(), PlainKernels(), features)
@@ -107,20 +113,32 @@ def encode(config, store, kernels, features, is_training=False, **options):
       EncoderOutput.
     """
     ids, mask, segments = (features[n] for n in ("input_ids", "input_mask", "segment_ids"))
+    packed = (POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS)
+    options = dict({name: features[name] for name in packed if name in features}, **options)
     return encoder(config, store, kernels, ids, mask, segments, is_training=is_training, **options)
 
 
-def pooler(config, store, kernels, sequence_output, prefix):
-    """tanh(dense(first token)): [batch, seq, hidden] -> [batch, hidden]."""
+def _first_tokens(sequence, text_starts):
+    """Vectors of the first tokens of texts, row by row: [batch, seq, hidden] -> [texts, hidden];
+    `text_starts`: see `encoder`."""
+    if text_starts is None:
+        return sequence[:, 0, :]
+    places = tf.cast(tf.where(text_starts >= 0), tf.int32)
+    starts = tf.gather_nd(text_starts, places)
+    return tf.gather_nd(sequence, tf.stack([places[:, 0], starts], axis=1))
+
+
+def pooler(config, store, kernels, first, prefix):
+    """tanh(dense(first token)): [texts, hidden] -> [texts, hidden]."""
     width = config.hidden_size
     kernel, bias = layers.dense_parameters(config, store, prefix + "/dense", width, width)
-    return kernels.dense(sequence_output[:, 0, :], kernel, bias, "tanh")
+    return kernels.dense(first, kernel, bias, "tanh")
 
 
-def first_token(config, store, kernels, sequence_output, prefix):
-    """ELECTRA's pooler, which has no weights: [batch, seq, hidden] -> [batch, hidden]."""
+def first_token(config, store, kernels, first, prefix):
+    """ELECTRA's pooler, which has no weights: [texts, hidden] -> [texts, hidden]."""
     del config, store, kernels, prefix
-    return sequence_output[:, 0, :]
+    return first
 
 
 def bert_embeddings(config, store, kernels, input_ids, segment_ids, position_ids, rate):

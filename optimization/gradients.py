@@ -123,17 +123,23 @@ def _accumulate(forward, features, num_micro_batches, whole, denominators):
 
 
 def _split(name, value, num_micro_batches):
-    """[rows, ...] -> [num_micro_batches, rows / num_micro_batches, ...]."""
-    rows = value.shape.as_list()[0]
-    if rows is None or rows % num_micro_batches:
+    """[rows, ...] -> [num_micro_batches, rows / num_micro_batches, ...]; where sizes are not known
+    before, the graph fails if they cannot be divided."""
+    sizes = value.shape.as_list()
+    if sizes[0] is not None and sizes[0] % num_micro_batches:
         raise ValueError(
             "{}: {} rows cannot be split into {} micro-batches".format(
-                name, rows, num_micro_batches
+                name, sizes[0], num_micro_batches
             )
         )
-    return tf.reshape(
-        value, [num_micro_batches, rows // num_micro_batches] + value.shape.as_list()[1:]
-    )
+    of_each = None if sizes[0] is None else sizes[0] // num_micro_batches
+    shape = [num_micro_batches, -1 if of_each is None else of_each]
+    shape += [
+        tf.shape(value)[axis] if size is None else size for axis, size in enumerate(sizes) if axis
+    ]
+    split = tf.reshape(value, shape)
+    split.set_shape([num_micro_batches, of_each, *sizes[1:]])
+    return split
 
 
 def _quotient(numerator, denominator, epsilon):

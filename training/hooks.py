@@ -23,17 +23,17 @@ class ProgressHook(tf.train.SessionRunHook):
     On a terminal it draws a bar, elsewhere it writes lines.
     """
 
-    def __init__(self, host_values, tokens_per_step, num_train_steps, output_dir):
+    def __init__(self, host_values, per_step, num_train_steps, output_dir):
         """Makes the hook.
 
         Args:
           host_values: HostValues; "loss" and "learning_rate" among them.
-          tokens_per_step: tokens in a training batch, padding counted.
+          per_step: (number, name) of what a training batch has: tokens, padding counted, or texts.
           num_train_steps: the step at which training ends.
           output_dir: where the event file goes.
         """
         self._host_values = host_values
-        self._tokens_per_step = tokens_per_step
+        self._per_step = per_step
         self._num_train_steps = num_train_steps
         self._output_dir = output_dir
         self._every = max(1, min(LINE_STEPS, num_train_steps // 20))
@@ -111,9 +111,10 @@ class ProgressHook(tf.train.SessionRunHook):
     def _speed(self, step, rate):
         if not rate:
             return []
+        amount, name = rate * self._per_step[0], self._per_step[1]
         return [
             "{:.2f} steps/s".format(rate),
-            "{:.0f} tokens/s".format(rate * self._tokens_per_step),
+            "{:.{}f} {}/s".format(amount, 0 if amount >= 10 else 1, name),
             "ETA " + duration((self._num_train_steps - step) / rate),
         ]
 

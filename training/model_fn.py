@@ -85,15 +85,21 @@ def _train_spec(run, features, scaffold_fn):
         training_hooks=[
             ProgressHook(
                 host_values,
-                tokens_per_step=run_config.train_batch_size
-                * run_config.max_seq_length
-                * objective.texts_per_row,
+                _per_step(run_config, objective),
                 num_train_steps=run.optimizer_config.num_train_steps,
                 output_dir=run_config.output_dir,
             ),
             FaultHook(host_values),
         ],
     )
+
+
+def _per_step(run_config, objective):
+    """(number, name) of what the speed of training is told by."""
+    rows = run_config.train_batch_size
+    if run_config.pack:  # how many tokens are computed differs from batch to batch
+        return rows, "texts"
+    return rows * run_config.max_seq_length * objective.texts_per_row, "tokens"
 
 
 def make_forward(model_config, objective, run_config, global_step):

@@ -1,9 +1,11 @@
 """The cost of a run: the plan that --dry_run prints."""
 
+import dataclasses
 import time
 
 import tensorflow.compat.v1 as tf
 
+from training import row_use
 from training.devices import strategies
 from training.hooks import duration
 
@@ -30,8 +32,9 @@ def describe(run, parameters):
       list of lines.
     """
     networks, optimizer = run.objective.networks(run.model_config), run.optimizer_config
-    config = run.config
-    steps = min(optimizer.num_train_steps, config.stop_step or optimizer.num_train_steps)
+    steps = min(optimizer.num_train_steps, run.config.stop_step or optimizer.num_train_steps)
+    use = row_use.measure(run.config, optimizer.gradient_accumulation_steps, run.devices.replicas)
+    config = _with_packed_rows(run.config, use, optimizer.gradient_accumulation_steps)
     tokens = config.train_batch_size * config.max_seq_length
     lines = [
         "plan: {:,} parameters, {} with rate {:g}, {:,} steps ({:,} of them warm-up)".format(
@@ -44,7 +47,13 @@ def describe(run, parameters):
         "plan: {:,} rows or {:,} tokens a step, {:,} tokens in all".format(
             config.train_batch_size, tokens, tokens * steps
         ),
-        _epochs(config, steps),
+        _epochs(run.config, steps),
+        "plan: "
+        + (
+            "packs " + use.shown_packing(run.config)
+            if config.pack
+            else use.shown(config, run.objective)
+        ),
         "plan: about {:.1f} GB of memory{}".format(
             memory_bytes(config, networks, optimizer, parameters.count()) / 1e9,
             " on each TPU core" if config.use_tpu else "",
@@ -64,6 +73,14 @@ def describe(run, parameters):
         )
     lines.append("dry run: nothing was written")
     return lines
+
+
+def _with_packed_rows(config, use, num_micro_batches):
+    """The RunConfig with the rows that a batch takes in the place of its texts."""
+    if not config.pack:
+        return config
+    rows = -(-round(use.rows) // num_micro_batches) * num_micro_batches
+    return dataclasses.replace(config, train_batch_size=rows)
 
 
 def memory_bytes(config, networks, optimizer, parameter_count):

@@ -16,6 +16,7 @@ from data.records.manifest import find_manifests
 from training.devices.strategies import check_batch
 from training.records import masking_choice, objective_choice, record_files, record_identity
 from training.records.manifest_agreement import check_manifests
+from training.row_use import check_packing
 from training.run import Run
 from training.run_config import RunConfig
 
@@ -118,7 +119,7 @@ def build(request, records, devices):
 
     Raises:
       UserError: a file is damaged; records, manifests and flags do not determine the objective,
-        or do not agree.
+        or do not agree, or rows cannot be packed.
     """
     config, model_config = request.config, request.model_config
     readable = _readable_files(request, records)
@@ -130,6 +131,8 @@ def build(request, records, devices):
     if not config.do_train:
         given = objective_choice.with_options_of_training(given, objective, config.output_dir)
     objective = objective.for_run(request.optimizer_config.num_train_steps, **given)
+    if config.pack:
+        check_packing(objective, "--objective")
     drawing = masking_choice.choose_drawing(
         records.stated_corruption,
         objective,

@@ -122,7 +122,12 @@ class PretrainingRunner(Runner):
         return rows // config.eval_batch_size
 
     def _evaluation_input(self):
-        return self._input_fn(self._config.eval_files, full_batches=self._config.use_tpu)
+        config = self._config
+        return self._input_fn(
+            config.eval_files,
+            full_batches=config.use_tpu,
+            row_multiple=self._row_multiple(config.eval_batch_size),
+        )
 
 
 def _by_task_loss_first(name):

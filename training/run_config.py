@@ -19,6 +19,7 @@ NOTED = (
     "num_warmup_steps",
     "train_batch_size",
     "seed",
+    "pack",
 )
 
 
@@ -65,6 +66,7 @@ class RunConfig:
     num_tpu_cores: int = 8
     distribution: str = "none"
     write_meta_graph: bool = False
+    pack: bool = False
 
     def __post_init__(self):
         """Raises UserError for a number that is nan, inf or huge."""

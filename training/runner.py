@@ -7,10 +7,11 @@ from common import files, literal_paths
 from common.errors import UserError
 from common.log import log, log_lines, warn
 from common.outputs import write_atomically
-from data.input import pipeline
+from data.input import packing, pipeline
 from data.records.checks import record_contents
 from data.records.schema import value_ranges
 from modeling import checkpoint
+from training import row_use
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
 from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, results_text
@@ -167,6 +168,12 @@ class Runner:
                 len(config.train_files),
             )
         )
+        if config.pack:
+            log("packing: " + self._row_use().shown_packing(config))
+
+    def _row_use(self):
+        micro_batches = self._optimizer.gradient_accumulation_steps
+        return row_use.measure(self._config, micro_batches, self._devices.replicas)
 
     def _best(self):
         config = self._config
@@ -310,7 +317,19 @@ class Runner:
             first_row=step * config.train_batch_size,
             rows_per_epoch=config.train_records,
         )
-        return self._input_fn(config.train_files, order=order, replicas=self._devices.replicas)
+        return self._input_fn(
+            config.train_files,
+            order=order,
+            replicas=self._devices.replicas,
+            row_multiple=self._row_multiple(
+                config.train_batch_size // self._devices.replicas,
+                self._optimizer.gradient_accumulation_steps,
+            ),
+        )
+
+    def _row_multiple(self, texts, num_micro_batches=1):
+        """See pipeline.make_input_fn; for batches of so many texts."""
+        return packing.row_multiple(texts, num_micro_batches) if self._config.pack else None
 
     def _input_fn(self, files, objective=None, **settings):
         objective = objective or self._objective

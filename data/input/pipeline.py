@@ -9,6 +9,7 @@ from typing import Optional
 import tensorflow.compat.v1 as tf
 
 from data.input.drawn_corruption import draw
+from data.input.packing import pack
 from data.records import schema
 from data.records.schema import FEATURES, feature_length
 
@@ -57,6 +58,7 @@ def make_input_fn(
     ranges=None,
     texts_per_row=1,
     labels=None,
+    row_multiple=None,
 ):
     """Makes the input function for an estimator.
 
@@ -79,6 +81,8 @@ def make_input_fn(
         silently read zeros or another row for an id outside its table.
       texts_per_row: sequences of max_seq_length in a record.
       labels: see schema.feature_length.
+      row_multiple: lay several texts in each row, see packing.pack, in a multiple of so many rows;
+        None: a text a row. A batch has the same texts and the same masks either way.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
@@ -112,6 +116,10 @@ def make_input_fn(
             dataset = tf.data.Dataset.zip((dataset, numbers)).map(
                 lambda features, number: draw(features, number, drawing),
                 num_parallel_calls=PARSE_CALLS,
+            )
+        if row_multiple:
+            dataset = dataset.map(
+                lambda features: pack(features, row_multiple), num_parallel_calls=PARSE_CALLS
             )
         return dataset.prefetch(2)
 

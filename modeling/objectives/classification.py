@@ -18,12 +18,17 @@ class Classification(TaskObjective):
     """
 
     feature_names = ("input_ids", "input_mask", "segment_ids", "label_ids")
+    counted_by = "label_ids"
     predicted = ("probabilities", "example_loss")
 
     def __init__(self, name, num_labels, heads=None):
         """`heads`: None: GoogleHeads()."""
         super().__init__(name, heads or GoogleHeads())
         self.num_labels = num_labels
+
+    def packing_fault(self):
+        """See Objective."""
+        return None
 
     def label_counts(self):
         """See Objective."""

@@ -48,6 +48,12 @@ class Electra(Objective):
         chosen._mask_prob, chosen._special_ids = probability, tuple(special_ids)
         return chosen
 
+    def packing_fault(self):
+        """See Objective."""
+        if self.options.two_tower_generator:
+            return "a token of the two-tower generator reads the states beside it in the row"
+        return None
+
     def networks(self, config):
         """See Objective."""
         options, generator = self.options, self.options.generator_of(config)

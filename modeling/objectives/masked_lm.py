@@ -27,6 +27,10 @@ class MaskedLm(Objective):
         if sentence_pair:
             self.feature_names.append(SENTENCE_LABEL)
 
+    def packing_fault(self):
+        """See Objective."""
+        return "its rows are pairs of sentences" if self.sentence_pair else None
+
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.
 

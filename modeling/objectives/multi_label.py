@@ -23,12 +23,17 @@ class MultiLabel(TaskObjective):
     """
 
     feature_names = ("input_ids", "input_mask", "segment_ids", INDICATORS)
+    counted_by = INDICATORS
     predicted = ("probabilities", "example_loss")
 
     def __init__(self, name, num_labels, heads=None):
         """`heads`: None: GoogleHeads()."""
         super().__init__(name, heads or GoogleHeads())
         self.num_labels = num_labels
+
+    def packing_fault(self):
+        """See Objective."""
+        return None
 
     def label_counts(self):
         """See Objective."""

@@ -65,6 +65,15 @@ class Objective:
         """
         raise NotImplementedError
 
+    def packing_fault(self):
+        """Why a row cannot hold several texts (data/input/packing.py), as the rest of a sentence;
+        None where it can.
+
+        It can where losses are over tokens or over texts, and nothing of a text depends on its
+        neighbours: `build` then reads position_ids, row_segment_ids and text_starts, too.
+        """
+        return "its losses are computed of a row as a whole"
+
     def for_run(self, num_train_steps, **given):
         """The objective with the options of a run.
 

@@ -56,6 +56,10 @@ class Several(Objective):
                 counts[name] = max(count, counts.get(name, 0))
         return counts
 
+    def packing_fault(self):
+        """See Objective."""
+        return "rows of several tasks are mixed"
+
     def build(self, config, store, kernels, features, is_training):
         """See Objective.
 

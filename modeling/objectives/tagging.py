@@ -25,6 +25,10 @@ class Tagging(TaskObjective):
         super().__init__(name, heads)
         self.num_tags = num_tags
 
+    def packing_fault(self):
+        """See Objective."""
+        return None
+
     def label_counts(self):
         """See Objective."""
         return {"tag_ids": self.num_tags}

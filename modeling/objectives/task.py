@@ -2,6 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
+from common.features import TEXT_STARTS
 from modeling import layers
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective
@@ -16,7 +17,11 @@ class TaskObjective(Objective):
       heads: GoogleHeads or an object with its methods.
       feature_names: record features that `build` reads.
       predicted: names of ObjectiveOutput.tensors that predictions hold.
+      counted_by: a feature with as many entries as there are losses of rows, or of texts where rows
+        hold several.
     """
+
+    counted_by = "input_ids"
 
     def __init__(self, name, heads):
         self.name, self.heads = name, heads
@@ -26,7 +31,9 @@ class TaskObjective(Objective):
         EncoderOutput, and those of build_on."""
         encoded = encode(config, store, kernels, self.sequences(features), is_training)
         trunk = Trunk(config, store, kernels, encoded, is_training)
-        counted = tf.ones([layers.axis_size(features["input_ids"], 0)])
+        if TEXT_STARTS in features:
+            features = _text_by_text(features)
+        counted = tf.ones([layers.axis_size(features[self.counted_by], 0)])
         output = self.build_on(trunk, features, counted)
         output.tensors["encoder"] = encoded
         return output
@@ -42,12 +49,23 @@ class TaskObjective(Objective):
           trunk: task_heads.Trunk.
           features: dict of the features named above.
           counted: float32 [batch], 1 for rows of this task, 0 for those of other tasks, whose
-            labels are ignored.
+            labels are ignored. In rows with several texts, [texts] where
+            `counted_by` is of texts.
 
         Returns:
           ObjectiveOutput with one loss.
         """
         raise NotImplementedError
+
+
+def _text_by_text(features):
+    """Features of rows with several texts, those of texts [rows, texts of a row, values] as
+    [texts, values] in the order of the pooled outputs."""
+    is_text = features[TEXT_STARTS] >= 0
+    return {
+        name: tf.boolean_mask(values, is_text) if values.shape.ndims == 3 else values
+        for name, values in features.items()
+    }
 
 
 def labels_of(feature, counted):

@@ -144,7 +144,9 @@ def run_hook(folder, start, stop, capsys, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(hooks.time, "time", lambda: clock[0])
     with tf.Graph().as_default():
-        loop = Loop(lambda values: [hooks.ProgressHook(values, 64, 40, str(folder))], start)
+        loop = Loop(
+            lambda values: [hooks.ProgressHook(values, (64, "tokens"), 40, str(folder))], start
+        )
         with loop.session as session:
             for index in range(stop - start):
                 clock[0] += 10.0 if index == 0 else 1.0
