@@ -199,6 +199,7 @@ def _refuse_idle_flags():
     corpus_flags.refuse_idle_flags(
         ("non_chinese", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
         ("segmenter", has_words, "cannot be combined with --input_format=" + FLAGS.input_format),
+        ("ltp_precision", FLAGS.segmenter != "ltp", "needs --segmenter=ltp"),
         ("tag_set", FLAGS.input_format != "conllu", "needs --input_format=conllu"),
     )
 

@@ -7,9 +7,11 @@ neural), and networks of the shape of LTP/tiny (3 layers of 256) and LTP/small (
 with random weights, which take as long as trained ones. --ltp_model measures your own.
 
 loop: a call of LTP.pipeline for each sentence. annotate: data.text.ltp.annotator, which is what
-annotate_corpus.py and create_pretraining_data.py use. Both are asked for the same tasks of the same
-sentences in one process with one thread; user + system time without loading, the median of --repeat
-runs in turn.
+annotate_corpus.py and create_pretraining_data.py use; bf16: the same with --ltp_precision=bf16. All
+are asked for the same tasks of the same sentences in one process with one thread; user + system
+time without loading, the median of --repeat runs in turn. differ: share of the words of fp32 that
+bf16 cuts otherwise or gives another tag; in networks with random weights every word is near a
+decision.
 """
 
 import argparse
@@ -28,10 +30,12 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("USE_TF", "0")
 
 from common.tags import DEP, NER, POS  # noqa: E402
-from data.text.ltp.annotator import LtpAnnotator  # noqa: E402
+from data.text.ltp.annotator import LtpAnnotator, tags_of_words  # noqa: E402
+from data.text.ltp.precision import BF16  # noqa: E402
 from data.text.sentences import split_sentences  # noqa: E402
 from sample import conllu_files, train_ltp  # noqa: E402
 
+LEGACY, BOTH = "tiny, legacy", ("loop", "annotate")
 LTP_LAYERS = {"LTP/tiny's shape": 3, "LTP/small's shape": 12}
 
 
@@ -47,7 +51,8 @@ def main():
 
     torch.set_num_threads(1)
     text = "\n\n".join(map(read, arguments.corpus))
-    lines = ["| model | tasks | loop | annotate | ratio |", "| --- | --- | --- | --- | --- |"]
+    names = ("model", "tasks", "loop", "annotate", "ratio", "bf16", "ratio to annotate", "differ")
+    lines = ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
     with tempfile.TemporaryDirectory(prefix="annotation-") as folder:
         models = dict(make_models(folder), **{path: path for path in arguments.ltp_model})
         for name, path in models.items():
@@ -124,7 +129,7 @@ def write(folder, name, content):
 def measure(name, path, text, arguments):
     """A line of the table."""
     annotator = LtpAnnotator(path, tagged=True)
-    text = text[: arguments.characters * (20 if name == "tiny, legacy" else 1)]
+    text = text[: arguments.characters * (20 if name == LEGACY else 1)]
     starts, ends = split_sentences(text)
     spans = list(zip(starts.tolist(), ends.tolist()))
     # The same text for both: LTP would include blanks in its words.
@@ -134,17 +139,43 @@ def measure(name, path, text, arguments):
         "loop": lambda: [one_call(annotator, sentence) for sentence in sentences],
         "annotate": lambda: annotator.annotate(text, starts, ends, lambda share: None),
     }
-    seconds = {way: [] for way in ways}
+    if name != LEGACY:
+        fast = LtpAnnotator(path, tagged=True, precision=BF16)
+        ways["bf16"] = lambda: fast.annotate(text, starts, ends, lambda share: None)
+    seconds, results = {way: [] for way in ways}, {}
     for _ in range(arguments.repeat):
         for way, run in ways.items():
             began = time.process_time()
-            run()
+            results[way] = run()
             seconds[way].append(time.process_time() - began)
-    loop, ours = (characters / statistics.median(seconds[way]) for way in ways)
+    rates = {way: characters / statistics.median(seconds[way]) for way in ways}
     print("{}: {:,} characters".format(name, characters), file=sys.stderr)
-    return "| {} | {} | {:,.0f} | {:,.0f} | {:.1f} |".format(
-        name, " ".join(annotator.tasks), loop, ours, ours / loop
+    cells = [name, " ".join(annotator.tasks), *("{:,.0f}".format(rates[w]) for w in BOTH)]
+    cells.append("{:.1f}".format(rates["annotate"] / rates["loop"]))
+    if "bf16" in ways:
+        cells.append("{:,.0f}".format(rates["bf16"]))
+        cells.append("{:.1f}".format(rates["bf16"] / rates["annotate"]))
+        cells.append("{:.2%}".format(share_that_differs(results["annotate"], results["bf16"])))
+    else:
+        cells += [""] * 3
+    return "| " + " | ".join(cells) + " |"
+
+
+def share_that_differs(plain, fast):
+    """Share of the words of the first annotations, with their tags, that the others do not have."""
+    mine, its = (
+        {(stretch.start, *word) for stretch in annotations for word in _tagged(stretch)}
+        for annotations in (plain, fast)
     )
+    return 1.0 - len(mine & its) / len(mine)
+
+
+def _tagged(stretch):
+    """(start, end, tags) of the words of a Stretch."""
+    at = 0
+    for word, tags in zip(stretch.words, tags_of_words(stretch)):
+        yield at, at + len(word), tags
+        at += len(word)
 
 
 def one_call(annotator, sentence):

@@ -10,12 +10,13 @@ from absl import flags
 from cli.app import given_values, require
 from common import files, outputs, packed
 from common.errors import UserError
-from common.log import warn
+from common.log import log, warn
 from common.processes import available_cores
 from common.terminal import say
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests, manifest_path
 from data.records.side_paths import name_in_set
+from data.text.ltp import precision
 from data.text.sentences import DEFAULT_MAX_CHARS
 
 FLAGS = flags.FLAGS
@@ -63,6 +64,12 @@ def define_corpus_flags(formats, input_format):
         "Sentences of raw text are cut at this many characters.",
     )
     flags.DEFINE_string("ltp_model", None, "Directory or hub name (LTP/small) of an LTP model.")
+    flags.DEFINE_enum(
+        "ltp_precision",
+        precision.FP32,
+        precision.CHOICES,
+        "What a neural LTP model computes in; auto: bf16 where a product in it is faster here.",
+    )
     flags.DEFINE_string(
         "user_dict", None, "Words that must be known, a line each: word [frequency] [tag]."
     )
@@ -80,7 +87,11 @@ def text_settings():
         "ltp_model",
         "user_dict",
     )
-    return dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
+    settings = dict(given_values(FLAGS, names), text_fields=tuple(FLAGS.text_fields))
+    choice = precision.choose(FLAGS.ltp_precision)
+    if choice.reason:
+        (warn if choice.is_warning else log)(choice.reason)
+    return dict(settings, ltp_precision=choice.precision)
 
 
 def refuse_idle_flags(*more):

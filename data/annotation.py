@@ -16,6 +16,7 @@ from data.text import segmentation, simplification
 from data.text.documents import normalization
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
 from data.text.ltp.loading import LIBRARIES, model_files
+from data.text.ltp.precision import FP32
 from data.text.sentences import DEFAULT_MAX_CHARS
 from data.text.tags import shown
 from data.text.user_dictionary import read_user_dictionary
@@ -57,13 +58,14 @@ class AnnotationSettings:
     max_sentence_chars: int = DEFAULT_MAX_CHARS
     user_dict: Optional[str] = None
     batch_size: int = BATCH_SIZE
+    ltp_precision: str = FP32
 
     def check(self):
         """Raises UserError on a value out of range, no such model or a bad dictionary."""
         check_numbers(self)
         if self.t2s:
             simplification.check(self.input_format)
-        segmentation.check("ltp", self.ltp_model, self.user_dict)
+        segmentation.check("ltp", self.ltp_model, self.user_dict, self.ltp_precision)
         if self.input_format not in FORMATS:
             raise UserError(
                 "unknown --input_format {!r}; known are {}".format(
@@ -91,7 +93,9 @@ class AnnotationProcessor(Processor):
         settings.check()
         super().__init__(settings)
         words = _dictionary(settings).texts
-        self._annotator = LtpAnnotator(settings.ltp_model, words, True, settings.batch_size)
+        self._annotator = LtpAnnotator(
+            settings.ltp_model, words, True, settings.batch_size, settings.ltp_precision
+        )
 
     def write_block(self, out, text, place, statistics, progress):
         """Writes the sentences of a block; see processor.Processor."""

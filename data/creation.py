@@ -20,6 +20,7 @@ from data.records.schema import stored_features
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
 from data.text import corpus, documents, segmentation, simplification
 from data.text.ltp.loading import LIBRARIES, model_files
+from data.text.ltp.precision import FP32
 from data.text.sentences import DEFAULT_MAX_CHARS
 from data.text.user_dictionary import read_user_dictionary
 from data.tokenizers.vocabularies import read_vocabulary
@@ -56,6 +57,7 @@ class CreationSettings:
     do_lower_case: bool = True
     segmenter: str = "rjieba"
     ltp_model: Optional[str] = None
+    ltp_precision: str = FP32
     user_dict: Optional[str] = None
     tag_set: str = "ltp"
     masking_unit: Optional[str] = None
@@ -156,7 +158,7 @@ class CreationSettings:
                     self.tag_set, ", ".join(documents.TAG_SETS)
                 )
             )
-        segmentation.check(self.segmenter, self.ltp_model, self.user_dict)
+        segmentation.check(self.segmenter, self.ltp_model, self.user_dict, self.ltp_precision)
         tags_found = self.segmenter == "ltp" and self.input_format != "presegmented"
         if is_tagged(recipe) and self.input_format != "conllu" and not tags_found:
             raise UserError(

@@ -21,7 +21,14 @@ def _is_masking(value):
 
 def _are_flags(value):
     """Those that are read again must be texts or absent."""
-    names = ("segmenter", "ltp_model", "user_dict", "input_format", "masking_unit")
+    names = (
+        "segmenter",
+        "ltp_model",
+        "ltp_precision",
+        "user_dict",
+        "input_format",
+        "masking_unit",
+    )
     return (
         is_object(value)
         and all(value.get(name) is None or is_name(value[name]) for name in names)

@@ -14,6 +14,7 @@ from common.errors import UserError
 from data.text.characters import code_points
 from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
+from data.text.ltp.precision import BF16, FP32
 from data.text.spellings import Spellings
 from data.text.user_dictionary import read_user_dictionary
 from data.text.words import Words
@@ -23,7 +24,7 @@ SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 _PIECE_CHARS = 1 << 16
 
 
-def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str):
+def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str, ltp_precision=FP32):
     """Builds a segmenter.
 
         text, starts, ends = "今天天气真好", np.array([0]), np.array([6])
@@ -34,6 +35,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str):
       ltp_model: directory or hub name of an LTP model, for "ltp".
       user_dict: file with a word a line, see user_dictionary.
       normalize: see user_dictionary.read_user_dictionary.
+      ltp_precision: see data.text.ltp.precision.
 
     Returns:
       An object with `words(text, starts, ends, progress)` -> words.Words.
@@ -49,11 +51,11 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str):
     if name == "jieba":
         return _TextSegmenter(_jieba_cut(dictionary.words), dictionary)
     if name == "ltp":
-        return LtpAnnotator(ltp_model, dictionary.texts)
+        return LtpAnnotator(ltp_model, dictionary.texts, precision=ltp_precision)
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
 
 
-def check(name, ltp_model, user_dict):
+def check(name, ltp_model, user_dict, ltp_precision=FP32):
     """Finds what is wrong with the choice of a segmenter before any work starts.
 
     Raises:
@@ -67,8 +69,13 @@ def check(name, ltp_model, user_dict):
         raise UserError("--segmenter={0} needs the package {0}: pip install {0}".format(name))
     if name == "ltp":
         local_ltp_directory(ltp_model)
-    elif ltp_model:
-        raise UserError("--ltp_model needs --segmenter=ltp; --segmenter is {}".format(name))
+    elif ltp_model or ltp_precision != FP32:
+        flag = "ltp_model" if ltp_model else "ltp_precision"
+        raise UserError("--{} needs --segmenter=ltp; --segmenter is {}".format(flag, name))
+    if ltp_precision not in (FP32, BF16):
+        raise UserError(
+            "--ltp_precision must be {} or {}, found {!r}".format(FP32, BF16, ltp_precision)
+        )
     if user_dict:
         if name == "none":
             raise UserError("--user_dict needs a segmenter; --segmenter is none")
@@ -204,12 +211,12 @@ def sha256_of(path):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def make_tagger(ltp_model, user_dict=None, normalize=str):
+def make_tagger(ltp_model, user_dict=None, normalize=str, ltp_precision=FP32):
     """LTP's words with their tags.
 
     Args:
       ltp_model: directory or hub name.
-      user_dict, normalize: see make_segmenter.
+      user_dict, normalize, ltp_precision: see make_segmenter.
 
     Returns:
       ltp_annotator.LtpAnnotator.
@@ -218,7 +225,7 @@ def make_tagger(ltp_model, user_dict=None, normalize=str):
       UserError: see make_segmenter; or the model has words only.
     """
     dictionary = read_user_dictionary(user_dict, normalize).usable("ltp")
-    annotator = LtpAnnotator(ltp_model, dictionary.texts, tagged=True)
+    annotator = LtpAnnotator(ltp_model, dictionary.texts, tagged=True, precision=ltp_precision)
     if len(annotator.tasks) == 1:
         raise UserError("LTP model {} gives words but no tags (--ltp_model)".format(ltp_model))
     return annotator

@@ -90,6 +90,7 @@ def attempt(tmp_path, run_script, one_line_error):
         ({"text_fields": "a"}, ["--text_fields needs --input_format=jsonl"]),
         ({"input_format": "text", "max_sentence_chars": 9}, ["--max_sentence_chars needs"]),
         ({"ltp_model": "/nowhere"}, ["--ltp_model needs --segmenter=ltp"]),
+        ({"ltp_precision": "bf16"}, ["--ltp_precision needs --segmenter=ltp"]),
         (
             {"user_dict": VOCAB, "masking_unit": "wordpiece"},
             ["--user_dict cannot be combined with --masking_unit=wordpiece"],

@@ -261,7 +261,7 @@ class TestScript:
         given = {
             "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True, "t2s": True,
             "max_sentence_chars": 30, "user_dict": str(words), "batch_size": 3,
-            "ltp_model": models["legacy"],
+            "ltp_model": models["legacy"], "ltp_precision": "fp32",
         }  # fmt: skip
         files = {"input_file": str(tmp_path / "in.jsonl"), "output_file": str(tmp_path / "b")}
         result, again, other = run_in_one(

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.errors import UserError, quoted
 from data.text.ltp.loading import load_ltp
+from data.text.ltp.precision import FP32
 from data.text.spellings import Spellings
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, SOLID, Words
@@ -55,7 +56,7 @@ class LtpAnnotator:
       user_words: frozenset of the words that are never cut.
     """
 
-    def __init__(self, model, user_words=(), tagged=False, batch_size=BATCH_SIZE):
+    def __init__(self, model, user_words=(), tagged=False, batch_size=BATCH_SIZE, precision=FP32):
         """Loads a model.
 
         Args:
@@ -63,11 +64,12 @@ class LtpAnnotator:
           user_words: words that are never cut.
           tagged: whether to ask for tags too.
           batch_size: most stretches of a batch.
+          precision: see module precision.
 
         Raises:
           UserError: see load_ltp; or the model does not segment.
         """
-        self._ltp = load_ltp(model)
+        self._ltp = load_ltp(model, precision)
         from ltp.legacy import LTP as LegacyLtp
         from ltp_extension.algorithms import Hook
 

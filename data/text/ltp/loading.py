@@ -8,6 +8,7 @@ import os
 from common import files, pytorch
 from common.errors import UserError
 from data.text.ltp import directory_check
+from data.text.ltp.precision import FP32, set_precision
 
 # The packages that LTP's words and tags depend on.
 LIBRARIES = ["ltp", "ltp-core", "ltp-extension", "torch", "transformers", "tokenizers"]
@@ -15,17 +16,19 @@ _LTP_FILES = ["*.json", "*.bin", "vocab.txt"]
 
 
 @functools.lru_cache(maxsize=1)
-def load_ltp(model):
+def load_ltp(model, precision=FP32):
     """Loads an LTP model from a directory or the hub.
 
     Args:
       model: a directory with config.json, or a hub name such as LTP/small.
+      precision: see module precision.
 
     Returns:
       ltp.LTP.
 
     Raises:
-      UserError: no such directory, not an LTP model, or the hub cannot be reached.
+      UserError: no such directory, not an LTP model, the hub cannot be reached, or it has no such
+        precision.
     """
     path = local_ltp_directory(model) or _fetch_ltp(model)
     # transformers must not import TensorFlow, and small matrices and short texts lose time on many
@@ -44,13 +47,14 @@ def load_ltp(model):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that it loads
             ltp = LTP(path)
         _complete_tokenizer(ltp)
-        return ltp
     except Exception as error:  # the package raises whatever its parts raise
         raise UserError(
             "LTP model {} cannot be loaded: {} (--ltp_model)".format(
                 model, _in_short(error) or type(error).__name__
             )
         ) from None
+    set_precision(ltp, precision, model)
+    return ltp
 
 
 def _complete_tokenizer(ltp):
