@@ -1,13 +1,12 @@
 """Finding the Cloud TPU: what is resolved, and every way in which it fails, in one line each."""
 
-import contextlib
 import json
+import shutil
 import socket
 import sys
 import time
-from concurrent import futures
 
-import grpc
+import foreign_servers
 import pytest
 import tensorflow.compat.v1 as tf
 from fake_tpu_api import PROJECT, ZONE, FakeTpuApi, node, take_offline
@@ -335,6 +334,15 @@ def test_flags(refusal, flags, message, offline):
     assert offline == []
 
 
+@pytest.fixture
+def foreign_server(request, tmp_path):
+    """(kind, port) of a server that is none of TensorFlow's."""
+    if "TLS" in request.param and not shutil.which("openssl"):
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    with foreign_servers.running(request.param, tmp_path) as port:
+        yield request.param, port
+
+
 @pytest.fixture(scope="module")
 def server():
     """The address of a TensorFlow server, as a TPU has one; it runs to the end of the process."""
@@ -351,36 +359,21 @@ def test_somebody_answers(fake, server):
     cloud_tpu.check_reachable(cloud_tpu.resolve_tpu(None, master="local"))
 
 
-@contextlib.contextmanager
-def foreign_server(kind):
-    """The port of a server that is none of TensorFlow's: of web pages, of another gRPC service, or
-    one that is silent, as one that waits for a TLS handshake."""
-    if kind == "web":
-        with FakeTpuApi() as api:
-            yield int(api.host.split(":")[1])
-    elif kind == "gRPC":
-        foreign = grpc.server(futures.ThreadPoolExecutor(1))
-        port = foreign.add_insecure_port("127.0.0.1:0")
-        foreign.start()
-        yield port
-        foreign.stop(0)
-    else:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(5)
-            yield listener.getsockname()[1]
-
-
-@pytest.mark.parametrize("kind", ["web", "gRPC", "silent"])
 @pytest.mark.parametrize("flag", ["tpu_name", "master"])
-def test_something_else_answers(kind, flag, monkeypatch, capfd):
+@pytest.mark.parametrize("foreign_server", foreign_servers.KINDS, indirect=True)
+def test_something_else_answers(foreign_server, flag, monkeypatch, capfd):
+    kind, port = foreign_server
     monkeypatch.setattr(grpc_probe, "CONNECT_SECONDS", 1)
-    with foreign_server(kind) as port:
-        tpu = cloud_tpu.resolve_tpu(**{"tpu_name": None, flag: "grpc://127.0.0.1:{}".format(port)})
-        assert one_line(lambda argv: cloud_tpu.check_reachable(tpu))(["script"]) == 1
-    line = capfd.readouterr().err.splitlines()[-1]
-    assert line.startswith("error: what listens at grpc://127.0.0.1:{} is no TPU: ".format(port))
-    assert ("Method not found" if kind == "gRPC" else "does not speak gRPC") in line
+    address = "grpc://127.0.0.1:{}".format(port)
+    tpu = cloud_tpu.resolve_tpu(**{"tpu_name": None, flag: address})
+    start = time.time()
+    assert one_line(lambda argv: cloud_tpu.check_reachable(tpu))(["script"]) == 1
+    assert time.time() - start < 5
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith("error: what listens at {} is no TPU: ".format(address))
+    assert errors[0].endswith("; check the address")
+    assert ("Method not found" if kind == "gRPC" else "does not speak gRPC") in errors[0]
 
 
 def test_a_server_that_is_busy_is_not_refused(server, monkeypatch):
