@@ -37,13 +37,17 @@ flags.DEFINE_string(
     "input_file",
     None,
     "A text a line, UTF-8, compressed if .gz or .bz2; classify takes pairs with a tab between, "
-    "answer objects of question and context as JSON. Default, or -: standard input.",
+    "answer objects of question and context as JSON, choose of question and choices. Default, or "
+    "-: standard input.",
 )
 flags.DEFINE_string(
     "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
 )
 flags.DEFINE_string(
-    "task_name", None, "Which task, of a checkpoint that was fine-tuned for several at once."
+    "task_name",
+    None,
+    "Which task, of a checkpoint that was fine-tuned for several at once; in any spelling that "
+    "run_finetuning.py takes.",
 )
 flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
 original_names.define_spm_model_file()
@@ -66,6 +70,12 @@ flags.DEFINE_float(
     None,
     "classify: least probability of a label, where a text may have any number of them. Default: "
     "the training's, else 0.5.",
+)
+flags.DEFINE_float(
+    "null_score_diff_threshold",
+    None,
+    "answer: by how much having no answer must be likelier than the best one, where questions may "
+    "have none. Default: the training's, else 0.",
 )
 flags.DEFINE_list(
     "layers",

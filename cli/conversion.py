@@ -7,6 +7,7 @@ from cli import release_files
 from common.log import log, log_lines, warn
 from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
 from finetuning import task_file
+from finetuning.registry import name_among
 from modeling import checkpoint, meta_graph
 from modeling.config_families import read_config
 from modeling.conversion import (
@@ -62,6 +63,8 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
     prefix, shapes, family = _find_family(files)
     family_choice.check_convertible(family, prefix)
     tasks = release_files.tasks_beside(prefix)
+    if task_name:
+        task_name = name_among(task_name, [*head_choice.task_names(shapes), *tasks])
     choice = head_choice.choose(family, shapes, prefix, tasks, head, task_name)
     source = _open_source(files, prefix, shapes, choice.family)
     selection = sources.select(source, choice.head)
@@ -290,6 +293,8 @@ def _read_directories(paths, network, task_name):
     if len(paths) == 2:
         return electra_pair.read_pair(paths)
     tasks = release_files.tasks_beside(os.path.join(paths[0], ""))
+    if task_name:
+        task_name = name_among(task_name, tasks)
     name = task_name or next(iter(tasks), None)
     directory = huggingface.read_directory(paths[0], network, name)
     release_files.check_task_name(directory, task_name)

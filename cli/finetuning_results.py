@@ -7,6 +7,7 @@ import os
 from common import files
 from common.errors import UserError
 from common.log import log
+from common.validation import is_object
 from finetuning import task_file
 from finetuning.features import digest_of
 from training.checkpoints import lock
@@ -100,9 +101,10 @@ def _difference_from(entry, split):
         "labels": task.labels,
         "max_seq_length": max_seq_length,
         "do_lower_case": tokenizer.do_lower_case,
-        "row_options": task.model_options,
         "head_options": task.head_options,
     }
-    if any(entry.get(name, value) != value for name, value in values.items()):
+    kept, options = entry.get("row_options", {}), task.model_options
+    differs = not is_object(kept) or any(kept.get(n, v) != v for n, v in options.items())
+    if differs or any(entry.get(name, value) != value for name, value in values.items()):
         return "settings of {} rows".format(split.name)
     return None

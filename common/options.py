@@ -54,6 +54,7 @@ class Option(NamedTuple):
       from_training: an evaluation that does not give the option takes the training's.
       shapes_rows: the rows of examples depend on it.
       of_model: a fine-tuned model keeps it, beside those that shape rows: its figures depend on it.
+      remembered: a fine-tuned model keeps it as the default of later calls, which may have another.
       supersedes: names of options whose values from --hparams give way to this one where the
         command line has it.
     """
@@ -70,6 +71,7 @@ class Option(NamedTuple):
     from_training: bool = False
     shapes_rows: bool = False
     of_model: bool = False
+    remembered: bool = False
     supersedes: Tuple[str, ...] = ()
 
     def accepts(self, value):

@@ -190,9 +190,7 @@ _CLASSIFICATION = {
     "sentence_pair": {
         "labels": _BINARY,
         "is_pair": True,
-        "file_names": {
-            split: (split + "_0827.tsv", *names) for split, names in TABLE_FILES.items()
-        },
+        "file_names": {split: (split + "_0827.tsv", *names) for split, names in TABLE_FILES.items()},
     },
     "thucnews": {
         "file_names": _CNEWS_FILES,
@@ -297,12 +295,14 @@ _CHOICES = {
     "c3": {
         "file_names": _C3_FILES,
         "layout": choices.read_c3,
+        "object_layout": choices.C3_OBJECT,
         "rows": choice_rows.passage_rows,
         "num_choices": 4,
     },
     "chid": {
         "file_names": {split: [(name,) for name in _JSON_FILES[split]] for split in SPLITS},
         "layout": choices.read_chid,
+        "object_layout": choices.CHID_OBJECT,
         "rows": choice_rows.cloze_rows,
         "num_choices": 10,
         "are_exclusive": True,
@@ -311,6 +311,7 @@ _CHOICES = {
     "copa": {
         "file_names": {split: [(split + ".json",)] for split in SPLITS},
         "layout": choices.read_copa,
+        "object_layout": choices.COPA_OBJECT,
         "rows": choice_rows.cause_rows,
         "num_choices": 2,
     },
@@ -348,6 +349,16 @@ def registered_name(name):
     What is no task's name stays as it is."""
     known = _ALIASES.get(name.lower(), name.lower())
     return known if known in _TASKS else name
+
+
+def name_among(name, known):
+    """The one of the names `known` that means the task `name`: itself, or that of another spelling;
+    without such a one the name of the task here.
+
+        name_among("MSRANER", ["tsv", "msra_ner"])  # "msra_ner"
+    """
+    spellings = [other for other in known if registered_name(str(other)) == registered_name(name)]
+    return name if name in known else next(iter(spellings), registered_name(name))
 
 
 def option_classes():

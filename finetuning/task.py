@@ -16,7 +16,7 @@ SPLITS = ("train", "dev", "test")
 # Beginning of the source of labels that the examples alone tell.
 FOUND = "found in "
 # At most so many of the possible names of a file are listed in messages.
-_NAMES_SHOWN = 4
+_NAMES_SHOWN = 5
 
 
 class TaskRow(NamedTuple):
@@ -90,15 +90,26 @@ class Task:
 
     @property
     def model_options(self):
-        """dict of the options that a fine-tuned model keeps: those that rows or figures depend
-        on."""
+        """dict of the options that rows or figures of a fine-tuned model depend on."""
         return {name: getattr(self.options, name) for name in self.model_option_names()}
+
+    @property
+    def saved_options(self):
+        """dict of the options that a fine-tuned model keeps: model_options, and what later calls
+        take where they are not told otherwise."""
+        return {name: getattr(self.options, name) for name in self.saved_option_names()}
 
     @classmethod
     def model_option_names(cls):
-        """Names of the options that a fine-tuned model keeps."""
+        """Names of `model_options`."""
         declared = cls.option_class.declared()
         return [option.name for option in declared if option.shapes_rows or option.of_model]
+
+    @classmethod
+    def saved_option_names(cls):
+        """Names of `saved_options`."""
+        remembered = [o.name for o in cls.option_class.declared() if o.remembered]
+        return cls.model_option_names() + remembered
 
     def configure(self, values):
         """Sets `options` and `head_options`.

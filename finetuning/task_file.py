@@ -35,7 +35,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "do_lower_case": do_lower_case,
-            "row_options": task.model_options,
+            "row_options": task.saved_options,
             "head_options": task.head_options,
             "is_one_of_several": len(entries) > 1,
             "fingerprints": fingerprints,
@@ -171,7 +171,7 @@ def check_options(path, entry, task):
     Raises:
       UserError: naming the option.
     """
-    kept = task.model_option_names()
+    kept = task.saved_option_names()
     of_rows = [o for o in task.option_class.declared() if o.name in kept]
     of_heads = task.head_option_class.declared()
     for key, declared in (("row_options", of_rows), ("head_options", of_heads)):

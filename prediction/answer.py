@@ -1,18 +1,16 @@
 """--task=answer: answers to questions, spans of passages, by a fine-tuned checkpoint."""
 
-import collections
+import dataclasses
 
 import tensorflow.compat.v1 as tf
 
-from common import bounded_json
-from common.errors import UserError, quoted, some
-from common.validation import is_object
+from common.errors import UserError, some
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
-from finetuning.layouts.json_lines import JsonObject
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample
 from finetuning.task_file import check_options
 from prediction.fine_tuned_models import make_heads, read_settings, settings_path
+from prediction.json_objects import identity_of, object_of
 from prediction.prediction_task import LineNotes, PredictionTask, rounded_probability
 
 # Fewer than others hold: a line has candidates of several rows.
@@ -28,20 +26,31 @@ class Answer(PredictionTask):
     start and end count characters of the passage, `end` excluded, so that answer =
     context[start:end]; they are null where the answer is YES, NO or empty. n_best: the --top_k best
     spans, [{"answer", "score", "start", "end"}]. Passages may be of any length: see QuestionTask.
+
+    Where questions may have no answer there is "null_odds", by how much that is likelier than the
+    best span; `answer` is empty where it exceeds the threshold, which task.json beside the
+    checkpoint has.
     """
 
-    options, saved_options = ("top_k",), ("task_name",)
+    options = ("top_k", "null_score_diff_threshold")
+    saved_options = ("task_name",)
     window_lines = _WINDOW_LINES
 
-    def __init__(self, setup, top_k):
+    def __init__(self, setup, top_k, null_score_diff_threshold=None):
         super().__init__(setup)
         saved = setup.saved
         kinds = () if saved["labels"] == [SPAN] else saved["labels"]
-        self._questions = QuestionTask(
-            saved["task"],
-            kinds=kinds,
-            options=QuestionRowOptions(n_best_size=top_k, **saved["row_options"]),
-        )
+        options = QuestionRowOptions(n_best_size=top_k, **saved["row_options"])
+        if null_score_diff_threshold is not None:
+            if not options.version_2_with_negative:
+                raise UserError(
+                    "--null_score_diff_threshold is for models whose questions may have no answer "
+                    "(--version_2_with_negative in training), and this one is not; remove it"
+                )
+            options = dataclasses.replace(
+                options, null_score_diff_threshold=null_score_diff_threshold
+            )
+        self._questions = QuestionTask(saved["task"], kinds=kinds, options=options)
         prefixes = "cls/squad/", "output_"
         heads, self.head = make_heads(setup, "head for answers", prefixes)
         self._objective = self._questions.objective(heads)
@@ -102,18 +111,9 @@ def read_question(line):
     Raises:
       UserError: the line is not a JSON object, lacks a field, or has an empty passage.
     """
-    try:
-        values = bounded_json.decode(line.text, nul=True)
-    except bounded_json.Malformed as error:
-        raise UserError(
-            '{} is not JSON ({}); one object a line is expected: {{"question": ..., '
-            '"context": ...}}'.format(line.where, error.reason)
-        ) from None
-    if not is_object(values):
-        raise UserError("{} is JSON, but no object: {}".format(line.where, quoted(values, 40)))
-    row = JsonObject(values, line.where, collections.Counter())
+    row = object_of(line, '{"question": ..., "context": ...}')
     question, context = (row.get(name, str, "a text") for name in ("question", "context"))
-    identity = row.get("id", (str, int), "a text or a number") if "id" in row else None
+    identity = identity_of(row)
     if not context.strip():
         raise UserError("{} has an empty passage (context)".format(line.where))
     return QuestionExample(identity, question, context, (), None, None, line.where)
@@ -138,4 +138,6 @@ def _result(example, answer):
             for span in answer.n_best
         ],
     )
+    if answer.null_odds is not None:
+        result["null_odds"] = rounded_probability(answer.null_odds)
     return result

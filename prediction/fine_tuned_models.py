@@ -4,6 +4,7 @@ import os
 
 from finetuning import task_file
 from finetuning.head_styles import heads_for
+from finetuning.registry import name_among
 from modeling import checkpoint
 from modeling.conversion import huggingface
 from prediction.predictor import Head
@@ -34,7 +35,8 @@ def read_settings(path, kind, task_name=None, has_classes=True):
     Args:
       path: a checkpoint's prefix, or a Hugging Face directory.
       kind: of the fine-tuning task, or a tuple of those that it may be of.
-      task_name: one of several tasks that were trained at once, None: the only one of that kind.
+      task_name: one of several tasks that were trained at once, in any spelling; None: the only
+        one of that kind.
       has_classes: whether the head has an output for each label.
 
     Returns:
@@ -43,6 +45,10 @@ def read_settings(path, kind, task_name=None, has_classes=True):
     Raises:
       UserError: there is none, it holds wrong values, or belongs to another checkpoint.
     """
+    beside = settings_path(path)
+    if task_name and beside:
+        entries = task_file.entries_of(os.path.dirname(beside))
+        task_name = name_among(task_name, [entry.get("task") for entry in entries])
     saved = task_file.find(_prefix(path), kind, name=task_name)
     if huggingface.is_directory(path) or not has_classes:
         return saved

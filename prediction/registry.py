@@ -2,6 +2,7 @@
 
 from common.errors import UserError
 from prediction.answer import Answer
+from prediction.choose import Choose
 from prediction.classify import Classify
 from prediction.features import Features
 from prediction.fill_mask import FillMask
@@ -11,6 +12,7 @@ from prediction.tags import Tags
 
 PREDICTION_TASKS = {
     "answer": Answer,
+    "choose": Choose,
     "classify": Classify,
     "features": Features,
     "fill_mask": FillMask,

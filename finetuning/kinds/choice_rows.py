@@ -34,12 +34,18 @@ def passage_rows(question, tokenizer, max_seq_length):
     """C3: [CLS] passage [SEP] question [SEP] choice [SEP], the passage being the first segment.
 
     The longest of the three loses pieces at its end (CLUE's run_c3.py).
+
+    Raises:
+      UserError: the row has no room for text.
     """
+    room = max_seq_length - 4
+    if room < 1:
+        raise UserError("--max_seq_length={} has no room for text".format(max_seq_length))
     passage, asked = (tokenizer.tokenize(text).ids.tolist() for text in question.texts)
     vocabulary, rows = tokenizer.vocabulary, []
     for text in question.choices:
         choice = tokenizer.tokenize(text).ids.tolist()
-        lengths = _shares((len(passage), len(choice), len(asked)), max_seq_length - 4)
+        lengths = _shares((len(passage), len(choice), len(asked)), room)
         first = [vocabulary.cls, *passage[: lengths[0]], vocabulary.sep]
         second = [*asked[: lengths[2]], vocabulary.sep, *choice[: lengths[1]], vocabulary.sep]
         is_cut = sum(lengths) < len(passage) + len(choice) + len(asked)

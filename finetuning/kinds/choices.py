@@ -34,6 +34,9 @@ class ChoicePrediction(NamedTuple):
 class ChoiceTask(Task):
     """A task whose examples are questions with choices (layouts.choices.ChoiceExample); a row holds
     a sequence for each choice, and predictions are ChoicePrediction.
+
+    Attributes:
+      object_layout: layouts.choices.ObjectLayout of the task; for the others see Task.
     """
 
     kind, head = "multiple_choice", CHOICES
@@ -47,6 +50,7 @@ class ChoiceTask(Task):
         defaults=None,
         file_names=None,
         layout=None,
+        object_layout=None,
         rows=None,
         num_choices=None,
         are_exclusive=False,
@@ -59,6 +63,7 @@ class ChoiceTask(Task):
           file_names: dict split -> list of tuples of names; the files of the first tuple of which
             any exists are read, one after the other.
           layout: function of a path that returns Examples of ChoiceExample.
+          object_layout: layouts.choices.ObjectLayout, for lines of input in prediction.
           rows: function of kinds.choice_rows.
           num_choices: most choices of a question.
           are_exclusive: whether no choice is right for two questions of an example.
@@ -66,7 +71,7 @@ class ChoiceTask(Task):
         """
         super().__init__(name, defaults, None, file_names)
         self.texts_per_row = num_choices
-        self._layout, self._rows = layout, rows
+        self._layout, self._rows, self.object_layout = layout, rows, object_layout
         self._are_exclusive, self._has_segments = are_exclusive, has_segments
 
     def read(self, data_dir, split):
@@ -185,6 +190,17 @@ class ChoiceTask(Task):
         chosen = exclusive(scores) if self._are_exclusive else [int(s.argmax()) for s in scores]
         return ChoicePrediction(tuple(chosen), [_softmax(s) for s in scores])
 
+    def answers(self, example, prediction):
+        """What is printed of a prediction: for each question a dict for JSON without rounding."""
+        return [
+            {
+                "label": chosen,
+                "choice": question.choices[chosen],
+                "probabilities": [float(p) for p in probabilities],
+            }
+            for question, chosen, probabilities in zip(example.questions, *prediction)
+        ]
+
     def score(self, examples, predictions, prefix="eval"):
         """See Task: the share of questions whose answer is right."""
         pairs = [
@@ -203,25 +219,16 @@ class ChoiceTask(Task):
         """See Task: SPLIT_choices.jsonl, a line {id, label, choice, probabilities} for each
         question in the order of the file, and CLUE's submission of test examples."""
         answers = [
-            (question, chosen, probabilities)
+            dict({"id": question.id}, **answer)
             for example, prediction in zip(examples, predictions)
-            for question, chosen, probabilities in zip(example.questions, *prediction)
+            for question, answer in zip(example.questions, self.answers(example, prediction))
         ]
-        lines = (
-            {
-                "id": question.id,
-                "label": chosen,
-                "choice": question.choices[chosen],
-                "probabilities": [float(p) for p in probabilities],
-            }
-            for question, chosen, probabilities in answers
-        )
         name = self.prediction_file(split)
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
         write_atomically(os.path.join(folder, name), text)
         if split != "test":
             return [name]
-        pairs = [(question.id, chosen) for question, chosen, _ in answers]
+        pairs = [(answer["id"], answer["label"]) for answer in answers]
         submission = submissions.save_choices(folder, self.name, examples, pairs)
         return [name] + ([os.path.basename(submission)] if submission else [])
 

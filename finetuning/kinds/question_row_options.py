@@ -30,5 +30,5 @@ class QuestionRowOptions(FamilyOptions):
         False, "questions may have no answer; false, for squad true.", shapes_rows=True
     )
     null_score_diff_threshold: float = option(
-        0.0, "by how much having no answer must be likelier than the best one; 0."
+        0.0, "by how much having no answer must be likelier than the best one; 0.", remembered=True
     )

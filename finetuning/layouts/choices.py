@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 from common import files
 from common.errors import UserError, quoted
@@ -40,6 +40,20 @@ class ChoiceExample(NamedTuple):
 
     questions: Tuple[Question, ...]
     where: str
+
+
+class ObjectLayout(NamedTuple):
+    """How questions stand in a JSON object by itself, a line of input of a prediction.
+
+    Attributes:
+      read: function of a JsonObject that returns a ChoiceExample.
+      shown: such an object, for messages.
+      has_blanks: whether an object has any number of questions, which are blanks.
+    """
+
+    read: Callable
+    shown: str
+    has_blanks: bool = False
 
 
 BLANK = re.compile("#idiom[0-9]+#")
@@ -82,22 +96,33 @@ def read_c3(path):
         for j, values in enumerate(passage[1]):
             row = JsonObject(values, "{}, question {}".format(where, j), examples.mended, number)
             number += 1
-            texts = "\n".join(passage[0]), row.text("question")
-            choices = tuple(text.strip() for text in row.texts("choice"))
+            question = _on_passage(row, passage[0])
             answer = row.text("answer") if "answer" in row else None
-            _append(examples, row, texts, choices, answer)
+            if answer is not None and answer not in question.choices:
+                examples.skipped[NO_CHOICE] += 1
+                continue
+            place = None if answer is None else question.choices.index(answer)
+            examples.append(ChoiceExample((question._replace(answer=place),), row.where))
     return checked(examples)
 
 
-def _append(examples, row, texts, choices, answer):
-    """Adds an example of one question; `answer` is one of the choices or None."""
+def question_on_passage(row):
+    """The ChoiceExample of a JsonObject {context: a passage or a list of its sentences, question,
+    choice: [...]}, as C3's but for the place of the passage; without an answer.
+
+    Raises:
+      UserError: a field is missing or of another kind, or there is no choice.
+    """
+    is_whole_text = is_text(row.get("context", (str, list), "a text or a list of sentences"))
+    sentences = [row.text("context")] if is_whole_text else row.texts("context")
+    return ChoiceExample((_on_passage(row, sentences),), row.where)
+
+
+def _on_passage(row, sentences):
+    choices = tuple(text.strip() for text in row.texts("choice"))
     if not choices:
         raise UserError("{} has no choice".format(row.where))
-    if answer is not None and answer not in choices:
-        examples.skipped[NO_CHOICE] += 1
-        return
-    place = None if answer is None else choices.index(answer)
-    examples.append(ChoiceExample((Question(row.id, texts, choices, place),), row.where))
+    return Question(row.id, ("\n".join(sentences), row.text("question")), choices, None)
 
 
 def read_copa(path):
@@ -106,19 +131,27 @@ def read_copa(path):
     Returns, Raises: see `read_c3`.
     """
     examples = Examples(path=path)
-    for row in objects_of(path, examples):
-        asked = row.text("question")
-        if asked not in ("cause", "effect"):
-            raise UserError(
-                "{}: question is {}, but must be cause or effect".format(row.where, quoted(asked))
-            )
-        choices, label = (row.text("choice0"), row.text("choice1")), row.label()
-        if label not in (None, "0", "1"):
-            raise UserError("{}: label is {}, but must be 0 or 1".format(row.where, quoted(label)))
-        answer = None if label is None else int(label)
-        question = Question(row.id, (row.text("premise"), asked), choices, answer)
-        examples.append(ChoiceExample((question,), row.where))
+    examples.extend(cause_or_effect(row) for row in objects_of(path, examples))
     return checked(examples)
+
+
+def cause_or_effect(row):
+    """The ChoiceExample of COPA's JsonObject.
+
+    Raises:
+      UserError: a field is missing or of another kind.
+    """
+    asked = row.text("question")
+    if asked not in ("cause", "effect"):
+        raise UserError(
+            "{}: question is {}, but must be cause or effect".format(row.where, quoted(asked))
+        )
+    choices, label = (row.text("choice0"), row.text("choice1")), row.label()
+    if label not in (None, "0", "1"):
+        raise UserError("{}: label is {}, but must be 0 or 1".format(row.where, quoted(label)))
+    answer = None if label is None else int(label)
+    question = Question(row.id, (row.text("premise"), asked), choices, answer)
+    return ChoiceExample((question,), row.where)
 
 
 def read_chid(path):
@@ -130,24 +163,46 @@ def read_chid(path):
     """
     examples, answers = Examples(path=path), _answers_beside(path)
     for row in objects_of(path, examples):
-        choices = tuple(text.strip() for text in row.texts("candidates"))
-        questions = []
-        for content in row.texts("content"):
-            for blank in BLANK.findall(content):
-                answer = None
-                if answers is not None:
-                    answer = answers.get(blank)
-                    if answer is None or not 0 <= answer < len(choices):
-                        what = "no answer" if answer is None else "the answer {}".format(answer)
-                        text = "{}: {} has {} in {}, and {} candidates"
-                        beside = _beside(path)
-                        raise UserError(text.format(row.where, blank, what, beside, len(choices)))
-                questions.append(Question(blank, (_plain(content), blank), choices, answer))
+        questions = _blanks(row)
+        if answers is not None:
+            questions = [_answered(question, answers, row, path) for question in questions]
         if questions:
             examples.append(ChoiceExample(tuple(questions), row.where))
         else:
             examples.skipped[NO_BLANK] += 1
     return checked(examples)
+
+
+def blanks_of(row):
+    """The ChoiceExample of CHID's JsonObject {content, candidates}; without answers.
+
+    Raises:
+      UserError: a field is missing or of another kind, or there is no blank or no idiom.
+    """
+    questions = _blanks(row)
+    if not questions or not questions[0].choices:
+        what = "idiom (candidates)" if questions else "blank (content), written as #idiom1#"
+        raise UserError("{} has no {}".format(row.where, what))
+    return ChoiceExample(tuple(questions), row.where)
+
+
+def _blanks(row):
+    """List of a Question for each blank."""
+    choices = tuple(text.strip() for text in row.texts("candidates"))
+    return [
+        Question(blank, (_plain(content), blank), choices, None)
+        for content in row.texts("content")
+        for blank in BLANK.findall(content)
+    ]
+
+
+def _answered(question, answers, row, path):
+    answer, count = answers.get(question.id), len(question.choices)
+    if answer is None or not 0 <= answer < count:
+        what = "no answer" if answer is None else "the answer {}".format(answer)
+        text = "{}: {} has {} in {}, and {} candidates"
+        raise UserError(text.format(row.where, question.id, what, _beside(path), count))
+    return question._replace(answer=answer)
 
 
 def _plain(text):
@@ -190,3 +245,12 @@ def _lines_of_answers(path):
                     )
                 )
             yield blank.strip(), int(answer)
+
+
+C3_OBJECT = ObjectLayout(question_on_passage, '{"context": ..., "question": ..., "choice": [...]}')
+CHID_OBJECT = ObjectLayout(
+    blanks_of, '{"content": ["... #idiom1# ..."], "candidates": [...]}', has_blanks=True
+)
+COPA_OBJECT = ObjectLayout(
+    cause_or_effect, '{"premise": ..., "question": "cause", "choice0": ..., "choice1": ...}'
+)

@@ -10,7 +10,7 @@ from common.errors import UserError
 from finetuning.layouts import clue
 from finetuning.layouts.json_lines import read_json_lines
 from finetuning.layouts.xnli import join_words, read_xnli
-from finetuning.registry import TASK_NAMES, get_task, registered_name
+from finetuning.registry import TASK_NAMES, get_task, name_among, registered_name
 
 NLI = ["contradiction", "entailment", "neutral"]
 
@@ -363,3 +363,20 @@ def test_tasks_by_name():
 def test_names_of_other_programs(typed, name):
     """CLUE's scripts, brightmart/albert_zh and google-research/bert, which lower-cases names."""
     assert registered_name(typed) == name == get_task(typed).name
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("MSRANER", ["tsv", "msra_ner"], "msra_ner"),
+        ("bq", ["bqcorpus", "bq"], "bq"),
+        ("bqcorpus", ["bq"], "bq"),
+        ("LCQMC_PAIR", [], "lcqmc"),
+        ("lcqmc_pair", ["tsv"], "lcqmc"),
+        ("of_others", ["tsv"], "of_others"),
+        ("Of_Others", ["Of_Others"], "Of_Others"),
+        ("tsv", [None, "TSV"], "TSV"),
+    ],
+)
+def test_names_among_those_of_a_checkpoint(name, known, expected):
+    assert name_among(name, known) == expected

@@ -218,6 +218,9 @@ def test_one_of_several_tasks(tmp_path):
         assert read_json(tmp_path / name, "config.json")["architectures"] == [class_name]
         saved = read_json(tmp_path / name, "task.json")
         assert saved["task"] == name and saved["is_one_of_several"] is False
+    # In any spelling that run_finetuning.py takes.
+    converted(pytorch_dump_path=tmp_path / "upper", task_name="Weibo_NER", **source)
+    assert read_json(tmp_path / "upper", "task.json")["task"] == "weibo_ner"
     target = {"pytorch_dump_path": tmp_path / "x"}
     refused("say which with --task_name", head="tagging", **source, **target)
     refused("has the heads of tsv, weibo_ner", task_name="a", **source, **target)

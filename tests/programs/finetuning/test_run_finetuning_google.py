@@ -21,6 +21,7 @@ MRPC = (
 SQUAD = """--do_train=True --train_file={folder}/train-v{v}.json --do_predict=True
 --predict_file={folder}/dev-v{v}.json --max_seq_length=40 --doc_stride=16
 --max_query_length=8 --max_answer_length=4 --n_best_size=3 --verbose_logging=true """
+KEPT = -0.25  # the threshold of the training
 
 
 def sentence(rng):
@@ -85,12 +86,12 @@ def done(folder):
         return (text + MODEL + " " + more).format(folder=folder, output=output, v=v).split()
 
     threshold = "--do_train=False --null_score_diff_threshold=-1000"
-    negative = "--version_2_with_negative=True "
+    negative = "--version_2_with_negative=True --null_score_diff_threshold={} ".format(KEPT)
     runs = {
         "mrpc": command(MRPC, "mrpc", more="--do_predict=true"),
         "squad 1.1": command(SQUAD, "squad1", "1.1"),
         "squad 2.0": command(SQUAD + negative, "squad2", "2.0"),
-        "threshold": command(SQUAD + negative, "squad2", "2.0", threshold),
+        "threshold": command(SQUAD + "--version_2_with_negative=True ", "squad2", "2.0", threshold),
         "evaluated": command(SQUAD, "squad1", "1.1", "--do_train=False --do_eval=True"),
         "no file": command("--do_predict=True --train_file={folder}/train-v1.1.json ", "x"),
         "several": command(SQUAD + "--task_name=drcd,squad ", "x", "1.1"),
@@ -140,6 +141,37 @@ def test_squad_2(folder, done):
     assert answers == dict.fromkeys(contexts_of(folder / "dev-v2.0.json"), "")
     odds = json.loads((made / "null_odds.json").read_text())
     assert set(odds) == set(answers) and len(set(odds.values())) > 1
+
+
+def test_the_threshold_is_kept_for_predictions(folder, done):
+    """In task.json, for run_prediction.py, which may have another."""
+    out_of(done, "threshold")
+    task = json.loads((folder / "squad2" / "task.json").read_text())
+    assert task["row_options"]["null_score_diff_threshold"] == KEPT
+    contexts = contexts_of(folder / "dev-v2.0.json")
+    lines = [{"id": i, "question": "Who sings?", "context": text} for i, text in contexts.items()]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    flags = "--task=answer --vocab_file={0}/vocab.txt --bert_config_file={0}/config.json "
+    flags += "--init_checkpoint={0}/squad{1} "
+    odds = json.loads((folder / "squad2" / "null_odds.json").read_text())
+    middle = float(np.median(list(odds.values())))
+    chosen = "--null_score_diff_threshold={}".format(middle)
+    commands = [
+        (flags + more).format(folder, n).split()
+        for n, more in ((2, ""), (2, chosen), (1, ""), (1, chosen))
+    ]
+    runs = script_driver.run_many("run_prediction", commands, [text] * len(commands))
+    for (code, out, err), threshold in zip(runs, (KEPT, middle)):
+        assert code == 0, err
+        results = {line["id"]: line for line in map(json.loads, out.splitlines())}
+        assert list(results) == list(odds)
+        for identity, result in results.items():
+            assert result["null_odds"] == pytest.approx(odds[identity], abs=1e-4)
+            if abs(result["null_odds"] - threshold) > 1e-4:
+                assert (result["answer"] == "") == (result["null_odds"] > threshold)
+    first = json.loads(runs[2][1].splitlines()[0])
+    assert "null_odds" not in first and first["answer"]
+    assert runs[3][0] == 1 and "for models whose questions may have no answer" in runs[3][2]
 
 
 # Of run_classifier.py and of run_squad.py.

@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
 
 REFUSED = [
     ({"task": None}, "--task is required"),
-    ({"task": "fill"}, "--task=fill is not known; known are answer, classify, features"),
+    ({"task": "fill"}, "--task=fill is not known; known are answer, choose, classify, features"),
     ({"vocab_file": None}, "--vocab_file is required"),
     ({"bert_config_file": None}, "--bert_config_file is required"),
     ({"init_checkpoint": None}, "--init_checkpoint is required"),

@@ -226,6 +226,7 @@ def test_kinds_and_options_are_kept(folder):
         "doc_stride": 8,
         "max_answer_length": 6,
         "version_2_with_negative": False,
+        "null_score_diff_threshold": 0.0,
     }
     assert task["head_options"] == {"beam_size": 7}
     listed = load(folder / "electra_model" / "cjrc_test_result.json")
