@@ -8,7 +8,7 @@ from common.errors import UserError
 from finetuning import task_defaults
 from finetuning.kinds import choice_rows
 from finetuning.kinds.choices import ChoiceTask
-from finetuning.kinds.classification import TABLE_FILES, ClassificationTask
+from finetuning.kinds.classification import OWN_FILES, TABLE_FILES, ClassificationTask
 from finetuning.kinds.multi_label import MultiLabelTask
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
@@ -190,7 +190,7 @@ _CLASSIFICATION = {
     "sentence_pair": {
         "labels": _BINARY,
         "is_pair": True,
-        "file_names": {split: (split + "_0827.tsv", *names) for split, names in TABLE_FILES.items()},
+        "file_names": {split: (split + "_0827.tsv", *names) for split, names in OWN_FILES.items()},
     },
     "thucnews": {
         "file_names": _CNEWS_FILES,
@@ -208,7 +208,7 @@ _CLASSIFICATION = {
         "labels": _BINARY,
         "is_pair": False,
         # As published it is one file, which its users divide.
-        "file_names": dict(TABLE_FILES, train=(*TABLE_FILES["train"], "weibo_senti_100k.csv")),
+        "file_names": dict(OWN_FILES, train=(*OWN_FILES["train"], "weibo_senti_100k.csv")),
     },
     "xnli": {
         "labels": _NLI_LABELS,

@@ -9,7 +9,7 @@ from common import files
 from common.errors import UserError, quoted, some
 from data.rows import sequences
 from finetuning.kinds.table_options import TableOptions
-from finetuning.layouts import table_checks
+from finetuning.layouts import own_objects, table_checks
 from finetuning.layouts.columns import ColumnChoice
 from finetuning.layouts.tables import checked, read_table, text_lines
 from finetuning.scoring import reports, submissions
@@ -19,6 +19,10 @@ from modeling.objectives.classification import Classification
 
 # split -> names of files in the folder; the first that exists is read.
 TABLE_FILES = {split: (split + ".tsv", split + ".txt", split + ".csv") for split in SPLITS}
+OWN_FILES = {
+    split: (*names, *(split + ending for ending in own_objects.ENDINGS))
+    for split, names in TABLE_FILES.items()
+}
 # With so many examples per label, a label that occurs once is suspicious.
 _EXAMPLES_PER_LABEL = 5
 # U+FFFD, the replacement of a character that an earlier conversion lost.
@@ -43,7 +47,7 @@ class ClassificationTask(Task):
         defaults=None,
         labels=None,
         is_pair=None,
-        file_names=TABLE_FILES,
+        file_names=OWN_FILES,
         layout=None,
         label_files=("labels.txt",),
         aliases=None,
@@ -55,8 +59,9 @@ class ClassificationTask(Task):
 
         Args:
           name, defaults, labels, file_names: see Task.
-          is_pair: whether examples have two texts, None: as the files look. For tables only.
-          layout: function of a path that returns Examples; None: read_table.
+          is_pair: whether examples have two texts, None: as the files look. Without a layout only.
+          layout: function of a path that returns Examples; None: a table or, by the name of the
+            file, JSON objects (layouts.own_objects).
           label_files: names of files that list the labels, one per line; the first that exists
             counts.
           aliases: dict of other spellings of labels -> labels.
@@ -82,7 +87,7 @@ class ClassificationTask(Task):
 
     def read_file(self, path, split):
         """See Task."""
-        examples = self._layout(path) if self._layout else self._read_own(path)
+        examples = self._layout(path) if self._layout else self._read_own(path, split)
         if split == "test" and all(example.label in self._no_labels for example in examples):
             # Test examples whose labels are kept secret, none of which is to be skipped.
             examples.mended["labels {}, now none".format(examples[0].label)] += len(examples)
@@ -91,17 +96,28 @@ class ClassificationTask(Task):
         self.texts_per_example = 1 if checked(examples)[0].text_b is None else 2
         return examples
 
-    def _read_own(self, path):
+    def _read_own(self, path, split):
         """Examples of a file whose layout is not that of a known task."""
         choice = ColumnChoice.of(self.options.label_column, self.options.text_columns)
-        examples = read_table(path, self._is_pair, choice=choice, has_flags=True)
+        if path.endswith(own_objects.ENDINGS):
+            needs_label = split != "test"
+            examples = own_objects.read_objects(
+                path, self.label_of, choice, self._is_pair, needs_label
+            )
+        else:
+            examples = read_table(path, self._is_pair, choice=choice, has_flags=True)
+            for other in self._tables:
+                table_checks.check_alike(examples.table, other)
+            self._tables.append(examples.table)
         if self._is_pair is None:
             # All splits have the same columns, labels aside.
             self._is_pair = examples[0].text_b is not None
-        for other in self._tables:
-            table_checks.check_alike(examples.table, other)
-        self._tables.append(examples.table)
         return examples
+
+    @staticmethod
+    def label_of(row, key):
+        """The label in a JsonObject, None without one."""
+        return row.label(key)
 
     def _mend_labels(self, examples, names):
         """Gives labels their canonical names, and skips examples without a label."""
@@ -383,6 +399,8 @@ def _header_note(examples, first_labels, classes):
     """A warning where the first line of a file, whose example has first_labels, may be a header
     with unknown names."""
     first = examples[0]
+    if examples.label_column is None:  # no table
+        return []
     is_rare = [classes[label] for label in first_labels] == [1]
     if not is_rare or len(classes) < 3 or len(examples) < _EXAMPLES_PER_LABEL * len(classes):
         return []

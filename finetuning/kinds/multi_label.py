@@ -3,26 +3,17 @@
 import numpy as np
 
 from common.errors import UserError, quoted
-from finetuning.kinds.classification import ClassificationTask, class_shares
+from finetuning.kinds.classification import OWN_FILES, ClassificationTask, class_shares
 from finetuning.kinds.multi_label_options import MultiLabelOptions
 from finetuning.layouts import table_checks
-from finetuning.layouts.clue import labelled_text
-from finetuning.layouts.json_lines import read_json_lines
 from finetuning.scoring import multi_label, reports
-from finetuning.task import SPLITS
 from modeling.objectives.multi_label import INDICATORS, MultiLabel
 
-_JSON_ENDINGS = (".json", ".jsonl")
-# split -> names of files in the folder; the first that exists is read. PaddleNLP's folders have
-# texts to predict in data.txt.
-OWN_FILES = {
-    split: tuple(
-        name + ending
-        for name in ((split, "data") if split == "test" else (split,))
-        for ending in (".tsv", ".txt", ".csv", *_JSON_ENDINGS)
-    )
-    for split in SPLITS
-}
+# PaddleNLP's folders have texts to predict in data.txt.
+_FILES = dict(
+    OWN_FILES,
+    test=(*OWN_FILES["test"], *(name.replace("test", "data") for name in OWN_FILES["test"])),
+)
 # What users put between labels.
 _SEPARATORS = ",|;，；、#/ "
 
@@ -44,7 +35,7 @@ class MultiLabelTask(ClassificationTask):
         name,
         defaults=None,
         labels=None,
-        file_names=OWN_FILES,
+        file_names=_FILES,
         layout=None,
         label_files=("labels.txt", "label.txt", "label.tsv"),
         further_figures=None,
@@ -53,8 +44,8 @@ class MultiLabelTask(ClassificationTask):
 
         Args:
           name, defaults, labels, file_names, label_files: see ClassificationTask.
-          layout: see ClassificationTask; labels are a tuple, or a text with separators; None: a
-            table, or JSON objects as layouts.clue.labelled_text reads them.
+          layout: see ClassificationTask; labels are a tuple, or a text with separators; None: see
+            ClassificationTask.
           further_figures: function of the indicators of examples and predictions that returns a
             dict of figures, or None.
         """
@@ -88,10 +79,13 @@ class MultiLabelTask(ClassificationTask):
             examples[:] = [example._replace(label=None) for example in examples]
         return examples
 
-    def _read_own(self, path):
-        if path.endswith(_JSON_ENDINGS):
-            return read_json_lines(path, labelled_text)
-        examples = super()._read_own(path)
+    @staticmethod
+    def label_of(row, key):
+        """See ClassificationTask."""
+        return row.labels(key)
+
+    def _read_own(self, path, split):
+        examples = super()._read_own(path, split)
         if examples.label_column:  # an empty cell is an example without labels
             examples[:] = [example._replace(label=example.label or "") for example in examples]
         return examples

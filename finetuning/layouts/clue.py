@@ -1,5 +1,5 @@
-"""Fields of the JSON objects of CLUE, CAIL 2018 and users' own files, as functions of a
-json_lines.JsonObject that return (text_a, text_b, label)."""
+"""Fields of the JSON objects of CLUE and CAIL 2018, as functions of a json_lines.JsonObject that
+return (text_a, text_b, label)."""
 
 from common.errors import UserError, quoted
 from finetuning.examples import Skipped
@@ -82,19 +82,3 @@ def _charge(name, row):
     if not plain:
         raise UserError("{}: the charge is {}".format(row.where, quoted(charge)))
     return plain
-
-
-# Names of fields in users' own files.
-_TEXT_FIELDS = ("text", "text_a", "sentence", "sentence1")
-_SECOND_FIELDS = ("text_b", "sentence2")
-_LABEL_FIELDS = ("labels", "label")
-
-
-def labelled_text(row):
-    """A text, or two, and any number of labels."""
-    first, second, labels = (
-        next((name for name in names if name in row), None)
-        for names in (_TEXT_FIELDS, _SECOND_FIELDS, _LABEL_FIELDS)
-    )
-    text_b = row.text(second) if second else None
-    return row.text(first or _TEXT_FIELDS[0]), text_b, labels and row.labels(labels)

@@ -29,6 +29,9 @@ class JsonObject:
     def __contains__(self, name):
         return name in self._values
 
+    def __iter__(self):
+        return iter(self._values)
+
     def get(self, name, kind, what):
         """The value of a field.
 

@@ -63,14 +63,21 @@ def test_json_lines(tmp_path):
     write(
         tmp_path / "train.json",
         {"text": "a", "labels": NAMES[:2]},
-        {"sentence1": "b", "sentence2": "c", "label": []},
+        {"sentence1": "b", "label": []},
         {"text": "d", "label": "头痛,咳嗽"},
         {"text": "e", "labels": [3, "咳嗽"]},
     )
     _, examples = read(tmp_path)
     assert labels_of(examples) == [("发热", "咳嗽"), (), ("头痛", "咳嗽"), ("3", "咳嗽")]
-    assert [(e.text_a, e.text_b) for e in examples[:2]] == [("a", None), ("b", "c")]
+    assert [(e.text_a, e.text_b) for e in examples[:2]] == [("a", None), ("b", None)]
     assert examples.mended == {"labels that are numbers": 1}
+    write(
+        tmp_path / "train.json",
+        {"text_a": "b", "sentence2": "c", "label": []},
+        {"标题": "b", "text_b": "c", "label": NAMES[:1], "text": "d"},
+    )
+    _, examples = read(tmp_path)
+    assert [(e.text_a, e.text_b) for e in examples] == [("b", "c"), ("d", "c")]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,10 @@ def test_json_lines(tmp_path):
     [
         ({"text": "a", "label": {"b": 1}}, "line 1: 'label' is .* must be a list of labels, or a"),
         ({"text": "a", "labels": [["b"]]}, "line 1: 'labels' must be a list of labels"),
-        ({"labels": ["b"]}, "line 1 has no 'text'; its fields are 'labels'"),
+        (
+            {"labels": ["b"]},
+            "line 1 has none of 'text', .* its keys are 'labels'; say which keys to read with",
+        ),
     ],
 )
 def test_wrong_json_lines(tmp_path, line, message):
