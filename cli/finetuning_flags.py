@@ -75,6 +75,9 @@ def define():
         "File that --do_predict reads in place of the test file in --data_dir; without "
         "--data_dir --do_eval reads it, too.",
     )
+    flags.DEFINE_string(
+        "dev_file", None, "File that --do_eval reads in place of the one in --data_dir."
+    )
     flags.DEFINE_bool(
         "verbose_logging", False, "Accepted for run_squad.py's command lines; logs nothing more."
     )
@@ -125,6 +128,7 @@ def define():
         "keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one; 0: all."
     )
     family_flags.define(option_classes())
+    original_names.define_reading_names()
     define_electra_flags()
 
 
@@ -259,7 +263,7 @@ def _settle_files():
     Raises:
       UserError: a file is for one of several tasks, or one more is needed.
     """
-    given = [name for name in ("train_file", "predict_file") if FLAGS[name].value]
+    given = [name for name in ("train_file", "dev_file", "predict_file") if FLAGS[name].value]
     if not given:
         return
     if not FLAGS.task_name:
@@ -270,12 +274,13 @@ def _settle_files():
     if FLAGS.data_dir:
         return
     for is_asked, needed, flag in (
-        (FLAGS.do_train, "train_file", "do_train"),
-        (FLAGS.do_eval, "predict_file", "do_eval"),
-        (FLAGS.do_predict, "predict_file", "do_predict"),
+        (FLAGS.do_train, ("train_file",), "do_train"),
+        (FLAGS.do_eval, ("dev_file", "predict_file"), "do_eval"),
+        (FLAGS.do_predict, ("predict_file",), "do_predict"),
     ):
-        if is_asked and needed not in given:
-            raise UserError("--{} needs --{} or --data_dir".format(flag, needed))
+        if is_asked and not set(needed) & set(given):
+            names = " or ".join("--" + name for name in needed)
+            raise UserError("--{} needs {} or --data_dir".format(flag, names))
     FLAGS.data_dir = os.path.dirname(FLAGS[given[0]].value) or "."
 
 
@@ -285,9 +290,9 @@ def _given_files(data_dir):
     Args:
       data_dir: --data_dir as the user gave it, or None.
     """
-    chosen = {"train": FLAGS.train_file, "test": FLAGS.predict_file}
+    chosen = {"train": FLAGS.train_file, "dev": FLAGS.dev_file, "test": FLAGS.predict_file}
     if not data_dir:
-        chosen["dev"] = FLAGS.predict_file
+        chosen["dev"] = chosen["dev"] or FLAGS.predict_file
     return {split: path for split, path in chosen.items() if path}
 
 

@@ -1,4 +1,4 @@
-"""Flags of google-research/albert and brightmart/albert_zh that have other names here.
+"""Flags of google-research/albert, brightmart/albert_zh and CLUE that have other names here.
 
 A program defines them beside the flags that they stand for, and calls `take_original_names` before
 it reads those. absl's own aliases are of no use: the flag that one stands for keeps
@@ -39,6 +39,45 @@ def define_non_chinese():
     flags.DEFINE_bool("non_chinese", False, "brightmart/albert_zh's name for --segmenter=none.")
 
 
+# CLUE's PyTorch programs for reading comprehension, run_mrc.py and those beside it: flag -> (the
+# one that means the same here, how it is defined).
+_READING = {
+    "lr": ("learning_rate", flags.DEFINE_float),
+    "n_batch": ("train_batch_size", flags.DEFINE_integer),
+    "train_epochs": ("num_train_epochs", flags.DEFINE_float),
+    "warmup_rate": ("warmup_proportion", flags.DEFINE_float),
+    "max_ans_length": ("max_answer_length", flags.DEFINE_integer),
+    "n_best": ("n_best_size", flags.DEFINE_integer),
+    "init_restore_dir": ("init_checkpoint", flags.DEFINE_string),
+    "checkpoint_dir": ("output_dir", flags.DEFINE_string),
+    "test_file": ("predict_file", flags.DEFINE_string),
+}
+_ROWS = "names a file of rows, which lie in --output_dir here; remove it"
+_ANSWERS = "names answers, which are read beside --train_file and --predict_file ({}); remove it"
+# Those of the same programs that nothing here means.
+_READING_REFUSED = {
+    **dict.fromkeys(
+        ("train_dir", "dev_dir1", "dev_dir2", "test_dir1", "test_dir2", "input_dir"), _ROWS
+    ),
+    "train_ans_file": _ANSWERS.format("train_answer.json of train.json"),
+    "predict_ans_file": _ANSWERS.format("dev_answer.json of dev.json"),
+    "gpu_ids": "is said by CUDA_VISIBLE_DEVICES in the environment, and --distribution=mirrored "
+    "takes all GPUs; remove it",
+    "float16": "has no counterpart in fine-tuning, which is in single precision; remove it",
+    "eval_epochs": "is said by --save_checkpoints_steps, in updates; remove it",
+}
+
+
+def define_reading_names():
+    """The flags of CLUE's programs for reading comprehension, beside those of run_finetuning.py."""
+    for original, (name, define) in _READING.items():
+        define(original, None, "CLUE's name (run_mrc.py) for --{}.".format(name))
+    for original, reason in _READING_REFUSED.items():
+        define = flags.DEFINE_bool if original == "float16" else flags.DEFINE_string
+        define(original, None, "Of CLUE's run_mrc.py; refused: it {}.".format(reason))
+        flags.register_validator(original, lambda value: value is None, reason)
+
+
 def take_original_names():
     """Gives the values of the flags of this module to those that mean the same.
 
@@ -54,6 +93,10 @@ def take_original_names():
         _take_spm_model_file(FLAGS.spm_model_file)
     if _given("non_chinese"):
         _take("non_chinese", "segmenter", "none")
+    for original, (name, _) in _READING.items():
+        if original in FLAGS and FLAGS[original].value is not None:
+            _take(original, name, FLAGS[original].value)
+            FLAGS[name].present += 1  # as if it stood on the command line
 
 
 def _given(name):
