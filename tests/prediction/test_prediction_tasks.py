@@ -57,6 +57,17 @@ def test_text_after_a_filled_mask():
     assert fill_mask.add_text("dog", "##x") == "dog##x"  # text of the user, not a piece
 
 
+# As task.json has it.
+SAVED = {
+    "task": "t",
+    "kind": "classification",
+    "labels": ["a", "b"],
+    "is_one_of_several": False,
+    "row_options": {},
+    "head_options": {},
+}
+
+
 def golden_task(name, max_seq_length=64, saved=None, **options):
     """A task for the golden checkpoint `bert`; not started."""
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu="tanh")
@@ -191,8 +202,7 @@ def test_too_little_memory_names_the_flag():
 
 @needs_golden
 def test_pairs_need_two_token_types():
-    saved = {"task": "t", "labels": ["a", "b"], "is_one_of_several": False, "head_options": {}}
-    task = golden_task("classify", saved=saved)
+    task = golden_task("classify", saved=SAVED)
     line = Line("今天\t天气", 3, "f")
     assert task._row(line)["segment_ids"] == [0] * 4 + [1] * 3
     task.config.type_vocab_size = 1
@@ -203,8 +213,7 @@ def test_pairs_need_two_token_types():
 @needs_golden
 def test_lines_have_as_many_texts_as_the_training_examples():
     """A table with its labels is not taken for pairs, nor a single text for one."""
-    saved = {"task": "t", "labels": ["a", "b"], "is_one_of_several": False, "head_options": {}}
-    single, pair = (golden_task("classify", saved=dict(saved, texts=n)) for n in (1, 2))
+    single, pair = (golden_task("classify", saved=dict(SAVED, texts=n)) for n in (1, 2))
     with pytest.raises(UserError) as error:
         single._row(Line("1\t天气", 3, "f"))
     assert str(error.value) == (
