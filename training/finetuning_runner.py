@@ -42,6 +42,7 @@ class FinetuningRunner(Runner):
     """
 
     LARGER_IS_BETTER = True
+    CUTS_PADDING = True
 
     def __init__(self, run, dev_splits=(), results_dir=None):
         """Checks all against each other, as Runner does.

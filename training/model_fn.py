@@ -85,7 +85,7 @@ def _train_spec(run, features, scaffold_fn):
         training_hooks=[
             ProgressHook(
                 host_values,
-                _per_step(run_config, objective),
+                _per_step(run_config, objective, features),
                 num_train_steps=run.optimizer_config.num_train_steps,
                 output_dir=run_config.output_dir,
             ),
@@ -94,12 +94,12 @@ def _train_spec(run, features, scaffold_fn):
     )
 
 
-def _per_step(run_config, objective):
+def _per_step(run_config, objective, features):
     """(number, name) of what the speed of training is told by."""
-    rows = run_config.train_batch_size
-    if run_config.pack:  # how many tokens are computed differs from batch to batch
-        return rows, "texts"
-    return rows * run_config.max_seq_length * objective.texts_per_row, "tokens"
+    texts = run_config.train_batch_size * objective.texts_per_row
+    if features["input_ids"].shape.is_fully_defined():
+        return texts * run_config.max_seq_length, "tokens"
+    return texts, "texts"  # how many tokens are computed differs from batch to batch
 
 
 def make_forward(model_config, objective, run_config, global_step):

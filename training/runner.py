@@ -32,6 +32,8 @@ class Runner:
 
     # Key of an evaluation's results by which the best checkpoint is chosen.
     BEST_BY, LARGER_IS_BETTER = "loss", False
+    # Whether training batches are cut to their longest row, where their size may vary.
+    CUTS_PADDING = False
 
     def __init__(self, run):
         """Checks records, model and checkpoints against each other and logs the plan.
@@ -325,6 +327,7 @@ class Runner:
                 config.train_batch_size // self._devices.replicas,
                 self._optimizer.gradient_accumulation_steps,
             ),
+            cut_padding=self.CUTS_PADDING and not config.use_tpu,
         )
 
     def _row_multiple(self, texts, num_micro_batches=1):

@@ -17,8 +17,8 @@ from data.records.schema import FEATURES, feature_length
 CYCLE_LENGTH = 8
 # Batches parsed side by side; parsing a whole batch at once is already fast.
 PARSE_CALLS = 2
-# Of `by_length`: batches in which rows are sorted, what lengths are rounded up to, and the feature
-# that says where in the file a row is.
+# Of `by_length`: batches in which rows are sorted, what lengths are rounded up to (of cut_padding,
+# too), and the feature that says where in the file a row is.
 WINDOW_BATCHES, LENGTH_STEP = 64, 16
 ROW_NUMBERS = "row_numbers"
 # What TensorFlow says of a record with a value out of its feature's range.
@@ -59,6 +59,7 @@ def make_input_fn(
     texts_per_row=1,
     labels=None,
     row_multiple=None,
+    cut_padding=False,
 ):
     """Makes the input function for an estimator.
 
@@ -83,6 +84,8 @@ def make_input_fn(
       labels: see schema.feature_length.
       row_multiple: lay several texts in each row, see packing.pack, in a multiple of so many rows;
         None: a text a row. A batch has the same texts and the same masks either way.
+      cut_padding: batches are cut to little more than their longest row, in the order that they
+        have. Where nothing is masked in the graph.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
@@ -117,6 +120,8 @@ def make_input_fn(
                 lambda features, number: draw(features, number, drawing),
                 num_parallel_calls=PARSE_CALLS,
             )
+        if cut_padding and not row_multiple:
+            dataset = dataset.map(_cut, num_parallel_calls=PARSE_CALLS)
         if row_multiple:
             dataset = dataset.map(
                 lambda features: pack(features, row_multiple), num_parallel_calls=PARSE_CALLS
@@ -138,16 +143,18 @@ def _by_length(rows, batch_size, parse):
         features = {name: tf.gather(values, order) for name, values in features.items()}
         return tf.data.Dataset.from_tensor_slices(features).batch(batch_size)
 
-    def cut(batch):
-        longest = tf.reduce_max(_lengths(batch))
-        # Few lengths, since a GPU plans anew for each.
-        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
-        per_token = [n for n in batch if n in FEATURES and FEATURES[n].shape == "S"]
-        return dict(batch, **{name: batch[name][..., :length] for name in per_token})
-
     windows = rows.batch(WINDOW_BATCHES * batch_size)
     windows = tf.data.Dataset.zip((windows, tf.data.experimental.Counter()))
-    return windows.flat_map(batches_of).map(cut, num_parallel_calls=PARSE_CALLS)
+    return windows.flat_map(batches_of).map(_cut, num_parallel_calls=PARSE_CALLS)
+
+
+def _cut(batch):
+    """A batch without the places behind its longest row."""
+    longest = tf.reduce_max(_lengths(batch))
+    # Few lengths, since a GPU or a compiler plans anew for each.
+    length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+    per_token = [n for n in batch if n in FEATURES and FEATURES[n].shape == "S"]
+    return dict(batch, **{name: batch[name][..., :length] for name in per_token})
 
 
 def _lengths(features):

@@ -98,6 +98,40 @@ def test_rows_by_length(tmp_path, monkeypatch):
         assert sum(row["input_mask"]) == length
 
 
+@pytest.mark.parametrize("texts_per_row", [1, 2])
+def test_training_batches_cut_to_their_longest_row(tmp_path, monkeypatch, texts_per_row):
+    """The same rows in the same order, without places that hold padding alone."""
+    monkeypatch.setattr(pipeline, "LENGTH_STEP", 4)
+    records = learnable_records(13)
+    rng = np.random.RandomState(1)
+    for record in records:
+        length = rng.randint(1, 7)
+        record["input_mask"] = ((np.arange(SEQ) % (SEQ // texts_per_row)) < length).astype(int)
+    path = write_records(tmp_path / "r.tfrecord", records)
+
+    def read(**more):
+        input_fn = pipeline.make_input_fn(
+            [path],
+            NAMES[:3],
+            SEQ // texts_per_row,
+            0,
+            order(5),
+            texts_per_row=texts_per_row,
+            **more,
+        )
+        with tf.Graph().as_default(), tf.Session() as session:
+            tensors = tf.data.make_one_shot_iterator(input_fn({"batch_size": 4})).get_next()
+            return [session.run(tensors) for _ in range(6)]
+
+    whole, cut = read(), read(cut_padding=True)
+    for one, other in zip(whole, cut):
+        longest = one["input_mask"].sum(axis=-1).max()
+        width = min(SEQ // texts_per_row, -(-longest // 4) * 4)
+        for name in NAMES[:3]:
+            np.testing.assert_array_equal(other[name], one[name][..., :width])
+    assert {batch["input_ids"].shape[-1] for batch in cut} < {4, 8, SEQ}
+
+
 def test_training_without_buffer_keeps_the_order_and_repeats(shards):
     assert numbers(batches(shards, 4, order=order(0))) == [
         [0, 1, 2, 3],
