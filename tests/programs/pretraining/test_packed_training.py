@@ -8,6 +8,7 @@ from record_files import (
     SEQ,
     TINY_CONFIG,
     learnable_records,
+    shortened,
     tagged_records,
     write_json,
     write_records,
@@ -17,19 +18,6 @@ from script_driver import error_of, out_of
 pytestmark = pytest.mark.tf1
 
 LERT = {"objective": "lert", "lip_steps": "0"}
-
-
-def shortened(records, shortest=3, longest=9, seed=0):
-    """Records cut to few pieces; what is predicted lies in these."""
-    rng = np.random.RandomState(seed)
-    for record in records:
-        length = rng.randint(shortest, longest)
-        is_text = np.arange(SEQ) < length
-        record["input_ids"] = record["input_ids"] * is_text
-        record["input_mask"] = is_text.astype(np.int64)
-        real = record["masked_lm_positions"] < length
-        record["masked_lm_weights"] = record["masked_lm_weights"] * real.astype(np.float32)
-    return records
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ session.
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
 training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
 replicas, num_micro_batches, optimizer, dropout, stop_step, save_steps, init (a checkpoint with its
-slots), "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id;
-where it is in a replica's rows, the replica's losses are infinite. It gives log: lines; apart:
-variable name -> largest difference between its copies, with replicas; masks, with dropout: list of
-[replica, step, checksum of the pass's first dropout mask].
+slots), packed (the objective is roberta's then), "counts": "own" (each replica divides by its own
+counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's losses are
+infinite. It gives log: lines; apart: variable name -> largest difference between its copies, with
+replicas; masks, with dropout: list of [replica, step, checksum of the pass's first dropout mask].
 """
 
 import contextlib
@@ -31,6 +31,7 @@ with watched_imports():
     from modeling.config import BertConfig
     from modeling.kernels import PlainKernels
     from modeling.losses import Ratio
+    from modeling.objectives import get_objective
     from modeling.objectives.masked_lm import MaskedLm
     from optimization.config import OPTIMIZERS, OptimizerConfig
     from optimization.replicas import StrategyReplicas
@@ -142,6 +143,7 @@ def train(case):
         shuffle_buffer_size=0,
         save_checkpoints_steps=case.get("save_steps", 100),
         stop_step=case.get("stop_step"),
+        pack=bool(case.get("packed")),
     )
     optimizer = OptimizerConfig(
         learning_rate=LEARNING_RATE,
@@ -158,7 +160,9 @@ def train(case):
         Run(
             run,
             BertConfig(config),
-            PoisonedBert(case.get("poison", -1)),
+            get_objective("roberta")
+            if case.get("packed")
+            else PoisonedBert(case.get("poison", -1)),
             optimizer,
             devices=Devices(strategy=strategy, session_config=session_config()),
         )

@@ -55,6 +55,19 @@ def learnable_records(count, seed=0):
     return records
 
 
+def shortened(records, shortest=3, longest=9, seed=0):
+    """Records cut to few pieces; what is predicted lies in these."""
+    rng = np.random.RandomState(seed)
+    for record in records:
+        length = rng.randint(shortest, longest)
+        is_text = np.arange(SEQ) < length
+        record["input_ids"] = record["input_ids"] * is_text
+        record["input_mask"] = is_text.astype(np.int64)
+        real = record["masked_lm_positions"] < length
+        record["masked_lm_weights"] = record["masked_lm_weights"] * real.astype(np.float32)
+    return records
+
+
 def write_numbered(folder, counts):
     """Record files r-0.tfrecord, ... with so many learnable_records each; the first of
     masked_lm_ids is the number of the record in all of them. Returns their names."""

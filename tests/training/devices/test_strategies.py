@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from places import ROOT, SUPPORT
-from record_files import PREDICTIONS, TINY_CONFIG, learnable_records, write_records
+from record_files import PREDICTIONS, TINY_CONFIG, learnable_records, shortened, write_records
 
 import optimization
 from common.errors import UserError
@@ -73,6 +73,10 @@ def cases_in(folder):
         "init_two": {"init": init, "replicas": 2},
         "dropout": {"replicas": 2, "dropout": 0.1},
     }
+    short = write_records(folder / "short", shortened(learnable_records(BATCH * STEPS), 2, 7))
+    packed = {"train_file": short, "packed": True}
+    cases["packed_one"] = packed
+    cases["packed_two"] = dict(packed, replicas=2, num_micro_batches=2)
     for kind in OPTIMIZER_KINDS:
         cases[kind] = {"optimizer_alone": kind}
     return cases
@@ -138,7 +142,10 @@ def shown_losses(result):
     return [line.split("  ")[1:4] for line in lines]
 
 
-def assert_like_one(folder, results, one, names):
+TAGS = ("loss", "masked_lm_loss", "next_sentence_loss", "gradient_norm")
+
+
+def assert_like_one(folder, results, one, names, tags=TAGS):
     """Weights, slots, what is shown; clipping acts, and replicas hold different mask counts."""
     expected = variables_of(folder / one)
     assert min(scalars_of(folder / one, "gradient_norm").values()) > CLIP_NORM
@@ -147,7 +154,7 @@ def assert_like_one(folder, results, one, names):
         assert len(results[name]["apart"]) == len(expected)
         assert set(results[name]["apart"].values()) == {0.0}
         assert shown_losses(results[name]) == shown_losses(results[one])
-        for tag in ("loss", "masked_lm_loss", "next_sentence_loss", "gradient_norm"):
+        for tag in tags:
             shown = scalars_of(folder / name, tag)
             assert sorted(shown) == [1, 2, 3, 4, 5]
             assert shown == pytest.approx(scalars_of(folder / one, tag), rel=2e-6)
@@ -157,6 +164,15 @@ def test_two_replicas_train_like_one(folder, results):
     assert_like_one(folder, results, "one", ["two", "num_micro_batches"])
     # The comparison would see a mean over replicas.
     assert largest_difference(variables_of(folder / "one"), variables_of(folder / "wrong")) > 1e-3
+
+
+def test_two_replicas_with_packed_rows_train_like_one(folder, results):
+    """Each packs its own part of a batch."""
+    tags = [tag for tag in TAGS if tag != "next_sentence_loss"]
+    assert_like_one(folder, results, "packed_one", ["packed_two"], tags)
+    assert any(
+        "packing: the 8 texts of a batch in" in line for line in results["packed_two"]["log"]
+    )
 
 
 def test_two_replicas_train_like_one_with_lamb(folder, results):
