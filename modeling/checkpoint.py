@@ -86,7 +86,8 @@ def resolve(path):
     folder = os.path.dirname(prefix) or "."
     present = _prefixes(folder)
     hint = "; {} holds {}".format(folder, some(present)) if present else ""
-    raise UserError("checkpoint {} does not exist (no file {}.index){}".format(path, prefix, hint))
+    fault = "{} is no checkpoint" if files.exists(path) else "checkpoint {} does not exist"
+    raise UserError((fault + " (no file {}.index){}").format(path, prefix, hint))
 
 
 def _refuse_other_kind(path):

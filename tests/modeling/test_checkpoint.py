@@ -1,6 +1,7 @@
 """Every form of a checkpoint path, the loading report, and what is refused."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -159,6 +160,9 @@ def test_a_file_in_the_place_of_a_folder_holds_no_checkpoint(tmp_path):
     (tmp_path / "file").write_text("")
     place = str(tmp_path / "file")
     assert checkpoint.latest(place) is None and checkpoint.candidates(place) == []
-    for path in (place, place + "/model.ckpt"):
-        with pytest.raises(UserError, match="checkpoint {} does not exist".format(path)):
+    for path, said in (
+        (place, "{0} is no checkpoint (no file {0}.index)"),
+        (place + "/model.ckpt", "checkpoint {0} does not exist (no file {0}.index)"),
+    ):
+        with pytest.raises(UserError, match=re.escape(said.format(path))):
             checkpoint.resolve(path)
