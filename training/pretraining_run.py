@@ -168,6 +168,7 @@ def build(request, records, devices):
         drawing,
         devices,
         request.dry_run,
+        scratch=readable.scratch,
     )
 
 

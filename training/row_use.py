@@ -7,10 +7,12 @@ import numpy as np
 from common.errors import UserError
 from data.input import packing
 from data.records.checks import record_contents
+from data.records.schema import FEATURES, Range
 
 SAMPLE_RECORDS = 1000
 # Packing is proposed where it takes at most this share of the rows.
 _WORTH_WHILE = 0.8
+_MASK = {"input_mask": Range(FEATURES["input_mask"].low, FEATURES["input_mask"].limit)}
 
 
 class RowUse(NamedTuple):
@@ -81,16 +83,9 @@ def measure(config, num_micro_batches=1, replicas=1):
       replicas: parts of a batch that are packed by themselves.
 
     Raises:
-      UserError: a file is damaged.
+      UserError: a file is damaged, or holds other records than the first one.
     """
-    lengths, width = [], 0
-    for path in config.train_files:
-        for record in record_contents.first_records(path, SAMPLE_RECORDS - len(lengths)):
-            width = len(record["input_mask"])
-            lengths.append(sum(record["input_mask"]))
-        if len(lengths) >= SAMPLE_RECORDS:
-            break
-    lengths = np.array(lengths)
+    lengths, width = _lengths(config.train_files)
     size = max(1, min(config.train_batch_size // replicas, len(lengths)))
     multiple = packing.row_multiple(size, num_micro_batches)
     counts = [
@@ -105,3 +100,17 @@ def measure(config, num_micro_batches=1, replicas=1):
         config.train_batch_size * sum(counts) / len(texts),
         1.0 - texts.sum() / (sum(counts) * width),
     )
+
+
+def _lengths(files):
+    """(int [records], pieces of the first records of all files together; places of a row)."""
+    lengths, width = [], None
+    for path in files:
+        for number, record in enumerate(record_contents.read_features(path)):
+            if len(lengths) == SAMPLE_RECORDS:
+                return np.array(lengths), width
+            width = width or len(record.get("input_mask", ()))
+            where = "{}, record {}".format(path, number)
+            record_contents.check_record(where, record, _MASK, width, None)
+            lengths.append(sum(record["input_mask"]))
+    return np.array(lengths), width

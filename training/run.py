@@ -21,6 +21,8 @@ class Run:
       dry_run: nothing may be written to output_dir.
       layers: distances of variables from the heads, for layer-wise rates; see
         layerwise_rates.rate_factor.
+      scratch: temporary folder of copies that are in config.train_files, which stays as long as the
+        run; None without.
       weights: InitialWeights of config.init_checkpoint, where several runs share them.
     """
 
@@ -33,3 +35,4 @@ class Run:
     dry_run: bool = False
     layers: Optional[Dict[str, int]] = None
     weights: Any = None
+    scratch: Any = None
