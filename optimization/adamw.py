@@ -1,5 +1,7 @@
 """Adam with decoupled weight decay, as in google-research/bert."""
 
+import functools
+
 import tensorflow.compat.v1 as tf
 
 from optimization.weight_decay import WeightDecayOptimizer
@@ -24,7 +26,10 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
     def _update(self, grad, var):
         return var.assign_sub(self._rate_of(var) * self._direction(grad, var)).op
 
-    def _resource_apply_dense(self, grad, var):
+    def _rule(self, variable_name):
+        return adam_rule(self._decay_rate if self.decays(variable_name) else 0.0, self._epsilon)
+
+    def _update_resource(self, grad, var):
         decayed, rate = [], self._rate_of(var)
         if self.decays(var.op.name):
             # Adam's term does not depend on the weight, so decaying first still uses the old one.
@@ -44,3 +49,15 @@ class AdamWeightDecayOptimizer(WeightDecayOptimizer):
                 epsilon=self._epsilon,
                 grad=grad,
             )
+
+
+@functools.lru_cache(maxsize=None)
+def adam_rule(decay, epsilon):
+    """The function m / (sqrt(v) + epsilon) + decay * w of w, m and v; the same object for the same
+    numbers."""
+
+    def direction(weight, m, v):
+        found = m / (tf.sqrt(v) + epsilon)
+        return found + decay * weight if decay else found
+
+    return direction

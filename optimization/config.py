@@ -73,12 +73,12 @@ class OptimizerConfig:
         """layerwise_rates.rate_factor of layerwise_lr_decay."""
         return rate_factor(self.layerwise_lr_decay, layers)
 
-    def make(self, rate, enabled=None, layers=None):
+    def make(self, rate, enabled=None, layers=None, compiled_scale=None):
         """Makes the optimizer.
 
         Args:
           rate: learning rate, scalar tensor or float.
-          enabled: see WeightDecayOptimizer.
+          enabled, compiled_scale: see WeightDecayOptimizer.
           layers: see layerwise_rates.rate_factor.
 
         Returns:
@@ -92,4 +92,5 @@ class OptimizerConfig:
             epsilon=self.epsilon,
             enabled=enabled,
             rate_factor=self.rate_factor(layers),
+            compiled_scale=compiled_scale,
         )

@@ -1,7 +1,11 @@
 """LAMB, in the two variants that Chinese models were trained with."""
 
+import functools
+
 import tensorflow.compat.v1 as tf
 
+from common.compiled import square_sum
+from optimization.adamw import adam_rule
 from optimization.weight_decay import WeightDecayOptimizer
 
 
@@ -30,6 +34,10 @@ class LambOptimizer(WeightDecayOptimizer):
             rate *= trust_ratio(tf.norm(var), tf.norm(direction))
         return var.assign_sub(rate * direction)
 
+    def _rule(self, variable_name):
+        decay = self._decay_rate if self.decays(variable_name) else 0.0
+        return lamb_rule(decay, self._epsilon, self._has_ratio(variable_name))
+
     def _has_ratio(self, variable_name):
         del variable_name
         return True
@@ -51,3 +59,18 @@ def trust_ratio(weight_norm, update_norm):
     # A divisor other than 0: tf.where evaluates both sides.
     safe = tf.where(both, update_norm, tf.ones_like(update_norm))
     return tf.where(both, weight_norm / safe, tf.ones_like(weight_norm))
+
+
+@functools.lru_cache(maxsize=None)
+def lamb_rule(decay, epsilon, has_ratio):
+    """adam_rule, times the trust ratio if there is one."""
+    direction = adam_rule(decay, epsilon)
+
+    def scaled(weight, m, v):
+        found = direction(weight, m, v)
+        if not has_ratio:
+            return found
+        norms = [tf.sqrt(square_sum(each)) for each in (weight, found)]
+        return found * trust_ratio(*norms)
+
+    return scaled

@@ -4,6 +4,7 @@ from typing import Any, Dict, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+from optimization import compiled_updates
 from optimization.gradients import joint_gradients
 
 
@@ -27,7 +28,7 @@ class TrainOp(NamedTuple):
     loss: Any
 
 
-def build_train_op(forward, features, config, global_step, replicas, layers=None):
+def build_train_op(forward, features, config, global_step, replicas, layers=None, compiled=False):
     """Builds the update that a training step runs.
 
       forward = training.model_fn.make_forward(model_config, objective, run_config, global_step)
@@ -43,6 +44,7 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
       replicas: an object of optimization.replicas.
       layers: ordered dict of variable-name prefixes -> int, distance from the heads; needed where
         config has layer-wise rates, see layerwise_rates.rate_factor.
+      compiled: whether XLA compiles the updates of variables; the same numbers but for rounding.
 
     Returns:
       TrainOp. The update that runs at global step s uses rate(s): the rate is read once, every
@@ -57,13 +59,17 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
     """
     rate = config.rate(global_step)
     joint = joint_gradients(forward, features, config.gradient_accumulation_steps, replicas)
-    norm = tf.global_norm(joint.gradients)
+    gradients = joint.gradients
+    if compiled:
+        gradients = [compiled_updates.as_computed(gradient) for gradient in gradients]
+    norm = compiled_updates.global_norm(gradients) if compiled else tf.global_norm(gradients)
     is_finite = tf.math.is_finite(norm)
     scale = config.clip_norm / tf.maximum(norm, config.clip_norm) / replicas.update_shares
-    clipped = _scale_or_zero(joint.gradients, scale, is_finite)
-    optimizer = config.make(rate, enabled=is_finite, layers=layers)
+    if not compiled:  # else the updates themselves scale
+        gradients = _scale_or_zero(gradients, scale, is_finite)
+    optimizer = config.make(rate, is_finite, layers, scale if compiled else None)
     # The base class increments global_step under a control dependency on every update.
-    op = optimizer.apply_gradients(list(zip(clipped, joint.variables)), global_step=global_step)
+    op = optimizer.apply_gradients(list(zip(gradients, joint.variables)), global_step=global_step)
     return TrainOp(op, rate, norm, is_finite, joint.losses, joint.loss)
 
 

@@ -4,6 +4,8 @@ import re
 
 import tensorflow.compat.v1 as tf
 
+from optimization import compiled_updates
+
 NO_DECAY = ("LayerNorm", "layer_norm", "bias")
 
 
@@ -27,6 +29,7 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         exclude_from_weight_decay=NO_DECAY,
         enabled=None,
         rate_factor=None,
+        compiled_scale=None,
         name=None,
     ):
         """Makes the optimizer.
@@ -39,6 +42,9 @@ class WeightDecayOptimizer(tf.train.Optimizer):
             moments, and the gradients must be zeros. None = always True.
           rate_factor: function of a variable's name -> float, factor of its learning rate; None: 1
             for all.
+          compiled_scale: float32 scalar tensor, factor of the gradients; with it XLA compiles the
+            updates (see compiled_updates), and gradients need not be zeros where `enabled` is
+            False. None: ordinary operations, no factor.
           name: name of the operation.
         """
         super().__init__(use_locking=False, name=name or type(self).__name__)
@@ -49,6 +55,7 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         self._exclude = tuple(exclude_from_weight_decay)
         self._enabled = enabled
         self._rate_factor = rate_factor
+        self._compiled_scale = compiled_scale
         self._rate_tensor = self._beta_1 = self._beta_2 = None
 
     def decays(self, variable_name):
@@ -98,11 +105,33 @@ class WeightDecayOptimizer(tf.train.Optimizer):
         """The operation that updates one variable."""
         raise NotImplementedError
 
+    def _update_resource(self, grad, var):
+        """_update of a resource variable."""
+        return self._update(grad, var)
+
+    def _rule(self, variable_name):
+        """The `rule` of compiled_updates.update for the variable of this name."""
+        raise NotImplementedError
+
     def _apply_dense(self, grad, var):
         return self._update(grad, var)
 
     def _resource_apply_dense(self, grad, var):
-        return self._update(grad, var)
+        scale = self._compiled_scale
+        if scale is None:
+            return self._update_resource(grad, var)
+        enabled = tf.constant(True) if self._enabled is None else self._enabled
+        if var.shape.num_elements() < compiled_updates.LEAST_WEIGHTS:
+            grad = compiled_updates.scaled_or_zero(grad, enabled, scale)
+            return self._update_resource(grad, var)
+        return compiled_updates.update(
+            (var, self.get_slot(var, "m"), self.get_slot(var, "v")),
+            grad,
+            enabled,
+            scale,
+            (self._rate_of(var), self._beta_1, self._beta_2),
+            self._rule(var.op.name),
+        )
 
     def _apply_sparse(self, grad, var):
         return self._apply_dense(tf.convert_to_tensor(grad), var)

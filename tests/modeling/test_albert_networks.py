@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from kernel_kinds import EXACT_KERNELS
 from record_files import write_json
 
 from common.errors import UserError
@@ -31,7 +32,7 @@ CASES = {
 MAPPING = "bert/encoder/embedding_hidden_mapping_in/"
 
 
-def run_case(case):
+def run_case(case, kernels):
     """(outputs by their golden names, shapes by variable name) of a golden checkpoint."""
     prefix = checkpoint.resolve(golden_cases.path(case))
     path = golden_cases.path(case, "albert_config.json")
@@ -44,7 +45,7 @@ def run_case(case):
     with tf.Graph().as_default():
         store = ParameterStore()
         inputs = {name: tf.constant(features[name]) for name in objective.feature_names}
-        output = objective.build(config, store, PlainKernels(), inputs, is_training=False)
+        output = objective.build(config, store, kernels(), inputs, is_training=False)
         plan = checkpoint.plan_loading(prefix, store.shapes(), config.source)
         assert not plan.new and not plan.unused and not plan.training_state
         checkpoint.initialize(prefix, plan.loaded)
@@ -75,11 +76,12 @@ def fetches_of(output):
 
 
 @needs_golden
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_forward_and_losses(case):
+def test_forward_and_losses(case, kernels):
     expected = golden_cases.arrays(case, "outputs.npz")
     expected.pop("word_embedding_output", None)
-    results, shapes = run_case(case)
+    results, shapes = run_case(case, kernels)
     if case == "albert_google":  # the original looks before the projection
         reader = tf.train.NewCheckpointReader(checkpoint.resolve(golden_cases.path(case)))
         kernel, bias = (reader.get_tensor(MAPPING + name) for name in ("kernel", "bias"))

@@ -6,6 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 from golden_network import run_case
+from kernel_kinds import EXACT_KERNELS
 
 from modeling.config import BertConfig
 from modeling.kernels import PlainKernels
@@ -18,9 +19,10 @@ ATOL = 1e-5
 pytestmark = [pytest.mark.tf1, needs_golden]
 
 
-def test_bert_forward_and_losses():
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
+def test_bert_forward_and_losses(kernels):
     expected = golden_cases.arrays("bert", "outputs.npz")
-    results = run_case(golden_cases.batch_features("bert"))
+    results = run_case(golden_cases.batch_features("bert"), kernels=kernels)
     assert set(expected) == set(results)
     differences = {k: float(np.max(np.abs(expected[k] - results[k]))) for k in expected}
     print("largest differences:", differences)

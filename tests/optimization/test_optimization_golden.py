@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from kernel_kinds import EXACT_KERNELS
 
 from modeling import checkpoint
 from modeling.config import BertConfig
 from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
 from modeling.parameters import ParameterStore
+from optimization import compiled_updates
 from optimization.config import OptimizerConfig
 from optimization.gradients import Forward
 from optimization.replicas import OneReplica
@@ -23,8 +25,8 @@ CASES = {"bert_adam": "adamw", "bert_lamb": "lamb"}
 pytestmark = [pytest.mark.tf1, needs_golden]
 
 
-def build(case, num_micro_batches=1):
-    """The training graph of the case: a dict of what the trace holds, and the train op."""
+def build(case, num_micro_batches=1, kernels=PlainKernels, compiled=False):
+    """The training graph of the case: a dict of what the trace holds, the train op and the step."""
     meta = golden_cases.settings(case, "meta.json")
     config = BertConfig.from_json_file(golden_cases.path(case, "bert_config.json"), gelu="tanh")
     optimizer_config = OptimizerConfig(
@@ -39,12 +41,14 @@ def build(case, num_micro_batches=1):
     def forward(features):
         store = first.again() if first.shapes() else first
         # dropout is 0 in this case's config
-        output = get_objective("bert").build(config, store, PlainKernels(), features, True)
+        output = get_objective("bert").build(config, store, kernels(), features, True)
         return Forward(output.losses, store.trainable())
 
     features = {k: tf.constant(v) for k, v in golden_cases.batch_features(case).items()}
     step = tf.train.get_or_create_global_step()
-    train = build_train_op(forward, features, optimizer_config, step, OneReplica())
+    train = build_train_op(
+        forward, features, optimizer_config, step, OneReplica(), compiled=compiled
+    )
     traced = dict(train.losses, loss=tf.add_n(list(train.losses.values())))
     traced.update(learning_rate=train.learning_rate, grad_global_norm=train.global_norm)
     return traced, train.op, step
@@ -64,13 +68,16 @@ def compare_trace(case, session, traced, op, rows):
             )
 
 
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
 @pytest.mark.parametrize("num_micro_batches", [1, 3])
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_three_steps_from_the_start(case, num_micro_batches):
+def test_three_steps_from_the_start(case, num_micro_batches, kernels, monkeypatch):
+    monkeypatch.setattr(compiled_updates, "LEAST_WEIGHTS", 1000)
     before = golden_cases.arrays(case, "vars_before_step1.npz")
     after = golden_cases.arrays(case, "vars_after_step3.npz")
     with tf.Graph().as_default():
-        traced, op, step = build(case, num_micro_batches)
+        compiled = kernels is not PlainKernels
+        traced, op, step = build(case, num_micro_batches, kernels, compiled)
         variables = {v.op.name: v for v in tf.global_variables()}
         slots = golden_cases.settings(case, "slot_names.json")
         assert set(variables) == set(before) | set(slots)

@@ -5,7 +5,9 @@ import collections
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from kernel_kinds import UPDATES
 
+from optimization import compiled_updates
 from optimization.adamw import AdamWeightDecayOptimizer
 from optimization.config import OptimizerConfig
 from optimization.gradients import Forward, joint_gradients
@@ -130,8 +132,12 @@ def test_trust_ratio_is_one_where_a_norm_is_zero():
     assert got == [1.0, 1.0, 1.0, 1.5]
 
 
+@pytest.mark.parametrize("compiled", UPDATES)
 @pytest.mark.parametrize("optimizer", ["adamw", "lamb", "lamb_albert"])
-def test_an_update_that_is_not_finite_changes_only_the_step(optimizer):
+def test_an_update_that_is_not_finite_changes_only_the_step(optimizer, compiled, monkeypatch):
+    monkeypatch.setattr(
+        compiled_updates, "LEAST_WEIGHTS", 2
+    )  # the kernel is compiled, not the bias
     with tf.Graph().as_default():
         weight = tf.get_variable("w/kernel", initializer=np.float32([1, 2]), use_resource=True)
         bias = tf.get_variable("w/bias", initializer=np.float32([3]), use_resource=True)
@@ -144,7 +150,8 @@ def test_an_update_that_is_not_finite_changes_only_the_step(optimizer):
 
         step = tf.train.get_or_create_global_step()
         config = OptimizerConfig(learning_rate=0.1, num_train_steps=10, optimizer=optimizer)
-        train = build_train_op(forward, {"x": factor}, config, step, OneReplica())
+        replica = OneReplica()
+        train = build_train_op(forward, {"x": factor}, config, step, replica, compiled=compiled)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             everything = [v for v in tf.global_variables() if v is not step]

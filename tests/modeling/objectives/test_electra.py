@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from kernel_kinds import EXACT_KERNELS
 
 from data.rows.graph_sampling import mask_drawn
 from modeling import checkpoint, losses
 from modeling.config_families import read_config
-from modeling.kernels import PlainKernels
 from modeling.objectives import get_objective
 from modeling.parameters import ParameterStore
 from optimization.config import OptimizerConfig
@@ -25,15 +25,11 @@ pytestmark = pytest.mark.tf1
 MASK_PROB, KEPT = 0.25, 0.85  # of the golden cases
 
 
-class PinnedKernels(PlainKernels):
-    """Kernels whose draws are given."""
-
-    def __init__(self, draws):
-        super().__init__()
-        self._pinned = draws
-
-    def uniform(self, shape):
-        return tf.reshape(tf.constant(self._pinned), shape)
+def pinned(kind, draws):
+    """Kernels of the class `kind` whose draws are given."""
+    kernels = kind()
+    kernels.uniform = lambda shape: tf.reshape(draws, shape)
+    return kernels
 
 
 def discriminator(case):
@@ -64,14 +60,15 @@ def masked(case):
 
 
 @needs_golden
-def test_the_golden_case():
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
+def test_the_golden_case(kernels):
     expected = golden_cases.arrays("electra", "outputs.npz")
     config = discriminator("electra")
     with tf.Graph().as_default(), tf.Session() as session:
         features, draws = masked("electra")
         store = ParameterStore()
         output = objective_for("electra").build(
-            config, store, PinnedKernels(draws), features, is_training=False
+            config, store, pinned(kernels, draws), features, is_training=False
         )
         variables = golden_cases.settings("electra", "variables.json")
         assert [(v["name"], v["shape"]) for v in variables] == list(store.shapes().items())
@@ -158,8 +155,9 @@ def fetches(output, features):
 
 
 @needs_golden
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
 @pytest.mark.parametrize("parts", [1, 3])
-def test_three_updates(parts):
+def test_three_updates(parts, kernels):
     case = "electra_pretrain_adam"
     meta = golden_cases.settings(case, "meta.json")
     trace = golden_cases.arrays(case, "train_trace.npz")
@@ -172,9 +170,8 @@ def test_three_updates(parts):
 
         def forward(rows):
             store = first.again() if first.shapes() else first
-            kernels = PlainKernels()
-            kernels.uniform = lambda shape: tf.reshape(rows["draws"], shape)
-            output = objective.build(config, store, kernels, rows, is_training=True)
+            chosen = pinned(kernels, rows["draws"])
+            output = objective.build(config, store, chosen, rows, is_training=True)
             return Forward(output.losses, store.trainable())
 
         step = tf.train.get_or_create_global_step()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from kernel_kinds import EXACT_KERNELS
 
 from common.errors import UserError
 from common.tags import TAGS
@@ -25,14 +26,15 @@ pytestmark = pytest.mark.tf1
 PAPER_STEPS = 2000000
 
 
-def build(features, objective, config):
+def build(features, objective, config, kernels=PlainKernels):
     store = ParameterStore()
     inputs = {name: tf.constant(features[name]) for name in objective.feature_names}
-    return store, objective.build(config, store, PlainKernels(), inputs, is_training=False)
+    return store, objective.build(config, store, kernels(), inputs, is_training=False)
 
 
 @needs_golden
-def test_the_golden_case():
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
+def test_the_golden_case(kernels):
     config = BertConfig.from_json_file(golden_cases.path("lert", "lert_config.json"))
     assert config.activation == "gelu_erf"
     prefix = checkpoint.resolve(golden_cases.path("lert"))
@@ -40,7 +42,7 @@ def test_the_golden_case():
     objective = get_objective("lert").for_run(PAPER_STEPS)
     with tf.Graph().as_default(), tf.Session() as session:
         step = tf.train.create_global_step()
-        store, output = build(golden_cases.batch_features("lert"), objective, config)
+        store, output = build(golden_cases.batch_features("lert"), objective, config, kernels)
         plan = checkpoint.plan_loading(prefix, store.shapes(), config.source)
         assert not plan.new and not plan.unused
         checkpoint.initialize(prefix, plan.loaded)

@@ -12,15 +12,15 @@ from modeling.parameters import ParameterStore
 tf.disable_v2_behavior()
 
 
-def run_case(features, objective_name="bert", gelu="tanh"):
-    """Forward results of the golden checkpoint `bert` on numpy features."""
+def run_case(features, objective_name="bert", gelu="tanh", kernels=PlainKernels):
+    """Forward results of the golden checkpoint `bert` on numpy features; `kernels`: their class."""
     config = BertConfig.from_json_file(golden_cases.path("bert", "bert_config.json"), gelu=gelu)
     prefix = checkpoint.resolve(golden_cases.path("bert"))
     objective = get_objective(objective_name)
     with tf.Graph().as_default():
         store = ParameterStore()
         inputs = {name: tf.constant(features[name]) for name in objective.feature_names}
-        output = objective.build(config, store, PlainKernels(), inputs, is_training=False)
+        output = objective.build(config, store, kernels(), inputs, is_training=False)
         plan = checkpoint.plan_loading(prefix, store.shapes(), config.source)
         assert not plan.new and not plan.unused
         assert all(not warning for warning, _ in plan.lines())

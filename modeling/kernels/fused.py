@@ -1,0 +1,91 @@
+"""Kernels whose matrix products are ordinary operations and all between them compiled blocks."""
+
+import tensorflow.compat.v1 as tf
+
+from modeling.kernels import (
+    attention_blocks,
+    cross_entropy_block,
+    element_blocks,
+    norm_blocks,
+)
+from modeling.kernels.bfloat16 import WIDE_SCORES
+from modeling.kernels.draws import draw_key
+from modeling.kernels.plain import PlainKernels
+from modeling.kernels.weights import CastWeights
+
+
+class FusedKernels(PlainKernels):
+    """PlainKernels' methods with blocks that XLA compiles, and products in float32 or bfloat16.
+
+    Ordinary operations write and read every intermediate result; a block reads its arguments and
+    writes its results once. Products stay ordinary, so that oneDNN or cuBLAS computes them. Dropout
+    masks are other ones than PlainKernels', likewise a function of seed, step and rows alone.
+    """
+
+    def __init__(self, seed=0, step_seed=0, dtype=tf.float32, holds_weights=False):
+        """Makes the kernels of one pass through the model.
+
+        Args:
+          seed, step_seed: see PlainKernels.
+          dtype: of states and products, tf.float32 or tf.bfloat16.
+          holds_weights: see CastWeights.
+        """
+        super().__init__(seed, step_seed)
+        self._dtype = dtype
+        self._weights = CastWeights(dtype, holds_weights)
+        self._factors = {}  # id of scores -> (scores, product, bias)
+
+    def matmul(self, x, kernel, transpose_kernel=False):
+        if x.dtype == self._dtype:
+            kernel = self._weights(kernel)
+        return super().matmul(x, kernel, transpose_kernel)
+
+    def bias_activation(self, x, bias, activation):
+        return element_blocks.bias_activation(x, bias, activation)
+
+    def scores(self, x, kernel, bias, transpose_kernel=False):
+        if bias.shape.as_list()[0] < WIDE_SCORES:
+            return super().scores(tf.cast(x, tf.float32), kernel, bias, transpose_kernel)
+        product = self.matmul(x, kernel, transpose_kernel)
+        scores = tf.nn.bias_add(tf.cast(product, tf.float32), bias)
+        self._factors[id(scores)] = scores, product, bias
+        return scores
+
+    def cross_entropy(self, scores, labels):
+        # Of the product that the scores were made of: where nothing else reads them, they are never
+        # computed.
+        if id(scores) not in self._factors:
+            return super().cross_entropy(scores, labels)
+        _, product, bias = self._factors[id(scores)]
+        return cross_entropy_block.cross_entropy(product, bias, labels)
+
+    def layer_norm(self, x, gamma, beta):
+        flat = tf.reshape(x, [-1, x.shape.as_list()[-1]])
+        state = norm_blocks.layer_norm(flat, gamma, beta, self._dtype)
+        return state if x.shape.ndims == 2 else tf.reshape(state, tf.shape(x))
+
+    def dropout(self, x, rate):
+        return element_blocks.dropout(x, rate, self._key()) if rate else x
+
+    def project_heads(self, x, parameters, seq_length, heads):
+        return [
+            attention_blocks.split_heads(self.matmul(x, kernel), bias, seq_length, heads)
+            for kernel, bias in parameters
+        ]
+
+    def attention_probs(self, scores, mask_bias, scale, rate):
+        key = self._key() if rate else None
+        return attention_blocks.attention_probs(scores, mask_bias, scale, rate, key)
+
+    def bias_dropout_residual(self, x, bias, residual, rate):
+        key = self._key() if rate else None
+        return norm_blocks.bias_dropout_residual(x, bias, residual, rate, key)
+
+    def bias_dropout_residual_norm(self, x, bias, residual, gamma, beta, rate):
+        key = self._key() if rate else None
+        return norm_blocks.bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key)
+
+    def _key(self):
+        """Key of the next draw."""
+        self._draws += 1
+        return draw_key(self._seed, self._draws, self._step_seed)
