@@ -31,6 +31,7 @@ with watched_imports():
 FLAGS = flags.FLAGS
 
 run_flags.define_model_flags()
+run_flags.define_numerics_flags()
 flags.adopt_module_key_flags(run_flags)
 flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
 flags.DEFINE_string(
@@ -110,7 +111,8 @@ def main(argv):
         path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
-        with Predictor(task.config, task, path, FLAGS.batch_size) as predictor:
+        numerics = run_flags.settle_numerics()
+        with Predictor(task.config, task, path, FLAGS.batch_size, numerics) as predictor:
             task.start(predictor)
             predict_lines(task, read_lines(FLAGS.input_file), results)
 

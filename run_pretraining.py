@@ -18,6 +18,7 @@ with watched_imports():
     from prediction import record_tags
     from prediction.lines import ResultFile
     from training import plan, pretraining_run
+    from training.devices.numerics import Numerics
     from training.failures import output_errors
     from training.pretraining_runner import PretrainingRunner
 
@@ -83,6 +84,7 @@ def predict_tags(path, request, run):
         run.model_config,
         run.config.eval_batch_size,
         vocabulary,
+        Numerics(run.config.kernels, run.config.precision),
     )
     with ResultFile(target) as results:
         results.write(tags)

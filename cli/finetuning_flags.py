@@ -54,6 +54,7 @@ def define():
     run_flags.define_optimizer_flags()
     FLAGS.set_default("warmup", None)  # the task's defaults may set it
     run_flags.define_device_flags()
+    run_flags.define_numerics_flags()
     run_flags.define_saving_flags()
     run_flags.define_packing_flag()
     flags.DEFINE_list(
@@ -200,6 +201,8 @@ class FinetuningRequest:
     use_tpu: bool
     num_tpu_cores: int
     distribution: str
+    precision: str
+    kernels: str
     write_meta_graph: bool
     pack: bool
     task_options: Dict[str, Any]

@@ -13,6 +13,7 @@ from finetuning import loading, prediction_record, task_file
 from finetuning.scoring import reports
 from finetuning.task_split import TaskSplit
 from modeling import checkpoint
+from training import run_numerics
 from training.checkpoints.initial_weights import InitialWeights
 from training.devices.strategies import Devices
 from training.failures import output_errors
@@ -58,11 +59,14 @@ class FinetuningTrials:
         """
         count = sum(split.rows for split in self.splits["train"])
         count = count or self.settings.train_batch_size
+        networks = self.objective.networks(self.model_config)
+        optimizer = self._optimizer_config(count)
+        config = self._run_config(count, output_dir, seed)
         run = Run(
-            self._run_config(count, output_dir, seed),
+            run_numerics.settle(config, networks, optimizer.num_train_steps),
             self.model_config,
             self.objective,
-            self._optimizer_config(count),
+            optimizer,
             devices=self.devices,
             layers=self.layers,
             weights=self.weights,
@@ -81,7 +85,7 @@ class FinetuningTrials:
         return int(steps * self.settings.warmup_proportion)
 
     def _run_config(self, count, output_dir, seed):
-        """RunConfig of a trial on `count` training rows."""
+        """RunConfig of a trial on `count` training rows, kernels and precision as asked for."""
         settings, steps = self.settings, self._num_train_steps(count)
         interval = settings.save_checkpoints_steps or round(count / settings.train_batch_size)
         return RunConfig(
@@ -107,6 +111,8 @@ class FinetuningTrials:
             use_tpu=settings.use_tpu,
             num_tpu_cores=settings.num_tpu_cores,
             distribution=settings.distribution,
+            precision=settings.precision,
+            kernels=settings.kernels,
             write_meta_graph=settings.write_meta_graph,
             pack=settings.pack,
         )

@@ -59,6 +59,8 @@ RUN_FLAGS = (
     "use_tpu",
     "num_tpu_cores",
     "distribution",
+    "precision",
+    "kernels",
     "write_meta_graph",
     "pack",
 )
@@ -81,6 +83,7 @@ def define():
     run_flags.define_training_start_flags()
     run_flags.define_optimizer_flags()
     run_flags.define_device_flags()
+    run_flags.define_numerics_flags()
     run_flags.define_saving_flags()
     run_flags.define_packing_flag()
     flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")

@@ -17,7 +17,7 @@ from modeling.conversion import directory_contents, huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import estimators
 from training.checkpoints import lock
-from training.devices import strategies
+from training.devices import numerics, strategies
 from training.devices.cloud_tpu import check_reachable, resolve_tpu
 
 FLAGS = flags.FLAGS
@@ -107,6 +107,24 @@ def define_device_flags():
     flags.DEFINE_string("master", None, "Address of a TPU's master in place of --tpu_name.")
     flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.")
     flags.DEFINE_integer("iterations_per_loop", 1000, "Updates per call on a TPU.")
+
+
+def define_numerics_flags():
+    """--precision and --kernels."""
+    flags.DEFINE_enum(
+        "precision",
+        "fp32",
+        numerics.PRECISIONS,
+        "Of matrix products and what layers hand on; weights, losses and updates are fp32 in any "
+        "case. auto: bf16 where this machine multiplies it faster.",
+    )
+    flags.DEFINE_enum(
+        "kernels",
+        numerics.AUTO,
+        numerics.KERNELS,
+        "How to compute what is between matrix products: plain operations, or fused into blocks "
+        "that XLA compiles. auto: fused where that pays.",
+    )
 
 
 def check_numbers(positive=(), not_negative=()):
@@ -292,6 +310,15 @@ def make_optimizer_config(
         gradient_accumulation_steps=FLAGS.gradient_accumulation_steps,
         layerwise_lr_decay=layerwise_lr_decay,
     )
+
+
+def settle_numerics():
+    """Numerics of --precision and --kernels for predictions on this machine.
+
+    Raises:
+      UserError: see numerics.choose.
+    """
+    return numerics.choose(FLAGS.kernels, FLAGS.precision, numerics.place_of(use_tpu=False))
 
 
 def find_devices(paths, dry_run=False):

@@ -14,14 +14,17 @@ def compiled(function):
     What it computes between reading its arguments and writing its results stays in registers. In a
     graph of TensorFlow 2; TensorFlow 1.15 has no such functions.
     """
-    whole = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.lru_cache(maxsize=None)
+    def whole():
+        return tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*args):
-        # Not whole(*args): that would put the call into a context of XLA's control flow, and a
+        # Not whole()(*args): that would put the call into a context of XLA's control flow, and a
         # tf.while_loop around it would take its results for values from outside.
         tensors = [tf.convert_to_tensor(arg) for arg in args]
-        return whole.get_concrete_function(*tensors)(*tensors)
+        return whole().get_concrete_function(*tensors)(*tensors)
 
     return call
 

@@ -211,12 +211,14 @@ class ElectraHeads:
         kernels = trunk.kernels
         kernel, kernel_bias = self._parameters(trunk, "qa_hidden", 2 * width, QA_WIDTH)
         last = self._parameters(trunk, "dense_1", QA_WIDTH, 1)
-        of_tokens = kernels.scores(tf.reshape(sequence, [-1, width]), kernel[width:], kernel_bias)
+        # Here, not in end_logits, which a loop calls: a weight is cast once.
+        for_starts, for_tokens = kernel[:width], kernel[width:]
+        of_tokens = kernels.scores(tf.reshape(sequence, [-1, width]), for_tokens, kernel_bias)
         of_tokens = _by_token(of_tokens, sequence)
 
         def end_logits(starts):
             vectors = heads.gather_positions(sequence, starts[:, tf.newaxis])
-            of_start = _float32(kernels.matmul(vectors, kernel[:width]))[:, tf.newaxis, :]
+            of_start = _float32(kernels.matmul(vectors, for_starts))[:, tf.newaxis, :]
             inner = tf.reshape(gelu_erf(of_start + of_tokens), [-1, QA_WIDTH])
             scores = _by_token(kernels.scores(inner, *last), sequence)
             return scores[:, :, 0] + bias

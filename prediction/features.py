@@ -94,8 +94,10 @@ class Features(PredictionTask):
         # Google's list of layers begins with the first one.
         offset = 1 if self._format == GOOGLE else 0
         chosen = [outputs[i + offset if i >= 0 else i + len(outputs)] for i in self._layers]
+        chosen = [tf.cast(layer, tf.float32) for layer in chosen]
         if self._pooling == "none":
-            return {"layers": tf.stack(chosen, axis=1), "pooled": encoded.pooled_output}
+            pooled = tf.cast(encoded.pooled_output, tf.float32)
+            return {"layers": tf.stack(chosen, axis=1), "pooled": pooled}
         if self._pooling == "cls":
             vectors = [layer[:, 0, :] for layer in chosen]
         else:

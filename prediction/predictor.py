@@ -9,10 +9,14 @@ import tensorflow.compat.v1 as tf
 from common.errors import UserError, some
 from common.log import log
 from modeling import checkpoint
-from modeling.kernels import PlainKernels
+from modeling.kernels import make_kernels
 from modeling.parameters import ParameterStore
 from training.checkpoints.initial_weights import InitialWeights
+from training.devices.numerics import Numerics
 
+PLAIN = Numerics()
+# Blocks are compiled for each shape: lengths are rounded up to multiples, batches filled up.
+LENGTH_STEP = 16
 # Features with a value for every token of a row.
 _PER_TOKEN = ("input_ids", "segment_ids")
 
@@ -45,7 +49,7 @@ class Predictor:
         what is computed with them is noise.
     """
 
-    def __init__(self, model_config, network, path, batch_size):
+    def __init__(self, model_config, network, path, batch_size, numerics=PLAIN):
         """Loads the weights and checks that none is missing.
 
         Args:
@@ -59,18 +63,22 @@ class Predictor:
             optional: part of the names of variables that the checkpoint may lack, or None.
           path: a checkpoint's prefix, or a Hugging Face directory.
           batch_size: rows computed at a time.
+          numerics: Numerics to compute with.
 
         Raises:
           UserError: the checkpoint is damaged, of other sizes, or lacks what the network needs.
         """
         self._path, self._batch_size = path, batch_size
+        self._has_blocks = numerics.kernels == "fused"
+        self._longest = model_config.max_position_embeddings
         with tempfile.TemporaryDirectory(prefix="quanci-") as folder, tf.Graph().as_default():
             weights = InitialWeights(path, folder)
             prefix, store = weights.prefix, ParameterStore()
             self._inputs = {
                 n: tf.placeholder(tf.int32, [None, None]) for n in network.feature_names
             }
-            self._outputs = network.build(model_config, store, PlainKernels(), self._inputs)
+            kernels = make_kernels(*numerics, holds_weights=True)
+            self._outputs = network.build(model_config, store, kernels, self._inputs)
             plan = weights.plan(store.shapes(), model_config.source)
             for line in plan.spellings:
                 log(line)
@@ -80,6 +88,7 @@ class Predictor:
             options = tf.GPUOptions(allow_growth=True)
             self._session = tf.Session(config=tf.ConfigProto(gpu_options=options))
             self._session.run(tf.global_variables_initializer())
+            self._session.run(tf.local_variables_initializer())  # casts of the weights
         log("checkpoint {}: {} variables loaded".format(path, len(plan.loaded)))
 
     def __enter__(self):
@@ -112,14 +121,19 @@ class Predictor:
 
     def _run_batch(self, rows):
         lengths = [len(row["input_ids"]) for row in rows]
-        seq_length = max(lengths)
+        seq_length, count = self._rounded(max(lengths)), len(rows)
+        if self._has_blocks:
+            count = self._batch_size
         feed = {}
         for name, placeholder in self._inputs.items():
             if name == "input_mask":
-                values = np.arange(seq_length) < np.array(lengths)[:, None]
+                values = np.zeros([count, seq_length], np.int32)
+                values[: len(rows)] = np.arange(seq_length) < np.array(lengths)[:, None]
             else:
-                width = seq_length if name in _PER_TOKEN else max(len(row[name]) for row in rows)
-                values = _padded([row[name] for row in rows], width)
+                width = seq_length
+                if name not in _PER_TOKEN:
+                    width = self._rounded(max(len(row[name]) for row in rows))
+                values = _padded([row[name] for row in rows], count, width)
             feed[placeholder] = values
         try:
             outputs = self._session.run(self._outputs, feed)
@@ -129,6 +143,7 @@ class Predictor:
                     len(rows), seq_length
                 )
             ) from error
+        outputs = {name: values[: len(rows)] for name, values in outputs.items()}
         for name, values in outputs.items():
             if not np.isfinite(values).all():
                 raise UserError(
@@ -136,6 +151,12 @@ class Predictor:
                     "damaged, or a training that went wrong wrote them".format(self._path, name)
                 )
         return outputs
+
+    def _rounded(self, length):
+        """The length that is computed for one of the rows."""
+        if not self._has_blocks:
+            return length
+        return max(length, min(-(-length // LENGTH_STEP) * LENGTH_STEP, self._longest))
 
 
 def _check_complete(plan, network, config):
@@ -163,9 +184,9 @@ def _check_complete(plan, network, config):
         )
 
 
-def _padded(rows, width):
-    """int32 [rows, width] of lists of ints; the padding is 0, which every table has a row for."""
-    values = np.zeros([len(rows), width], np.int32)
+def _padded(rows, count, width):
+    """int32 [count, width] of lists of ints; the padding is 0, which every table has a row for."""
+    values = np.zeros([count, width], np.int32)
     for i, row in enumerate(rows):
         values[i, : len(row)] = row
     return values

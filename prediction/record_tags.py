@@ -8,7 +8,7 @@ from common.tags import TAGS
 from data.records.checks import record_contents
 from data.records.schema import value_ranges
 from data.text.tags import UNKNOWN
-from prediction.predictor import Predictor
+from prediction.predictor import PLAIN, Predictor
 from prediction.tags import TagNetwork, best_tags
 
 # Rows held in memory at a time.
@@ -16,7 +16,7 @@ _WINDOW_ROWS = 2048
 _NEEDED = (*ROW, *MASKED_LM)
 
 
-def predict(files, path, model_config, batch_size, vocabulary=None):
+def predict(files, path, model_config, batch_size, vocabulary=None, numerics=PLAIN):
     """Yields a dict for each record.
 
     Args:
@@ -25,6 +25,7 @@ def predict(files, path, model_config, batch_size, vocabulary=None):
       model_config: model config.
       batch_size: rows computed at a time.
       vocabulary: Vocabulary, whose tokens name the masked pieces; None: their ids do.
+      numerics: Numerics to compute with.
 
     Yields:
       {"file", "record", "masked": [{"position", "token" or "id", "pos", "ner", "dep"}]}: the
@@ -34,7 +35,7 @@ def predict(files, path, model_config, batch_size, vocabulary=None):
     Raises:
       UserError: the records hold no masks, or the checkpoint no tag heads.
     """
-    with Predictor(model_config, TagNetwork(), path, batch_size) as predictor:
+    with Predictor(model_config, TagNetwork(), path, batch_size, numerics) as predictor:
         records = _records(files, model_config)
         while True:
             window = list(itertools.islice(records, _WINDOW_ROWS))

@@ -23,7 +23,7 @@ class ProgressHook(tf.train.SessionRunHook):
     On a terminal it draws a bar, elsewhere it writes lines.
     """
 
-    def __init__(self, host_values, per_step, num_train_steps, output_dir):
+    def __init__(self, host_values, per_step, num_train_steps, output_dir, compiles=False):
         """Makes the hook.
 
         Args:
@@ -31,11 +31,13 @@ class ProgressHook(tf.train.SessionRunHook):
           per_step: (number, name) of what a training batch has: tokens, padding counted, or texts.
           num_train_steps: the step at which training ends.
           output_dir: where the event file goes.
+          compiles: whether the first step takes much longer than others, which is then said.
         """
         self._host_values = host_values
         self._per_step = per_step
         self._num_train_steps = num_train_steps
         self._output_dir = output_dir
+        self._compiles, self._begun = compiles, None
         self._every = max(1, min(LINE_STEPS, num_train_steps // 20))
         self._progress = None
 
@@ -46,7 +48,7 @@ class ProgressHook(tf.train.SessionRunHook):
     def after_create_session(self, session, coord):
         # Here, not in begin(): only now is the step restored.
         self._last_step = session.run(self._global_step)
-        self._rate_start = None
+        self._rate_start = self._begun = None
         if self._progress is None:
             total = self._num_train_steps
             self._progress = Progress(
@@ -54,6 +56,7 @@ class ProgressHook(tf.train.SessionRunHook):
             )
 
     def before_run(self, run_context):
+        self._begun = self._begun or time.time()
         return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
@@ -61,6 +64,12 @@ class ProgressHook(tf.train.SessionRunHook):
         seen, now = run_values.results, time.time()
         if self._rate_start is None:
             # The first step compiles the graph and is excluded from the rate.
+            if self._compiles:
+                log(
+                    "kernels: compiled in the first step, which took {:.1f} s".format(
+                        now - self._begun
+                    )
+                )
             step, values = self._read(run_context.session)
             self._rate_start = (step, now)
             self._show(step, values, now)

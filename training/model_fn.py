@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from data.input.pipeline import ROW_NUMBERS
 from data.records.schema import FEATURES, feature_length
 from modeling import checkpoint, losses
-from modeling.kernels import PlainKernels
+from modeling.kernels import make_kernels
 from modeling.parameters import ParameterStore
 from optimization.gradients import Forward
 from optimization.replicas import current_replicas
@@ -42,7 +42,7 @@ def make_model_fn(run, init_plan=None):
         store = ParameterStore(seed=run_config.seed)
         # No dropout here, but an objective may draw samples: different ones for different rows.
         step_seed = tf.reduce_sum(features["input_ids"])
-        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
+        kernels = _kernels(run_config, step_seed, holds_weights=not run_config.use_tpu)
         output = objective.build(run.model_config, store, kernels, features, is_training=False)
         if mode == estimator.ModeKeys.PREDICT:
             predictions = {name: output.tensors[name] for name in objective.predicted}
@@ -67,7 +67,13 @@ def _train_spec(run, features, scaffold_fn):
     forward = make_forward(run.model_config, objective, run_config, global_step)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
     train = build_train_op(
-        forward, features, run.optimizer_config, global_step, replicas, run.layers
+        forward,
+        features,
+        run.optimizer_config,
+        global_step,
+        replicas,
+        run.layers,
+        compiled=run_config.kernels == "fused",
     )
     loss = train.loss
     values = collections.OrderedDict(loss=loss)
@@ -88,6 +94,7 @@ def _train_spec(run, features, scaffold_fn):
                 _per_step(run_config, objective, features),
                 num_train_steps=run.optimizer_config.num_train_steps,
                 output_dir=run_config.output_dir,
+                compiles=run_config.kernels == "fused",
             ),
             FaultHook(host_values),
         ],
@@ -121,11 +128,22 @@ def make_forward(model_config, objective, run_config, global_step):
         store = first.again() if first.shapes() else first
         # The rows are part of the seed, so that micro-batches and replicas draw different masks.
         step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
-        kernels = PlainKernels(run_config.seed, step_seed, run_config.use_tpu)
+        kernels = _kernels(run_config, step_seed)
         output = objective.build(model_config, store, kernels, features, is_training=True)
         return Forward(output.losses, store.trainable())
 
     return forward
+
+
+def _kernels(run_config, step_seed, holds_weights=False):
+    return make_kernels(
+        run_config.kernels,
+        run_config.precision,
+        run_config.seed,
+        step_seed,
+        one_hot_embedding=run_config.use_tpu,
+        holds_weights=holds_weights,
+    )
 
 
 def model_parameters(model_config, objective, max_seq_length, max_predictions_per_seq=None):
@@ -150,7 +168,7 @@ def model_parameters(model_config, objective, max_seq_length, max_predictions_pe
             if feature.shape == "S" and objective.texts_per_row > 1:
                 shape.insert(1, objective.texts_per_row)
             features[name] = tf.placeholder(dtype, shape, name=name)
-        objective.build(model_config, store, PlainKernels(), features, is_training=False)
+        objective.build(model_config, store, make_kernels(), features, is_training=False)
         return store
 
 

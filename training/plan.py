@@ -1,12 +1,9 @@
 """The cost of a run: the plan that --dry_run prints."""
 
 import dataclasses
-import time
-
-import tensorflow.compat.v1 as tf
 
 from training import row_use
-from training.devices import strategies
+from training.devices import products, strategies
 from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
@@ -15,9 +12,8 @@ from training.hooks import duration
 # with 4 x 256 and 12 x 768 models in rows of 128 and 512, within 10 %.
 KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 12, 5, 3.5, 1.6
 PROCESS_BYTES = 0.7e9
-# Share of the speed of a plain matrix product that a training step reaches.
-EFFICIENCY = 0.45
-_BENCHMARK_SIZE, _BENCHMARK_SECONDS = 1024, 0.5
+# Share of the speed of a matrix product that a training step reaches, by precision.
+EFFICIENCY = {"fp32": 0.45, "bf16": 0.33}
 _FLOAT = 4
 
 
@@ -64,7 +60,7 @@ def describe(run, parameters):
     else:
         gpus = strategies.local_gpus()
         lines.append("plan: " + strategies.describe_visible(gpus))
-        rate = EFFICIENCY * matmul_flops_per_second()
+        rate = EFFICIENCY[config.precision] * products.flops_per_second(config.precision)
         seconds = step_flops(config, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
@@ -103,6 +99,11 @@ def memory_bytes(config, networks, optimizer, parameter_count):
     return _FLOAT * floats + (0 if config.use_tpu else PROCESS_BYTES)
 
 
+def training_flops(run_config, networks, num_train_steps):
+    """Floating-point operations of a whole training, 0 where there is none."""
+    return step_flops(run_config, networks) * num_train_steps if run_config.do_train else 0.0
+
+
 def step_flops(config, networks):
     """Floating-point operations of one update.
 
@@ -124,20 +125,6 @@ def step_flops(config, networks):
     if last.projects_words:
         head += last.embedding_size * last.hidden_size
     return 6.0 * (encoders + predictions * head)
-
-
-def matmul_flops_per_second():
-    """Speed of a float32 matrix product on this machine, measured for half a second."""
-    size = _BENCHMARK_SIZE
-    with tf.Graph().as_default(), tf.Session() as session:
-        product = tf.matmul(tf.random.uniform([size, size]), tf.random.uniform([size, size]))
-        operation = tf.reduce_sum(product)
-        session.run(operation)
-        count, start = 0, time.time()
-        while time.time() - start < _BENCHMARK_SECONDS:
-            session.run(operation)
-            count += 1
-        return 2.0 * size**3 * count / (time.time() - start)
 
 
 def _epochs(config, steps):

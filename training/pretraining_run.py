@@ -13,6 +13,7 @@ from common.errors import UserError
 from common.log import warn
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
+from training import run_numerics
 from training.devices.strategies import check_batch
 from training.records import masking_choice, objective_choice, record_files, record_identity
 from training.records.manifest_agreement import check_manifests
@@ -26,7 +27,8 @@ class PretrainingRequest:
     """The request of a pre-training run: its flags, and the configs that they name.
 
     Attributes:
-      config: RunConfig as far as flags decide it: without files, the objective may be "auto".
+      config: RunConfig as far as flags decide it: without files; objective, kernels and precision
+        may be "auto".
       model_config: model config.
       optimizer_config: OptimizerConfig.
       input_file, eval_file: names or globs of record files; no eval_file: those of input_file.
@@ -119,7 +121,7 @@ def build(request, records, devices):
 
     Raises:
       UserError: a file is damaged; records, manifests and flags do not determine the objective,
-        or do not agree, or rows cannot be packed.
+        or do not agree, or rows cannot be packed; kernels or precision cannot be had.
     """
     config, model_config = request.config, request.model_config
     readable = _readable_files(request, records)
@@ -160,8 +162,9 @@ def build(request, records, devices):
         ),
         **readable.settings(),
     )
+    steps = request.optimizer_config.num_train_steps
     return Run(
-        config,
+        run_numerics.settle(config, objective.networks(model_config), steps),
         model_config,
         objective,
         request.optimizer_config,

@@ -20,6 +20,8 @@ NOTED = (
     "train_batch_size",
     "seed",
     "pack",
+    "precision",
+    "kernels",
 )
 
 
@@ -65,6 +67,8 @@ class RunConfig:
     use_tpu: bool = False
     num_tpu_cores: int = 8
     distribution: str = "none"
+    precision: str = "fp32"
+    kernels: str = "plain"
     write_meta_graph: bool = False
     pack: bool = False
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from kernel_kinds import EXACT_KERNELS
 from task_models import CONFIGS, SIZES, rows
 
 from modeling import encoder, heads, layers
@@ -33,8 +34,8 @@ def two_layers(network):
     return type(config)(dict(config.to_dict(), num_hidden_layers=2))
 
 
-def results(config, features, is_dynamic, is_training=False):
-    """(losses, tensors, gradients) of OBJECTIVE."""
+def results(config, features, is_dynamic, is_training=False, kernels=PlainKernels):
+    """(losses, tensors, gradients) of OBJECTIVE; `kernels`: their class."""
     with tf.Graph().as_default(), tf.Session() as session:
         fed = {}
         for name in OBJECTIVE.feature_names:
@@ -42,14 +43,14 @@ def results(config, features, is_dynamic, is_training=False):
             shape = [None, None if shape[1] > 1 and is_dynamic else shape[1]]
             fed[name] = tf.placeholder(tf.int32, shape)
         store = ParameterStore(2)
-        output = OBJECTIVE.build(config, store, PlainKernels(4), fed, is_training)
+        output = OBJECTIVE.build(config, store, kernels(4), fed, is_training)
         tensors = dict(output.tensors)
         encoded = tensors.pop("encoder")
         seq = None if is_dynamic else features["input_ids"].shape[1]
         assert encoded.sequence_output.shape.as_list() == [None, seq, HIDDEN]
         assert tensors["b/tags"].shape.as_list() == [None, seq]
         tensors["sequence"] = encoded.sequence_output
-        replaced = heads.discriminator_logits(config, store, PlainKernels(), tensors["sequence"])
+        replaced = heads.discriminator_logits(config, store, kernels(), tensors["sequence"])
         tensors["replaced"] = replaced
         losses = {name: ratio.value() for name, ratio in output.losses.items()}
         tensors["gradients"] = [
@@ -68,10 +69,12 @@ def results(config, features, is_dynamic, is_training=False):
     "network",
     [pytest.param(n, marks=[pytest.mark.tf1] * (n == "electra")) for n in sorted(encoder.NETWORKS)],
 )
-def test_a_length_that_is_not_known(network):
+@pytest.mark.parametrize("kernels", EXACT_KERNELS)
+def test_a_length_that_is_not_known(network, kernels):
     config, features = two_layers(network), rows(5)
     features["task_numbers"][:, 0] = range(5)
-    expected, other = results(config, features, False), results(config, features, True)
+    expected = results(config, features, False)
+    other = results(config, features, True, kernels=kernels)
     assert set(expected[0]) == set(other[0]) and set(expected[1]) == set(other[1])
     for before, after in zip(expected, other):
         for name, value in before.items():

@@ -6,11 +6,12 @@ session.
 
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
 training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
-replicas, num_micro_batches, optimizer, dropout, stop_step, save_steps, init (a checkpoint with its
-slots), packed (the objective is roberta's then), "counts": "own" (each replica divides by its own
-counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's losses are
-infinite. It gives log: lines; apart: variable name -> largest difference between its copies, with
-replicas; masks, with dropout: list of [replica, step, checksum of the pass's first dropout mask].
+replicas, num_micro_batches, optimizer, kernels, dropout, stop_step, save_steps, init (a checkpoint
+with its slots), packed (the objective is roberta's then), "counts": "own" (each replica divides by
+its own counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's
+losses are infinite. It gives log: lines; apart: variable name -> largest difference between its
+copies, with replicas; masks, with dropout: list of [replica, step, checksum of the pass's first
+dropout mask].
 """
 
 import contextlib
@@ -33,6 +34,7 @@ with watched_imports():
     from modeling.losses import Ratio
     from modeling.objectives import get_objective
     from modeling.objectives.masked_lm import MaskedLm
+    from optimization import compiled_updates
     from optimization.config import OPTIMIZERS, OptimizerConfig
     from optimization.replicas import StrategyReplicas
     from training import hooks, model_fn
@@ -106,15 +108,22 @@ class WitnessKernels(PlainKernels):
         self.masks.append([int(replica), int(step), zlib.crc32(kept.tobytes())])
 
 
+def make_witness(kind="plain", precision="fp32", seed=0, step_seed=0, **settings):
+    """modeling.kernels.make_kernels, with witnesses."""
+    del kind, precision, settings
+    return WitnessKernels(seed, step_seed)
+
+
 @contextlib.contextmanager
 def watched(case):
     """Puts witnesses and, if asked for, the wrong sums into model_fn."""
     WitnessHook.apart, WitnessKernels.masks = {}, []
+    compiled_updates.LEAST_WEIGHTS = 1000  # so that some of this small model's are compiled
     changes = {}
     if case.get("replicas", 1) > 1:
         changes["FaultHook"] = WitnessHook
-    if case.get("dropout"):
-        changes["PlainKernels"] = WitnessKernels
+    if case.get("dropout") and not case.get("kernels"):
+        changes["make_kernels"] = make_witness
     if case.get("counts") == "own":
         changes["current_replicas"] = lambda on_tpu: OwnCounts()
     old = {name: getattr(model_fn, name) for name in changes}
@@ -142,6 +151,7 @@ def train(case):
         train_batch_size=BATCH,
         shuffle_buffer_size=0,
         save_checkpoints_steps=case.get("save_steps", 100),
+        kernels=case.get("kernels", "plain"),
         stop_step=case.get("stop_step"),
         pack=bool(case.get("packed")),
     )

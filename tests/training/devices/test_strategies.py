@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from kernel_kinds import HAS_COMPILER, needs_compiler
 from places import ROOT, SUPPORT
 from record_files import PREDICTIONS, TINY_CONFIG, learnable_records, shortened, write_records
 
@@ -77,6 +78,10 @@ def cases_in(folder):
     packed = {"train_file": short, "packed": True}
     cases["packed_one"] = packed
     cases["packed_two"] = dict(packed, replicas=2, num_micro_batches=2)
+    if HAS_COMPILER:
+        cases["fused_one"] = {"kernels": "fused"}
+        cases["fused_two"] = {"kernels": "fused", "replicas": 2, "num_micro_batches": 2}
+        cases["fused_dropout"] = {"kernels": "fused", "replicas": 2, "dropout": 0.1}
     for kind in OPTIMIZER_KINDS:
         cases[kind] = {"optimizer_alone": kind}
     return cases
@@ -177,6 +182,17 @@ def test_two_replicas_with_packed_rows_train_like_one(folder, results):
 
 def test_two_replicas_train_like_one_with_lamb(folder, results):
     assert_like_one(folder, results, "lamb_one", ["lamb_two"])
+
+
+@needs_compiler
+def test_two_replicas_train_like_one_with_compiled_blocks(folder, results):
+    assert_like_one(folder, results, "fused_one", ["fused_two"])
+    ordinary, fused, dropped = (
+        variables_of(folder / name) for name in ("one", "fused_one", "fused_dropout")
+    )
+    assert largest_difference(ordinary, fused) < 1e-5
+    assert largest_difference(fused, dropped) > 1e-3
+    assert set(results["fused_dropout"]["apart"].values()) == {0.0}
 
 
 @pytest.mark.slow

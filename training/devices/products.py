@@ -1,0 +1,37 @@
+"""Speed of matrix products on this machine."""
+
+import functools
+import time
+
+import tensorflow.compat.v1 as tf
+
+_SIZE, _SECONDS = 1024, 0.5
+
+
+@functools.lru_cache(maxsize=None)
+def flops_per_second(precision="fp32"):
+    """Floating-point operations a second of a matrix product, measured for half a second.
+
+    Args:
+      precision: "fp32" or "bf16".
+    """
+    dtype = {"fp32": tf.float32, "bf16": tf.bfloat16}[precision]
+    with tf.Graph().as_default(), tf.Session() as session:
+        factors = [
+            tf.Variable(tf.cast(tf.random.uniform([_SIZE, _SIZE]), dtype), use_resource=True)
+            for _ in range(2)
+        ]
+        session.run([factor.initializer for factor in factors])
+        # One number of it: copying the product would take as long.
+        operation = tf.matmul(*factors)[0, 0]
+        session.run(operation)
+        count, start = 0, time.time()
+        while time.time() - start < _SECONDS:
+            session.run(operation)
+            count += 1
+        return 2.0 * _SIZE**3 * count / (time.time() - start)
+
+
+def bf16_gain():
+    """How many times as fast as a float32 product one in bfloat16 is."""
+    return flops_per_second("bf16") / flops_per_second("fp32")
