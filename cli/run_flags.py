@@ -122,7 +122,7 @@ def define_numerics_flags():
         "kernels",
         numerics.AUTO,
         numerics.KERNELS,
-        "How to compute what is between matrix products: plain operations, or fused into blocks "
+        "How to compute what is between matrix products: plain operations, or fused into functions "
         "that XLA compiles. auto: fused where that pays.",
     )
 

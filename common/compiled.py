@@ -30,7 +30,7 @@ def compiled(function):
 
 
 def float32(x):
-    """The type of all that is computed inside a block."""
+    """The type that compiled functions compute in."""
     return tf.cast(x, tf.float32)
 
 

@@ -15,7 +15,7 @@ from training.checkpoints.initial_weights import InitialWeights
 from training.devices.numerics import Numerics
 
 PLAIN = Numerics()
-# Blocks are compiled for each shape: lengths are rounded up to multiples, batches filled up.
+# Fusions are compiled for each shape: lengths are rounded up to multiples, batches filled up.
 LENGTH_STEP = 16
 # Features with a value for every token of a row.
 _PER_TOKEN = ("input_ids", "segment_ids")
@@ -69,7 +69,7 @@ class Predictor:
           UserError: the checkpoint is damaged, of other sizes, or lacks what the network needs.
         """
         self._path, self._batch_size = path, batch_size
-        self._has_blocks = numerics.kernels == "fused"
+        self._is_compiled = numerics.kernels == "fused"
         self._longest = model_config.max_position_embeddings
         with tempfile.TemporaryDirectory(prefix="quanci-") as folder, tf.Graph().as_default():
             weights = InitialWeights(path, folder)
@@ -122,7 +122,7 @@ class Predictor:
     def _run_batch(self, rows):
         lengths = [len(row["input_ids"]) for row in rows]
         seq_length, count = self._rounded(max(lengths)), len(rows)
-        if self._has_blocks:
+        if self._is_compiled:
             count = self._batch_size
         feed = {}
         for name, placeholder in self._inputs.items():
@@ -154,7 +154,7 @@ class Predictor:
 
     def _rounded(self, length):
         """The length that is computed for one of the rows."""
-        if not self._has_blocks:
+        if not self._is_compiled:
             return length
         return max(length, min(-(-length // LENGTH_STEP) * LENGTH_STEP, self._longest))
 

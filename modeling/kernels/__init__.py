@@ -25,7 +25,7 @@ def make_kernels(
     """The kernels of one pass through a model.
 
     Args:
-      kind: of KINDS. plain: ordinary operations; fused: blocks that XLA compiles, on TensorFlow 2.
+      kind: of KINDS. plain: ordinary operations; fused: compiled ones, on TensorFlow 2.
       precision: of PRECISIONS, the type of states and of matrix products.
       seed, step_seed, one_hot_embedding: see PlainKernels; fused ones always gather.
       holds_weights: see CastWeights.

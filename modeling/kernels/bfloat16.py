@@ -13,7 +13,7 @@ WIDE_SCORES = 1024
 class Bfloat16Kernels(PlainKernels):
     """PlainKernels whose states are bfloat16.
 
-    For TPUs, whose compiler sees the whole step, and wherever blocks cannot be compiled.
+    For TPUs, whose compiler sees the whole step, and wherever XLA cannot be had.
     """
 
     def __init__(self, seed=0, step_seed=0, one_hot_embedding=False, holds_weights=False):

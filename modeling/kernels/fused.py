@@ -1,12 +1,12 @@
-"""Kernels whose matrix products are ordinary operations and all between them compiled blocks."""
+"""Kernels whose matrix products are ordinary operations and all between them compiled."""
 
 import tensorflow.compat.v1 as tf
 
 from modeling.kernels import (
-    attention_blocks,
-    cross_entropy_block,
-    element_blocks,
-    norm_blocks,
+    attention_fusions,
+    cross_entropy_fusion,
+    element_fusions,
+    norm_fusions,
 )
 from modeling.kernels.bfloat16 import WIDE_SCORES
 from modeling.kernels.draws import draw_key
@@ -15,9 +15,9 @@ from modeling.kernels.weights import CastWeights
 
 
 class FusedKernels(PlainKernels):
-    """PlainKernels' methods with blocks that XLA compiles, and products in float32 or bfloat16.
+    """PlainKernels' methods with fusions between products in float32 or bfloat16.
 
-    Ordinary operations write and read every intermediate result; a block reads its arguments and
+    Ordinary operations write and read every intermediate result; a fusion reads its arguments and
     writes its results once. Products stay ordinary, so that oneDNN or cuBLAS computes them. Dropout
     masks are other ones than PlainKernels', likewise a function of seed, step and rows alone.
     """
@@ -41,7 +41,7 @@ class FusedKernels(PlainKernels):
         return super().matmul(x, kernel, transpose_kernel)
 
     def bias_activation(self, x, bias, activation):
-        return element_blocks.bias_activation(x, bias, activation)
+        return element_fusions.bias_activation(x, bias, activation)
 
     def scores(self, x, kernel, bias, transpose_kernel=False):
         if bias.shape.as_list()[0] < WIDE_SCORES:
@@ -57,33 +57,33 @@ class FusedKernels(PlainKernels):
         if id(scores) not in self._factors:
             return super().cross_entropy(scores, labels)
         _, product, bias = self._factors[id(scores)]
-        return cross_entropy_block.cross_entropy(product, bias, labels)
+        return cross_entropy_fusion.cross_entropy(product, bias, labels)
 
     def layer_norm(self, x, gamma, beta):
         flat = tf.reshape(x, [-1, x.shape.as_list()[-1]])
-        state = norm_blocks.layer_norm(flat, gamma, beta, self._dtype)
+        state = norm_fusions.layer_norm(flat, gamma, beta, self._dtype)
         return state if x.shape.ndims == 2 else tf.reshape(state, tf.shape(x))
 
     def dropout(self, x, rate):
-        return element_blocks.dropout(x, rate, self._key()) if rate else x
+        return element_fusions.dropout(x, rate, self._key()) if rate else x
 
     def project_heads(self, x, parameters, seq_length, heads):
         return [
-            attention_blocks.split_heads(self.matmul(x, kernel), bias, seq_length, heads)
+            attention_fusions.split_heads(self.matmul(x, kernel), bias, seq_length, heads)
             for kernel, bias in parameters
         ]
 
     def attention_probs(self, scores, mask_bias, scale, rate):
         key = self._key() if rate else None
-        return attention_blocks.attention_probs(scores, mask_bias, scale, rate, key)
+        return attention_fusions.attention_probs(scores, mask_bias, scale, rate, key)
 
     def bias_dropout_residual(self, x, bias, residual, rate):
         key = self._key() if rate else None
-        return norm_blocks.bias_dropout_residual(x, bias, residual, rate, key)
+        return norm_fusions.bias_dropout_residual(x, bias, residual, rate, key)
 
     def bias_dropout_residual_norm(self, x, bias, residual, gamma, beta, rate):
         key = self._key() if rate else None
-        return norm_blocks.bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key)
+        return norm_fusions.bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key)
 
     def _key(self):
         """Key of the next draw."""

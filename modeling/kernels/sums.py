@@ -1,4 +1,4 @@
-"""Sums and maxima along rows and columns, the part of a block that does not vectorise by itself."""
+"""Sums and maxima along rows and columns, which do not become vector code by themselves."""
 
 import tensorflow.compat.v1 as tf
 

@@ -108,7 +108,7 @@ def test_a_resumed_run_ends_with_the_same_bits(folder, done):
 
 @pytest.mark.tf2_15
 @needs_compiler
-def test_compiled_blocks_train_like_ordinary_operations(folder, done):
+def test_fusions_train_like_ordinary_operations(folder, done):
     one, other = (
         checkpoint_values(folder / name / "model.ckpt-{}".format(MIDDLE))
         for name in ("plain", "fused")
@@ -124,7 +124,7 @@ def test_compiled_blocks_train_like_ordinary_operations(folder, done):
 @needs_compiler
 def test_other_settings_than_before_are_said(done):
     assert (
-        "WARNING: the steps before had --precision=fp32, from here on it is bf16"
+        "WARNING: the steps before had --precision='fp32', from here on it is bf16"
         in (done["changed"][1])
     )
 

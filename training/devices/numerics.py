@@ -70,8 +70,8 @@ def choose(kernels, precision, place, flops=0.0, before=None):
         raise UserError("--precision=bf16 {}; remove it".format(_lacks_bf16(place)))
     if kernels == AUTO:
         kernels = _best_kernels(place, precision, flops, before)
-    elif kernels == "fused" and _lacks_blocks(place):
-        raise UserError("--kernels=fused {}; remove it".format(_lacks_blocks(place)))
+    elif kernels == "fused" and _lacks_compiler(place):
+        raise UserError("--kernels=fused {}; remove it".format(_lacks_compiler(place)))
     chosen = Numerics(kernels, precision)
     _report(chosen, place)
     return chosen
@@ -88,7 +88,7 @@ def _best_precision(place):
 
 
 def _best_kernels(place, precision, flops, before):
-    if _lacks_blocks(place):
+    if _lacks_compiler(place):
         return "plain"
     if before:
         return before.kernels
@@ -105,8 +105,8 @@ def _lacks_bf16(place):
     return None
 
 
-def _lacks_blocks(place):
-    """Why compiled blocks cannot be had, the end of a sentence; None where they can."""
+def _lacks_compiler(place):
+    """Why fused kernels cannot be had, the end of a sentence; None where they can."""
     if place == "TPU":
         return "is for CPUs and GPUs, as a TPU's compiler sees the whole step anyway"
     if estimators.version() < (2, 0):

@@ -1,4 +1,4 @@
-"""Kernels to run a test with, and the plain form of what compiled blocks draw."""
+"""Kernels to run a test with, and the plain form of what fusions draw."""
 
 import pytest
 import tensorflow.compat.v1 as tf

@@ -185,7 +185,7 @@ def test_two_replicas_train_like_one_with_lamb(folder, results):
 
 
 @needs_compiler
-def test_two_replicas_train_like_one_with_compiled_blocks(folder, results):
+def test_two_replicas_train_like_one_with_fusions(folder, results):
     assert_like_one(folder, results, "fused_one", ["fused_two"])
     ordinary, fused, dropped = (
         variables_of(folder / name) for name in ("one", "fused_one", "fused_dropout")

@@ -36,8 +36,8 @@ class SharedSlots(OptimizerConfig):
 
     slots = None
 
-    def make(self, rate, enabled=None, layers=None):
-        optimizer = super().make(rate, enabled, layers)
+    def make(self, *arguments):
+        optimizer = super().make(*arguments)
         if self.slots is None:
             self.slots = optimizer._slots
         optimizer._slots = self.slots

@@ -1,4 +1,4 @@
-"""Compiled blocks and their gradients against ordinary operations, and against differences."""
+"""Fusions and their gradients against ordinary operations, and against differences."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def vocabulary_loss(kernels, x, kernel, bias):
 
 
 # Name -> (function of kernels, tensors and the dropout rate, shapes of the tensors).
-BLOCKS = {
+FUSIONS = {
     name + "_dense": (
         lambda k, x, kernel, bias, rate, name=name: k.dense(x, kernel, bias, name),
         [STATE, (WIDTH, 20), (20,)],
     )
     for name in ACTIVATIONS
 }
-BLOCKS.update(
+FUSIONS.update(
     layer_norm=(lambda k, x, g, b, rate: k.layer_norm(x, g, b), [STATE, VECTOR, VECTOR]),
     layer_norm_3d=(
         lambda k, x, g, b, rate: k.layer_norm(x, g, b),
@@ -75,10 +75,10 @@ def values_of(shapes, seed=0):
 
 
 class Built:
-    """A block in a graph: its result, and the gradients of a weighted sum of it."""
+    """A fusion in a graph: its result, and the gradients of a weighted sum of it."""
 
     def __init__(self, name, kernels, rate):
-        function, shapes = BLOCKS[name]
+        function, shapes = FUSIONS[name]
         self.inputs = [tf.placeholder(tf.float32, shape) for shape in shapes]
         self.result = function(kernels, *self.inputs, rate)
         weights = values_of([self.result.shape.as_list()], seed=5)[0]
@@ -90,9 +90,9 @@ class Built:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
-@pytest.mark.parametrize("name", sorted(BLOCKS))
+@pytest.mark.parametrize("name", sorted(FUSIONS))
 def test_values_and_gradients_are_those_of_ordinary_operations(name, rate):
-    values = values_of(BLOCKS[name][1])
+    values = values_of(FUSIONS[name][1])
     with tf.Graph().as_default(), tf.Session() as session:
         found, expected = [
             built.run(session, [built.result, *built.gradients], values)
@@ -102,11 +102,11 @@ def test_values_and_gradients_are_those_of_ordinary_operations(name, rate):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(BLOCKS))
+@pytest.mark.parametrize("name", sorted(FUSIONS))
 def test_gradients_are_differences(name):
     """Along one direction through all arguments, with dropout: its mask must not depend on them."""
-    values = values_of(BLOCKS[name][1])
-    directions = values_of(BLOCKS[name][1], seed=8)
+    values = values_of(FUSIONS[name][1])
+    directions = values_of(FUSIONS[name][1], seed=8)
     step = 2e-3
     with tf.Graph().as_default(), tf.Session() as session:
         built = Built(name, FusedKernels(SEED, STEP), 0.3)
@@ -122,25 +122,25 @@ def test_gradients_are_differences(name):
     assert abs((ends[0] - ends[1]) / (2 * step) - slope) < 2e-3 * size
 
 
-@pytest.mark.parametrize("name", sorted(BLOCKS))
+@pytest.mark.parametrize("name", sorted(FUSIONS))
 def test_bfloat16_is_near(name):
     """Eight bits of the arguments: a wrong term would be off by much more."""
     if name == "relu_dense":
         pytest.skip("rounding moves a slope from 0 to 1")
-    values = values_of(BLOCKS[name][1])
+    values = values_of(FUSIONS[name][1])
     bfloat16 = lambda x: tf.cast(tf.cast(x, tf.bfloat16), tf.float32)  # noqa: E731
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = [session.run(bfloat16(value)) for value in values]
         exact = Built(name, SameDraws(SEED, STEP), 0.3)
         expected = exact.run(session, [exact.result, *exact.gradients], inputs)
-        shapes = BLOCKS[name][1]
+        shapes = FUSIONS[name][1]
         placeholders = [tf.placeholder(tf.float32, shape) for shape in shapes]
-        # States are bfloat16, parameters float32; scores and weights of a block are told by rank.
+        # States are bfloat16, parameters float32; scores and weights of a fusion are told by rank.
         given = [
             tf.cast(p, tf.bfloat16) if is_state(name, i) else p for i, p in enumerate(placeholders)
         ]
         result = tf.cast(
-            BLOCKS[name][0](FusedKernels(SEED, STEP, tf.bfloat16), *given, 0.3), tf.float32
+            FUSIONS[name][0](FusedKernels(SEED, STEP, tf.bfloat16), *given, 0.3), tf.float32
         )
         weights = values_of([result.shape.as_list()], seed=5)[0]
         gradients = tf.gradients(tf.reduce_sum(result * weights), placeholders)
@@ -151,12 +151,12 @@ def test_bfloat16_is_near(name):
 
 
 def is_state(name, number):
-    """Whether an argument of a block is a state: the first, the residual, and all of attention."""
+    """Whether an argument of a fusion is a state: the first, the residual, and all of attention."""
     return number == 0 or name == "attention" or (name.startswith("residual") and number == 2)
 
 
 def test_the_mask_of_a_key_hides_it():
-    query, key, value = values_of(BLOCKS["attention"][1])
+    query, key, value = values_of(FUSIONS["attention"][1])
     with tf.Graph().as_default(), tf.Session() as session:
         shifted = value.copy()
         shifted[0, :, 4:] += 100.0

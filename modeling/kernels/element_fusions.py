@@ -1,8 +1,8 @@
-"""Blocks of single elements: bias and activation, dropout.
+"""Fusions of single elements: bias and activation, dropout.
 
-A block is what lies between two matrix products, as functions that XLA compiles with a gradient of
-its own. Its arguments and results are float32 or bfloat16, all arithmetic is float32. Its backward
-pass draws dropout masks again and leaves sums over rows to ordinary operations.
+A fusion is what lies between two matrix products as one function that XLA compiles, and another one
+for its gradient. Its arguments and results are float32 or bfloat16, all arithmetic is float32. Its
+backward pass draws dropout masks again and leaves sums over rows to ordinary operations.
 """
 
 import functools
@@ -20,14 +20,14 @@ def bias_activation(x, bias, activation):
     forward, backward = _bias_activation(activation)
 
     @tf.custom_gradient
-    def block(x, bias):
+    def fused(x, bias):
         def gradient(slope):
             dx = backward(x, bias, slope)
             return dx, column_sum(dx)
 
         return forward(x, bias), gradient
 
-    return block(x, bias)
+    return fused(x, bias)
 
 
 @functools.lru_cache(maxsize=None)
@@ -51,10 +51,10 @@ def dropout(x, rate, key):
     dropped = _dropout(rate)
 
     @tf.custom_gradient
-    def block(x):
+    def fused(x):
         return dropped(x, key), lambda slope: dropped(slope, key)
 
-    result = block(x)
+    result = fused(x)
     result.set_shape(x.shape)
     return result
 

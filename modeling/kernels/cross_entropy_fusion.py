@@ -1,4 +1,4 @@
-"""Block of a softmax over a vocabulary; see element_blocks."""
+"""Fusion of a softmax over a vocabulary; see element_fusions."""
 
 import tensorflow.compat.v1 as tf
 
@@ -19,7 +19,7 @@ def cross_entropy(x, bias, labels):
     """
 
     @tf.custom_gradient
-    def block(x, bias):
+    def fused(x, bias):
         nll, log_sum = _forward(x, bias, labels)
 
         def gradient(slope):
@@ -28,7 +28,7 @@ def cross_entropy(x, bias, labels):
 
         return nll, gradient
 
-    return block(x, bias)
+    return fused(x, bias)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Blocks of attention: states cut into heads, and scores to probabilities; see element_blocks."""
+"""Fusions of attention: states cut into heads, and scores to probabilities; see element_fusions."""
 
 import functools
 
@@ -17,14 +17,14 @@ def split_heads(x, bias, seq_length, heads):
     row = tf.zeros(tf.stack([seq_length]), tf.bool)
 
     @tf.custom_gradient
-    def block(x, bias):
+    def fused(x, bias):
         def gradient(slope):
             dx = backward(slope)
             return dx, column_sum(dx)
 
         return forward(x, bias, row), gradient
 
-    return block(x, bias)
+    return fused(x, bias)
 
 
 @functools.lru_cache(maxsize=None)
@@ -50,7 +50,7 @@ def attention_probs(scores, mask_bias, scale, rate, key):
       scores: [batch, heads, seq, seq], query by key.
       mask_bias: float32 [batch, 1, 1 or seq, seq]; gets no gradient.
       scale: float.
-      rate, key: of the dropout, see element_blocks.dropout; rate 0: no key.
+      rate, key: of the dropout, see element_fusions.dropout; rate 0: no key.
 
     Returns:
       [batch, heads, seq, seq] of the type of scores.
@@ -58,7 +58,7 @@ def attention_probs(scores, mask_bias, scale, rate, key):
     forward, backward = _attention_probs(scale, rate)
 
     @tf.custom_gradient
-    def block(scores):
+    def fused(scores):
         outputs = forward(scores, mask_bias, *_keys(rate, key))
 
         def gradient(slope):
@@ -66,7 +66,7 @@ def attention_probs(scores, mask_bias, scale, rate, key):
 
         return outputs[0], gradient
 
-    return block(scores)
+    return fused(scores)
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,4 +1,4 @@
-"""Blocks that end a layer: bias, dropout, residual and layer norm; see element_blocks."""
+"""Fusions that end a layer: bias, dropout, residual and layer norm; see element_fusions."""
 
 import functools
 
@@ -16,7 +16,7 @@ def layer_norm(x, gamma, beta, dtype):
     forward, backward = _layer_norm(x.dtype, dtype)
 
     @tf.custom_gradient
-    def block(x, gamma, beta):
+    def fused(x, gamma, beta):
         state, normed, inverse = forward(x, gamma, beta)
 
         def gradient(slope):
@@ -25,7 +25,7 @@ def layer_norm(x, gamma, beta, dtype):
 
         return state, gradient
 
-    return block(x, gamma, beta)
+    return fused(x, gamma, beta)
 
 
 def bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key):
@@ -35,7 +35,7 @@ def bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key):
       x: product, [rows, width].
       bias, gamma, beta: float32 [width].
       residual: [rows, width].
-      rate, key: of the dropout, see element_blocks.dropout.
+      rate, key: of the dropout, see element_fusions.dropout.
 
     Returns:
       [rows, width] of x's type.
@@ -43,7 +43,7 @@ def bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key):
     forward, backward = _residual_norm(rate)
 
     @tf.custom_gradient
-    def block(x, bias, residual, gamma, beta):
+    def fused(x, bias, residual, gamma, beta):
         state, normed, inverse = forward(x, bias, residual, gamma, beta, *_keys(rate, key))
 
         def gradient(slope):
@@ -52,7 +52,7 @@ def bias_dropout_residual_norm(x, bias, residual, gamma, beta, rate, key):
 
         return state, gradient
 
-    return block(x, bias, residual, gamma, beta)
+    return fused(x, bias, residual, gamma, beta)
 
 
 def bias_dropout_residual(x, bias, residual, rate, key):
@@ -60,14 +60,14 @@ def bias_dropout_residual(x, bias, residual, rate, key):
     forward, backward = _residual(rate)
 
     @tf.custom_gradient
-    def block(x, bias, residual):
+    def fused(x, bias, residual):
         def gradient(slope):
             dx = backward(slope, key) if rate else slope
             return dx, column_sum(dx), slope
 
         return forward(x, bias, residual, *_keys(rate, key)), gradient
 
-    return block(x, bias, residual)
+    return fused(x, bias, residual)
 
 
 @functools.lru_cache(maxsize=None)
