@@ -155,13 +155,13 @@ def test_tensorflow_1_refuses_in_one_sentence(folder):
 @pytest.mark.tf2_15
 @needs_compiler
 def test_fine_tuning_in_bfloat16(tmp_path):
-    """The task is learned as in float32; evaluation and prediction run, too."""
+    """The task is learned as in float32, and predicted. One session each: every one compiles."""
     finetuning_runs.make_task(tmp_path)
-    flags = finetuning_runs.flags_of(tmp_path, num_trials=2, **BF16)
+    flags = finetuning_runs.flags_of(tmp_path, do_eval=None, **BF16)
     ((code, out, err),) = script_driver.run_many("run_finetuning", [flags])
     assert (code, err) == (0, "")
-    assert out.count("kernels: fused, products in bfloat16") == 2
-    config = run_config_of(tmp_path / "out" / "trial_1")
+    assert "kernels: fused, products in bfloat16" in out
+    config = run_config_of(tmp_path / "out")
     assert (config["precision"], config["kernels"]) == ("bf16", "fused")
     accuracies = [float(line.split(" = ")[1]) for line in out.splitlines() if "accuracy = " in line]
     assert max(accuracies) > 0.8
