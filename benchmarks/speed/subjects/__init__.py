@@ -1,0 +1,1 @@
+"""What workers compute: each module has prepare(...) -> function of a number of steps."""
