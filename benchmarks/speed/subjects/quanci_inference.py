@@ -14,6 +14,7 @@ from benchmarks.speed.subjects.rows import FIRST_WORD
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.objectives.classification import Classification
 from prediction.predictor import Predictor
+from training.devices.numerics import Numerics
 from training.model_fn import model_parameters
 
 
@@ -34,15 +35,15 @@ class Classifier:
         return {"probabilities": output.tensors["probabilities"]}
 
 
-def prepare(shape, threads, lengths=None, batch=None, **predictor):
+def prepare(shape, threads, kernels, precision, lengths=None, batch=None):
     """A function that predicts classes a number of times.
 
     Args:
       shape: fields of a Shape.
       threads: of TensorFlow.
+      kernels, precision: see training.devices.numerics.Numerics.
       lengths: pieces of each text; None: full rows of one batch.
       batch: with lengths: texts of a batch.
-      **predictor: further arguments of a Predictor.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -58,7 +59,8 @@ def prepare(shape, threads, lengths=None, batch=None, **predictor):
             prefix, {n: rng.normal(0, 0.02, s).astype(np.float32) for n, s in shapes.items()}
         )
         with contextlib.redirect_stdout(io.StringIO()):
-            made = Predictor(config, network, prefix, batch, **predictor)
+            numerics = Numerics(kernels, precision)
+            made = Predictor(config, network, prefix, batch, numerics)
     rows = [
         {
             "input_ids": rng.randint(FIRST_WORD, config.vocab_size, size=length).tolist(),
