@@ -72,7 +72,10 @@ def resolve(path):
       UserError: there is no such checkpoint, or a directory holds several.
     """
     if files.is_directory(path):
-        return _resolve_directory(path.rstrip("/") or path)
+        folder = path.rstrip("/") or path
+        return checkpoint_files.chosen_while_it_changes(
+            folder, lambda: (_resolve_directory(folder), True)
+        )
     prefix = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path)
     if files.exists(prefix + ".index"):
         return prefix

@@ -84,6 +84,26 @@ def test_a_folder_that_nothing_changes_is_looked_at_once(tmp_path):
     assert calls == [1]
 
 
+@pytest.mark.parametrize("find", [checkpoint.resolve, checkpoint.hold, checkpoint.latest])
+def test_a_checkpoint_is_replaced_after_the_state_file_was_read(tmp_path, monkeypatch, find):
+    old = save(tmp_path / "model.ckpt-5", {WORDS: [9, 4]}, step=5)
+    tf.train.update_checkpoint_state(str(tmp_path), "model.ckpt-5")
+    listed, calls = checkpoint.listed, []
+
+    def then_replaced(folder):
+        in_state = listed(folder)
+        calls.append(in_state)
+        if len(calls) == 1:
+            save(tmp_path / "model.ckpt-10", {WORDS: [9, 4]}, step=10)
+            tf.train.update_checkpoint_state(str(tmp_path), "model.ckpt-10")
+            remove(old)
+        return in_state
+
+    monkeypatch.setattr(checkpoint, "listed", then_replaced)
+    assert find(str(tmp_path)) == str(tmp_path / "model.ckpt-10")
+    assert calls[0] == [old]
+
+
 @pytest.mark.parametrize("odd", ["a[1]", "a*", "a?", "{a}", "a\\b", "a[", "ab\n[1] 中 '\"%s"])
 def test_names_that_are_patterns(tmp_path, odd):
     """In the folder's name and in the checkpoint's own; reading and writing."""
