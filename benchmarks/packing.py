@@ -5,13 +5,15 @@ training. Steps of training (forward, backward, update; masked LM) run in blocks
 process: a text a row, the same batch packed, and a packed batch of about as many rows. A table in
 Markdown: rows of a batch, share of padding, CPU seconds a step, tokens of text per CPU second and
 their ratio to the first line, CPU seconds of the input of a batch (reading, parsing, masks,
-packing) and its share of a step.
+packing) and its share of a step, shapes of batches that occurred and CPU seconds that the first
+step of each took beyond others, which is compiling where kernels are fused.
 
 python benchmarks/packing.py --text=sentences.txt --vocab_file=vocab.txt \
-    --bert_config_file=configs/models/bert_base.json --batch_size=8
+    --bert_config_file=configs/models/bert_base.json --batch_size=8 --kernels=fused --precision=bf16
 """
 
 import argparse
+import dataclasses
 import os
 import statistics
 import sys
@@ -33,6 +35,7 @@ from data.rows.corruption import tokens_of
 from data.rows.masking import MaskingSpec, Masks, predictions_limit
 from data.tokenizers.vocabularies import read_vocabulary
 from modeling.config_families import read_config
+from modeling.kernels import KINDS, PRECISIONS
 from modeling.objectives import get_objective
 from optimization.config import OptimizerConfig
 from optimization.replicas import OneReplica
@@ -67,8 +70,10 @@ class Case:
     def __init__(self, args, path, drawing, config, size, is_packed):
         self.size, self.is_packed = size, is_packed
         self.step_seconds, self.input_seconds, self.tokens, self.rows = [], [], [], []
+        self.first_seconds = {}  # shapes of a batch -> CPU seconds of the first step with them
         room = drawing.spec.max_predictions
         run = RunConfig("", "roberta", [], [], max_seq_length=args.length)
+        run = dataclasses.replace(run, kernels=args.kernels, precision=args.precision)
         with tf.Graph().as_default():
             input_fn = pipeline.make_input_fn(
                 [path],
@@ -89,27 +94,37 @@ class Case:
                 for name, tensor in self._features.items()
             }
             self._train = build_train_op(
-                forward, self._fed, OptimizerConfig(1e-4, 10000, 100), step, OneReplica()
+                forward,
+                self._fed,
+                OptimizerConfig(1e-4, 10000, 100),
+                step,
+                OneReplica(),
+                compiled=args.kernels == "fused",
             )
             threads = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
             self._session = tf.Session(config=threads)
             self._session.run(tf.global_variables_initializer())
-        self.step()
         self.read(1)
-        for values in (self.step_seconds, self.input_seconds, self.tokens, self.rows):
-            values.clear()
+        self.input_seconds.clear()
 
     def step(self):
-        """Times one update."""
+        """Times one update, after an update with the same batch where its shapes are new."""
         features = self._session.run(self._features)
+        shapes = tuple(features[name].shape for name in sorted(features))
+        if shapes not in self.first_seconds:
+            self.first_seconds[shapes] = self._seconds(features)
+        self.step_seconds.append(self._seconds(features))
+        self.tokens.append(int(features["input_mask"].sum()))
+        self.rows.append(len(features["input_mask"]))
+
+    def _seconds(self, features):
+        """CPU seconds of an update."""
         start = time.process_time()
         self._session.run(
             [self._train.op, self._train.loss],
             {tensor: features[name] for name, tensor in self._fed.items()},
         )
-        self.step_seconds.append(time.process_time() - start)
-        self.tokens.append(int(features["input_mask"].sum()))
-        self.rows.append(len(features["input_mask"]))
+        return time.process_time() - start
 
     def read(self, count):
         """Times the input of `count` batches; so many that prefetched ones do not matter."""
@@ -123,7 +138,8 @@ def line_of(case, first, length, mean_length):
     """A row of the table."""
     seconds, rate = statistics.median(case.step_seconds), rate_of(case)
     read = statistics.median(case.input_seconds)
-    return "| {} | {:.1f} | {:.1%} | {:.3f} | {:.0f} | {:.2f} | {:.4f} | {:.2%} |".format(
+    shown = "{} | {:.1f} | {:.1%} | {:.3f} | {:.0f} | {:.2f} | {:.4f} | {:.2%} | {} | {:.1f}"
+    cells = shown.format(
         "{} texts, {}".format(case.size, "packed" if case.is_packed else "a text a row"),
         statistics.mean(case.rows),
         1 - sum(case.tokens) / sum(case.rows) / length,
@@ -132,7 +148,10 @@ def line_of(case, first, length, mean_length):
         rate / rate_of(first),
         read,
         read / seconds,
+        len(case.first_seconds),
+        sum(case.first_seconds.values()) - len(case.first_seconds) * seconds,
     )
+    return "| {} |".format(cells)
 
 
 def rate_of(case):
@@ -149,6 +168,8 @@ def main():
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--kernels", choices=KINDS, default="plain")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     args = parser.parse_args()
     tf.disable_v2_behavior()
     vocabulary, config = read_vocabulary(args.vocab_file), read_config(args.bert_config_file)
@@ -176,7 +197,7 @@ def main():
     print("{:,} rows, {:.1%} text".format(len(lengths), lengths.mean() / args.length))
     print(
         "| batch | rows | padding | CPU s a step | tokens of text per CPU s | ratio | CPU s of its "
-        "input | share |\n|---|---|---|---|---|---|---|---|"
+        "input | share | shapes | CPU s of their first steps |\n" + 10 * "|---" + "|"
     )
     for case in cases:
         print(line_of(case, cases[0], args.length, lengths.mean()))
