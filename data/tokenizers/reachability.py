@@ -164,17 +164,27 @@ def of_wordpiece(vocabulary, table, longest):
       table: basic_tokens.CharacterTable.
       longest: characters of the longest word that WordPiece takes.
     """
-    rows = collections.defaultdict(list)
+    rows, singles = collections.defaultdict(list), _singles(vocabulary, table)
     for i, token in enumerate(vocabulary.tokens):
         if i in vocabulary.special_ids:
             continue
-        kind = REPEATED if vocabulary.ids[token] != i else _kind_of(token, table, longest)
+        kind = REPEATED
+        if vocabulary.ids[token] == i:
+            kind = _kind_of(token, table, longest, singles)
         if kind:
             rows[kind].append(i)
     return Unreachable({k: rows[k] for k in KINDS if k in rows}, len(vocabulary), vocabulary.tokens)
 
 
-def _kind_of(token, table, longest):
+def _singles(vocabulary, table):
+    """The characters of the vocabulary that are a token by themselves: set of str."""
+    spelled = {token[2:] if token.startswith("##") else token for token in vocabulary.tokens}
+    characters = [text for text in spelled if len(text) == 1]
+    classes = table.classify(code_points("".join(characters))).tolist()
+    return {c for c, kind in zip(characters, classes) if kind == SINGLE}
+
+
+def _kind_of(token, table, longest, singles):
     """The kind of an unreachable row of a vocab.txt, None of a reachable one."""
     if is_reserved(token):
         return RESERVED
@@ -182,6 +192,10 @@ def _kind_of(token, table, longest):
     text = token[2:] if is_inner else token
     if text.isascii() and text.isalnum() and text.islower() and len(text) <= longest:
         return None
+    if text in singles:  # most rows: every program that makes records starts with this
+        if is_inner:
+            return INNER_SINGLE
+        return None if table.form(text) == text else CHANGED
     found = basic_tokens(table, text)
     if is_inner and any(not is_run for _, is_run in found):
         return INNER_SINGLE
