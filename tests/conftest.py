@@ -7,6 +7,7 @@ import sys
 
 import hypothesis
 import pytest
+import preloaded_python
 from fast_sessions import hurry
 from places import ROOT, SHARED
 from script_driver import run_many
@@ -109,7 +110,8 @@ def run_script():
     """Runs `python NAME --flag=value ...` in a process of its own, in the project's folder."""
 
     def run(name, timeout=180, env=None, **flags):
-        command = [sys.executable] + name.split()
+        # Libraries read the environment while they are imported.
+        command = [sys.executable if env else preloaded_python.shared()] + name.split()
         command += ["--{}={}".format(key, value) for key, value in flags.items()]
         return subprocess.run(
             command,

@@ -5,16 +5,23 @@ Each program that is asked for runs in a forked process of its own, as `python P
 folder a `python` that asks for it.
 """
 
+import atexit
 import contextlib
+import functools
 import importlib
+import importlib.util
 import json
 import multiprocessing.spawn  # noqa: F401  (it notes the interpreter, before a run changes it)
 import os
+import pathlib
 import runpy
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 PRELOADED = ("torch", "transformers.models.bert.modeling_bert")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -46,7 +53,9 @@ def install(folder, address):
     client = folder / "python"
     client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
     client.chmod(0o700)
-    server = subprocess.Popen([sys.executable, __file__, str(address)], stdout=subprocess.PIPE)
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(address)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         assert server.stdout.readline() == b"ready\n"
         yield
@@ -55,8 +64,22 @@ def install(folder, address):
         server.communicate()
 
 
+@functools.lru_cache(maxsize=None)
+def shared():
+    """Path of a `python` of this kind that works as long as this process."""
+    if sys.version_info < (3, 9):  # its sockets send no open files
+        return sys.executable
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="preloaded-"))
+    atexit.register(shutil.rmtree, str(folder), ignore_errors=True)
+    server = install(folder, folder / "socket")
+    server.__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    return str(folder / "python")
+
+
 def serve(address):
-    """Waits for programs; returns in a process of its own for each, with what is to be run."""
+    """Waits for programs; returns in a process of its own for each, with what is to be run. Ends
+    when standard input does, which is the end of who has started it."""
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
@@ -64,6 +87,8 @@ def serve(address):
     listener.listen(8)
     print("ready", flush=True)
     while True:
+        if sys.stdin in select.select([listener, sys.stdin], [], [])[0]:
+            sys.exit()
         connection, _ = listener.accept()
         if os.fork():
             connection.close()
@@ -95,7 +120,8 @@ def preload():
     importlib.import_module("training.estimators").load()
     importlib.import_module("common.pytorch").keep_triton_out()
     for name in PRELOADED:
-        importlib.import_module(name)
+        if importlib.util.find_spec(name.split(".")[0]):
+            importlib.import_module(name)
     sys.path.remove(ROOT)
     rooms = {name for name in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, name))}
     for name in [name for name in sys.modules if name.split(".")[0] in rooms]:
@@ -115,6 +141,7 @@ def become(python, words, folder, environment):
     else:
         sys.argv[:] = words
         sys.path[0] = os.path.dirname(os.path.realpath(words[0]))
+        sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
         runpy.run_path(words[0], run_name="__main__")
 
 

@@ -16,6 +16,7 @@ import sys
 import traceback
 from unittest import mock
 
+import preloaded_python
 from fast_sessions import hurry
 from places import ROOT
 
@@ -34,7 +35,7 @@ def run_many(script, command_lines, texts=None, timeout=600, folder=None, hurrie
     """
     texts = texts or [""] * len(command_lines)
     done = subprocess.run(
-        [sys.executable, os.path.abspath(__file__), script] + ["hurried"] * hurried,
+        [preloaded_python.shared(), os.path.abspath(__file__), script] + ["hurried"] * hurried,
         input=json.dumps(list(zip(command_lines, texts))),
         capture_output=True,
         text=True,
