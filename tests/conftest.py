@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import hypothesis
-import pytest
 import preloaded_python
+import pytest
 from fast_sessions import hurry
 from places import ROOT, SHARED
 from script_driver import run_many
@@ -89,7 +89,12 @@ LONG_FILES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if str(item.fspath).startswith(os.path.join(ROOT, "tests", "programs")):
+            item.add_marker("programs")
+
     def place(item):
         name = os.path.basename(str(item.fspath))
         return LONG_FILES.index(name) if name in LONG_FILES else len(LONG_FILES)

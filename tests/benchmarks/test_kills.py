@@ -30,7 +30,7 @@ def rows_of(*flags):
 
 @pytest.mark.parametrize(
     ("cases", "step"),
-    [("creation", 9), ("pretraining", 21), ("finetuning", 27), ("to_hugging_face_over_older", 4)],
+    [("creation", 16), ("pretraining", 45), ("finetuning", 55), ("to_hugging_face_over_older", 9)],
 )
 def test_killed_before_an_operation_the_same_command_ends_as_undisturbed(cases, step):
     # The last operations of a run, after which its end would hide what is missing, are among them.
