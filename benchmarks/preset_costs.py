@@ -1,6 +1,6 @@
 """What the presets cost on a TPU and a GPU, computed: python benchmarks/preset_costs.py
 
-Prints the table of docs/performance.md. Operations are those of training.plan.step_flops; hours are
+Prints the table of docs/performance.md. Operations are those of modeling.flops; hours are
 operations / (the device's peak in bfloat16 * UTILISATION). Nothing here was measured.
 """
 
@@ -8,14 +8,13 @@ import glob
 import json
 import os
 import sys
-import types
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 from modeling.config_families import read_config  # noqa: E402
+from modeling.flops import step_flops  # noqa: E402
 from modeling.objectives import get_objective  # noqa: E402
-from training.plan import step_flops  # noqa: E402
 
 # Device -> peak in bfloat16, operations a second, as its maker prints it.
 DEVICES = {"TPU v3-8": 420e12, "A100": 312e12}
@@ -66,13 +65,10 @@ def cost(flags):
         generator = read_config(os.path.join(ROOT, flags["generator_config_file"]))
         options["generator_config_file"] = generator
     objective = get_objective(flags["objective"]).for_run(flags["num_train_steps"], **options)
-    sizes = types.SimpleNamespace(
-        train_batch_size=flags["train_batch_size"],
-        max_seq_length=flags["max_seq_length"],
-        max_predictions_per_seq=flags["max_predictions_per_seq"],
-    )
-    tokens = sizes.train_batch_size * sizes.max_seq_length * flags["num_train_steps"]
-    return tokens, step_flops(sizes, objective.networks(config)) * flags["num_train_steps"]
+    rows, length = flags["train_batch_size"], flags["max_seq_length"]
+    networks = list(objective.networks(config).values())
+    step = step_flops(networks, rows, length, flags["max_predictions_per_seq"])
+    return rows * length * flags["num_train_steps"], step * flags["num_train_steps"]
 
 
 def _short(number, size, unit):

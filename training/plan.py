@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from modeling.flops import step_flops
 from training import row_use
 from training.devices import products, strategies
 from training.hooks import duration
@@ -61,7 +62,7 @@ def describe(run, parameters):
         gpus = strategies.local_gpus()
         lines.append("plan: " + strategies.describe_visible(gpus))
         rate = EFFICIENCY[config.precision] * products.flops_per_second(config.precision)
-        seconds = step_flops(config, networks) / rate
+        seconds = _step_flops(config, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
                 seconds, tokens / seconds, duration(seconds * steps), "GPU" if gpus else "CPU"
@@ -101,30 +102,16 @@ def memory_bytes(config, networks, optimizer, parameter_count):
 
 def training_flops(run_config, networks, num_train_steps):
     """Floating-point operations of a whole training, 0 where there is none."""
-    return step_flops(run_config, networks) * num_train_steps if run_config.do_train else 0.0
+    return _step_flops(run_config, networks) * num_train_steps if run_config.do_train else 0.0
 
 
-def step_flops(config, networks):
-    """Floating-point operations of one update.
-
-    A multiplication and an addition for each weight and token forward, twice that backward
-    (Kaplan et al. 2020, section 2.1); the attention products and the vocabulary likewise.
-    """
-    tokens = config.train_batch_size * config.max_seq_length
-    predictions = config.train_batch_size * config.max_predictions_per_seq
-    encoders = 0
-    for model in networks.values():
-        hidden, narrow = model.hidden_size, model.embedding_size
-        weights = 4 * hidden * hidden + 2 * hidden * model.intermediate_size
-        attention = 2 * hidden * config.max_seq_length
-        projection = narrow * hidden if narrow != hidden else 0
-        encoders += tokens * (projection + model.num_blocks * (weights + attention))
-    # The masked-LM head is on the last of them.
-    last = list(networks.values())[-1]
-    head = last.masked_lm_size * last.hidden_size + last.embedding_size * last.vocab_size
-    if last.projects_words:
-        head += last.embedding_size * last.hidden_size
-    return 6.0 * (encoders + predictions * head)
+def _step_flops(config, networks):
+    return step_flops(
+        list(networks.values()),
+        config.train_batch_size,
+        config.max_seq_length,
+        config.max_predictions_per_seq,
+    )
 
 
 def _epochs(config, steps):

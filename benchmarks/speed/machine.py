@@ -1,39 +1,17 @@
 """What the machine is and can do: its name, releases, and the rate of its matrix products."""
 
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
+import time
 
 from benchmarks.speed.rounds import ROOT
 
-_PRODUCTS = """
-import json, sys, time
-import tensorflow.compat.v1 as tf
-tf.disable_eager_execution()
-rates = {}
-for name, dtype in (("fp32", tf.float32), ("bf16", tf.bfloat16)):
-    best = 0.0
-    for rows, inner, columns in ((1024, 768, 3072), (2048, 2048, 2048)):
-        with tf.Graph().as_default(), tf.Session(
-            config=tf.ConfigProto(intra_op_parallelism_threads=int(sys.argv[1]))
-        ) as session:
-            left = tf.Variable(tf.cast(tf.random.normal([rows, inner]), dtype))
-            right = tf.Variable(tf.cast(tf.random.normal([inner, columns]), dtype))
-            product = tf.matmul(left, right).op
-            session.run(tf.global_variables_initializer())
-            for _ in range(5):
-                session.run(product)
-            for _ in range(5):
-                begin = time.process_time()
-                for _ in range(10):
-                    session.run(product)
-                seconds = (time.process_time() - begin) / 10
-                best = max(best, 2.0 * rows * inner * columns / seconds)
-    rates[name] = best
-print(json.dumps(rates))
-"""
+_SIZES = ((1024, 768, 3072), (2048, 2048, 2048))
+_TURNS, _CALLS = 5, 10
 
 
 def describe():
@@ -53,7 +31,7 @@ def product_rates(python, threads):
     """dict fp32, bf16 -> floating-point operations of a matrix product in a CPU second: the best of
     TensorFlow's at two sizes."""
     done = subprocess.run(
-        [python, "-c", _PRODUCTS, str(threads)],
+        [python, "-m", "benchmarks.speed.machine", str(threads)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -62,3 +40,34 @@ def product_rates(python, threads):
     if done.returncode:
         sys.exit("error: no matrix product can be timed:\n" + done.stderr)
     return json.loads(done.stdout)
+
+
+def _print_rates(threads):
+    # A process of its own calls this: the one that measures holds no TensorFlow.
+    import tensorflow.compat.v1 as tf
+
+    from training.devices.products import product
+
+    config, rates = tf.ConfigProto(intra_op_parallelism_threads=threads), {}
+    for precision in ("fp32", "bf16"):
+        rates[precision] = 0.0
+        for sizes in _SIZES:
+            with product(precision, *sizes, config) as multiply:
+                rate = 2.0 * math.prod(sizes) / _least_seconds(multiply)
+            rates[precision] = max(rates[precision], rate)
+    print(json.dumps(rates))
+
+
+def _least_seconds(function):
+    """CPU seconds of a call: the least mean of several turns."""
+    turns = []
+    for _ in range(_TURNS + 1):  # the first one warms up
+        begin = time.process_time()
+        for _ in range(_CALLS):
+            function()
+        turns.append((time.process_time() - begin) / _CALLS)
+    return min(turns[1:])
+
+
+if __name__ == "__main__":
+    _print_rates(int(sys.argv[1]))

@@ -2,6 +2,9 @@
 
 import typing
 
+from modeling.config import BertConfig
+from modeling.flops import step_flops
+
 VOCAB = 21128
 DROPOUT = 0.1
 
@@ -41,19 +44,9 @@ class Shape(typing.NamedTuple):
         }
         return dict(values, **changes)
 
-    def forward_flops(self):
-        """Floating-point operations of the matrix products of one pass over a batch: two for each
-        multiplication and addition; the vocabulary at the masked pieces only."""
-        rows, width = self.batch * self.seq, self.hidden
-        layer = 2 * rows * (4 * width * width + 8 * width * width)
-        attention = 2 * 2 * rows * self.seq * width
-        masked = self.batch * self.predictions
-        head = 2 * masked * (width * width + width * VOCAB)
-        return self.layers * (layer + attention) + head
-
     def step_flops(self):
-        """forward_flops and twice as many for the gradients of both factors."""
-        return 3 * self.forward_flops()
+        """Floating-point operations of an update; the vocabulary at the masked pieces only."""
+        return step_flops([BertConfig(self.config())], self.batch, self.seq, self.predictions)
 
 
 SHAPES = {

@@ -36,6 +36,11 @@ def test_a_generator_counts_too():
     assert with_generator > least + alone
 
 
+def test_the_documented_table():
+    with open(os.path.join(ROOT, "docs", "performance.md"), encoding="utf-8") as reader:
+        assert "\n".join(preset_costs.table()) in reader.read()
+
+
 def test_every_preset_with_sizes_has_a_row():
     lines = preset_costs.table()[2:]
     names = [line.split("|")[1].strip() for line in lines]

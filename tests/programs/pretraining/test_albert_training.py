@@ -14,8 +14,7 @@ from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
 from record_files import TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import error_of, out_of
 
-from modeling.config import BertConfig
-from modeling.config_families import AlbertConfig, AlbertZhConfig, read_config
+from modeling.config_families import AlbertConfig, read_config
 from modeling.conversion import families, network, sources
 from modeling.conversion.huggingface import write_checkpoint
 from optimization.config import OptimizerConfig
@@ -142,19 +141,10 @@ def run_config(**changes):
     )
 
 
-def test_the_plan_counts_shared_layers_each_time_they_run(done):
-    """Multiplications by hand; parameters are those that are stored."""
+def test_the_plan_counts_the_memory_of_shared_layers_each_time_they_run(done):
+    """Parameters are those that are stored."""
     assert "plan: 12,042 parameters, adamw with rate 0.02" in out_of(done, "planned")
-    tokens, hidden, inner, narrow, words = 4 * 16, 32, 64, 8, TINY_CONFIG["vocab_size"]
-    block = 4 * hidden * hidden + 2 * hidden * inner + 2 * hidden * 16
-    for values, kind, blocks, head in (
-        (CONFIGS["google"], AlbertConfig, 2, narrow * hidden + narrow * words),
-        (dict(CONFIGS["google"], inner_group_num=3), AlbertConfig, 6, narrow * (hidden + words)),
-        (CONFIGS["zh"], AlbertZhConfig, 2, hidden * hidden + hidden * narrow + narrow * words),
-    ):
-        model = kind(values)
-        expected = 6 * (tokens * (narrow * hidden + blocks * block) + 4 * 3 * head)
-        assert plan.step_flops(run_config(), {"model": model}) == expected
+    tokens, hidden, inner = 4 * 16, 32, 64
     small = AlbertConfig(dict(CONFIGS["google"], num_hidden_layers=1))
     optimizer = OptimizerConfig(learning_rate=1e-3, num_train_steps=2, num_warmup_steps=1)
     once, twice = (
@@ -163,9 +153,6 @@ def test_the_plan_counts_shared_layers_each_time_they_run(done):
     )
     per_token = plan.KEPT_HIDDEN * hidden + plan.KEPT_INNER * inner + plan.KEPT_SCORES * 2 * 16
     assert twice - once == 4 * tokens * per_token
-    bert = dict(TINY_CONFIG, num_hidden_layers=2)
-    expected = 6 * (tokens * 2 * block + 4 * 3 * hidden * (hidden + words))
-    assert plan.step_flops(run_config(), {"model": BertConfig(bert)}) == expected
 
 
 @pytest.fixture(scope="module")
