@@ -5,10 +5,10 @@ columns.
 
 * Same work: the pieces of the reference's tokenizer and of data.tokenizers.wordpiece on the first
   megabytes of the corpus, line by line, and how many lines differ (0 is expected).
-* Speed: reference_create.py against create_pretraining_data.py with one worker, at rows of 128 and
-  20 predictions, without words (dupe 1 and 10) and with words (jieba against rjieba, dupe 1 and
-  5). Both read the same file. Beyond dupe 1 that is only the first --reference_mb of the corpus,
-  since the reference holds all instances in memory.
+* Speed: creation/reference.py against create_pretraining_data.py with one worker, at rows of 128
+  and 20 predictions, without words (dupe 1 and 10) and with words (jieba against rjieba, dupe 1
+  and 5). Both read the same file. Beyond dupe 1 that is only the first --reference_mb of the
+  corpus, since the reference holds all instances in memory.
 * Memory: the peak of the one process that works, by size of the corpus. Sizes above the corpus
   are made of it: its documents, then the same documents shuffled, as often as needed.
 * Workers: wall time of one worker against two on the largest of these sizes.
@@ -24,43 +24,17 @@ python benchmarks/data_creation.py --vocab_file=vocab.txt --corpus corpus.txt --
 import argparse
 import glob
 import json
-import multiprocessing
 import os
 import platform
-import re
-import resource
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from typing import NamedTuple
 
-from corpus_files import MEGABYTE, Corpus, write_corpora
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-ROW = ("--max_seq_length=128", "--max_predictions_per_seq=20")
-
-
-class Run(NamedTuple):
-    """One measured run: CPU and wall time in seconds, peak memory in MB, records written."""
-
-    cpu: float
-    wall: float
-    peak_mb: float
-    records: int
-
-
-class Case(NamedTuple):
-    """A program to time, "reference" or "quanci"; words: with a segmenter and whole words."""
-
-    program: str
-    words: bool
-    dupe: int
-    workers: int
-    corpus: Corpus
+from benchmarks.creation.corpora import write_corpora
+from benchmarks.creation.runs import Case, elsewhere, run
+from benchmarks.programs import ROOT
 
 
 def parse_arguments():
@@ -85,48 +59,6 @@ def parse_arguments():
 
 
 # Runs.
-
-
-def command_of(case, vocab_file, target):
-    """Argument list of a case; --do_whole_word_mask has its name from google-research/bert."""
-    files = ["--input_file=" + case.corpus.path, "--output_file=" + target]
-    files += ["--vocab_file=" + vocab_file, "--dupe_factor={}".format(case.dupe), *ROW]
-    if case.program == "reference":
-        words = ["--words=jieba", "--do_whole_word_mask"] if case.words else []
-        return [sys.executable, os.path.join(HERE, "reference_create.py"), *files, *words]
-    words = ["--segmenter={}".format("rjieba" if case.words else "none")]
-    words += ["--do_whole_word_mask={}".format(str(case.words).lower())]
-    workers = "--num_workers={}".format(case.workers)
-    script = os.path.join(ROOT, "create_pretraining_data.py")
-    return [sys.executable, script, *files, *words, workers, "--input_format=text"]
-
-
-def run(case, vocab_file, folder):
-    """Runs a case in a fresh folder and measures it.
-
-    Raises:
-      RuntimeError: the program failed, or used less memory than this one, which Linux hides.
-    """
-    inner = tempfile.mkdtemp(dir=folder)
-    log = os.path.join(inner, "log")
-    command = command_of(case, vocab_file, os.path.join(inner, "records"))
-    with open(log, "wb") as f:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=f, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    with open(log, encoding="utf-8", errors="replace") as f:
-        output = f.read()
-    shutil.rmtree(inner)
-    written = re.search(r"^([\d,]+) records", output, re.MULTILINE)
-    if process.returncode or not written:
-        raise RuntimeError("{} failed:\n{}".format(" ".join(command), output[-2000:]))
-    # Linux lets a child begin with the peak of the process that started it.
-    if usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
-        raise RuntimeError("{}: peak memory hidden by this program's".format(" ".join(command)))
-    records = int(written.group(1).replace(",", ""))
-    return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / MEGABYTE, records)
 
 
 def run_all(cases, arguments, folder):
@@ -160,10 +92,9 @@ def median(runs, field):
 
 def count_mismatches(paths, vocab_file, words):
     """(lines, lines whose pieces differ between reference and data.tokenizers.wordpiece)."""
-    sys.path[:0] = [ROOT, HERE]
     import numpy as np
-    import reference_create
 
+    from benchmarks.creation import reference as reference_create
     from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
     lines = []
@@ -180,12 +111,6 @@ def count_mismatches(paths, vocab_file, words):
         tokens = reference_create.without_marks(reference.tokenize(line))
         differing += ids[start:end] != [reference.ids[token] for token in tokens]
     return len(lines), differing
-
-
-def elsewhere(function, *arguments):
-    """Calls a function in a process of its own: this one must stay small, see run()."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def check_same_work(corpus, vocab_file):

@@ -7,11 +7,13 @@ import argparse
 import collections
 import json
 import os
-import subprocess
 import sys
 from typing import Any, Dict, List, NamedTuple
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from benchmarks.creation.corpora import read_documents, split_documents
+from benchmarks.programs import run
 
 SIZES = {
     "hidden_size": 128,
@@ -48,7 +50,6 @@ FAMILIES = collections.OrderedDict(
         "electra", {"embedding_size": 64, "model_type": "electra"}, ["--warmup=multiply"]
     ),
 )
-ONE_DOCUMENT_IN = 20  # is held out
 STOPS = (1, 100, 200, 300)
 
 
@@ -60,29 +61,6 @@ def parse_arguments():
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--learning_rate", default="3e-4")
     return parser.parse_args()
-
-
-def run(script, *flags):
-    """Runs a script of the project; its output is shown only where it fails."""
-    done = subprocess.run(
-        [sys.executable, os.path.join(ROOT, script), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.stdout)
-
-
-def split_corpus(path, folder):
-    """Writes train.txt and dev.txt."""
-    with open(path, encoding="utf-8") as f:
-        documents = f.read().strip("\n").split("\n\n")
-    dev = documents[::ONE_DOCUMENT_IN]
-    train = [d for i, d in enumerate(documents) if i % ONE_DOCUMENT_IN]
-    for name, chosen in (("train", train), ("dev", dev)):
-        with open(os.path.join(folder, name + ".txt"), "w", encoding="utf-8") as f:
-            f.write("\n\n".join(chosen) + "\n")
 
 
 def make_records(family, name, arguments):
@@ -142,7 +120,7 @@ def train(name, family, arguments):
 def main():
     arguments = parse_arguments()
     os.makedirs(arguments.work_dir)
-    split_corpus(arguments.corpus, arguments.work_dir)
+    split_documents(read_documents([arguments.corpus]), arguments.work_dir)
     print("| family | step | loss | figures |\n|---|---|---|---|")
     for name in arguments.families.split(","):
         for step, figures in train(name, FAMILIES[name], arguments):

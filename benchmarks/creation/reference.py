@@ -1,5 +1,4 @@
-"""A reference for benchmarks/data_creation.py: pre-training records the way google-research/bert
-makes them.
+"""A reference for data creation: pre-training records the way google-research/bert makes them.
 
 One process, pure Python, TensorFlow for the records: the corpus becomes lists of token strings,
 every character passes through `unicodedata`, every instance is masked token by token and written
@@ -10,7 +9,7 @@ absl flag for every token, which is skipped here). --words=jieba adds what the p
 Chinese whole-word scripts do on top: jieba's words, marked for the masking code by a `##` before
 every Chinese character that does not begin a word.
 
-python benchmarks/reference_create.py --input_file=sample/corpus/law.txt \\
+python benchmarks/creation/reference.py --input_file=sample/corpus/law.txt \\
     --output_file=/tmp/law.tfrecord --vocab_file=vocab.txt
 """
 

@@ -1,4 +1,4 @@
-"""Corpora of given sizes, made of the documents of another one, for data_creation.py."""
+"""Corpora made of the documents of another one: of given sizes, or with some of them held out."""
 
 import itertools
 import os
@@ -6,6 +6,7 @@ import random
 from typing import NamedTuple
 
 MEGABYTE = 10**6
+ONE_DOCUMENT_IN = 20  # is held out
 
 
 class Corpus(NamedTuple):
@@ -65,3 +66,12 @@ def write_start_up_corpus(documents, path):
     with open(path, "wb") as f:
         f.write(b"\n".join(sentences[:2]) + b"\n\n" + b"\n".join(sentences[2:]) + b"\n")
     return Corpus(path, 0.0, 0)
+
+
+def split_documents(documents, folder):
+    """Writes train.txt and dev.txt: every twentieth document is held out, both in another order."""
+    dev = documents[::ONE_DOCUMENT_IN]
+    train = [d for i, d in enumerate(documents) if i % ONE_DOCUMENT_IN]
+    for name, chosen in (("train", train), ("dev", dev)):
+        with open(os.path.join(folder, name + ".txt"), "wb") as f:
+            f.write(b"".join(random.Random(1).sample(chosen, len(chosen))))
