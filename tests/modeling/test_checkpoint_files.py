@@ -61,13 +61,15 @@ def test_readers_of_a_folder_in_which_checkpoints_come_and_go(tmp_path):
     folder.mkdir()
     seen = set()
     with rotating(model, folder, pause=0.001):
-        for _ in range(40):
+        for _ in range(1000):  # a busy machine may take its time over the other process
             for find in (checkpoint.hold, recovery.newest_good):
                 prefix = find(str(folder))
                 seen.add(prefix)
                 checkpoint.verify(prefix)
                 assert checkpoint.saved_step(prefix) == 3
             assert checkpoint.latest(str(folder)).startswith(str(folder))
+            if len(seen) > 20:
+                break
     assert len(seen) > 20
 
 
