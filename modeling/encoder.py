@@ -15,7 +15,9 @@ class EncoderOutput(typing.NamedTuple):
       embedding_output: [batch, seq, hidden], after the projection where there is one.
       all_encoder_layers: list of [batch, seq, hidden], one for each block.
       sequence_output: [batch, seq, hidden], the last of them.
-      pooled_output: [batch, hidden], of rows with several texts [texts, hidden].
+      pooled_output: [batch, hidden], of rows with several texts [texts, hidden]. Out of training
+        it follows from the states before the last block, of which the tokens that it does not
+        depend on are not computed for it.
       embedding_tables: list of matrices whose product is the table of word vectors [vocab, width];
         [vocab, embedding] alone, except in albert_zh.
     """
@@ -84,9 +86,17 @@ def encoder(
     hidden = tf.reshape(embedded, [-1, config.hidden_size])
     outputs = []
     for names in network.block_names(config, config.scope):
-        hidden = block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names)
+        inputs = config, store, kernels, hidden, mask_bias, seq_length, is_training, names
+        before, hidden = hidden, block(*inputs)
         outputs.append(tf.reshape(hidden, [-1, seq_length, config.hidden_size]))
-    first = _first_tokens(outputs[-1], text_starts)
+    if is_training:
+        first = first_tokens(outputs[-1], text_starts)
+    else:
+        queries = _first_queries(before, mask_bias, seq_length, text_starts)
+        first = block(*inputs, queries=queries)
+        if text_starts is not None:
+            of_rows = tf.reshape(first, [-1, queries.seq_length, config.hidden_size])
+            first = tf.boolean_mask(of_rows, text_starts >= 0)
     return EncoderOutput(
         embedding_output=embedded,
         all_encoder_layers=outputs,
@@ -118,7 +128,7 @@ def encode(config, store, kernels, features, is_training=False, **options):
     return encoder(config, store, kernels, ids, mask, segments, is_training=is_training, **options)
 
 
-def _first_tokens(sequence, text_starts):
+def first_tokens(sequence, text_starts=None):
     """Vectors of the first tokens of texts, row by row: [batch, seq, hidden] -> [texts, hidden];
     `text_starts`: see `encoder`."""
     if text_starts is None:
@@ -126,6 +136,24 @@ def _first_tokens(sequence, text_starts):
     places = tf.cast(tf.where(text_starts >= 0), tf.int32)
     starts = tf.gather_nd(text_starts, places)
     return tf.gather_nd(sequence, tf.stack([places[:, 0], starts], axis=1))
+
+
+def _first_queries(hidden, mask_bias, seq_length, text_starts):
+    """layers.Queries of the first tokens of texts; where a row has fewer, of its first token again.
+
+    Args:
+      hidden: [batch * seq, hidden].
+      mask_bias, seq_length: see layers.transformer_block.
+      text_starts: see `encoder`.
+    """
+    width = hidden.shape.as_list()[-1]
+    sequence = tf.reshape(hidden, [-1, seq_length, width])
+    if text_starts is None:
+        return layers.Queries(sequence[:, 0, :], 1, mask_bias[:, :, :1, :])
+    places = tf.maximum(text_starts, 0)
+    states = tf.reshape(tf.gather(sequence, places, batch_dims=1), [-1, width])
+    bias = tf.gather(mask_bias[:, 0], places, batch_dims=1)[:, tf.newaxis]
+    return layers.Queries(states, layers.axis_size(text_starts, 1), bias)
 
 
 def pooler(config, store, kernels, first, prefix):

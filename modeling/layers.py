@@ -25,6 +25,20 @@ class BlockNames(typing.NamedTuple):
     output_norm: str
 
 
+class Queries(typing.NamedTuple):
+    """The tokens that a block computes, where it does not compute all of them.
+
+    Attributes:
+      states: [batch * seq, hidden], theirs before the block.
+      seq_length: int, or scalar tensor: how many of a row.
+      mask_bias: see attention_mask_bias; [batch, 1, seq_length, keys].
+    """
+
+    states: typing.Any
+    seq_length: typing.Any
+    mask_bias: typing.Any
+
+
 def bert_block_names(prefix):
     """Variable prefixes of a block of BERT, LERT, ELECTRA and albert_zh under `prefix`."""
     return BlockNames(
@@ -153,7 +167,7 @@ def attention_mask_bias(input_mask, row_segment_ids=None, direction=None):
     return (1.0 - tf.cast(visible, tf.float32)) * MASKED_SCORE
 
 
-def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, names):
+def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, names, queries):
     """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2).
 
     Args:
@@ -162,9 +176,10 @@ def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, 
       seq_length: int, or scalar tensor where it is not static.
       rate: dropout rate of the probabilities.
       names: BlockNames.
+      queries: Queries, the tokens that attend; None: all.
 
     Returns:
-      [batch * seq, hidden], before the output projection.
+      [batch * seq, hidden] of the tokens that attend, before the output projection.
     """
     width, heads = config.hidden_size, config.num_attention_heads
 
@@ -172,11 +187,18 @@ def self_attention(config, store, kernels, hidden, mask_bias, seq_length, rate, 
         dense_parameters(config, store, name, width, width)
         for name in (names.query, names.key, names.value)
     ]
-    query, key, value = kernels.project_heads(hidden, parameters, seq_length, heads)
+    if queries is None:
+        query, key, value = kernels.project_heads(hidden, parameters, seq_length, heads)
+    else:
+        key, value = kernels.project_heads(hidden, parameters[1:], seq_length, heads)
+        states, seq_length, mask_bias = queries
+        (query,) = kernels.project_heads(states, parameters[:1], seq_length, heads)
     return kernels.attention(query, key, value, mask_bias, rate)
 
 
-def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):
+def transformer_block(
+    config, store, kernels, hidden, mask_bias, seq_length, is_training, names, queries=None
+):
     """One post-norm block: attention and feed-forward, each with dropout, residual, norm.
 
     Args:
@@ -185,15 +207,17 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
       seq_length: int, or scalar tensor where it is not static.
       is_training: dropout on or off.
       names: BlockNames.
+      queries: Queries, the tokens to compute; None: all.
 
     Returns:
-      [batch * seq, hidden].
+      [batch * seq, hidden] of the tokens to compute.
     """
     width = config.hidden_size
     rate, probs_rate = _rates(config, is_training)
     context = self_attention(
-        config, store, kernels, hidden, mask_bias, seq_length, probs_rate, names
+        config, store, kernels, hidden, mask_bias, seq_length, probs_rate, names, queries
     )
+    hidden = queries.states if queries else hidden
     kernel, bias = dense_parameters(config, store, names.attention_output, width, width)
     gamma, beta = norm_parameters(store, names.attention_norm, width)
     attended = kernels.bias_dropout_residual_norm(
@@ -206,13 +230,19 @@ def transformer_block(config, store, kernels, hidden, mask_bias, seq_length, is_
     )
 
 
-def pre_norm_block(config, store, kernels, hidden, mask_bias, seq_length, is_training, names):
+def pre_norm_block(
+    config, store, kernels, hidden, mask_bias, seq_length, is_training, names, queries=None
+):
     """transformer_block with the norms before attention and feed-forward (albert_zh's preln)."""
     width = config.hidden_size
     rate, probs_rate = _rates(config, is_training)
-    normed = kernels.layer_norm(hidden, *norm_parameters(store, names.attention_norm, width))
+    norm = norm_parameters(store, names.attention_norm, width)
+    normed, normed_queries = kernels.layer_norm(hidden, *norm), None
+    if queries:
+        hidden = queries.states
+        normed_queries = queries._replace(states=kernels.layer_norm(hidden, *norm))
     context = self_attention(
-        config, store, kernels, normed, mask_bias, seq_length, probs_rate, names
+        config, store, kernels, normed, mask_bias, seq_length, probs_rate, names, normed_queries
     )
     kernel, bias = dense_parameters(config, store, names.attention_output, width, width)
     attended = kernels.bias_dropout_residual(kernels.matmul(context, kernel), bias, hidden, rate)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from huggingface_models import torch_weights
+from task_models import CONFIGS
 
 from modeling import heads
 from modeling.config import BertConfig
@@ -107,6 +108,33 @@ def test_packed_row_equals_separate_rows():
     del row["row_segment_ids"]
     mixed = run_encoder(row, config_changes={"initializer_range": 0.3})["layers"]
     assert np.max(np.abs(mixed[:, 0, :7] - expected[:, 0])) > 1e-3
+
+
+@pytest.mark.tf1
+@pytest.mark.parametrize("starts", [None, [[0, 7, -1], [0, -1, -1]]])
+@pytest.mark.parametrize("network", sorted(CONFIGS))
+def test_pooled_outputs_need_no_other_tokens_of_the_last_block(network, starts):
+    """They are those of the whole last layer, which training computes; here without dropout."""
+    inputs = random_inputs(batch=2)
+    if starts:
+        inputs["input_mask"][:] = 1
+        inputs["row_segment_ids"] = np.array([[1] * 7 + [2] * 5, [1] * 12], np.int32)
+        inputs["text_starts"] = np.array(starts, np.int32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        store, tensors = ParameterStore(seed=3), {n: tf.constant(v) for n, v in inputs.items()}
+        outputs = []
+        for is_training in (True, False):
+            mine = store.again() if outputs else store
+            encoded = encoder(
+                CONFIGS[network], mine, PlainKernels(), is_training=is_training, **tensors
+            )
+            depends = tf.gradients(encoded.pooled_output, encoded.sequence_output) != [None]
+            assert depends == is_training
+            outputs.append(encoded.pooled_output)
+        session.run(tf.global_variables_initializer())
+        whole, first = session.run(outputs)
+    assert whole.shape == (3 if starts else 2, CONFIGS[network].hidden_size)
+    np.testing.assert_allclose(first, whole, rtol=0, atol=2e-6)
 
 
 @pytest.mark.tf1
