@@ -3,11 +3,13 @@
 import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
+from common.features import TEXT_STARTS
 from data.records.schema import feature_length
 from finetuning import task_file
 from finetuning.registry import TASK_KINDS
 from modeling.conversion import config_keys, huggingface
 from modeling.conversion.families import CLASSIFICATION
+from prediction.batches import OF_TEXT
 from prediction.fine_tuned_models import make_heads, read_settings, settings_path
 from prediction.prediction_task import PredictionTask, rounded_probability
 
@@ -30,6 +32,7 @@ class Classify(PredictionTask):
     """
 
     options, saved_options = ("decision_threshold",), ("task_name",)
+    shares = {"probabilities": OF_TEXT}
 
     def __init__(self, setup, decision_threshold=None):
         super().__init__(setup)
@@ -71,13 +74,14 @@ class Classify(PredictionTask):
         return saved
 
     def build(self, config, store, kernels, features):
-        """probabilities [batch, labels]; see Predictor."""
+        """probabilities [texts, labels]; see Predictor."""
         # The objective of fine-tuning itself; its loss is never computed.
-        rows, counts = tf.shape(features["input_ids"])[0], self._objective.label_counts()
-        no_labels = {
-            name: tf.zeros([rows, feature_length(name, self.max_seq_length, 0, counts)], tf.int32)
-            for name in counts
-        }
+        counts = self._objective.label_counts()
+        texts = tf.shape(features.get(TEXT_STARTS, features["input_ids"][:, 0]))
+        no_labels = {}
+        for name in counts:
+            length = feature_length(name, self.max_seq_length, 0, counts)
+            no_labels[name] = tf.zeros(tf.concat([texts, [length]], axis=0), tf.int32)
         features = dict(features, **no_labels)
         output = self._objective.build(config, store, kernels, features, is_training=False)
         return {"probabilities": output.tensors["probabilities"]}

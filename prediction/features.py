@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
+from common.features import ROW_SEGMENT_IDS, TEXT_STARTS
 from common.log import warn
-from modeling.encoder import encode
+from modeling.encoder import encode, first_tokens
 from modeling.load_plan import POOLER
+from prediction.batches import OF_TEXT, Share
 from prediction.prediction_task import WINDOW_LINES, PredictionTask
 
 POOLINGS = ("none", "cls", "mean")
@@ -39,6 +41,7 @@ class Features(PredictionTask):
     """
 
     options = ("layers", "pooling", "features_format")
+    shares = {"layers": Share("input_ids", axis=1), "pooled": OF_TEXT, "vector": OF_TEXT}
     optional = POOLER
 
     def __init__(self, setup, layers, pooling, features_format=PLAIN):
@@ -86,9 +89,8 @@ class Features(PredictionTask):
         return _parse_layers(layers, config, first=0)
 
     def build(self, config, store, kernels, features):
-        """layers [batch, layers, seq, hidden] and pooled [batch, hidden], or vector [batch,
+        """layers [batch, layers, seq, hidden] and pooled [texts, hidden], or vector [texts,
         layers * hidden]; see Predictor."""
-        mask = features["input_mask"]
         encoded = encode(config, store, kernels, features)
         outputs = [encoded.embedding_output] + list(encoded.all_encoder_layers)
         # Google's list of layers begins with the first one.
@@ -99,11 +101,9 @@ class Features(PredictionTask):
             pooled = tf.cast(encoded.pooled_output, tf.float32)
             return {"layers": tf.stack(chosen, axis=1), "pooled": pooled}
         if self._pooling == "cls":
-            vectors = [layer[:, 0, :] for layer in chosen]
+            vectors = [first_tokens(layer, features.get(TEXT_STARTS)) for layer in chosen]
         else:
-            weights = tf.cast(mask, tf.float32)[:, :, tf.newaxis]
-            count = tf.reduce_sum(weights, axis=1)
-            vectors = [tf.reduce_sum(layer * weights, axis=1) / count for layer in chosen]
+            vectors = [_means(layer, features) for layer in chosen]
         return {"vector": tf.concat(vectors, axis=-1)}
 
     def start(self, predictor):
@@ -166,6 +166,20 @@ class Features(PredictionTask):
             token = self.vocabulary.tokens[i]
             features.append(collections.OrderedDict([("token", token), ("layers", vectors)]))
         return collections.OrderedDict([("linex_index", line.number - 1), ("features", features)])
+
+
+def _means(layer, features):
+    """Means over the tokens of texts: float32 [batch, seq, hidden] -> [texts, hidden]."""
+    if TEXT_STARTS not in features:
+        weights = tf.cast(features["input_mask"], tf.float32)[:, :, tf.newaxis]
+        return tf.reduce_sum(layer * weights, axis=1) / tf.reduce_sum(weights, axis=1)
+    starts = features[TEXT_STARTS]
+    numbers = tf.range(1, tf.shape(starts)[1] + 1)[tf.newaxis, :, tf.newaxis]
+    weights = tf.cast(tf.equal(features[ROW_SEGMENT_IDS][:, tf.newaxis, :], numbers), tf.float32)
+    counts = tf.reduce_sum(weights, axis=2, keepdims=True)
+    # Of a place without a text 0.
+    means = tf.math.divide_no_nan(tf.matmul(weights, layer), counts)
+    return tf.boolean_mask(means, starts >= 0)
 
 
 def _parse_layers(layers, config, first):

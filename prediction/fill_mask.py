@@ -13,6 +13,7 @@ from data.text.characters import is_letter
 from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
+from prediction.batches import OF_POSITIONS
 from prediction.masked_text import MaskedTextTask
 from prediction.prediction_task import rounded_probability
 from prediction.predictor import Head
@@ -99,6 +100,7 @@ class FillMask(MaskedTextTask):
     """
 
     options = ("top_k",)
+    shares = {"log_probs": OF_POSITIONS, "ids": OF_POSITIONS}
     optional = POOLER
     head = Head(
         MLM_HEAD,

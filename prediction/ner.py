@@ -5,6 +5,7 @@ import tensorflow.compat.v1 as tf
 from finetuning.kinds.spans import split_tag
 from finetuning.kinds.tagging import TaggingTask
 from finetuning.layouts.tagging import TaggedExample
+from prediction.batches import OF_TOKENS
 from prediction.fine_tuned_models import make_heads, read_settings, settings_path
 from prediction.prediction_task import PredictionTask, rounded_probability
 
@@ -19,6 +20,7 @@ class Ner(PredictionTask):
     """
 
     saved_options = ("task_name",)
+    shares = {"tags": OF_TOKENS, "tag_probabilities": OF_TOKENS}
 
     def __init__(self, setup):
         super().__init__(setup)

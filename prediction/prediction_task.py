@@ -42,14 +42,13 @@ class PredictionTask:
         give their values.
       saved_options: the same of `saved_settings`.
       window_lines: lines that `predict` takes at a time.
-      feature_names, head, optional: see Predictor.
+      feature_names, shares, head, optional: see Predictor.
     """
 
     options = saved_options = ()
     window_lines = WINDOW_LINES
     feature_names = ("input_ids", "input_mask", "segment_ids")
-    head = None
-    optional = None
+    shares = head = optional = None
 
     def __init__(self, setup):
         self.config, self.tokenizer = setup.config, setup.tokenizer

@@ -11,14 +11,11 @@ from common.log import log
 from modeling import checkpoint
 from modeling.kernels import make_kernels
 from modeling.parameters import ParameterStore
+from prediction.batches import PackedRows, PaddedRows
 from training.checkpoints.initial_weights import InitialWeights
 from training.devices.numerics import Numerics
 
 PLAIN = Numerics()
-# Fusions are compiled for each shape: lengths are rounded up to multiples, batches filled up.
-LENGTH_STEP = 16
-# Features with a value for every token of a row.
-_PER_TOKEN = ("input_ids", "segment_ids")
 
 
 class Head(typing.NamedTuple):
@@ -38,8 +35,9 @@ class Head(typing.NamedTuple):
 class Predictor:
     """A trained network in a session.
 
-    Rows are sorted by length and padded to the longest of their batch, so short texts cost little.
-    One graph serves all lengths.
+    A row of the network is a text: rows are sorted by length and padded to the longest of their
+    batch, so short texts cost little. Where kernels are compiled and the network allows, a row
+    holds several texts. One graph serves all lengths.
 
     with Predictor(config, task, "bert_model.ckpt", batch_size=32) as predictor:
         outputs = predictor.run([{"input_ids": [101, 791, 102], "segment_ids": [0, 0, 0]}])
@@ -59,6 +57,8 @@ class Predictor:
               for a row, of any length;
             build(config, store, kernels, features): dict name -> tensor [batch, ...] of features
               int32 [batch, seq], for others [batch, most values in a row];
+            shares: dict output name -> prediction.batches.Share, where it computes rows of several
+              texts, too (`features` then has PACKED_FEATURES); else None;
             head: Head, or None where the encoder suffices;
             optional: part of the names of variables that the checkpoint may lack, or None.
           path: a checkpoint's prefix, or a Hugging Face directory.
@@ -68,14 +68,17 @@ class Predictor:
         Raises:
           UserError: the checkpoint is damaged, of other sizes, or lacks what the network needs.
         """
-        self._path, self._batch_size = path, batch_size
-        self._is_compiled = numerics.kernels == "fused"
-        self._longest = model_config.max_position_embeddings
+        self._path, longest = path, model_config.max_position_embeddings
+        is_compiled = numerics.kernels == "fused"
+        if is_compiled and network.shares:
+            self._rows = PackedRows(network.feature_names, batch_size, longest, network.shares)
+        else:
+            self._rows = PaddedRows(network.feature_names, batch_size, is_compiled, longest)
         with tempfile.TemporaryDirectory(prefix="quanci-") as folder, tf.Graph().as_default():
             weights = InitialWeights(path, folder)
             prefix, store = weights.prefix, ParameterStore()
             self._inputs = {
-                n: tf.placeholder(tf.int32, [None, None]) for n in network.feature_names
+                n: tf.placeholder(tf.int32, [None, None]) for n in self._rows.feature_names
             }
             kernels = make_kernels(*numerics, holds_weights=True)
             self._outputs = network.build(model_config, store, kernels, self._inputs)
@@ -97,53 +100,35 @@ class Predictor:
     def __exit__(self, *_):
         self._session.close()
 
-    def run(self, rows):
-        """Computes rows.
+    def run(self, texts):
+        """Computes texts.
 
         Args:
-          rows: list of dict feature name -> list of ints, without padding and without input_mask.
+          texts: list of dict feature name -> list of ints, without padding and without input_mask.
 
         Returns:
-          list of dict output name -> array, in the order of `rows`. Arrays are as long as the
-          longest of their batch: what follows a row's own tokens or values is padding.
+          list of dict output name -> array, in the order of `texts`. Arrays may be longer than the
+          text's own tokens or values: what follows these is padding.
 
         Raises:
           UserError: memory does not suffice, or the weights give no finite numbers.
         """
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
-        results = [None] * len(rows)
-        for begin in range(0, len(rows), self._batch_size):
-            batch = order[begin : begin + self._batch_size]
-            outputs = self._run_batch([rows[i] for i in batch])
-            for place, i in enumerate(batch):
-                results[i] = {name: values[place] for name, values in outputs.items()}
+        results = [None] * len(texts)
+        for batch in self._rows.batches(texts):
+            for number, outputs in batch.divided(self._computed(batch)):
+                results[number] = outputs
         return results
 
-    def _run_batch(self, rows):
-        lengths = [len(row["input_ids"]) for row in rows]
-        seq_length, count = self._rounded(max(lengths)), len(rows)
-        if self._is_compiled:
-            count = self._batch_size
-        feed = {}
-        for name, placeholder in self._inputs.items():
-            if name == "input_mask":
-                values = np.zeros([count, seq_length], np.int32)
-                values[: len(rows)] = np.arange(seq_length) < np.array(lengths)[:, None]
-            else:
-                width = seq_length
-                if name not in _PER_TOKEN:
-                    width = self._rounded(max(len(row[name]) for row in rows))
-                values = _padded([row[name] for row in rows], count, width)
-            feed[placeholder] = values
+    def _computed(self, batch):
+        feed = {self._inputs[name]: values for name, values in batch.arrays.items()}
         try:
             outputs = self._session.run(self._outputs, feed)
         except tf.errors.ResourceExhaustedError as error:
             raise UserError(
                 "out of memory at {} rows of {} tokens; take a smaller --batch_size".format(
-                    len(rows), seq_length
+                    *batch.arrays["input_ids"].shape
                 )
             ) from error
-        outputs = {name: values[: len(rows)] for name, values in outputs.items()}
         for name, values in outputs.items():
             if not np.isfinite(values).all():
                 raise UserError(
@@ -151,12 +136,6 @@ class Predictor:
                     "damaged, or a training that went wrong wrote them".format(self._path, name)
                 )
         return outputs
-
-    def _rounded(self, length):
-        """The length that is computed for one of the rows."""
-        if not self._is_compiled:
-            return length
-        return max(length, min(-(-length // LENGTH_STEP) * LENGTH_STEP, self._longest))
 
 
 def _check_complete(plan, network, config):
@@ -182,11 +161,3 @@ def _check_complete(plan, network, config):
             "the encoder in {} is larger than {} says, {} would be skipped; take the "
             "checkpoint's own config".format(plan.shown, config.source, some(surplus, 1))
         )
-
-
-def _padded(rows, count, width):
-    """int32 [count, width] of lists of ints; the padding is 0, which every table has a row for."""
-    values = np.zeros([count, width], np.int32)
-    for i, row in enumerate(rows):
-        values[i, : len(row)] = row
-    return values

@@ -4,6 +4,7 @@ import tensorflow.compat.v1 as tf
 
 from modeling import heads
 from modeling.encoder import encode
+from prediction.batches import OF_TOKENS
 from prediction.prediction_task import PredictionTask, rounded_probability
 from prediction.predictor import Head
 
@@ -20,6 +21,7 @@ class Replaced(PredictionTask):
     beginning is judged.
     """
 
+    shares = {"probabilities": OF_TOKENS}
     head = Head(
         "discriminator_predictions/",
         "discriminator's head",

@@ -9,6 +9,7 @@ from modeling import heads
 from modeling.encoder import encode
 from modeling.load_plan import MLM_HEAD, POOLER
 from modeling.objectives.lert import all_tag_logits
+from prediction.batches import OF_POSITIONS
 from prediction.masked_text import MASK, MaskedTextTask
 from prediction.prediction_task import PredictionTask, rounded_probability
 from prediction.predictor import Head
@@ -20,6 +21,7 @@ class TagNetwork:
     """LERT's tag heads at given positions; the `network` of a prediction.predictor.Predictor."""
 
     feature_names = (*PredictionTask.feature_names, "positions")
+    shares = dict.fromkeys(TAGS, OF_POSITIONS)
     optional = POOLER
     head = Head(MLM_HEAD, "tag heads", "give a LERT checkpoint with its linguistic heads")
 

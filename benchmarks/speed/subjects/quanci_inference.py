@@ -11,8 +11,10 @@ import tensorflow.compat.v1 as tf
 from benchmarks.speed.shapes import Shape
 from benchmarks.speed.subjects.quanci_training import CLASSES, model_config, versions  # noqa: F401
 from benchmarks.speed.subjects.rows import FIRST_WORD
+from common.features import TEXT_STARTS
 from modeling.conversion.huggingface import write_checkpoint
 from modeling.objectives.classification import Classification
+from prediction.batches import OF_TEXT
 from prediction.predictor import Predictor
 from training.devices.numerics import Numerics
 from training.model_fn import model_parameters
@@ -23,14 +25,16 @@ class Classifier:
 
     feature_names = ("input_ids", "input_mask", "segment_ids")
     head = optional = None
+    shares = {"probabilities": OF_TEXT}
 
     def __init__(self):
         self.objective = Classification("sentences", CLASSES)
 
     def build(self, config, store, kernels, features):
         """See Predictor."""
-        rows = tf.shape(features["input_ids"])[0]
-        features = dict(features, label_ids=tf.zeros([rows, 1], tf.int32))
+        texts = tf.shape(features.get(TEXT_STARTS, features["input_ids"][:, 0]))
+        labels = tf.zeros(tf.concat([texts, [1]], axis=0), tf.int32)
+        features = dict(features, label_ids=labels)
         output = self.objective.build(config, store, kernels, features, is_training=False)
         return {"probabilities": output.tensors["probabilities"]}
 

@@ -136,7 +136,8 @@ def test_replaced_tokens_and_their_positions(runs):
 
 def test_pooled_is_the_first_token(runs):
     (result,) = lines_of(runs["features"])
-    assert result["pooled"] == result["layers"][0]["values"][0]
+    # By a product of fewer rows, so to rounding.
+    assert result["pooled"] == pytest.approx(result["layers"][0]["values"][0], rel=0, abs=3e-6)
 
 
 def test_masks_are_filled(runs):
