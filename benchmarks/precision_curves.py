@@ -16,6 +16,7 @@ everything runs. Finished runs are not repeated.
 """
 
 import argparse
+import datetime
 import glob
 import json
 import os
@@ -27,6 +28,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from benchmarks.creation.corpora import read_documents, split_documents
 from benchmarks.programs import ROOT, run
+from benchmarks.speed import machine
 
 FP32, BF16, CHANCE = "fp32 plain", "bf16 fused", "fp32 plain, other dropout"
 _FP32, _BF16 = ["--precision=fp32", "--kernels=plain"], ["--precision=bf16", "--kernels=fused"]
@@ -229,7 +231,12 @@ def draw(pretraining, path):
 def main():
     arguments = parse_arguments()
     prepare(arguments)
-    content = {"settings": vars(arguments), "pretraining": pretraining_figures(arguments)}
+    content = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine.describe(),
+        "settings": _settings(arguments),
+        "pretraining": pretraining_figures(arguments),
+    }
     print("\n".join(pretraining_lines(content["pretraining"])), flush=True)
     path = os.path.join(arguments.output_dir, arguments.result)
     _write(content, path)
@@ -237,6 +244,19 @@ def main():
     print("\n".join(["", *tuning_lines(content["finetuning"])]), flush=True)
     _write(content, path)
     draw(content["pretraining"], path + ".png")
+
+
+def _settings(arguments):
+    """dict of what results depend on, without the folders."""
+    name, _, rest = arguments.task.partition("=")
+    values = dict(
+        vars(arguments),
+        corpus=[os.path.basename(path) for path in arguments.corpus],
+        vocab_file=os.path.basename(arguments.vocab_file),
+        task=",".join([name, *rest.split(",")[1:]]),
+    )
+    del values["output_dir"], values["result"]
+    return values
 
 
 def _write(content, path):

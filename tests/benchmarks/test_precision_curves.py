@@ -1,5 +1,6 @@
 """benchmarks/precision_curves.py: its tables, and the curves that it reads."""
 
+import json
 import subprocess
 import sys
 
@@ -54,5 +55,8 @@ def test_the_command_runs(tmp_path):
         text=True,
         cwd=ROOT,
     )
-    assert (tmp_path / "precision_curves.json").exists(), done.stderr
+    path = tmp_path / "precision_curves.json"
+    assert path.exists(), done.stderr
+    settings = json.loads(path.read_text())["settings"]
+    assert settings["task"] == "tsv,num_train_epochs=1,max_seq_length=32"
     assert done.stdout.count("| bf16 fused |") == 2
