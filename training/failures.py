@@ -44,6 +44,7 @@ def session_errors(files, ranges=None, device_fault=lambda error: None):
     """
     # TPUEstimator logs an exception before it raises it again; one report is enough.
     logger = logging.getLogger("tensorflow")
+    is_outermost = _drop_recorded not in logger.filters  # an evaluation lies within a training
     logger.addFilter(_drop_recorded)
     try:
         yield
@@ -75,7 +76,8 @@ def session_errors(files, ranges=None, device_fault=lambda error: None):
             raise
         raise fault from error
     finally:
-        logger.removeFilter(_drop_recorded)
+        if is_outermost:
+            logger.removeFilter(_drop_recorded)
 
 
 def _damage(files, error):

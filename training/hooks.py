@@ -39,7 +39,7 @@ class ProgressHook(tf.train.SessionRunHook):
         self._output_dir = output_dir
         self._compiles, self._begun = compiles, None
         self._every = max(1, min(LINE_STEPS, num_train_steps // 20))
-        self._progress = None
+        self._progress = self._left = None
 
     def begin(self):
         self._global_step = tf.train.get_global_step()
@@ -48,7 +48,7 @@ class ProgressHook(tf.train.SessionRunHook):
     def after_create_session(self, session, coord):
         # Here, not in begin(): only now is the step restored.
         self._last_step = session.run(self._global_step)
-        self._rate_start = self._begun = None
+        self._rate_start = self._begun = self._left = None
         if self._progress is None:
             total = self._num_train_steps
             self._progress = Progress(
@@ -56,10 +56,19 @@ class ProgressHook(tf.train.SessionRunHook):
             )
 
     def before_run(self, run_context):
-        self._begun = self._begun or time.time()
+        now = time.time()
+        self._begun = self._begun or now
+        if self._left is not None:  # hooks before this one may have evaluated since then
+            pause = now - self._left
+            self._rate_start = self._rate_start[0], self._rate_start[1] + pause
+            self._last_time += pause
         return tf.train.SessionRunArgs(self._global_step)
 
     def after_run(self, run_context, run_values):
+        self._count(run_context, run_values)
+        self._left = time.time()
+
+    def _count(self, run_context, run_values):
         # The fetched step may be the one before or after the update: good enough for the interval.
         seen, now = run_values.results, time.time()
         if self._rate_start is None:
@@ -126,6 +135,30 @@ class ProgressHook(tf.train.SessionRunHook):
             "{:.{}f} {}/s".format(amount, 0 if amount >= 10 else 1, name),
             "ETA " + duration((self._num_train_steps - step) / rate),
         ]
+
+
+class EvaluationHook(tf.train.SessionRunHook):
+    """Evaluates each checkpoint before the next step; the last one is left to the caller.
+
+    The session of the training stays: another one would compile its graph again.
+    """
+
+    def __init__(self, saver, evaluate):
+        """Makes the hook.
+
+        Args:
+          saver: SaverHook, which precedes this hook.
+          evaluate: function without arguments that evaluates the newest checkpoint.
+        """
+        self._saver, self._evaluate = saver, evaluate
+
+    def after_create_session(self, session, coord):
+        self._seen = self._saver.saved
+
+    def before_run(self, run_context):
+        if self._seen != self._saver.saved:
+            self._evaluate()
+            self._seen = self._saver.saved
 
 
 class FaultHook(tf.train.SessionRunHook):

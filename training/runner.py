@@ -19,6 +19,7 @@ from training.checkpoints.initial_weights import InitialWeights, check_whole
 from training.checkpoints.saving import SaverHook
 from training.devices.strategies import check_batch
 from training.failures import output_errors, session_errors
+from training.hooks import EvaluationHook
 from training.model_fn import make_model_fn, model_parameters
 from training.stopping import StopHook, StopSignals
 
@@ -121,15 +122,17 @@ class Runner:
 
     def _train(self, step, end, best):
         config, estimator = self._config, self._make_estimator()
-        hooks = [
-            SaverHook(config.output_dir, config.save_checkpoints_steps, config.write_meta_graph),
-            StopHook(self._signals),
-        ]
+        saver = SaverHook(config.output_dir, config.save_checkpoints_steps, config.write_meta_graph)
+        hooks = [saver, StopHook(self._signals)]
+        # Where evaluations cannot be within a training: train up to the next checkpoint, end the
+        # session, evaluate, and continue.
+        in_stretches = best and not self._devices.can_run_other_graphs()
+        if best and not in_stretches:
+            evaluator = self._make_estimator()
+            hooks.append(EvaluationHook(saver, lambda: self._evaluate_for(best, evaluator)))
         while step < end:
-            # A graph cannot train and evaluate at once, and a TPU holds one graph: train up to the
-            # next checkpoint, evaluate, and continue.
             until = end
-            if best:
+            if in_stretches:
                 until = min(
                     end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from record_files import PREDICTIONS, SEQ, TINY_CONFIG
 
 from common.errors import UserError
+from modeling import checkpoint
 from modeling.config import BertConfig
 from modeling.losses import Ratio
 from modeling.objectives import get_objective
@@ -16,6 +17,7 @@ from modeling.objectives.objective import ObjectiveOutput
 from optimization.config import OptimizerConfig
 from training import hooks, run_config
 from training.checkpoints.best import BestCheckpoint
+from training.checkpoints.saving import SaverHook
 from training.host_values import HostValues
 from training.model_fn import TOTAL_LOSS, eval_metrics, model_parameters
 
@@ -139,17 +141,32 @@ class Loop:
         )
 
 
-def run_hook(folder, start, stop, capsys, monkeypatch):
-    """Runs a counter from `start` to `stop` under the hook, a second a step, ten the first."""
-    clock = [100.0]
-    monkeypatch.setattr(hooks.time, "time", lambda: clock[0])
+class Clock(tf.train.SessionRunHook):
+    """Time as steps take it, a second each, ten the first, with pauses between them."""
+
+    def __init__(self, pause):
+        self.now, self._pause, self._next = 100.0, pause, 10.0
+
+    def before_run(self, run_context):
+        self.now += self._pause
+
+    def after_run(self, run_context, run_values):
+        self.now += self._next
+        self._next = 1.0
+
+
+def run_hook(folder, start, stop, capsys, monkeypatch, pause=0.0):
+    """Runs a counter from `start` to `stop` under the hook and a Clock."""
+    clock = Clock(pause)
+    monkeypatch.setattr(hooks.time, "time", lambda: clock.now)
     with tf.Graph().as_default():
-        loop = Loop(
-            lambda values: [hooks.ProgressHook(values, (64, "tokens"), 40, str(folder))], start
-        )
+        make = lambda values: [  # noqa: E731
+            clock,
+            hooks.ProgressHook(values, (64, "tokens"), 40, str(folder)),
+        ]
+        loop = Loop(make, start)
         with loop.session as session:
-            for index in range(stop - start):
-                clock[0] += 10.0 if index == 0 else 1.0
+            for _ in range(stop - start):
                 session.run(loop.op)
     return capsys.readouterr()
 
@@ -176,8 +193,10 @@ def test_skipped_updates_are_told_and_then_stop_the_run(capsys):
     assert warnings[-1].endswith("5 so far")
 
 
-def test_progress(tmp_path, capsys, monkeypatch):
-    lines = run_hook(tmp_path, 10, 17, capsys, monkeypatch).out.splitlines()
+@pytest.mark.parametrize("pause", [0.0, 100.0])
+def test_progress(tmp_path, capsys, monkeypatch, pause):
+    """Evaluations between steps count in no rate."""
+    lines = run_hook(tmp_path, 10, 17, capsys, monkeypatch, pause).out.splitlines()
     shown = [line.split("  ") for line in lines]
     assert [parts[0].split()[-1] for parts in shown] == ["11/40", "13/40", "15/40", "17/40"]
     assert "steps/s" not in lines[0]  # the compiling step is out of the rate
@@ -202,6 +221,20 @@ def test_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
     assert shown.out == ""
     last = shown.err.rstrip().split("\r")[-1]
     assert "17/40, loss 16.0000  1.00 steps/s  64 tokens/s  ETA 00:00:23" in last
+
+
+def test_each_checkpoint_but_the_last_is_evaluated_before_the_next_step(tmp_path):
+    """In one session; neither that of the start, which is saved, too, nor one a second time."""
+    seen = []
+    with tf.Graph().as_default():
+        saver = SaverHook(str(tmp_path), every_steps=3)
+        evaluation = hooks.EvaluationHook(saver, lambda: seen.append(saver.saved))
+        loop = Loop(lambda values: [saver, evaluation], 2)
+        with loop.session as session:
+            for _ in range(11):
+                session.run(loop.op)
+    assert seen == [3, 6, 9, 12]
+    assert checkpoint.saved_step(checkpoint.latest(str(tmp_path))) == 13
 
 
 def test_duration():

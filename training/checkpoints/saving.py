@@ -21,6 +21,9 @@ class SaverHook(tf.train.SessionRunHook):
     TensorFlow's own hook counts from the step at which the process started, so a resumed run would
     save at other steps than an uninterrupted one; it also writes the checkpoint that a run resumes
     from a second time.
+
+    Attributes:
+      saved: the step of the newest checkpoint, in a session.
     """
 
     def __init__(self, output_dir, every_steps, write_meta_graph=False):
@@ -38,9 +41,9 @@ class SaverHook(tf.train.SessionRunHook):
         self._global_step = tf.train.get_global_step()
 
     def after_create_session(self, session, coord):
-        self._saved = session.run(self._global_step)
-        if not files.exists(self._prefix() + "-{}.index".format(self._saved)):
-            self._save(session, self._saved)
+        self.saved = session.run(self._global_step)
+        if not files.exists(self._prefix() + "-{}.index".format(self.saved)):
+            self._save(session, self.saved)
 
     def before_run(self, run_context):
         return tf.train.SessionRunArgs(self._global_step)
@@ -54,11 +57,11 @@ class SaverHook(tf.train.SessionRunHook):
 
     def end(self, session):
         step = session.run(self._global_step)
-        if step != self._saved:
+        if step != self.saved:
             self._save(session, step)
 
     def _is_due(self, step):
-        return step // self._every > self._saved // self._every
+        return step // self._every > self.saved // self._every
 
     def _prefix(self):
         return os.path.join(self._output_dir, NAME)
@@ -72,7 +75,7 @@ class SaverHook(tf.train.SessionRunHook):
                 meta_graph.write("{}-{}".format(self._prefix(), step))
         except files.failures() as error:
             raise self._not_saved(step, error) from error
-        self._saved = step
+        self.saved = step
 
     def _not_saved(self, step, error):
         remove_debris(self._output_dir, "{}-{}".format(NAME, step))

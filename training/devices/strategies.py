@@ -108,8 +108,17 @@ class Devices:
     def session_fault(self, error):
         """The UserError for an exception that the connection to these devices is to blame for, else
         None; see cloud_tpu.session_fault."""
-        is_tpu = self._cluster is not None or self._master is not None
-        return cloud_tpu.session_fault(error) if is_tpu else None
+        return cloud_tpu.session_fault(error) if self._is_tpu() else None
+
+    def can_run_other_graphs(self):
+        """Whether a graph can be made and run while the session of another one waits.
+
+        A TPU holds one graph, and a strategy copies what is made within its training.
+        """
+        return not (self._is_tpu() or self._strategy)
+
+    def _is_tpu(self):
+        return self._cluster is not None or self._master is not None
 
     def _estimator_config(self, run_config):
         estimator = estimators.load()

@@ -307,3 +307,10 @@ def test_an_evaluation_writes_nothing_to_a_directory_that_is_read_only(tmp_path,
     scratch = estimator.eval_dir()
     assert os.path.isdir(scratch) and not scratch.startswith(str(tmp_path))
     assert estimator.eval_dir() == scratch
+
+
+def test_where_an_evaluation_can_be_within_a_training():
+    assert strategies.Devices().can_run_other_graphs()
+    assert not strategies.Devices(master="grpc://127.0.0.1:8470").can_run_other_graphs()
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    assert not strategies.Devices(strategy=strategy).can_run_other_graphs()
