@@ -120,22 +120,24 @@ def make_forward(model_config, objective, run_config, global_step):
 
     Returns:
       function of features (dict name -> [rows, ...]) that returns a Forward. Every call uses the
-      same variables; a call inside a loop reads them inside the loop.
+      same variables; a call inside a loop reads them inside the loop, but takes the casts of
+      weights of the first call.
     """
-    first = ParameterStore(seed=run_config.seed)
+    first, passes = ParameterStore(seed=run_config.seed), []
 
     def forward(features):
-        store = first.again() if first.shapes() else first
+        store = first.again() if passes else first
         # The rows are part of the seed, so that micro-batches and replicas draw different masks.
         step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
-        kernels = _kernels(run_config, step_seed)
+        kernels = _kernels(run_config, step_seed, earlier=passes[0] if passes else None)
+        passes.append(kernels)
         output = objective.build(model_config, store, kernels, features, is_training=True)
         return Forward(output.losses, store.trainable())
 
     return forward
 
 
-def _kernels(run_config, step_seed, holds_weights=False):
+def _kernels(run_config, step_seed, holds_weights=False, earlier=None):
     return make_kernels(
         run_config.kernels,
         run_config.precision,
@@ -143,6 +145,7 @@ def _kernels(run_config, step_seed, holds_weights=False):
         step_seed,
         one_hot_embedding=run_config.use_tpu,
         holds_weights=holds_weights,
+        earlier=earlier,
     )
 
 

@@ -21,6 +21,7 @@ def make_kernels(
     step_seed=0,
     one_hot_embedding=False,
     holds_weights=False,
+    earlier=None,
 ):
     """The kernels of one pass through a model.
 
@@ -29,13 +30,15 @@ def make_kernels(
       precision: of PRECISIONS, the type of states and of matrix products.
       seed, step_seed, one_hot_embedding: see PlainKernels; fused ones always gather.
       holds_weights: see CastWeights.
+      earlier: kernels of another pass through the same network in the same step, whose casts of
+        weights serve this one, too; None: there was none.
 
     Returns:
       an object with PlainKernels' methods.
     """
     if kind == "fused":
         dtype = tf.bfloat16 if precision == "bf16" else tf.float32
-        return FusedKernels(seed, step_seed, dtype, holds_weights)
+        return FusedKernels(seed, step_seed, dtype, holds_weights, earlier)
     if precision == "bf16":
-        return Bfloat16Kernels(seed, step_seed, one_hot_embedding, holds_weights)
+        return Bfloat16Kernels(seed, step_seed, one_hot_embedding, holds_weights, earlier)
     return PlainKernels(seed, step_seed, one_hot_embedding)

@@ -16,11 +16,13 @@ class Bfloat16Kernels(PlainKernels):
     For TPUs, whose compiler sees the whole step, and wherever XLA cannot be had.
     """
 
-    def __init__(self, seed=0, step_seed=0, one_hot_embedding=False, holds_weights=False):
-        """See PlainKernels; `holds_weights`: see CastWeights."""
+    def __init__(
+        self, seed=0, step_seed=0, one_hot_embedding=False, holds_weights=False, earlier=None
+    ):
+        """See PlainKernels; `holds_weights`, `earlier`: see FusedKernels."""
         super().__init__(seed, step_seed, one_hot_embedding)
         self._between = PlainKernels(seed, step_seed)
-        self._weights = CastWeights(tf.bfloat16, holds_weights)
+        self._weights = CastWeights(tf.bfloat16, holds_weights, earlier and earlier._weights)
 
     def matmul(self, x, kernel, transpose_kernel=False):
         if x.dtype == tf.bfloat16:

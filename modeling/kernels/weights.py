@@ -12,15 +12,18 @@ class CastWeights:
     Gradients of all uses of a matrix are added in float32.
     """
 
-    def __init__(self, dtype, held=False):
+    def __init__(self, dtype, held=False, earlier=None):
         """Makes the casts of one pass.
 
         Args:
           dtype: of the casts.
           held: cast in advance, into local variables: for networks without a gradient whose
             weights stay the same. To be initialised after the weights are loaded.
+          earlier: CastWeights of another pass through the same network in the same step, whose
+            casts serve this one, too; None: there was none. A loop over micro-batches then casts
+            nothing.
         """
-        self._dtype, self._held = dtype, held
+        self._dtype, self._held, self._earlier = dtype, held, earlier
         self._casts = {}  # id of a weight -> (weight, cast); weights keep their ids while held
 
     def __call__(self, weight):
@@ -34,12 +37,22 @@ class CastWeights:
             return cast
 
         @tf.custom_gradient
-        def used(weight):
-            return tf.identity(cast), lambda slope: tf.cast(slope, weight.dtype)
+        def used(weight, cast):
+            return tf.identity(cast), lambda slope: (tf.cast(slope, weight.dtype), None)
 
-        return used(weight)
+        return used(weight, cast)
+
+    def nth(self, number, shape):
+        """The cast that was made as the one of this number, counted from 0. Passes through a
+        network use its weights in the same order, in tensors of their own."""
+        cast = list(self._casts.values())[number][1]
+        if cast.shape.as_list() != shape.as_list():
+            raise ValueError("weight {}: {}, {} before".format(number, shape, cast.shape))
+        return cast
 
     def _cast(self, weight):
+        if self._earlier:
+            return self._earlier.nth(len(self._casts), weight.shape)
         cast = tf.cast(weight, self._dtype)
         if not self._held:
             return cast

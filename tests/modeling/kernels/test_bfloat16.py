@@ -98,6 +98,37 @@ def test_casts_are_made_once_and_gradients_are_added_in_float32():
         assert weights(uses[0]) is uses[0]
 
 
+def test_micro_batches_cast_nothing():
+    """A loop takes the casts of a pass before it; gradients are of its own tensors."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        names = {"v": [[3.0]], "w": [[5.0, 7.0]]}
+        variables = [
+            tf.get_variable(n, initializer=np.float32(x), use_resource=True)
+            for n, x in names.items()
+        ]
+        whole = CastWeights(tf.bfloat16)
+        for variable in variables:
+            whole(tf.convert_to_tensor(variable))
+
+        def body(index, total):
+            own = [tf.convert_to_tensor(variable) for variable in variables]
+            weights = CastWeights(tf.bfloat16, earlier=whole)
+            product = tf.matmul(*map(weights, own))
+            return index + 1, total + tf.gradients(product, own)[1]
+
+        _, total = tf.while_loop(
+            lambda index, _: index < 3, body, [0, tf.zeros([1, 2])], back_prop=False
+        )
+        casts = [op for op in graph.get_operations() if op.type == "Cast"]
+        to_bfloat16 = [op for op in casts if op.outputs[0].dtype == tf.bfloat16]
+        assert len(to_bfloat16) == 2
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_array_equal(session.run(total), [[9.0, 9.0]])
+        other = CastWeights(tf.bfloat16, earlier=whole)
+        with pytest.raises(ValueError, match="weight 0"):
+            other(tf.convert_to_tensor(variables[1]))
+
+
 def test_held_casts_are_of_the_weights_that_were_loaded_last():
     with tf.Graph().as_default(), tf.Session() as session:
         weight = tf.get_variable("w", initializer=np.float32([[3.0]]), use_resource=True)

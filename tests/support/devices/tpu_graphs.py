@@ -80,6 +80,7 @@ def training_graph(
     hosts=1,
     drawing=None,
     cores=8,
+    precision="fp32",
     **changes,
 ):
     """The graph in which PretrainingRunner would train on a TPU, dropout on.
@@ -92,9 +93,10 @@ def training_graph(
       hosts: machines of the TPU, with 8 cores each.
       drawing: Drawing or None.
       cores: cores of each host.
+      precision: of RunConfig.
       changes: see model_config.
     """
-    run = run_config(folder, objective, hosts * cores, drawing, do_train=True)
+    run = run_config(folder, objective, hosts * cores, drawing, do_train=True, precision=precision)
     pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, drawing, **changes)
     return _graph_of(pretraining.train, hosts, cores)
 

@@ -24,6 +24,7 @@ from tpu_support import needs_tpu_support
 
 from common.errors import UserError
 from data.records.schema import FEATURES, feature_length
+from modeling.kernels.bfloat16 import WIDE_SCORES
 from modeling.objectives import OBJECTIVES, get_objective
 from modeling.objectives.classification import Classification
 from modeling.objectives.objective import Objective
@@ -172,6 +173,29 @@ def test_albert_zh_can_run_on_a_tpu(tmp_path):
     names = {v.op.name for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     assert "bert/embeddings/word_embeddings_2/lamb_m" in names
     assert_sums(graph, CORES_PER_HOST)
+
+
+def test_bfloat16_can_run_on_a_tpu(tmp_path):
+    """Products in bfloat16, each weight cast once for all micro-batches; sums and variables of
+    float32."""
+    wide = {"vocab_size": WIDE_SCORES}
+    graph = training_graph(tmp_path, get_objective("lert"), "adamw", 2, precision="bf16", **wide)
+    assert problems(graph) == []
+    assert_sums(graph, CORES_PER_HOST)
+    products = tpu_operations(graph, "MatMul") + tpu_operations(graph, "BatchMatMulV2")
+    kinds = [op.outputs[0].dtype for op in products]
+    # Scores of few classes, and rows looked up, are products in float32.
+    assert kinds.count(tf.bfloat16) > kinds.count(tf.float32) > 0
+    variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+    assert {v.dtype.base_dtype for v in variables} == {tf.float32, tf.int64}
+    words = [v for v in variables if v.op.name == "bert/embeddings/word_embeddings"]
+    shape = words[0].shape.as_list()
+    casts = [
+        op
+        for op in tpu_operations(graph, "Cast")
+        if op.outputs[0].dtype == tf.bfloat16 and op.outputs[0].shape.as_list() == shape
+    ]
+    assert len(casts) == 1
 
 
 def test_fine_tuning_can_run_on_a_tpu(tmp_path):

@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from record_files import PREDICTIONS, SEQ
+from kernel_kinds import needs_compiler
+from record_files import PREDICTIONS, SEQ, VOCAB
 from tpu_graphs import DROPOUT, model_config, random_records
 
 from data.records.schema import FEATURES
@@ -45,16 +46,18 @@ class SharedSlots(OptimizerConfig):
 
 
 class Training:
-    """A model as a TPU would train it (rows looked up by one-hot products), in the default graph.
+    """A model in the default graph, as a TPU would train it (rows looked up by one-hot products)
+    unless `changes` of the RunConfig say otherwise.
 
     Attributes:
       dropping: bool placeholder: whether dropout drops anything.
     """
 
-    def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert"):
+    def __init__(self, monkeypatch, optimizer, num_micro_batches, objective="bert", **changes):
         objective = get_objective(objective)
         run = RunConfig("", objective.name, [], [], max_seq_length=SEQ, use_tpu=True)
-        run = dataclasses.replace(run, max_predictions_per_seq=PREDICTIONS)
+        run = dataclasses.replace(run, max_predictions_per_seq=PREDICTIONS, **changes)
+        self._is_fused = run.kernels == "fused"
         self._config = SharedSlots(
             1e-3, 10, optimizer=optimizer, gradient_accumulation_steps=num_micro_batches
         )
@@ -69,7 +72,12 @@ class Training:
     def build(self):
         """A Step; all have the same variables."""
         train = build_train_op(
-            self._forward, self._features, self._config, self._step, OneReplica()
+            self._forward,
+            self._features,
+            self._config,
+            self._step,
+            OneReplica(),
+            compiled=self._is_fused,
         )
         return Step(train.op, tf.add_n(list(train.losses.values())), train.global_norm)
 
@@ -159,6 +167,27 @@ def test_the_compiled_step_is_the_plain_step(monkeypatch, objective, optimizer, 
         assert np.isfinite(dropped[0]).all() and distance(dropped[1], weights) > 1e-4
         again = training.run(numbers, True)
         assert_same(again, dropped)  # the masks follow from the seeds
+
+
+@pytest.mark.tf2_15
+@needs_compiler
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("fp32", 1e-5), pytest.param("bf16", 5e-3, marks=pytest.mark.slow)]
+)
+def test_fusions_within_a_compiled_step(monkeypatch, precision, tolerance):
+    """With updates that are compiled, too. Dropout of fusions draws the same in both."""
+    monkeypatch.setattr("optimization.compiled_updates.LEAST_WEIGHTS", 1000)
+    monkeypatch.setattr("modeling.kernels.fused.WIDE_SCORES", VOCAB)
+    with tf.Graph().as_default():
+        settings = {"use_tpu": False, "kernels": "fused", "precision": precision}
+        training = Training(monkeypatch, "adamw", 1, "roberta", **settings)
+        fused = training.build()
+        numbers = compiled(training.outcome)
+        (*expected, _), weights = training.run([fused.loss, fused.norm, fused.op], True)
+        found, variables = training.run(numbers, True)
+    np.testing.assert_allclose(found, expected, rtol=tolerance)
+    assert variables.keys() == weights.keys()
+    assert distance(variables, weights) < 2 * STEPS * tolerance
 
 
 @pytest.mark.tf1
