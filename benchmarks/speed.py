@@ -44,7 +44,9 @@ def main():
     }
     print("products: fp32 {fp32:.3g}, bf16 {bf16:.3g} operations a CPU second".format(**rates))
     _run_comparisons([known[name] for name in names if name in known], arguments, content)
-    source = creation.Source(arguments.corpus, arguments.vocab_file, arguments.work_dir)
+    source = creation.Source(
+        arguments.corpus, arguments.vocab_file, arguments.work_dir, arguments.google_programs
+    )
     if creation.NAME in names:
         figures = creation.measure(source, arguments.rounds)
         print("\n" + "\n".join(creation.table(figures)), flush=True)
@@ -110,6 +112,11 @@ def parse_arguments():
         "--corpus", nargs="+", default=corpora, help="of data creation: text format"
     )
     parser.add_argument("--vocab_file", default=os.path.join(sample, "vocab.txt"))
+    parser.add_argument(
+        "--google_programs",
+        help="folder of google-research/bert's package `bert` for data creation: "
+        "pip download --no-deps bert-tensorflow==1.0.4, unpacked",
+    )
     parser.add_argument("--largest_mb", type=int, default=1000, help="of --curves=corpus")
     parser.add_argument("--work_dir", help="where temporary files of data creation go")
     return parser.parse_args()

@@ -1,4 +1,5 @@
-"""Runs of create_pretraining_data.py and of the reference, and what they cost."""
+"""Runs of create_pretraining_data.py, of the reference and of Google's own program, and what they
+cost."""
 
 import multiprocessing
 import os
@@ -27,7 +28,8 @@ class Run(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A program to time, "reference" or "quanci"; words: with a segmenter and whole words."""
+    """A program to time, "reference", "quanci" or the folder of google-research/bert's package;
+    words: with a segmenter and whole words."""
 
     program: str
     words: bool
@@ -44,6 +46,8 @@ def command_of(case, vocab_file, target):
         script = os.path.join(ROOT, "benchmarks", "creation", "reference.py")
         words = ["--words=jieba", "--do_whole_word_mask"] if case.words else []
         return [sys.executable, script, *files, *words]
+    if case.program != "quanci":
+        return [sys.executable, "-m", "bert.create_pretraining_data", *files]
     words = ["--segmenter={}".format("rjieba" if case.words else "none")]
     words += ["--do_whole_word_mask={}".format(str(case.words).lower())]
     workers = "--num_workers={}".format(case.workers)
@@ -62,6 +66,8 @@ def run(case, vocab_file, folder):
     command = command_of(case, vocab_file, os.path.join(inner, "records"))
     # As users run it, with compiled modules kept.
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="")
+    if case.program not in ("reference", "quanci"):
+        environment["PYTHONPATH"] = os.path.abspath(case.program)
     with open(log, "wb") as f:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=f, stderr=subprocess.STDOUT, env=environment)
@@ -71,13 +77,13 @@ def run(case, vocab_file, folder):
     with open(log, encoding="utf-8", errors="replace") as f:
         output = f.read()
     shutil.rmtree(inner)
-    written = re.search(r"^([\d,]+) records", output, re.MULTILINE)
+    written = re.search(r"^([\d,]+) records|Wrote (\d+) total instances", output, re.MULTILINE)
     if process.returncode or not written:
         raise RuntimeError("{} failed:\n{}".format(" ".join(command), output[-2000:]))
     # Linux lets a child begin with the peak of the process that started it.
     if usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
         raise RuntimeError("{}: peak memory hidden by this program's".format(" ".join(command)))
-    records = int(written.group(1).replace(",", ""))
+    records = int((written.group(1) or written.group(2)).replace(",", ""))
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / MEGABYTE, records)
 
 

@@ -1,4 +1,4 @@
-"""Data creation: against the reference, two workers against one, and by size of the corpus.
+"""Data creation: against others, two workers against one, and by size of the corpus.
 
 Programs run as a user starts them, in turn; a run's seconds are those of all its processes. Speeds
 of one core are without the start-up, which is the same command on four sentences.
@@ -20,9 +20,10 @@ REFERENCE_MB, CORPUS_MB = 5, 100
 CURVE_MB = (1, 10, 100, 1000)
 # Room that a job needs while it runs, records and parts of a shard, for each byte of text.
 _ROOM = 20
-_START, _REFERENCE, _ONE, _WORDS, _TWO = (
+_START, _REFERENCE, _GOOGLE, _ONE, _WORDS, _TWO = (
     "start-up",
     "reference",
+    "google",
     "one worker",
     "one worker, words",
     "two workers, words",
@@ -36,11 +37,13 @@ class Source(typing.NamedTuple):
       paths: files of the text format.
       vocab_file: vocab.txt.
       work_dir: where temporary files go; None: the system's folder for them.
+      google_programs: folder of google-research/bert's package `bert`, or None.
     """
 
     paths: list
     vocab_file: str
     work_dir: typing.Optional[str] = None
+    google_programs: typing.Optional[str] = None
 
 
 def measure(source, rounds, corpus_mb=CORPUS_MB, reference_mb=REFERENCE_MB):
@@ -58,16 +61,25 @@ def measure(source, rounds, corpus_mb=CORPUS_MB, reference_mb=REFERENCE_MB):
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=source.work_dir) as folder:
         corpora = elsewhere(write_corpora, source.paths, sizes, folder)
         start, large = corpora["start_up"], corpora["large"]
-        cases = {
-            _START + " of the reference": Case("reference", False, 1, 1, start),
-            _START: Case("quanci", False, 1, 1, start),
-            _START + ", words": Case("quanci", True, 1, 1, start),
-            _REFERENCE: Case("reference", False, 1, 1, corpora["small"]),
-            _ONE: Case("quanci", False, 1, 1, large),
-            _WORDS: Case("quanci", True, 1, 1, large),
-            _TWO: Case("quanci", True, 1, 2, large),
-        }
+        others = {_REFERENCE: "reference"}
+        if source.google_programs:
+            others[_GOOGLE] = source.google_programs
+        cases = {_start_of(n): Case(program, False, 1, 1, start) for n, program in others.items()}
+        cases.update({n: Case(p, False, 1, 1, corpora["small"]) for n, p in others.items()})
+        cases.update(
+            {
+                _START: Case("quanci", False, 1, 1, start),
+                _START + ", words": Case("quanci", True, 1, 1, start),
+                _ONE: Case("quanci", False, 1, 1, large),
+                _WORDS: Case("quanci", True, 1, 1, large),
+                _TWO: Case("quanci", True, 1, 2, large),
+            }
+        )
         return _in_turn(cases, source, rounds, folder)
+
+
+def _start_of(name):
+    return "{} of {}".format(_START, name)
 
 
 def _in_turn(cases, source, rounds, folder):
@@ -92,9 +104,10 @@ def _in_turn(cases, source, rounds, folder):
 
 
 def speeds(figures):
-    """dict reference, one worker -> list of characters a CPU second of each round."""
+    """dict reference, google, one worker -> list of characters a CPU second of each round."""
     made = {}
-    for name, start in ((_REFERENCE, _START + " of the reference"), (_ONE, _START)):
+    starts = {_REFERENCE: _start_of(_REFERENCE), _GOOGLE: _start_of(_GOOGLE), _ONE: _START}
+    for name, start in ((n, s) for n, s in starts.items() if n in figures):
         begin = statistics.median(figures[start]["cpu"])
         made[name] = [figures[name]["characters"] / (cpu - begin) for cpu in figures[name]["cpu"]]
     return made
@@ -103,21 +116,25 @@ def speeds(figures):
 def keys_of(figures):
     """dict key -> number: medians over rounds.
 
+    `..._vs_one_core_google_dupe1` is there where Google's program was run.
     `data_creation_two_workers_over_one` is of wall seconds, so it needs two idle cores.
     `..._by_cpu` is what two cores would give that do nothing else: all work is divided by two but
     the start-up of the program itself.
     """
-    speed = speeds(figures)
-    ratios = [ours / theirs for ours, theirs in zip(speed[_ONE], speed[_REFERENCE])]
+    speed, keys = speeds(figures), {}
+    for name in (n for n in (_REFERENCE, _GOOGLE) if n in speed):
+        ratios = [ours / theirs for ours, theirs in zip(speed[_ONE], speed[name])]
+        key = "data_creation_chars_per_cpu_second_vs_one_core_{}_dupe1".format(name)
+        keys[key] = statistics.median(ratios)
     one, two = figures[_WORDS], figures[_TWO]
     begin = statistics.median(figures[_START + ", words"]["cpu"])
     by_cpu = [a / (begin + (b - begin) / 2) for a, b in zip(one["cpu"], two["cpu"])]
     by_wall = [a / b for a, b in zip(one["wall"], two["wall"])]
-    return {
-        "data_creation_chars_per_cpu_second_vs_one_core_google_dupe1": statistics.median(ratios),
-        "data_creation_two_workers_over_one": statistics.median(by_wall),
-        "data_creation_two_workers_over_one_by_cpu": statistics.median(by_cpu),
-    }
+    return dict(
+        keys,
+        data_creation_two_workers_over_one=statistics.median(by_wall),
+        data_creation_two_workers_over_one_by_cpu=statistics.median(by_cpu),
+    )
 
 
 def table(figures):
