@@ -8,6 +8,7 @@ folder a `python` that asks for it.
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import importlib.util
 import json
@@ -50,14 +51,8 @@ def install(folder, address):
       folder: pathlib.Path.
       address: pathlib.Path of a socket that is not there.
     """
-    client = folder / "python"
-    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
-    client.chmod(0o700)
-    server = subprocess.Popen(
-        [sys.executable, __file__, str(address)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    server = _start(folder, address)
     try:
-        assert server.stdout.readline() == b"ready\n"
         yield
     finally:
         server.kill()
@@ -69,12 +64,29 @@ def shared():
     """Path of a `python` of this kind that works as long as this process."""
     if sys.version_info < (3, 9):  # its sockets send no open files
         return sys.executable
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="preloaded-"))
-    atexit.register(shutil.rmtree, str(folder), ignore_errors=True)
-    server = install(folder, folder / "socket")
-    server.__enter__()
-    atexit.register(server.__exit__, None, None, None)
+    folder, owner = pathlib.Path(tempfile.mkdtemp(prefix="preloaded-")), os.getpid()
+    server = _start(folder, folder / "socket")
+
+    def end():
+        if os.getpid() == owner:  # not in what it has forked
+            server.kill()
+            server.communicate()
+            shutil.rmtree(str(folder), ignore_errors=True)
+
+    atexit.register(end)
     return str(folder / "python")
+
+
+def _start(folder, address):
+    """Writes `python` into a folder; returns the process that serves it, which is ready."""
+    client = folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    client.chmod(0o700)
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(address)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert server.stdout.readline() == b"ready\n"
+    return server
 
 
 def serve(address):
@@ -126,6 +138,9 @@ def preload():
     rooms = {name for name in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, name))}
     for name in [name for name in sys.modules if name.split(".")[0] in rooms]:
         del sys.modules[name]
+    # A collection in a forked process would make it copy all that these libraries hold.
+    gc.collect()
+    gc.freeze()
 
 
 def become(python, words, folder, environment):
