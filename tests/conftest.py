@@ -38,6 +38,7 @@ if sys.version_info < (3, 10):
         "data/text/test_conllu_text.py",
         "data/recipes/test_lert_recipe.py",
         "data/text/ltp/test_directory_check.py",
+        "data/text/ltp/test_precision.py",
         "data/text/test_corpus.py",
         "test_docs.py",
         "data/test_creation_faults.py",
