@@ -48,6 +48,8 @@ class Worker:
             PYTHONPATH=ROOT,
             TF_CPP_MIN_LOG_LEVEL="3",
             OMP_NUM_THREADS=str(threads),
+            # All sessions of a process have the threads of its first one, whatever they ask for.
+            TF_NUM_INTRAOP_THREADS=str(threads),
             # Spinning threads of PyTorch would count as work, and slow the others down.
             OMP_WAIT_POLICY="passive",
         )
