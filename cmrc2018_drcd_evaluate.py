@@ -17,7 +17,8 @@ from common.errors import UserError, quoted
 from common.terminal import complain, say
 from common.validation import is_number, is_object, is_text
 from finetuning import placeholders
-from finetuning.layouts.squad import MOST_BYTES, answer_parts, can_be_given, read_questions
+from finetuning.layouts.json_lines import MOST_BYTES
+from finetuning.layouts.squad import answer_parts, can_be_given, read_questions
 from finetuning.scoring.answers import score_answers
 
 

@@ -129,6 +129,7 @@ def define():
         "keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one; 0: all."
     )
     family_flags.define(option_classes())
+    flags.DEFINE_alias("text_column", "text_columns")
     original_names.define_reading_names()
     define_electra_flags()
 

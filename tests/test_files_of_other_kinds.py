@@ -19,7 +19,7 @@ from data.text.user_dictionary import read_user_dictionary
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_building import build_vocabulary
 from finetuning.examples import Examples
-from finetuning.layouts import squad, tables
+from finetuning.layouts import json_lines, tables
 from modeling import checkpoint
 from modeling.config import read_json_object
 from modeling.conversion import huggingface
@@ -33,7 +33,7 @@ READERS = {
     "user dictionary": read_user_dictionary,
     "config": lambda path: read_json_object(path, "model config"),
     "table": lambda path: list(tables.text_lines(path)),
-    "questions": lambda path: squad.load_json(path, Examples(path=path)),
+    "questions": lambda path: json_lines.load_json(path, Examples(path=path)),
     "prediction": lambda path: list(read_lines(path)),
     "records": lambda path: list(tfrecord.read_records(path)),
     "records of a training": lambda path: record_files.check([path], [], {}),

@@ -117,7 +117,7 @@ class ClassificationTask(Task):
     @staticmethod
     def label_of(row, key):
         """The label in a JsonObject, None without one."""
-        return row.label(key)
+        return own_objects.only_label(row, key)
 
     def _mend_labels(self, examples, names):
         """Gives labels their canonical names, and skips examples without a label."""

@@ -24,7 +24,10 @@ from finetuning.task import FOUND, SPLITS, Task, TaskRow
 from modeling.conversion.families import TAGGING
 from modeling.objectives.tagging import Tagging
 
-TAGGED_FILES = {split: (split + ".txt", split + ".tsv", split + ".json") for split in SPLITS}
+TAGGED_FILES = {
+    split: tuple(split + ending for ending in (".txt", ".tsv", ".json", ".jsonl"))
+    for split in SPLITS
+}
 # [CLS] and [SEP].
 _SPECIAL = 2
 
@@ -97,8 +100,7 @@ class TaggingTask(Task):
 
     def read_file(self, path, split):
         """See Task."""
-        del split
-        return read_tagged(path, self._has_places)
+        return read_tagged(path, self._has_places, needs_labels=split != "test")
 
     def choose_labels(self, given, data_dir, splits):
         """See Task; --labels are types. The types of the task, else --labels, else those of the

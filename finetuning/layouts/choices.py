@@ -8,8 +8,7 @@ from common import files
 from common.errors import UserError, quoted
 from common.validation import is_object, is_text, is_whole, list_of
 from finetuning.examples import Examples
-from finetuning.layouts.json_lines import JsonObject, objects_of
-from finetuning.layouts.squad import load_json
+from finetuning.layouts.json_lines import JsonObject, load_json, objects_of
 from finetuning.layouts.tables import checked, line_of, text_lines
 
 

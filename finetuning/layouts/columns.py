@@ -8,10 +8,13 @@ TEXT_A, TEXT_B, LABEL = "text_a", "text_b", "label"
 # Names in a header line -> columns; those of None are not read.
 _HEADER_NAMES = {
     **dict.fromkeys((TEXT_A, "text", "sentence", "sentence1", "review", "text1"), TEXT_A),
-    **dict.fromkeys((TEXT_B, "sentence2", "text2"), TEXT_B),
-    LABEL: LABEL,
-    **dict.fromkeys(("", "id", "qid", "idx", "index", "guid", "unnamed: 0")),
+    **dict.fromkeys(("data", "文本", "文本1", "句子", "句子1", "内容", "正文", "评论"), TEXT_A),
+    **dict.fromkeys((TEXT_B, "sentence2", "text2", "文本2", "句子2"), TEXT_B),
+    **dict.fromkeys((LABEL, "标签", "类别", "分类", "标注"), LABEL),
+    **dict.fromkeys(("", "id", "qid", "idx", "index", "guid", "unnamed: 0", "序号", "编号")),
 }
+# One of them suffices to tell that a line is a header: no cell of an example is so.
+_SURE_NAMES = {TEXT_A, TEXT_B, LABEL, "文本", "标签", "类别"}
 # Separator -> the other one, its name, and the ending of files that have it.
 OTHER_SEPARATOR = {"\t": (",", "commas", ".csv"), ",": ("\t", "tabs", ".tsv")}
 
@@ -131,7 +134,7 @@ def choose(cells, where, is_pair=None, label_first=False, choice=None, separator
 
 
 def _is_header(names):
-    if set(names) & {TEXT_A, TEXT_B, LABEL}:
+    if set(names) & _SURE_NAMES:
         return True
     known = [_HEADER_NAMES.get(name) for name in names]
     return TEXT_A in known and all(name in _HEADER_NAMES for name in names)

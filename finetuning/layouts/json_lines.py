@@ -1,13 +1,22 @@
-"""Files with one JSON object per line, as CLUE's and CAIL's."""
+"""Files of JSON objects: one a line, as CLUE's and CAIL's, or one array of them."""
 
 import re
 
-from common import bounded_json
+from common import bounded_json, files
 from common.errors import UserError, quoted, some
 from common.validation import is_object, is_text, is_whole, list_of
 from finetuning.examples import Example, Examples, Skipped
-from finetuning.layouts.tables import checked, line_of, text_lines, without_empty
+from finetuning.layouts.tables import (
+    BYTE_ORDER_MARK,
+    checked,
+    line_of,
+    text_lines,
+    without_empty,
+)
 
+# Of a file that is one JSON text; the training questions of CJRC have some tens of MB.
+MOST_BYTES = 256 << 20
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -15,22 +24,23 @@ class JsonObject:
     """A JSON object with checked access to its fields.
 
     Attributes:
-      where: "FILE, line N".
+      values: dict of its fields.
+      where: "FILE, line N"; "FILE, object N" where the file is an array.
       mended: Counter of corrections.
       id: its "id", a text or a whole number; without one, its number among the objects of its
         file, from 0.
     """
 
     def __init__(self, values, where, mended, number=None):
-        self._values, self.where, self.mended = values, where, mended
+        self.values, self.where, self.mended = values, where, mended
         identity = values.get("id")
         self.id = identity if is_text(identity) or is_whole(identity) else number
 
     def __contains__(self, name):
-        return name in self._values
+        return name in self.values
 
     def __iter__(self):
-        return iter(self._values)
+        return iter(self.values)
 
     def get(self, name, kind, what):
         """The value of a field.
@@ -43,13 +53,13 @@ class JsonObject:
         Raises:
           UserError: it is missing or of another kind.
         """
-        if name not in self._values:
+        if name not in self.values:
             raise UserError(
                 "{} has no {}; its fields are {}".format(
-                    self.where, quoted(name), some([quoted(key, 40) for key in self._values])
+                    self.where, quoted(name), some([quoted(key, 40) for key in self.values])
                 )
             )
-        value = self._values[name]
+        value = self.values[name]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             raise UserError(
                 "{}: {} is {}, but must be {}".format(
@@ -117,25 +127,82 @@ class JsonObject:
 
 
 def objects_of(path, examples):
-    """Yields the JsonObjects of a file.
+    """Yields the JsonObjects of a file: one a line, or those of one array.
 
     Args:
       path: the file.
       examples: Examples, whose counts are set.
 
     Raises:
-      UserError: a line is no JSON object, or see text_lines.
+      UserError: a line or an element is no JSON object, or see text_lines.
     """
-    lines = without_empty(text_lines(path, examples.mended), examples)
-    for place, (number, line) in enumerate(lines):
+    values_of = _array if _is_array(path) else _lines
+    for place, (where, values) in enumerate(values_of(path, examples)):
+        if not is_object(values):
+            raise UserError(
+                "{} is JSON, but no object; objects are expected, one a line or in an array".format(
+                    where
+                )
+            )
+        yield JsonObject(values, where, examples.mended, place)
+
+
+def _is_array(path):
+    try:
+        with files.open_file(path, "rb") as reader:
+            start = reader.read(files.file_kinds.START_BYTES)
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+    return bool(_ARRAY.match(start))
+
+
+def _lines(path, examples):
+    """Yields (where, value) of the lines of a file."""
+    for number, line in without_empty(text_lines(path, examples.mended), examples):
         where = line_of(path, number)
         try:
-            values = bounded_json.decode(line, strict=False)
+            yield where, bounded_json.decode(line, strict=False)
         except bounded_json.Malformed as error:
             raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
-        if not is_object(values):
-            raise UserError("{} is JSON, but no object; one per line is expected".format(where))
-        yield JsonObject(values, where, examples.mended, place)
+
+
+def _array(path, examples):
+    """Yields (where, element) of a file that is an array."""
+    for number, value in enumerate(load_json(path, examples), 1):
+        yield "{}, object {}".format(path, number), value
+
+
+def load_json(path, examples):
+    """The value of a file of one JSON text.
+
+    Args:
+      path: UTF-8, with or without a byte order mark.
+      examples: Examples, whose `mended` is set.
+
+    Raises:
+      UserError: the file cannot be read, or is no JSON.
+    """
+    try:
+        with files.open_file(path, "rb") as reader:
+            content = bounded_json.read(reader, path, MOST_BYTES)
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            "{} is not UTF-8; convert the file first, for instance with iconv -f GB18030 "
+            "-t UTF-8".format(line_of(path, line))
+        ) from None
+    if text.startswith("\ufeff"):
+        examples.mended[BYTE_ORDER_MARK] = 1
+        text = text[1:]
+    try:
+        return bounded_json.decode(text, strict=False)
+    except bounded_json.Malformed as error:
+        where = line_of(path, error.line) if error.line else path
+        raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
 
 
 def read_json_lines(path, make):

@@ -2,12 +2,11 @@
 
 from typing import Any, NamedTuple, Optional, Tuple
 
-from common import bounded_json, files
 from common.errors import UserError, quoted
 from common.validation import is_number, is_object, is_text
 from finetuning.examples import Examples, Skipped
-from finetuning.layouts.json_lines import JsonObject
-from finetuning.layouts.tables import BYTE_ORDER_MARK, checked, line_of
+from finetuning.layouts.json_lines import JsonObject, load_json
+from finetuning.layouts.tables import checked
 
 
 class Answer(NamedTuple):
@@ -47,8 +46,6 @@ class QuestionExample(NamedTuple):
 SPAN, YES, NO, UNANSWERABLE = KINDS = ("span", "yes", "no", "unanswerable")
 _KIND_OF_TEXT = {"YES": YES, "NO": NO, "": UNANSWERABLE}
 
-# The training questions of CJRC are the largest file of the field, some tens of MB.
-MOST_BYTES = 256 << 20
 FOUND_ELSEWHERE = "answers found in another place"
 SEVERAL_PLACES = "answers that occur more than once, of which the first place is taken"
 NOT_THERE = "answers that are not in the passage, kept as references"
@@ -137,39 +134,6 @@ def answer_parts(example):
 def can_be_given(example):
     """Whether one of a question's answers is in its passage, or is one that needs not be (YES)."""
     return example.kind != SPAN or any(answer.start is not None for answer in example.answers)
-
-
-def load_json(path, examples):
-    """The value of a file of one JSON text.
-
-    Args:
-      path: UTF-8, with or without a byte order mark.
-      examples: Examples, whose `mended` is set.
-
-    Raises:
-      UserError: the file cannot be read, or is no JSON.
-    """
-    try:
-        with files.open_file(path, "rb") as reader:
-            content = bounded_json.read(reader, path, MOST_BYTES)
-    except files.failures() as error:
-        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            "{} is not UTF-8; convert the file first, for instance with iconv -f GB18030 "
-            "-t UTF-8".format(line_of(path, line))
-        ) from None
-    if text.startswith("\ufeff"):
-        examples.mended[BYTE_ORDER_MARK] = 1
-        text = text[1:]
-    try:
-        return bounded_json.decode(text, strict=False)
-    except bounded_json.Malformed as error:
-        where = line_of(path, error.line) if error.line else path
-        raise UserError("{} is not JSON: {}".format(where, error.reason)) from None
 
 
 def _squad(articles, path, examples):

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Optional, Tuple
 
 from common.errors import UserError, quoted, some
 from common.validation import dict_of, is_whole, list_of
-from finetuning.examples import Examples
+from finetuning.examples import Examples, Skipped
 from finetuning.kinds.spans import Span, spans_of_tags, split_tag, without_overlaps
-from finetuning.layouts import json_lines
+from finetuning.layouts import exports, json_lines
 from finetuning.layouts.tables import (
     EMPTY_LINE,
     LABEL,
@@ -47,13 +47,14 @@ WORD_TYPES = {"nr": "PER", "ns": "LOC", "nt": "ORG", "o": None}
 _WITH_PLACE = re.compile(r"(.+?)[0-9]+", re.DOTALL)
 
 
-def read_tagged(path, has_places=False):
-    """The sentences of a file in any of the layouts: JSON lines (.json), a table with a header,
-    words with their types, or else a character and its tag per line.
+def read_tagged(path, has_places=False, needs_labels=False):
+    """The sentences of a file in any of the layouts: JSON objects (.json, .jsonl), a table with a
+    header, words with their types, or else a character and its tag per line.
 
     Args:
       path: UTF-8 text.
       has_places: see `read_columns`.
+      needs_labels: see `read_span_objects`.
 
     Returns:
       Examples of TaggedExample.
@@ -61,8 +62,8 @@ def read_tagged(path, has_places=False):
     Raises:
       UserError: see the functions for the layouts.
     """
-    if path.endswith(".json"):
-        return read_span_objects(path)
+    if path.endswith((".json", ".jsonl")):
+        return read_span_objects(path, needs_labels)
     first = next((line for _, line in text_lines(path) if line.strip()), "")
     if JOINT in first or TEXT_A in first.split("\t"):
         return read_joined(path)
@@ -184,12 +185,16 @@ def read_words(path):
     return checked(examples)
 
 
-def read_span_objects(path):
-    """CLUENER's objects: {"text", "label": {type: {entity: [[start, end], ...]}}}, both ends
-    counted in characters and `end` the last one; an object without "label" is unlabelled.
+def read_span_objects(path, needs_labels=False):
+    """Objects with spans: CLUENER's, {"text", "label": {type: {entity: [[start, end], ...]}}}, both
+    ends counted in characters and `end` the last one, and those of labelling tools (exports).
 
-    An entity that is not at its place gets the place of its only occurrence, and is skipped without
-    one; of two that overlap the longer one is kept.
+    An object without labels is unlabelled. An entity that is not at its place gets the place of its
+    only occurrence, and is skipped without one; of two that overlap the longer one is kept.
+
+    Args:
+      path: UTF-8 text, JSON lines or an array.
+      needs_labels: whether texts that nobody annotated in Label Studio are skipped.
 
     Returns:
       Examples of TaggedExample; a token a character.
@@ -199,25 +204,40 @@ def read_span_objects(path):
     """
     examples = Examples(path=path)
     for row in json_lines.objects_of(path, examples):
-        text = row.get("text", str, "a text")
-        spans = None
-        if "label" in row:
-            placed = [span for span in _placed(row, text, examples) if span]
-            spans, dropped = without_overlaps(placed)
-            if dropped:
-                examples.skipped["entities that overlap with others"] += dropped
-        if not text:
-            examples.skipped["empty texts"] += 1
-            continue
-        examples.append(
-            TaggedExample(_shared(text), None if spans is None else tuple(spans), row.where, row.id)
-        )
+        try:
+            example = _tagged_object(row, examples, needs_labels)
+        except Skipped as reason:
+            examples.skipped[str(reason)] += 1
+        else:
+            examples.append(example)
     return checked(examples)
 
 
-def _placed(row, text, examples):
+def _tagged_object(row, examples, needs_labels):
+    """The TaggedExample of an object, or Skipped."""
+    found, text_key, label_key = exports.tagged(row)
+    if found is not row and needs_labels and label_key is None:
+        raise Skipped(exports.UNANNOTATED)
+    text = found.get(text_key, str, "a text")
+    spans = None
+    if label_key is not None:
+        placed = [span for span in _placed(found, label_key, text, examples) if span]
+        spans, dropped = without_overlaps(placed)
+        if dropped:
+            examples.skipped["entities that overlap with others"] += dropped
+    if not text:
+        raise Skipped("empty texts")
+    return TaggedExample(_shared(text), None if spans is None else tuple(spans), row.where, row.id)
+
+
+def _placed(row, key, text, examples):
     """Yields a Span for each entity of a row, None for one that does not occur."""
-    labels = row.get("label", dict, "an object")
+    labels = row.get(key, (dict, list), "an object of entities or a list of spans")
+    if isinstance(labels, list):
+        for label in exports.spans_in(labels, text, row.where):
+            said = text[label.start : label.end] if label.text is None else label.text
+            yield _checked_span(said, label.start, label.end - 1, label.type, text, examples)
+        return
     for kind, entities in labels.items():
         if not _are_places(entities):
             raise UserError(

@@ -66,7 +66,7 @@ def test_several_labels_under_any_key(tmp_path):
 HINT = "; say which keys to read with --text_columns and --label_column"
 REFUSED = [
     (NEWS, "tsv", {}, "train.json, line 1 has none of 'text', 'text_a', 'sentence', 'sentence1', "
-     "'text1', 'review'; its keys are 'content', 'category', 'title', 'id'" + HINT),
+     "'text1', 'review', '文本'; its keys are 'content', 'category', 'title', 'id'" + HINT),
     (NEWS, "tsv", {"text_columns": "内容"}, "line 1 has no '内容' (--text_columns); its keys are"),
     (NEWS, "tsv", {"text_columns": "1"}, "JSON objects have keys, not numbers of columns"),
     (NEWS, "tsv", {"text_columns": "content", "label_column": "类别"},
@@ -77,7 +77,9 @@ REFUSED = [
     ([{"text": "a", "label": "c"}, {"text": "a", "text_b": "b", "label": "d"}], "tsv", {},
      "line 2 has two texts, but examples are single texts" + HINT),
     ([{"text": "a", "label": "1"}], "lcqmc", {}, "line 1 has one text, but examples are pairs of"),
-    ([{"text": "a", "label": ["1"]}], "tsv", {}, "'label' is ['1'], but must be a text or a whole"),
+    ([{"text": "a", "label": ["1", "2"]}], "tsv", {}, "line 1: 'label' holds 2 labels, but a text "
+     "of this task has one; for any number of them give --task_name=multi_label"),
+    ([{"text": "a", "label": [[0, 1, "P"]]}], "tsv", {}, "'label' must be a list of labels"),
     ([{"text": 3, "label": "1"}], "tsv", {}, "'text' is 3, but must be a text"),
 ]  # fmt: skip
 
@@ -96,7 +98,7 @@ def test_a_run_on_other_keys(tmp_path):
         made = make_examples(32, seed)
         rows = [{"content": text, "category": "坏好"[label]} for label, text in made]
         write(tmp_path / "news" / (split + ".jsonl"), rows)
-    keys = {"label_column": "category", "text_columns": "content", "num_train_epochs": 0.5}
+    keys = {"label_column": "category", "text_column": "content", "num_train_epochs": 0.5}
     runs = {
         "own": flags_of(tmp_path, task_name="tsv", data_dir=str(tmp_path / "news"), **keys),
         "known": flags_of(tmp_path, task_name="tnews", data_dir=str(tmp_path / "news"), **keys),

@@ -88,7 +88,7 @@ WRONG = {
         (text, other, "{}.{}".format(i % 5, i))
         for i, (text, other) in enumerate(zip(FIRST * 3, SECOND * 3))
     ],
-    "a header": [("评论", "类别"), *[(t, "好坏"[i % 2]) for i, t in enumerate(FIRST * 3)]],
+    "a header": [("病历", "结论"), *[(t, "好坏"[i % 2]) for i, t in enumerate(FIRST * 3)]],
     "commas": [(",".join((text, "坏好"[i % 2])),) for i, text in enumerate(FIRST)],
     "a header with commas": [("text_a,label",), ("好,1",)],
     "two names of one column": [("text", "sentence", "label"), ("好", "坏", "1")],
@@ -99,8 +99,8 @@ SAID = {
     "a constant": "column 1 ('lcqmc') is the same in all lines",
     "nearly all different": "4 of the 5 values of column 2 ('书很好', '吃饭', '天气好') occur once",
     "numbers with decimals": "holds measurements, where classes are expected (there is no regress",
-    "a header": "the first line seems to name the columns, '评论', '类别': its label is in no "
-    "other line; if so, give --label_column=类别 --text_columns=评论",
+    "a header": "the first line seems to name the columns, '病历', '结论': its label is in no "
+    "other line; if so, give --label_column=结论 --text_columns=病历",
     "commas": "every line has one column, and the same number of commas; if these separate its "
     "columns, call the file .csv, else give --text_columns=1",
     "a header with commas": "line 1: the columns are separated by commas; call the file .csv",
@@ -120,7 +120,7 @@ REMEDIES = {
     "an index": {"label_column": "3", "text_columns": "2"},
     "a constant": {"label_column": "3", "text_columns": "2"},
     "nearly all different": {"label_column": "2"},
-    "a header": {"label_column": "类别", "text_columns": "评论"},
+    "a header": {"label_column": "结论", "text_columns": "病历"},
     "two names of one column": {"text_columns": "2", "label_column": "3"},
     "another name": {"text_columns": "content"},
 }
@@ -187,11 +187,24 @@ def test_a_header_in_one_split_only(tmp_path):
 
 
 def test_the_first_line_of_a_task_with_labels_of_its_own(tmp_path):
-    write(tmp_path / "train.tsv", [("评论", "类别"), *[(text, "1") for text in FIRST]])
+    write(tmp_path / "train.tsv", [("病历", "结论"), *[(text, "1") for text in FIRST]])
     assert asked(tmp_path, "chnsenticorp").endswith(
-        "the first line seems to name the columns, '评论', '类别': its label is not known; if so, "
-        "give --label_column=类别 --text_columns=评论"
+        "the first line seems to name the columns, '病历', '结论': its label is not known; if so, "
+        "give --label_column=结论 --text_columns=病历"
     )
+
+
+@pytest.mark.parametrize("names", [("文本", "标签"), ("评论", "类别"), ("序号", "内容", "标签")])
+def test_a_chinese_header_is_no_example(tmp_path, names):
+    """However few lines there are, so that no rule on how often labels occur can tell."""
+    rows = [(FIRST[0], "好"), (FIRST[1], "坏")]
+    lines = [row if len(names) == 2 else ("7", *row) for row in rows]
+    write(tmp_path / "train.csv", [names, *lines], ",")
+    task, splits = examples_of(tmp_path, "tsv")
+    assert [(e.text_a, e.label) for e in splits["train"]] == rows
+    assert sorted(task.labels) == ["坏", "好"]
+    write(tmp_path / "train.csv", [(*names[:-1], "标签", "医生"), ("7",) * (len(names) + 1)], ",")
+    assert "this header cannot be read, '医生' is not known; say which columns" in asked(tmp_path)
 
 
 def test_splits_with_other_columns(tmp_path):
