@@ -273,6 +273,16 @@ class Task:
         """
         raise NotImplementedError
 
+    def sole_answer(self, predictions):
+        """What all predictions say, where they say the same, as a text; None where they differ, and
+        for kinds of tasks whose answers are no classes.
+
+        Args:
+          predictions: list of what `decode` returned, at least one.
+        """
+        del predictions
+        return None
+
     def prediction_file(self, split):
         """Name of the first file of save_predictions."""
         raise NotImplementedError

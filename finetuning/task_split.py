@@ -8,6 +8,9 @@ from finetuning.examples import Examples
 from finetuning.features import FeatureFile
 from finetuning.task import Task
 
+# Fewer equal predictions may well be right.
+_FEWEST_EQUAL = 10
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TaskSplit:
@@ -77,6 +80,18 @@ class TaskSplit:
     def decode(self, outputs):
         """List of predictions for the examples; `outputs`: see Task.decode_all."""
         return list(self.task.decode_all(self.examples, outputs, *self.encoding))
+
+    def sole_answer(self, predictions):
+        """What all predictions say where they say the same, see Task.sole_answer; None where they
+        are few, or where the right answers do not differ either."""
+        if len(predictions) < _FEWEST_EQUAL:
+            return None
+        if self.is_labelled:
+            answers = (tuple(self.task.answer_parts(e).values()) for e in self.examples)
+            first = next(answers)
+            if all(answer == first for answer in answers):
+                return None
+        return self.task.sole_answer(predictions)
 
     def score(self, predictions):
         """dict name -> figure of predictions; names begin with eval_ or test_."""

@@ -17,12 +17,15 @@ class Ratio(typing.NamedTuple):
       epsilon: float, added once to the summed denominator.
       weight: float, or a scalar tensor that is equal for all rows: factor of this loss in the total
         that is trained on. The loss is reported without it.
+      count: float32 scalar, how many values a sum has: the log and TensorBoard show their mean,
+        which does not depend on the size of a batch. None: the quotient itself is shown.
     """
 
     numerator: typing.Any
     denominator: typing.Any
     epsilon: float
     weight: typing.Any = 1.0
+    count: typing.Any = None
 
     def value(self):
         """numerator / (denominator + epsilon), a scalar."""
@@ -72,7 +75,8 @@ def summed(values, weights):
     takes of its gradients; the micro-batches of an accumulated batch share one denominator and add
     up.
     """
-    return Ratio(tf.reduce_sum(values * weights), tf.ones([]), 0.0)
+    count = tf.reduce_sum(weights)
+    return Ratio(tf.reduce_sum(values * weights), tf.ones([]), 0.0, count=count)
 
 
 def accuracy_ratio(logits, labels, weights):

@@ -17,7 +17,8 @@ class Forward(NamedTuple):
 
     Attributes:
       losses: ordered dict name -> modeling.losses.Ratio or the like: an object with numerator and
-        denominator (float32 scalars), epsilon, and the weight of its quotient in the loss.
+        denominator (float32 scalars), epsilon, the weight of its quotient in the loss, and the
+        count by which a sum is divided to be shown, or None.
       parameters: list of (variable, the tensor that the model computes with), the same variables in
         the same order in every call.
     """
@@ -34,12 +35,15 @@ class JointGradients(NamedTuple):
       variables: list of as many variables.
       losses: ordered dict name -> float32 scalar, the quotient.
       loss: float32 scalar, the weighted sum of the losses.
+      shown: ordered dict of the figures to report: loss, and below it each of the losses by its
+        name, the same as above but for sums, which are divided by their counts.
     """
 
     gradients: List[Any]
     variables: List[Any]
     losses: Dict[str, Any]
     loss: Any
+    shown: Dict[str, Any]
 
 
 def joint_gradients(forward, features, num_micro_batches, replicas):
@@ -61,9 +65,10 @@ def joint_gradients(forward, features, num_micro_batches, replicas):
     # With several micro-batches only the denominators of this one are computed: they depend on the
     # features alone, and TensorFlow runs nothing that is not fetched.
     whole = forward(features)
-    denominators = collections.OrderedDict(
-        zip(whole.losses, replicas.sum([r.denominator for r in whole.losses.values()]))
-    )
+    counts = {name: r.count for name, r in whole.losses.items() if r.count is not None}
+    joint = replicas.sum([r.denominator for r in whole.losses.values()] + list(counts.values()))
+    denominators = collections.OrderedDict(zip(whole.losses, joint))
+    counts = dict(zip(counts, joint[len(denominators) :]))
     if num_micro_batches == 1:
         gradients, numerators = _gradients_of(whole, denominators)
     else:
@@ -75,12 +80,21 @@ def joint_gradients(forward, features, num_micro_batches, replicas):
     if not pairs:
         raise ValueError("the loss depends on no trainable parameter")
     sums = replicas.sum([g for g, _ in pairs] + numerators)
-    losses = collections.OrderedDict(
-        (name, _quotient(numerator, denominators[name], whole.losses[name].epsilon))
-        for name, numerator in zip(whole.losses, sums[len(pairs) :])
+    numerators = dict(zip(whole.losses, sums[len(pairs) :]))
+    losses, loss = _quotients(whole.losses, numerators, denominators)
+    per_value, total = _quotients(whole.losses, numerators, dict(denominators, **counts))
+    shown = collections.OrderedDict([("loss", total), *sorted(per_value.items())])
+    variables = [variable for _, variable in pairs]
+    return JointGradients(sums[: len(pairs)], variables, losses, loss, shown)
+
+
+def _quotients(ratios, numerators, denominators):
+    """(ordered dict name -> quotient, their weighted sum) of dicts by the same names."""
+    quotients = collections.OrderedDict(
+        (name, _quotient(numerators[name], denominators[name], ratio.epsilon))
+        for name, ratio in ratios.items()
     )
-    loss = tf.add_n([whole.losses[name].weight * value for name, value in losses.items()])
-    return JointGradients(sums[: len(pairs)], [variable for _, variable in pairs], losses, loss)
+    return quotients, tf.add_n([ratios[name].weight * v for name, v in quotients.items()])
 
 
 def _gradients_of(micro_batch, denominators):

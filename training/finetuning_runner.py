@@ -1,15 +1,15 @@
 """Runs fine-tuning: training with an evaluation after each epoch, and predictions."""
 
 import os
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 from common import files
-from common.errors import UserError, some
+from common.errors import UserError, quoted, some
 from common.log import log, warn
 from data.input.pipeline import in_order
 from modeling import checkpoint, checkpoint_files
 from training.checkpoints import lock
-from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, read_results
+from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, Ranking, read_results
 from training.checkpoints.recovery import BEST_FOLDER
 from training.failures import output_errors, session_errors
 from training.run_config import is_evaluated_by_training
@@ -23,13 +23,11 @@ class _BestEvaluation(NamedTuple):
     """The best evaluation of this process.
 
     Attributes:
-      step: of its checkpoint.
-      value: of the figure by which checkpoints are compared.
+      results: its figures.
       predictions: a list for each dev split.
     """
 
-    step: int
-    value: float
+    results: Dict[str, Any]
     predictions: List[List[Any]]
 
 
@@ -51,8 +49,9 @@ class FinetuningRunner(Runner):
           run: training.run.Run.
           dev_splits: finetuning.task_split.TaskSplits to evaluate, or objects like them: with
             path (record file), rows (in it), examples, objective, decode(outputs) -> list of
-            predictions, score(predictions) -> dict of figures, named(figure) -> its name in the
-            results, and metric, the name of the figure by which checkpoints are compared.
+            predictions, score(predictions) -> dict of figures, sole_answer(predictions) -> text
+            or None, named(figure) -> its name in the results, and metric, the name of the figure
+            by which checkpoints are compared.
           results_dir: of a run that does not train: function of this runner that gives the folder
             of eval_results.txt, asked when the file is written; None: output_dir.
 
@@ -64,6 +63,7 @@ class FinetuningRunner(Runner):
         self._results_dir, self._chosen = results_dir, None
         if self._devs:
             self.BEST_BY = MEAN_METRIC if len(self._devs) > 1 else self._devs[0].metric
+        self._ranking = Ranking(self.BEST_BY, self.LARGER_IS_BETTER)
         super().__init__(run)
         if not run.config.do_train:
             has_best = self._has_best()
@@ -112,7 +112,7 @@ class FinetuningRunner(Runner):
             if checkpoint_files.hold(prefix) and self._is_intact(prefix):
                 figures = self._figures(prefix)
                 self._show_results(figures)
-                if best is None or figures[self.BEST_BY] > results[self.BEST_BY]:
+                if best is None or self._ranking.is_better(figures, results):
                     prefix, best, results = best, prefix, figures
             if prefix and prefix != self._chosen:
                 checkpoint_files.release(prefix)
@@ -206,7 +206,7 @@ class FinetuningRunner(Runner):
           List of what split.decode returns.
         """
         prefix, best = self.chosen(), self._best_evaluation
-        if split in self._devs and best and best.step == self._step_of(prefix):
+        if split in self._devs and best and best.results["global_step"] == self._step_of(prefix):
             return best.predictions[self._devs.index(split)]
         return self._predict(prefix, split)[0]
 
@@ -239,6 +239,13 @@ class FinetuningRunner(Runner):
             predictions = split.decode(rows)
             for _ in batches:  # padding; and the session ends with the last batch
                 pass
+        sole = split.sole_answer(predictions)
+        if sole:
+            warn(
+                "all {:,} predictions of {} are {}: the model does not tell the examples apart; "
+                "train for longer or with another --learning_rate, and look at the "
+                "labels".format(len(predictions), split.examples.path, quoted(sole, 80))
+            )
         return predictions, rows.loss / max(1, split.rows)
 
     def _evaluate(self, estimator, prefix):
@@ -257,10 +264,9 @@ class FinetuningRunner(Runner):
             results.update(dev.score(predictions))
         if len(self._devs) > 1:
             results[MEAN_METRIC] = sum(results[d.metric] for d in self._devs) / len(self._devs)
-        best, value = self._best_evaluation, results[self.BEST_BY]
-        if best is None or value > best.value:
-            step = results["global_step"]
-            self._best_evaluation = _BestEvaluation(step, value, all_predictions)
+        best = self._best_evaluation
+        if best is None or self._ranking.is_better(results, best.results):
+            self._best_evaluation = _BestEvaluation(results, all_predictions)
         return results
 
     def _record_files(self):

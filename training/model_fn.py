@@ -75,9 +75,8 @@ def _train_spec(run, features, scaffold_fn):
         run.layers,
         compiled=run_config.kernels == "fused",
     )
-    loss = train.loss
-    values = collections.OrderedDict(loss=loss)
-    values.update(sorted(train.losses.items()))
+    values = collections.OrderedDict(train.shown)
+    loss = values["loss"]
     values["learning_rate"] = train.learning_rate
     values["gradient_norm"] = train.global_norm
     host_values = HostValues(values, train.is_finite)

@@ -309,6 +309,11 @@ class ClassificationTask(Task):
         """See Task; the figures of `class_scores`."""
         return class_scores(self.label_numbers(examples), np.array(predictions), prefix)
 
+    def sole_answer(self, predictions):
+        """See Task."""
+        numbers = {int(np.argmax(probabilities)) for probabilities in predictions}
+        return self.labels[numbers.pop()] if len(numbers) == 1 else None
+
     def answer(self, probabilities, shown):
         """What is printed of a prediction.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.errors import UserError, quoted
+from common.errors import UserError, quoted, some
 from finetuning.kinds.classification import OWN_FILES, ClassificationTask, class_shares
 from finetuning.kinds.multi_label_options import MultiLabelOptions
 from finetuning.layouts import table_checks
@@ -207,6 +207,13 @@ class MultiLabelTask(ClassificationTask):
             for name, value in self._further_figures(right, predicted).items():
                 figures["{}_{}".format(prefix, name)] = value
         return figures
+
+    def sole_answer(self, predictions):
+        """See Task: the labels that every example gets."""
+        predicted = self._predicted(predictions)
+        if (predicted != predicted[0]).any():
+            return None
+        return some([self.labels[i] for i in np.flatnonzero(predicted[0])]) or "no label"
 
     def answer(self, probabilities, shown):
         """See ClassificationTask; labels are those that are likely enough, the likeliest first."""

@@ -226,6 +226,11 @@ class TaggingTask(Task):
             ]
         )
 
+    def sole_answer(self, predictions):
+        """See Task: the tag that every token gets."""
+        tags = {tag for prediction in predictions for tag in prediction.tags}
+        return tags.pop() if len(tags) == 1 else None
+
     def prediction_file(self, split):
         """See Task."""
         return split + "_predictions.txt"

@@ -7,10 +7,12 @@ from huggingface_models import torch_weights
 from task_models import CONFIGS, SIZES, head_shapes, log_softmax, rows, run
 
 from modeling import losses
+from modeling.kernels import PlainKernels
 from modeling.objectives.classification import Classification
 from modeling.objectives.multi_label import MultiLabel
 from modeling.objectives.questions import Questions
 from modeling.objectives.tagging import Tagging
+from modeling.parameters import ParameterStore
 from modeling.task_heads import ElectraHeads, GoogleHeads, QuestionOptions
 from optimization.gradients import Forward, joint_gradients
 from optimization.replicas import OneReplica
@@ -286,6 +288,31 @@ def test_a_sum_is_divided_by_the_replicas():
         joint = joint_gradients(forward, {"x": tf.constant([1.0, 4.0])}, 1, Two())
         session.run(tf.global_variables_initializer())
         assert session.run([joint.loss, joint.gradients[0]]) == [15.0, 5.0]
+        # What the log shows is the mean of the rows, four on the two replicas.
+        assert session.run(joint.shown) == {"loss": 7.5}
+
+
+def test_the_loss_of_tags_is_shown_for_each_token():
+    """Trained on is the sum over the batch, in micro-batches too; an evaluation has means."""
+    features, objective = rows(), Tagging("x", 3, GoogleHeads())
+    of_rows = np.sum(features["tag_ids"] >= 0, axis=1)
+    by_hand = np.average(run(objective, features).tensors["example_loss"], weights=of_rows)
+    for micro_batches in (1, 2):
+        with tf.Graph().as_default(), tf.Session() as session:
+            first, passes = ParameterStore(seed=1), []
+
+            def forward(batch, first=first, passes=passes):
+                passes.append(first.again() if passes else first)
+                output = objective.build(CONFIGS["bert"], passes[-1], PlainKernels(3), batch, False)
+                return Forward(output.losses, passes[-1].trainable())
+
+            batch = {name: tf.constant(features[name]) for name in objective.feature_names}
+            joint = joint_gradients(forward, batch, micro_batches, OneReplica())
+            session.run(tf.global_variables_initializer())
+            shown, total = session.run([joint.shown, joint.loss])
+        assert list(shown) == ["loss", "tagging_loss"]
+        np.testing.assert_allclose(list(shown.values()), by_hand, rtol=1e-5)
+        np.testing.assert_allclose(total, by_hand * np.sum(of_rows), rtol=1e-5)
 
 
 def test_electra_tags_are_summed_too():

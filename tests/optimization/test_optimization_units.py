@@ -21,7 +21,7 @@ pytestmark = pytest.mark.tf1
 
 
 Ratio = collections.namedtuple(
-    "Ratio", ["numerator", "denominator", "epsilon", "weight"], defaults=[1.0]
+    "Ratio", ["numerator", "denominator", "epsilon", "weight", "count"], defaults=[1.0, None]
 )
 
 

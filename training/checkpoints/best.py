@@ -59,6 +59,40 @@ def read_results(path):
     return results
 
 
+class Ranking:
+    """The order of evaluations, by which the best checkpoint is chosen: by a figure; of equal ones
+    the lower loss is better, then the later step.
+
+    Attributes:
+      key: name of the figure.
+    """
+
+    def __init__(self, key="loss", larger_is_better=False):
+        self.key, self._sign = key, -1 if larger_is_better else 1
+
+    def is_better(self, results, than):
+        """Whether an evaluation is better than another one.
+
+        Args:
+          results, than: dicts name -> number, of an evaluation; `than` may be empty or None. One
+            whose figure is missing or nan is better than none.
+        """
+        if not self._has_figure(results):
+            return False
+        return not self._has_figure(than) or self._place(results) < self._place(than)
+
+    def _has_figure(self, results):
+        return bool(results) and not math.isnan(results.get(self.key, math.nan))
+
+    def _place(self, results):
+        """Smaller is better."""
+        # Of several tasks each has a loss.
+        losses = [v for name, v in results.items() if name == "loss" or name.endswith("eval_loss")]
+        loss = sum(losses)
+        loss = math.inf if math.isnan(loss) else loss
+        return self._sign * results[self.key], loss, -results.get("global_step", 0)
+
+
 class BestCheckpoint:
     """output_dir/best: the checkpoint with the best evaluation, and its figures.
 
@@ -82,15 +116,19 @@ class BestCheckpoint:
           larger_is_better: True for an accuracy, False for a loss.
         """
         self.folder = os.path.join(output_dir, BEST_FOLDER)
-        self.key, self._sign = key, -1 if larger_is_better else 1
-        results = read_results(os.path.join(self.folder, RESULTS_FILE))
-        self.value = results.get(key)
+        self.key, self._ranking = key, Ranking(key, larger_is_better)
+        self._results = results = read_results(os.path.join(self.folder, RESULTS_FILE))
         remove_debris(self.folder)
         if "global_step" in results:
             self._settle(NAME_OF_STEP.format(results["global_step"]))
 
+    @property
+    def value(self):
+        """See the class."""
+        return self._results.get(self.key)
+
     def offer(self, prefix, results):
-        """Keeps a copy of a checkpoint if it is better than all before it.
+        """Keeps a copy of a checkpoint if it is better than all before it, see Ranking.
 
         Args:
           prefix: of the checkpoint.
@@ -99,10 +137,7 @@ class BestCheckpoint:
         Returns:
           Whether it was kept.
         """
-        value = results[self.key]
-        if math.isnan(value):  # no later figure would compare as better
-            return False
-        if self.value is not None and not self._sign * value < self._sign * self.value:
+        if not self._ranking.is_better(results, self._results):
             return False
         self.keep(prefix, results)
         return True
@@ -123,7 +158,7 @@ class BestCheckpoint:
         # After what they speak of: a start trusts them. Then what they do not speak of can go.
         write_atomically(os.path.join(self.folder, RESULTS_FILE), results_text(results))
         self._remove_others(name)
-        self.value = results[self.key]
+        self._results = results
 
     def shown(self):
         """The best figure as a text for the log."""

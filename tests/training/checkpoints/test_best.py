@@ -8,7 +8,7 @@ from checkpoint_files import WORDS, save
 from common import files, outputs
 from common.errors import UserError
 from modeling import checkpoint
-from training.checkpoints.best import BestCheckpoint, read_results
+from training.checkpoints.best import BestCheckpoint, Ranking, read_results
 
 pytestmark = pytest.mark.tf1
 
@@ -41,6 +41,35 @@ def test_the_best_is_kept_and_others_go(tmp_path):
         "global_step": 8,
         "loss": 1.25,
     }
+
+
+def test_equal_figures_are_ranked_by_the_loss_then_by_the_step(tmp_path):
+    """As fine-tuning on few examples often ends; the figures of the file count, too."""
+
+    def figures(step, accuracy, loss):
+        return {"global_step": step, "eval_accuracy": accuracy, "eval_loss": loss}
+
+    first = figures(4, 0.75, 0.5)
+    ranking = Ranking("eval_accuracy", larger_is_better=True)
+    for later, is_better in (
+        (figures(8, 0.75, 0.4), True),
+        (figures(8, 0.75, 0.5), True),
+        (figures(8, 0.75, 0.6), False),
+        (figures(8, 0.75, float("nan")), False),
+        (figures(8, 0.7, 0.1), False),
+        (figures(8, 0.8, 9.0), True),
+        (figures(8, float("nan"), 0.1), False),
+        (first, False),
+    ):
+        assert ranking.is_better(later, first) == is_better, later
+    # Of several tasks the losses are added up.
+    tasks = {"global_step": 4, "eval_mean": 0.5, "a_eval_loss": 1.0, "b_eval_loss": 2.0}
+    assert Ranking("eval_mean", True).is_better(dict(tasks, b_eval_loss=1.5), tasks)
+    assert not Ranking("eval_mean", True).is_better(dict(tasks, a_eval_loss=1.5), tasks)
+    for step, loss, is_kept in ((4, 0.5, True), (8, 0.6, False), (12, 0.5, True)):
+        prefix = save(tmp_path / "model.ckpt-{}".format(step), {WORDS: [9, 4]}, step=step)
+        best = BestCheckpoint(str(tmp_path), "eval_accuracy", larger_is_better=True)
+        assert best.offer(prefix, figures(step, 0.75, loss)) == is_kept
 
 
 class Died(Exception):
