@@ -200,7 +200,10 @@ def settle(request, task, saved, model_config, do_lower_case=True):
 
 def _read_saved(request, tasks, init_checkpoint):
     """loading.read_saved of the model that is resumed, evaluated or predicted with."""
-    trained = checkpoint.latest(request.trial_dirs()[0])
+    folder = request.trial_dirs()[0]
+    trained = checkpoint.latest(folder)
+    if trained and request.do_train:
+        loading.check_same_tasks(tasks, folder)
     return loading.read_saved(tasks, trained or (None if request.do_train else init_checkpoint))
 
 
@@ -260,7 +263,7 @@ def _check_trials(settings, tasks, examples, vocabulary):
             task_file.check_vocabulary(entry, vocabulary, folder)
             if settings.do_train:
                 loading.check_same_data(splits, entry, settings.task_dir(task.name), folder)
-                loading.check_same_settings(dict(encoding, **task.model_options), entry, folder)
+                loading.check_same_settings(task, encoding, entry, folder)
 
 
 def _make_objective(task, model_config, settings):

@@ -14,7 +14,7 @@ from finetuning.scoring import reports
 from finetuning.task_split import TaskSplit
 from modeling import checkpoint
 from training import run_numerics
-from training.checkpoints.initial_weights import InitialWeights
+from training.checkpoints.initial_weights import InitialWeights, digest_of
 from training.devices.strategies import Devices
 from training.failures import output_errors
 from training.finetuning_runner import FinetuningRunner
@@ -87,13 +87,15 @@ class FinetuningTrials:
     def _run_config(self, count, output_dir, seed):
         """RunConfig of a trial on `count` training rows, kernels and precision as asked for."""
         settings, steps = self.settings, self._num_train_steps(count)
+        path = self.weights.path if self.weights else None
         interval = settings.save_checkpoints_steps or round(count / settings.train_batch_size)
         return RunConfig(
             output_dir=output_dir,
             objective=self.objective.name,
             train_files=[split.path for split in self.splits["train"]],
             eval_files=[split.path for split in self.splits["dev"] + self.splits["test"]],
-            init_checkpoint=self.weights.path if self.weights else None,
+            init_checkpoint=path,
+            init_digest=digest_of(path, output_dir),
             allow_partial_init=settings.allow_partial_init,
             max_seq_length=settings.max_seq_length,
             do_train=settings.do_train,

@@ -223,17 +223,42 @@ def check_same_data(splits, saved, data_dir, output_dir):
             )
 
 
-def check_same_settings(settings, saved, output_dir):
-    """Raises UserError where training would resume with other rows than before, and task.json would
-    describe the model wrongly.
+def check_same_tasks(tasks, output_dir):
+    """Raises UserError where training would resume with other tasks than before, by its task.json.
 
     Args:
-      settings: dict name of a flag -> value, of those that rows depend on.
+      tasks: list of task objects.
+      output_dir: of the training.
+    """
+    before = [str(entry.get("task")) for entry in task_file.entries_of(output_dir)]
+    now = [task.name for task in tasks]
+    if before and set(before) != set(now):
+        raise UserError(
+            "--output_dir {} holds another experiment: --task_name was {} and is {}; take another "
+            "--output_dir for this one".format(output_dir, some(before), ",".join(now))
+        )
+
+
+def check_same_settings(task, encoding, saved, output_dir):
+    """Raises UserError where training would resume with other rows, heads or figures than before,
+    and task.json would describe the model wrongly.
+
+    Args:
+      task: task object.
+      encoding: dict name of a flag -> value, of those that the pieces of rows depend on.
       saved: entry of the trained model's task.json, {} without one.
       output_dir: for messages.
     """
-    before = dict(saved, **saved.get("row_options", {}))
-    for name, value in settings.items():
+    if not saved:
+        return
+    heads = task.head_option_class().to_dict()
+    before = dict(heads, **saved)
+    for key in ("row_options", "head_options"):
+        before.update(saved.get(key, {}))
+    now = dict(heads, **encoding)
+    for options in (task.saved_options, task.head_options):
+        now.update(options)
+    for name, value in now.items():
         if before.get(name, value) != value:
             raise UserError(
                 "the model in --output_dir {} is trained with --{}={}, not {}; use another "

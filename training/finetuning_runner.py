@@ -40,6 +40,12 @@ class FinetuningRunner(Runner):
     """
 
     LARGER_IS_BETTER = True
+    FLAGS = {
+        "objective": "--task_name",
+        "num_train_steps": "the number of steps (--num_train_epochs, --train_step)",
+        "num_warmup_steps": "the warm-up (--warmup_proportion, --warmup_step)",
+    }
+    MAY_EXTEND = False  # epochs are part of a fine-tuning's recipe
     CUTS_PADDING = True
 
     def __init__(self, run, dev_splits=(), results_dir=None):

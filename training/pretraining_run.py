@@ -14,6 +14,7 @@ from common.log import warn
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
 from training import run_numerics
+from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
 from training.records import masking_choice, objective_choice, record_files, record_identity
 from training.records.manifest_agreement import check_manifests
@@ -156,6 +157,7 @@ def build(request, records, devices):
         config,
         objective=objective.name,
         objective_settings=objective.settings(model_config),
+        init_digest=digest_of(config.init_checkpoint, config.output_dir),
         max_predictions_per_seq=predictions,
         records=record_identity.describe(
             records.train_files, records.eval_files, records.manifests

@@ -11,7 +11,7 @@ from data.input import packing, pipeline
 from data.records.checks import record_contents
 from data.records.schema import value_ranges
 from modeling import checkpoint
-from training import row_use
+from training import experiment, row_use
 from training import run_config as run_configs
 from training.checkpoints import recovery, saving
 from training.checkpoints.best import RESULTS_FILE, BestCheckpoint, results_text
@@ -33,6 +33,8 @@ class Runner:
 
     # Key of an evaluation's results by which the best checkpoint is chosen.
     BEST_BY, LARGER_IS_BETTER = "loss", False
+    # See experiment.check_same.
+    FLAGS, MAY_EXTEND = {}, True
     # Whether training batches are cut to their longest row, where their size may vary.
     CUTS_PADDING = False
 
@@ -290,8 +292,9 @@ class Runner:
 
     def _check_resume(self, shapes):
         config = self._config
+        step = checkpoint.saved_step(self._resume)
         if config.do_train:
-            for line in run_configs.check_same_run(config, self._optimizer):
+            for line in experiment.check_same(self._run, step, self.FLAGS, self.MAY_EXTEND):
                 warn(line)
         slots = self._optimizer.slot_names if config.do_train else ()
         checkpoint.check_resumable(self._resume, shapes, self._model.source, slots)
@@ -299,7 +302,7 @@ class Runner:
             "{} {} (step {}){}".format(
                 "RESUME: continuing from" if config.do_train else "weights of --output_dir:",
                 self._resume,
-                checkpoint.saved_step(self._resume),
+                step,
                 "; --init_checkpoint is not read" if config.init_checkpoint else "",
             )
         )

@@ -22,6 +22,7 @@ WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 _TOKENIZER = "the vocabulary and how text becomes tokens, see below"
+_OWN_WEIGHTS = re.compile(r"(model|pytorch_model)(-\d+-of-\d+)?\.(safetensors|bin)(\.index\.json)?")
 _OTHER_WEIGHTS = re.compile(
     r"(tf_model\.h5|flax_model\.msgpack|rust_model\.ot).*|.*\.onnx|.*\.gguf"
 )
@@ -48,7 +49,7 @@ class FileDecision(typing.NamedTuple):
 FILES = (
     FileDecision(r"(bert_)?config\.json", USED, "see below", shown="config.json, bert_config.json"),
     FileDecision(
-        r"(model|pytorch_model)(-\d+-of-\d+)?\.(safetensors|bin)(\.index\.json)?",
+        _OWN_WEIGHTS.pattern,
         USED,
         "the weights, in one file or in several with an index; float16 and bfloat16 are read as "
         "float32",
@@ -167,6 +168,11 @@ def refuse_unreadable(path, flag=None):
                 shown, " or ".join(WEIGHTS[::2])
             )
         )
+
+
+def holds_weights(name):
+    """Whether a file of that name holds weights that are read, or lists such files."""
+    return bool(_OWN_WEIGHTS.fullmatch(name))
 
 
 def is_model_directory(path):

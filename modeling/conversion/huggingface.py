@@ -23,6 +23,7 @@ from modeling.conversion import (
 from modeling.conversion.directory_contents import CONFIGS, WEIGHTS
 
 is_directory = directory_contents.is_model_directory
+holds_weights = directory_contents.holds_weights
 _CLASSIFIER = "ForSequenceClassification"
 # Of the one data file of a checkpoint.
 DATA_ENDING = ".data-00000-of-00001"

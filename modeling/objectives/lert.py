@@ -53,6 +53,7 @@ class Lert(MaskedLm):
     # The sum of the losses grows with the weights, which does not make a later checkpoint worse.
     best_by = "masked_lm_loss"
     recognised_by = "pos_labels"
+    follows_steps = ("lip_steps",)
 
     def __init__(self, name, lip_steps=(0, 0, 0)):
         super().__init__(name, sentence_pair=None)

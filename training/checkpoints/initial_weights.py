@@ -1,12 +1,48 @@
 """The weights that a training or a prediction starts from, as a TensorFlow checkpoint."""
 
+import hashlib
+import json
 import os
 import tempfile
 
+from common import files
 from common.errors import UserError, some
 from common.log import log_lines
 from modeling import checkpoint
 from modeling.conversion import huggingface
+
+# What digest_of says of weights in the output directory itself.
+OWN = "output_dir"
+
+
+def digest_of(path, output_dir):
+    """What tells the weights that a training starts from from others, wherever they lie.
+
+    Args:
+      path: a checkpoint's prefix that is held (checkpoint.hold), a Hugging Face directory, or None.
+      output_dir: of the training.
+
+    Returns:
+      SHA-256 of the checkpoint's index, which has the checksums of all variables, or of both ends
+      of the directory's files of weights; OWN for a checkpoint in output_dir, from which the
+      training goes on in any case; None without a path.
+
+    Raises:
+      UserError: a file cannot be read.
+    """
+    if not path:
+        return None
+    if not huggingface.is_directory(path):
+        if os.path.abspath(os.path.dirname(path)) == os.path.abspath(output_dir):
+            return OWN
+        return checkpoint.digest(path)
+    names = sorted(filter(huggingface.holds_weights, files.names_in(path)))
+    try:
+        paths = {name: os.path.join(path, name) for name in names}
+        ends = [[name, files.size(p), files.digest_of_ends(p)] for name, p in paths.items()]
+    except files.failures() as error:
+        raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+    return hashlib.sha256(json.dumps(ends).encode("utf-8")).hexdigest()
 
 
 class InitialWeights:

@@ -8,9 +8,6 @@ from common import files
 from common.errors import UserError
 from data.records.checks.verification import listings
 
-# Of a file that no manifest lists, so much is read at either end.
-_SAMPLE_BYTES = 1 << 16
-
 
 def describe(train_files, eval_files, manifests):
     """The identity of a run's records.
@@ -48,15 +45,6 @@ def _entry(path, listing):
     try:
         size = files.size(path)
         parts = listing.parts if listing else None
-        return [os.path.basename(path), size, parts or _sample(path, size)]
+        return [os.path.basename(path), size, parts or files.digest_of_ends(path)]
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-
-
-def _sample(path, size):
-    """The digest of both ends of a file."""
-    with files.open_file(path, "rb") as reader:
-        content = reader.read(_SAMPLE_BYTES)
-        reader.seek(max(0, size - _SAMPLE_BYTES))
-        content += reader.read(_SAMPLE_BYTES)
-    return hashlib.sha256(content).hexdigest()

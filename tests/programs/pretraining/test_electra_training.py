@@ -104,7 +104,8 @@ def runs(tmp_path_factory):
     )
     cases = {
         "custom": [*custom, "--model-name", "M", "--do_train", "--do_eval"],
-        "again": [*custom, "--model-name=M", "--learning_rate=1e-3", "--num_train_steps=6"],
+        "again": [*custom, "--model-name=M", "--num_train_steps=6"],
+        "faster": [*custom, "--model-name=M", "--learning_rate=1e-3"],
         "google": [*google, out("google"), "--do_train"],
         "original": [
             "--data-dir=" + str(folder / "D"),
@@ -191,11 +192,13 @@ def test_both_front_ends_train_the_same_model(runs):
         np.testing.assert_array_equal(first.get_tensor(name), second.get_tensor(name), name)
 
 
-def test_going_on_with_other_settings_is_said(runs):
+def test_going_on_for_longer_is_said(runs):
     output = output_of(runs, "again")
     assert "num_train_steps=6 (hparams: 4)" in output and "step 6/6" in output
     assert "RESUME: continuing from" in output
-    assert "the steps before had --learning_rate=0.0005, from here on it is 0.001" in output
+    assert "the steps before had --num_train_steps=4, from here on it is 6" in output
+    code, _, err = runs[1]["faster"]
+    assert code == 1 and "--learning_rate was 0.0005 and is 0.001" in err
 
 
 @pytest.mark.tf1

@@ -44,17 +44,18 @@ def done(folder):
         "others": only_evaluated(folder, "out", "others.tfrecord"),
         "own": only_evaluated(folder, "out", "dev.tfrecord"),
         "resumed": trained(folder, "out", 6, eval_file=dev),
-        "other data": trained(
-            folder, "out", 8, input_file=dev, eval_file=str(folder / "others.tfrecord")
-        ),
+        "other data": trained(folder, "out", 8, input_file=dev, eval_file=dev),
+        "other evaluation": trained(folder, "out", 8, eval_file=str(folder / "others.tfrecord")),
         "without": trained(folder, "plain", 2, do_eval=None),
         "plain": only_evaluated(folder, "plain", "others.tfrecord"),
         "then with": trained(folder, "plain", 2, eval_file=dev),
         "straight": trained(folder, "straight", 6, eval_file=dev),
     }
     results = dict(zip(runs, run_many(list(runs.values()))))
-    assert [(code, err) for code, _, err in results.values()] == [(0, "")] * len(runs), results
-    return {name: out for name, (_, out, _) in results.items()}
+    code, _, refused = results.pop("other data")
+    assert code == 1
+    assert [(code, err) for code, _, err in results.values()] == [(0, "")] * len(results), results
+    return dict({name: out for name, (_, out, _) in results.items()}, refused=refused)
 
 
 def names_in(folder):
@@ -92,8 +93,13 @@ def test_a_resumed_training_takes_no_figures_of_others(folder, done):
     assert done["then with"].count("evaluating ") == 1
 
 
-def test_a_training_on_other_records_is_told(done):
-    warned = [line for line in done["other data"].splitlines() if "WARNING" in line]
-    assert len(warned) == 2
-    assert "the steps before were trained on other records (1 files, " in warned[0]
-    assert "the steps before were evaluated on other records (1 files, " in warned[1]
+def test_a_training_on_other_records_is_refused(folder, done):
+    assert done["refused"].startswith(
+        "error: --output_dir {} holds another experiment, trained to step 6: --input_file was 1 "
+        "files of ".format(folder / "out")
+    )
+
+
+def test_an_evaluation_on_other_records_is_told(done):
+    (warned,) = [line for line in done["other evaluation"].splitlines() if "WARNING" in line]
+    assert "the steps before were evaluated on other records (1 files of " in warned

@@ -61,49 +61,6 @@ def test_a_manifest_tells_the_content(folder):
     assert identity(folder)["train"] != first["train"]
 
 
-def resume(folder, before, now):
-    """The notes of check_same_run on a run with other records."""
-
-    def config(records):
-        return run_config.RunConfig(str(folder / "out"), "bert", ["a"], ["c"], records=records)
-
-    run_config.save(config(before), BertConfig(TINY_CONFIG), OPTIMIZER)
-    return run_config.check_same_run(config(now), OPTIMIZER)
-
-
-def test_other_records_are_told(folder):
-    first = identity(folder)
-    assert resume(folder, first, identity(folder)) == []
-    assert resume(folder, first, None) == resume(folder, None, first) == []
-    (folder / "d").write_bytes(b"dd")
-    assert resume(folder, first, identity(folder, train=("a",), evaluated=("c", "d"))) == [
-        "the steps before were trained on other records (2 files, 8 bytes), from here on it is "
-        "1 files, 4 bytes; the weights will not be those of an uninterrupted run",
-        "the steps before were evaluated on other records (1 files, 4 bytes), from here on it is "
-        "2 files, 6 bytes; their figures cannot be compared with that of the best checkpoint",
-    ]
-
-
-def test_another_vocabulary_is_refused(folder):
-    first = dict(identity(folder), vocab_sha256="5" * 64)
-    with pytest.raises(UserError) as caught:
-        resume(folder, first, dict(first, vocab_sha256="6" * 64))
-    assert str(caught.value) == (
-        "output_dir {} was trained on records of another vocabulary (vocab_sha256 555555555555..., "
-        "now 666666666666...); use records of that one, or another --output_dir".format(
-            folder / "out"
-        )
-    )
-    assert resume(folder, first, dict(first, vocab_sha256=None)) == []
-
-
-@pytest.mark.parametrize("damage", [[], {"train": 3}, {"train": {"sha256": [1]}}, {"eval": None}])
-def test_a_damaged_entry(folder, damage):
-    now = identity(folder)
-    notes = resume(folder, damage, now)
-    assert all("other records" in note for note in notes) and len(notes) <= 1
-
-
 def test_who_evaluates(folder):
     out = str(folder / "out")
     assert not run_config.is_evaluated_by_training(out)
