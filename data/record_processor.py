@@ -120,7 +120,8 @@ class RecordProcessor(Processor):
             corrupted = None
             if self.settings.masking == "static":
                 corrupted = self.corruption.corrupt(batch, self.tokens, rng)
-            out.write(tfrecord.frame(self.layout.encode(features_of(batch, corrupted))).tobytes())
+            values = features_of(batch, corrupted, self.layout.names)
+            out.write(tfrecord.frame(self.layout.encode(values)).tobytes())
             self._count(batch, corrupted, statistics)
             progress(0.5 + 0.5 * min(1.0, (at + size) / len(order)))
 

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from common import files
 from common.errors import UserError
+from common.processes import keep_freed_memory
 from data.text import corpus
 
 _POLL_SECONDS = 0.5
@@ -64,6 +65,7 @@ class LocalProcesses:
 
 
 def _run_here(job, progress):
+    keep_freed_memory()
     processor = job.work.make_processor()
     for unit in job.missing():
         advance = _UnitProgress(unit, progress)
@@ -137,6 +139,7 @@ _WORKER = {}
 def _start_worker(work, counter):
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    keep_freed_memory()
     _WORKER.update(work=work, counter=counter)
 
 

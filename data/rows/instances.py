@@ -140,15 +140,15 @@ def assemble(unit, numbers, rows, max_seq_length, vocabulary):
     in_a = (column >= 1) & (column <= a_length)
     in_b = (column >= a_length + 2) & (column < a_length + 2 + b_length)
     lengths = a_length + b_length + SPECIAL_TOKENS_PER_PAIR - (b_length == 0)
-    source = np.where(
-        in_a, rows.a_start[:, None] + column - 1, rows.b_start[:, None] + column - 2 - a_length
-    )
     text = in_a | in_b
-    source = np.where(text, source, 0)
+    # A block has less than 2^31 pieces. Outside of texts the place does not count: clipped.
+    a_first = rows.a_start[:, None].astype(np.int32) - 1
+    b_first = rows.b_start[:, None].astype(np.int32) - 2 - a_length
+    source = column + np.where(in_a, a_first, b_first)
     if rows.order is not None:
-        source = rows.order[source]
-    ids = np.where(text, unit.ids[source], vocabulary.pad).astype(np.int32)
-    group_ids = np.where(text, numbers[source], -1).astype(np.int32)
+        source = rows.order.take(source, mode="clip")
+    ids = np.where(text, unit.ids.take(source, mode="clip"), np.int32(vocabulary.pad))
+    group_ids = np.where(text, numbers.take(source, mode="clip"), np.int32(-1))
     ids[:, 0] = vocabulary.cls
     every = np.arange(len(ids))
     ids[every, a_length[:, 0] + 1] = vocabulary.sep
@@ -156,5 +156,6 @@ def assemble(unit, numbers, rows, max_seq_length, vocabulary):
     segment_ids = ((column >= a_length + 2) & (column < lengths)).astype(np.int32)
     tags = None
     if unit.tags is not None:
-        tags = np.where(text[:, :, None], unit.tags[source], np.int8(UNKNOWN))
+        placed = unit.tags.take(source, axis=0, mode="clip")
+        tags = np.where(text[:, :, None], placed, np.int8(UNKNOWN))
     return Instances(ids, segment_ids, group_ids, lengths[:, 0], rows.labels, tags)

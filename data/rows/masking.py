@@ -139,7 +139,7 @@ class Masks(Corruption):
 
     def _replace(self, ids, chosen, tokens, rng):
         to_mask, to_random, _ = self.spec.replacement
-        rows, columns = np.nonzero(chosen)
+        rows, columns = sampling.places(chosen)
         draw = rng.random(len(rows))
         random = tokens.random_ids[rng.integers(0, len(tokens.random_ids), len(rows))]
         kept = np.where(draw >= to_mask + to_random, ids[rows, columns], random)

@@ -9,12 +9,13 @@ from data.rows.instances import group_heads
 from data.text.tags import UNKNOWN
 
 
-def features_of(batch, corrupted=None):
+def features_of(batch, corrupted=None, names=(WORD_STARTS,)):
     """The values of records: {name: array [rows, values]}.
 
     Args:
       batch: instances.Instances.
       corrupted: corruption.Corrupted, None for records whose corruption is drawn in training.
+      names: features of the records; word_starts are made only for those that hold them.
     """
     column = np.arange(batch.ids.shape[1])[None, :]
     values = {
@@ -23,8 +24,9 @@ def features_of(batch, corrupted=None):
         SENTENCE_LABEL: batch.labels,
     }
     if corrupted is not None:
-        starts = group_heads(batch.group_ids) | (batch.group_ids < 0)
-        values[WORD_STARTS] = packed_bits(starts & values["input_mask"])
+        if WORD_STARTS in names:
+            starts = group_heads(batch.group_ids) | (batch.group_ids < 0)
+            values[WORD_STARTS] = packed_bits(starts & values["input_mask"])
         return dict(values, input_ids=corrupted.ids, **corrupted.targets)
     values.update(input_ids=batch.ids, word_groups=numbered_in_row(batch.group_ids))
     if batch.tags is not None:

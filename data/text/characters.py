@@ -1,5 +1,6 @@
 """Kinds of characters, as google-research/bert tells them apart, and texts as code points."""
 
+import functools
 import unicodedata
 
 import numpy as np
@@ -41,8 +42,12 @@ def ascii_quotes(text):
     return text.translate(_QUOTES)
 
 
+@functools.lru_cache(maxsize=1)
 def code_points(text):
-    """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included."""
+    """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included.
+
+    Read-only: those of the last text are kept, since a block's are asked for several times.
+    """
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 

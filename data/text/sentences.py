@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.text.characters import code_points, is_ascii_word
+from data.text.characters import CODE_POINTS, code_points, is_ascii_word
 
 # A sentence ends after one of these and the closing marks that follow it.
 TERMINATORS = "。！？…；!?;."
@@ -18,7 +18,7 @@ _TERMINATOR, _CLOSER, _CONTINUATION, _ASCII_TERMINATOR, _BLANK, _LETTER = 1, 2, 
 
 
 def _flag_table():
-    table = np.zeros(0x10000, dtype=np.uint8)
+    table = np.zeros(CODE_POINTS, dtype=np.uint8)
     for chars, flag in (
         (TERMINATORS, _TERMINATOR),
         (CLOSERS, _CLOSER),
@@ -75,13 +75,9 @@ def _lines_or_sentences(text, within_lines):
     return _strip_blanks(chars, starts, ends)
 
 
-def _flags(chars):
-    return np.where(chars < 0x10000, _FLAGS[np.minimum(chars, 0xFFFF)], 0)
-
-
 def _sentence_borders(chars):
     """bool [chars], True where a sentence ends with this character."""
-    flags = _flags(chars)
+    flags = _FLAGS[chars]
     next_flags = np.append(flags[1:], _BLANK)
     before = np.append(0, flags[:-1])
     ascii_mark = (flags & _ASCII_TERMINATOR) > 0
@@ -105,7 +101,7 @@ def _sentence_borders(chars):
 
 
 def _strip_blanks(chars, starts, ends):
-    solid = (_flags(chars) & _BLANK) == 0
+    solid = (_FLAGS[chars] & _BLANK) == 0
     positions = np.flatnonzero(solid)
     first = np.searchsorted(positions, starts)
     last = np.searchsorted(positions, ends)
