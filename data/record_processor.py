@@ -171,7 +171,7 @@ class RecordProcessor(Processor):
         if unit.tags is not None:
             counted = {"tag_counts": _tag_counts(unit), "unknown_tags": words.unknown_tags}
             add_statistics(statistics, counted)
-        if self.recipe.divides_sentences:
+        if self.recipe.divides_sentences(self.settings):
             unit, divided = divide_long_sentences(
                 text.text, pieces.starts, unit, self.settings.max_seq_length
             )

@@ -41,8 +41,9 @@ class Recipe:
       short_seq_prob: default of the flag, None where it does not apply.
       drawn_in_training: the corruption is always drawn in training, records never hold it.
       takes_other_documents: second segments come from other documents of the same unit.
-      divides_sentences: sentences longer than a row are divided before `pairs` is called; False for
-        rows of running text, which may part a sentence anywhere.
+      divides_sentences: function of CreationSettings: whether sentences longer than a row are
+        divided before `pairs` is called; not for rows of running text, which may part a sentence
+        anywhere.
 
     Raises:
       ValueError: a feature is a target that the corruption does not make.
@@ -56,7 +57,7 @@ class Recipe:
     short_seq_prob: Optional[float] = None
     drawn_in_training: bool = False
     takes_other_documents: bool = False
-    divides_sentences: bool = True
+    divides_sentences: Callable = lambda settings: True
 
     def __post_init__(self):
         missing = missing_targets(self.features, self.corruption)

@@ -161,6 +161,12 @@ def full_pairs(unit, max_seq_length, seed):
     return _as_rows(rows)
 
 
+def sentence_rows(unit):
+    """A row of one segment for each sentence, which must be short enough: RowRanges."""
+    starts, ends = unit.sentences[:-1], unit.sentences[1:]
+    return RowRanges(starts, ends, ends, ends, np.zeros_like(starts))
+
+
 def _as_rows(rows):
     return RowRanges(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
 
