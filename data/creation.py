@@ -130,7 +130,7 @@ class CreationSettings:
                 )
 
     def _check_options(self, recipe):
-        if not isinstance(self.family_options, recipe.options):
+        if type(self.family_options) is not recipe.options:
             raise UserError(
                 "the options of --objective={} must be of the class {}.{}, found {}".format(
                     self.objective,
