@@ -1,4 +1,4 @@
-"""Rows of running text, or of a sentence each: the choice of the families without a sentence label."""
+"""Rows of running text, or of one sentence: the choice of families without a sentence label."""
 
 import dataclasses
 
