@@ -41,9 +41,13 @@ def main():
         "rounds": arguments.rounds,
         "product_rates": rates,
         "comparisons": {},
+        "keys": {},
     }
     print("products: fp32 {fp32:.3g}, bf16 {bf16:.3g} operations a CPU second".format(**rates))
-    _run_comparisons([known[name] for name in names if name in known], arguments, content)
+    path = arguments.output or _default_output(content)
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    _run_comparisons([known[name] for name in names if name in known], arguments, content, path)
     source = creation.Source(
         arguments.corpus, arguments.vocab_file, arguments.work_dir, arguments.google_programs
     )
@@ -54,17 +58,19 @@ def main():
         content["keys"].update(creation.keys_of(figures))
     for key, value in content["keys"].items():
         print("{}: {:.2f}".format(key, value))
-    path = arguments.output or _default_output(content)
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
     content["curves"] = _drawn_curves(drawn, arguments, source, folder)
-    with open(path, "w", encoding="utf-8") as writer:
-        json.dump(content, writer, indent=1)
+    _write(path, content)
     print("written: " + path)
 
 
-def _run_comparisons(chosen, arguments, content):
-    """Measures networks; prints their tables, and puts their figures and keys into `content`."""
+def _write(path, content):
+    with open(path, "w", encoding="utf-8") as writer:
+        json.dump(content, writer, indent=1)
+
+
+def _run_comparisons(chosen, arguments, content, path):
+    """Measures networks; prints their tables, and puts their figures and keys into `content`, which
+    is written after each."""
     results, rates = {}, content["product_rates"]
     for one in chosen:
         subjects = [s for s in one.subjects if _is_chosen(s.name, one.base, arguments.subjects)]
@@ -76,7 +82,8 @@ def _run_comparisons(chosen, arguments, content):
             "subjects": {n: m._asdict() for n, m in done.items()},
             "share_of_peak": shares,
         }
-    content["keys"] = report.keys_of(results)
+        content["keys"] = report.keys_of(results)
+        _write(path, content)
 
 
 def _drawn_curves(fields, arguments, source, folder):
