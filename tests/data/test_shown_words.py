@@ -95,9 +95,9 @@ def captured():
     """The (batch, corrupted) of records that are made meanwhile."""
     made, real = [], record_processor.features_of
 
-    def features_of(batch, corrupted):
+    def features_of(batch, corrupted, names):
         made.append((batch, corrupted))
-        return real(batch, corrupted)
+        return real(batch, corrupted, names)
 
     with mock.patch.object(record_processor, "features_of", features_of):
         yield made
