@@ -20,7 +20,6 @@ with watched_imports():
     from training import plan, pretraining_run
     from training.devices.numerics import Numerics
     from training.failures import output_errors
-    from training.pretraining_runner import PretrainingRunner
 
 pretraining_flags.define()
 flags.adopt_module_key_flags(run_flags)
@@ -40,6 +39,9 @@ def main(argv):
         )
         # It may take long: after all that is checked in no time.
         run = pretraining_run.build(request, records, devices)
+        # Late: its session hooks derive from TensorFlow's.
+        from training.pretraining_runner import PretrainingRunner
+
         runner = PretrainingRunner(run)
         if request.dry_run:
             for line in plan.describe(run, runner.parameters):

@@ -9,7 +9,7 @@ from absl import flags as absl_flags
 
 from cli.start import watched_imports
 from cli.stop_signals import stop_signals_as_exceptions
-from common import terminal
+from common import lazy_tensorflow, terminal
 from common.errors import Stopped, UserError, quoted
 from common.log import warn
 from common.validation import number_fault
@@ -59,18 +59,18 @@ def run_script(main, when_stopped=NOTHING_KEPT):
 
 
 def prepare_tensorflow():
-    """Sets TensorFlow to graphs and sessions, and silences its warnings about its own deprecations.
+    """Has TensorFlow, when it is first used, set to graphs and sessions and its warnings about its
+    own deprecations silenced, with a warning of what is slow or untested in this installation."""
+    lazy_tensorflow.when_used(watched_imports, _set_tensorflow)
 
-    Warns of what is slow or untested in this installation. Imports TensorFlow: not for the programs
-    whose worker processes do without it.
-    """
-    with watched_imports():
-        import tensorflow.compat.v1 as tf
-        from google import protobuf
-        from google.protobuf.internal import api_implementation
 
-        from training import estimators
+def _set_tensorflow():
+    from google import protobuf
+    from google.protobuf.internal import api_implementation
 
+    from training import estimators
+
+    tf = lazy_tensorflow.tf
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()
     estimators.warn_if_untested()

@@ -25,8 +25,6 @@ from optimization.layerwise_rates import is_layerwise
 from training.checkpoints.initial_weights import InitialWeights, check_whole
 from training.devices.strategies import Devices
 from training.failures import output_errors
-from training.finetuning_runner import check_start
-from training.model_fn import model_parameters
 from training.row_use import check_packing
 
 
@@ -276,6 +274,10 @@ def _make_objective(task, model_config, settings):
 def _initial_weights(inputs):
     """InitialWeights of --init_checkpoint, None without; what does not fit is refused here, before
     rows are written for it."""
+    # Late: their session hooks derive from TensorFlow's.
+    from training.finetuning_runner import check_start
+    from training.model_fn import model_parameters
+
     settings, path = inputs.settings, inputs.init_checkpoint
     folder = settings.output_dir if settings.use_tpu else None
     # ELECTRA's heads carry their task's name; training starts without the checkpoint's head.

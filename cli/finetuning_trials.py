@@ -17,7 +17,6 @@ from training import run_numerics
 from training.checkpoints.initial_weights import InitialWeights, digest_of
 from training.devices.strategies import Devices
 from training.failures import output_errors
-from training.finetuning_runner import FinetuningRunner
 from training.run import Run
 from training.run_config import RunConfig
 
@@ -57,6 +56,9 @@ class FinetuningTrials:
         Raises:
           UserError: see FinetuningRunner.
         """
+        # Late: its session hooks derive from TensorFlow's.
+        from training.finetuning_runner import FinetuningRunner
+
         count = sum(split.rows for split in self.splits["train"])
         count = count or self.settings.train_batch_size
         networks = self.objective.networks(self.model_config)

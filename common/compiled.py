@@ -2,7 +2,7 @@
 
 import functools
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 # More parts than these are slower again: XLA then reads each of them from memory.
 _FOLDS = (8, 4, 2)

@@ -14,6 +14,7 @@ import sys
 
 from common import file_kinds
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 
 # Longest lines that are held in memory: of JSON, which may be a document, and of other text.
 LINE_BYTES, TEXT_LINE_BYTES = 64 << 20, 4 << 20
@@ -27,10 +28,9 @@ def is_remote(path):
 
 def _gfile():
     try:
-        import tensorflow.compat.v1 as tf
+        return tf.io.gfile
     except ImportError:
         raise UserError("remote paths (gs://...) need TensorFlow, which is not installed") from None
-    return tf.io.gfile
 
 
 def failures():

@@ -83,3 +83,10 @@ class Progress:
 def size(count):
     """A number of bytes for people: 1.23GB."""
     return tqdm.format_sizeof(count, "B")
+
+
+def duration(seconds):
+    """Seconds as 1d 02:03:04."""
+    days, rest = divmod(int(max(0.0, seconds) + 0.5), 86400)
+    clock = "{:02d}:{:02d}:{:02d}".format(rest // 3600, rest % 3600 // 60, rest % 60)
+    return "{}d {}".format(days, clock) if days else clock

@@ -2,8 +2,7 @@
 
 import typing
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import layers
 
 

@@ -5,10 +5,10 @@ import os
 import re
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common import files
 from common.errors import UserError, some
+from common.lazy_tensorflow import tf
 from modeling import checkpoint_files, checkpoint_index, variable_spellings
 from modeling.load_plan import LoadPlan
 
@@ -20,8 +20,10 @@ _TRAINING_STATE = re.compile(r"(^|/)(global_step|adam_[mv]|lamb_[mv]|beta[12]_po
 # --init_layers does not choose the layers of a generator.
 _LAYER = re.compile(r"(?<!generator)/encoder/layer_(\d+)/")
 
-# Exceptions of the checkpoint readers of both TensorFlow versions for damaged files.
-_UNREADABLE = (OSError, tf.errors.OpError, IndexError, ValueError, RuntimeError)
+
+def _unreadable():
+    """Exceptions of the checkpoint readers of both TensorFlow versions for damaged files."""
+    return (OSError, tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
 
 def initialize(prefix, sources):
@@ -259,7 +261,7 @@ def read_shapes(prefix):
         raise UserError(
             "checkpoint {} is damaged: {}.index ({})".format(prefix, prefix, error)
         ) from error
-    except _UNREADABLE as error:
+    except _unreadable() as error:
         raise UserError("checkpoint {} is damaged: {}.index".format(prefix, prefix)) from error
     return collections.OrderedDict((name, list(shapes[name])) for name in sorted(shapes))
 
@@ -278,7 +280,7 @@ def verify(prefix, hint="take another copy of it"):
             continue  # no model has any, and TensorFlow does not check their lengths
         try:
             reader.get_tensor(name)
-        except _UNREADABLE as error:
+        except _unreadable() as error:
             raise UserError(
                 "checkpoint {} is damaged: {} cannot be read from {}.data-*; {}".format(
                     prefix, name, prefix, hint

@@ -12,11 +12,9 @@ import struct
 import warnings
 
 import google_crc32c
-import tensorflow.compat.v1 as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from common import files
+from common.lazy_tensorflow import tf
 
 MAX_BYTES = 64 << 20
 MAX_SHARDS = 100000
@@ -40,6 +38,9 @@ def check(prefix):
       Damaged: TensorFlow does not write such files.
       OSError, tf.errors.OpError: a file cannot be read.
     """
+    # Late: it imports TensorFlow.
+    from tensorflow.core.protobuf import tensor_bundle_pb2
+
     with files.open_file(prefix + ".index", "rb") as reader:
         content = reader.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -65,6 +66,8 @@ def check(prefix):
 
 
 def _message(kind, value):
+    from google.protobuf.message import DecodeError
+
     message = kind()
     with contextlib.suppress(DecodeError), warnings.catch_warnings():
         warnings.simplefilter("ignore")

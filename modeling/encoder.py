@@ -2,9 +2,8 @@
 
 import typing
 
-import tensorflow.compat.v1 as tf
-
 from common.features import POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS
+from common.lazy_tensorflow import tf
 from modeling import layers
 
 
@@ -250,7 +249,7 @@ NETWORKS = {
     ),
     "albert_zh": Network(bert_embeddings, _one_shared_layer, pooler),
     "electra": Network(
-        _projected_embeddings("embeddings_project", tf.glorot_uniform_initializer),
+        _projected_embeddings("embeddings_project", lambda: tf.glorot_uniform_initializer()),
         _separate_layers,
         first_token,
     ),

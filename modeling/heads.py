@@ -1,7 +1,6 @@
 """Pre-training heads on the encoder, and the classification layer."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import layers
 
 

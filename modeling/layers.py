@@ -6,7 +6,7 @@ arguments, so that families which share or rename weights reuse the layers.
 
 import typing
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 # Added to the scores of masked keys; their exp() is exactly 0 in float32.
 MASKED_SCORE = -10000.0

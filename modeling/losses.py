@@ -6,7 +6,7 @@ sums must be added separately and divided once; a mean of batch means is another
 
 import typing
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 class Ratio(typing.NamedTuple):

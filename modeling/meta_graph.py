@@ -5,9 +5,8 @@ another release may not know. This one holds what a released `bert_model.ckpt.me
 variables, for tf.train.import_meta_graph of any TensorFlow from 1.15 on, and a saver for them.
 """
 
-import tensorflow.compat.v1 as tf
-
 from common import outputs
+from common.lazy_tensorflow import tf
 from modeling import checkpoint
 
 ENDING = ".meta"

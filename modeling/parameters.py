@@ -4,7 +4,7 @@ import collections
 import typing
 import zlib
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 class Parameter(typing.NamedTuple):

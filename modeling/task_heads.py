@@ -8,8 +8,7 @@ through the same interface.
 
 import typing
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import answer_spans, heads, layers, losses
 from modeling.kernels.activations import gelu_erf
 from modeling.question_options import QuestionOptions

@@ -2,8 +2,7 @@
 
 import functools
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from optimization.weight_decay import WeightDecayOptimizer
 
 

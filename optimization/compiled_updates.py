@@ -6,9 +6,8 @@ an update is bound by that memory. Here each is read and written once.
 
 import functools
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import compiled, float32, square_sum
+from common.lazy_tensorflow import tf
 
 # Variables of fewer weights are updated by ordinary operations: every shape is compiled anew, which
 # takes longer than a small variable ever will.

@@ -4,16 +4,19 @@ import dataclasses
 from typing import Optional
 
 from common.validation import check_numbers
-from optimization.adamw import AdamWeightDecayOptimizer
-from optimization.lamb import AlbertLambOptimizer, LambOptimizer
 from optimization.layerwise_rates import rate_factor
 from optimization.schedules import WARMUPS
 
-OPTIMIZERS = {
-    "adamw": AdamWeightDecayOptimizer,
-    "lamb": LambOptimizer,
-    "lamb_albert": AlbertLambOptimizer,
-}
+OPTIMIZERS = ("adamw", "lamb", "lamb_albert")
+
+
+def optimizer_class(name):
+    """The subclass of WeightDecayOptimizer with a name of OPTIMIZERS."""
+    # Imported late: its base class is TensorFlow's.
+    from optimization import adamw, lamb
+
+    classes = (adamw.AdamWeightDecayOptimizer, lamb.LambOptimizer, lamb.AlbertLambOptimizer)
+    return dict(zip(OPTIMIZERS, classes))[name]
 
 
 @dataclasses.dataclass
@@ -24,7 +27,7 @@ class OptimizerConfig:
       learning_rate: the peak of the schedule.
       num_train_steps: updates after which the learning rate is 0.
       num_warmup_steps: updates of linear warm-up, part of num_train_steps.
-      optimizer: a key of OPTIMIZERS.
+      optimizer: one of OPTIMIZERS.
       warmup: a key of schedules.WARMUPS: how warm-up and decay are combined.
       lr_decay_power: power of the polynomial decay; 1: linear.
       weight_decay_rate: of all weights but layer norms and biases.
@@ -57,7 +60,7 @@ class OptimizerConfig:
     @property
     def slot_names(self):
         """Suffixes of the optimizer's slot variables, for instance adam_m and adam_v."""
-        return OPTIMIZERS[self.optimizer].SLOT_NAMES
+        return optimizer_class(self.optimizer).SLOT_NAMES
 
     def rate(self, step):
         """Learning rate of the update that runs at `step`: scalar tensor."""
@@ -84,7 +87,7 @@ class OptimizerConfig:
         Returns:
           a tf.train.Optimizer.
         """
-        return OPTIMIZERS[self.optimizer](
+        return optimizer_class(self.optimizer)(
             rate,
             weight_decay_rate=self.weight_decay_rate,
             beta_1=self.beta_1,

@@ -9,7 +9,7 @@ differentiates its own numerators over the joint denominators, and the gradients
 import collections
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 class Forward(NamedTuple):

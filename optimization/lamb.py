@@ -2,9 +2,8 @@
 
 import functools
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import square_sum
+from common.lazy_tensorflow import tf
 from optimization.adamw import adam_rule
 from optimization.weight_decay import WeightDecayOptimizer
 

@@ -1,6 +1,6 @@
 """Sums over the replicas of a model that train together."""
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 class OneReplica:

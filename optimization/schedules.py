@@ -5,7 +5,7 @@ the peak; num_train_steps, num_warmup_steps: numbers of updates; power: float, o
 decay. Both return a float32 scalar tensor.
 """
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 def warmup_then_decay(step, learning_rate, num_train_steps, num_warmup_steps=0, power=1.0):

@@ -2,8 +2,7 @@
 
 from typing import Any, Dict, NamedTuple
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from optimization import compiled_updates
 from optimization.gradients import joint_gradients
 

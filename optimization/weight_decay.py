@@ -2,8 +2,7 @@
 
 import re
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from optimization import compiled_updates
 
 NO_DECAY = ("LayerNorm", "layer_norm", "bias")

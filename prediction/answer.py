@@ -2,9 +2,8 @@
 
 import dataclasses
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError, some
+from common.lazy_tensorflow import tf
 from finetuning.kinds.question_row_options import QuestionRowOptions
 from finetuning.kinds.questions import QuestionTask
 from finetuning.layouts.squad import KINDS, SPAN, QuestionExample

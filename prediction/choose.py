@@ -1,9 +1,9 @@
 """--task=choose: one of several choices for a question, by a fine-tuned model."""
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.errors import UserError, quoted
+from common.lazy_tensorflow import tf
 from finetuning import task_file
 from finetuning.kinds.choices import ChoiceTask
 from finetuning.registry import TASK_NAMES, get_task

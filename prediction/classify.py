@@ -1,9 +1,8 @@
 """--task=classify: classes of texts, or any number of labels, by a fine-tuned model."""
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError
 from common.features import TEXT_STARTS
+from common.lazy_tensorflow import tf
 from data.records.schema import feature_length
 from finetuning import task_file
 from finetuning.registry import TASK_KINDS

@@ -4,10 +4,10 @@ import collections
 import re
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.errors import UserError
 from common.features import ROW_SEGMENT_IDS, TEXT_STARTS
+from common.lazy_tensorflow import tf
 from common.log import warn
 from modeling.encoder import encode, first_tokens
 from modeling.load_plan import POOLER

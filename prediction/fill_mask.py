@@ -7,8 +7,7 @@ import math
 import operator
 import typing
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from data.text.characters import is_letter
 from modeling import heads
 from modeling.encoder import encode

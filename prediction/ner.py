@@ -1,7 +1,6 @@
 """--task=ner: entities in texts, by a fine-tuned checkpoint."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from finetuning.kinds.spans import split_tag
 from finetuning.kinds.tagging import TaggingTask
 from finetuning.layouts.tagging import TaggedExample

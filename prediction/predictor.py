@@ -4,9 +4,9 @@ import tempfile
 import typing
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.errors import UserError, some
+from common.lazy_tensorflow import tf
 from common.log import log
 from modeling import checkpoint
 from modeling.kernels import make_kernels

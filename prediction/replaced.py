@@ -1,7 +1,6 @@
 """--task=replaced: tokens of a text that look replaced, by ELECTRA's discriminator."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import heads
 from modeling.encoder import encode
 from prediction.batches import OF_TOKENS

@@ -1,8 +1,8 @@
 """--task=tags: part of speech, entity and dependency of masks or of all words, by LERT."""
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
+from common.lazy_tensorflow import tf
 from common.tags import TAGS
 from data.rows.alignment import word_groups
 from modeling import heads

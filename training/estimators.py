@@ -21,9 +21,8 @@ import json
 import sys
 import types
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.log import warn
 
 TESTED = ("1.15.5", "2.15.1", "2.21.0")

@@ -4,10 +4,9 @@ import contextlib
 import logging
 import re
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError
 from common.files import failures, reason
+from common.lazy_tensorflow import tf
 from common.log import log
 from data.input.pipeline import OUT_OF_RANGE
 from data.records.checks import record_contents, verification

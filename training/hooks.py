@@ -2,12 +2,11 @@
 
 import time
 
-import tensorflow.compat.v1 as tf
-
 from common import literal_paths
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.log import log, warn
-from common.progress import Progress
+from common.progress import Progress, duration
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
 
 # A line after this many steps or seconds, whichever comes first.
@@ -202,10 +201,3 @@ class FaultHook(tf.train.SessionRunHook):
                 "step {}: the gradient is not finite (norm {}), the update is skipped; {:.0f} "
                 "so far".format(step, values["gradient_norm"], values[SKIPPED])
             )
-
-
-def duration(seconds):
-    """Seconds as 1d 02:03:04."""
-    days, rest = divmod(int(max(0.0, seconds) + 0.5), 86400)
-    clock = "{:02d}:{:02d}:{:02d}".format(rest // 3600, rest % 3600 // 60, rest % 60)
-    return "{}d {}".format(days, clock) if days else clock

@@ -6,7 +6,7 @@ of a step in variables of the host, which hooks read between steps.
 
 import collections
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 # Updates skipped because a gradient was not finite: in all since the start of the program, and in a
 # row.

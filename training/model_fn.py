@@ -2,8 +2,7 @@
 
 import collections
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from data.input.pipeline import ROW_NUMBERS
 from data.records.schema import FEATURES, feature_length
 from modeling import checkpoint, losses

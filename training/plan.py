@@ -2,10 +2,10 @@
 
 import dataclasses
 
+from common.progress import duration
 from modeling.flops import step_flops
 from training import row_use
 from training.devices import products, strategies
-from training.hooks import duration
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
 # for each token, matrices of attention scores for each head, rows of vocabulary scores for each

@@ -4,9 +4,8 @@ import os
 import signal
 import threading
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import STOP_SIGNALS, Stopped
+from common.lazy_tensorflow import tf
 
 
 class StopSignals:

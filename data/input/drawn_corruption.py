@@ -5,9 +5,8 @@ The draw is a function of the seed and the batch's number alone.
 
 from typing import NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from common.features import MASKED_IDS
+from common.lazy_tensorflow import tf
 from data.records.schema import FEATURES, SOURCE
 from data.rows.corruption import Corruption, Tokens
 

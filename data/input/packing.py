@@ -6,9 +6,9 @@ Losses and the order of texts stay those of a text a row; only padding is comput
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.features import MASKED_LM, POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS
+from common.lazy_tensorflow import tf
 from data.records.schema import FEATURES
 
 # Few sizes of batches, since a GPU or a compiler plans anew for each: rows are rounded up to a
@@ -139,13 +139,13 @@ class _Layout(NamedTuple):
       row_count, texts_per_row, predictions_per_row: scalars.
     """
 
-    rows: tf.Tensor
-    starts: tf.Tensor
-    numbers: tf.Tensor
-    prediction_starts: tf.Tensor
-    row_count: tf.Tensor
-    texts_per_row: tf.Tensor
-    predictions_per_row: tf.Tensor
+    rows: "tf.Tensor"
+    starts: "tf.Tensor"
+    numbers: "tf.Tensor"
+    prediction_starts: "tf.Tensor"
+    row_count: "tf.Tensor"
+    texts_per_row: "tf.Tensor"
+    predictions_per_row: "tf.Tensor"
 
 
 def _layout(lengths, counts, width, multiple):

@@ -6,8 +6,7 @@ The one place that builds input graphs.
 import dataclasses
 from typing import Optional
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from data.input.drawn_corruption import draw
 from data.input.packing import pack
 from data.records import schema

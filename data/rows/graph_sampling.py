@@ -6,9 +6,8 @@ google-research/electra draws them; in graph operations, so that it also runs on
 
 from typing import NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from common.features import MASKED_LM
+from common.lazy_tensorflow import tf
 from data.records.schema import DERIVED
 
 
@@ -21,9 +20,9 @@ class _Groups(NamedTuple):
       count: int32 [batch].
     """
 
-    sizes: tf.Tensor
-    segments: tf.Tensor
-    count: tf.Tensor
+    sizes: "tf.Tensor"
+    segments: "tf.Tensor"
+    count: "tf.Tensor"
 
 
 # Draws of one batch, in the order of the second half of their seeds.

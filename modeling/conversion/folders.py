@@ -13,10 +13,9 @@ import stat
 import typing
 import uuid
 
-import tensorflow.compat.v1 as tf
-
 from common import bounded_json, files, locks, outputs
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.validation import dict_of, is_object, is_text
 
 RECORD = ".quanci.json"

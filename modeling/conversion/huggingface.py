@@ -6,10 +6,10 @@ import re
 import typing
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common import bounded_json, files
 from common.errors import UserError, quoted, some
+from common.lazy_tensorflow import tf
 from common.validation import dict_of, is_object, is_text, is_whole
 from modeling.config import read_json_object
 from modeling.conversion import (

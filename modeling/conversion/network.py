@@ -3,8 +3,7 @@
 import collections
 import typing
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import checkpoint, heads, task_heads
 from modeling.conversion.pytorch_outputs import HIDDEN_STATES
 from modeling.encoder import encoder

@@ -5,9 +5,9 @@ import re
 import typing
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.errors import UserError, some
+from common.lazy_tensorflow import tf
 from modeling import checkpoint
 from modeling.conversion import families, family_choice, network
 from modeling.load_plan import LoadPlan

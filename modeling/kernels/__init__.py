@@ -2,8 +2,7 @@
 methods.
 """
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling.kernels.bfloat16 import Bfloat16Kernels
 from modeling.kernels.fused import FusedKernels
 from modeling.kernels.plain import LAYER_NORM_EPSILON, PlainKernels

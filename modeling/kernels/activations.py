@@ -2,7 +2,7 @@
 
 import math
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 def gelu_erf(x):
@@ -19,7 +19,7 @@ def gelu_tanh(x):
 ACTIVATIONS = {
     "gelu_erf": gelu_erf,
     "gelu_tanh": gelu_tanh,
-    "relu": tf.nn.relu,
-    "tanh": tf.tanh,
+    "relu": lambda x: tf.nn.relu(x),
+    "tanh": lambda x: tf.tanh(x),
     "linear": lambda x: x,
 }

@@ -1,7 +1,6 @@
 """Matrix products in bfloat16, and ordinary operations in float32 between them."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling.kernels.plain import PlainKernels
 from modeling.kernels.weights import CastWeights
 

@@ -1,8 +1,7 @@
 """Fusion of a softmax over a vocabulary; see element_fusions."""
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import compiled, float32
+from common.lazy_tensorflow import tf
 from modeling.kernels.sums import column_sum, row_max, row_sum
 
 

@@ -1,7 +1,8 @@
 """Dropout masks as a function of counters, cheap enough to be computed twice."""
 
 import numpy as np
-import tensorflow.compat.v1 as tf
+
+from common.lazy_tensorflow import tf
 
 _GOLDEN = 0x9E3779B1  # 2**32 over the golden ratio, made odd
 _WORD = 2**32

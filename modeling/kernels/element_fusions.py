@@ -7,9 +7,8 @@ backward pass draws dropout masks again and leaves sums over rows to ordinary op
 
 import functools
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import compiled, float32
+from common.lazy_tensorflow import tf
 from modeling.kernels.activations import ACTIVATIONS
 from modeling.kernels.draws import keep_scale
 from modeling.kernels.sums import column_sum

@@ -1,7 +1,6 @@
 """Kernels whose matrix products are ordinary operations and all between them compiled."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling.kernels import (
     attention_fusions,
     cross_entropy_fusion,
@@ -22,18 +21,18 @@ class FusedKernels(PlainKernels):
     masks are other ones than PlainKernels', likewise a function of seed, step and rows alone.
     """
 
-    def __init__(self, seed=0, step_seed=0, dtype=tf.float32, holds_weights=False, earlier=None):
+    def __init__(self, seed=0, step_seed=0, dtype=None, holds_weights=False, earlier=None):
         """Makes the kernels of one pass through the model.
 
         Args:
           seed, step_seed: see PlainKernels.
-          dtype: of states and products, tf.float32 or tf.bfloat16.
+          dtype: of states and products, tf.float32 or tf.bfloat16; None: tf.float32.
           holds_weights: see CastWeights.
           earlier: kernels of another pass in the same step, see CastWeights; None: there was none.
         """
         super().__init__(seed, step_seed)
-        self._dtype = dtype
-        self._weights = CastWeights(dtype, holds_weights, earlier and earlier._weights)
+        self._dtype = dtype or tf.float32
+        self._weights = CastWeights(self._dtype, holds_weights, earlier and earlier._weights)
         self._factors = {}  # id of scores -> (scores, product, bias)
 
     def matmul(self, x, kernel, transpose_kernel=False):

@@ -2,9 +2,8 @@
 
 import functools
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import compiled, float32
+from common.lazy_tensorflow import tf
 from modeling.kernels.draws import keep_scale
 from modeling.kernels.plain import LAYER_NORM_EPSILON
 from modeling.kernels.sums import column_sum, row_mean

@@ -2,8 +2,7 @@
 
 import math
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import losses
 from modeling.kernels.activations import ACTIVATIONS
 

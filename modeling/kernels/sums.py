@@ -1,8 +1,7 @@
 """Sums and maxima along rows and columns, which do not become vector code by themselves."""
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import float32, folded
+from common.lazy_tensorflow import tf
 
 
 def row_mean(x):

@@ -1,6 +1,6 @@
 """Weights in the type of matrix products."""
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 
 class CastWeights:

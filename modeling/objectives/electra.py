@@ -4,9 +4,9 @@ import collections
 import copy
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from common.features import MASKED_IDS, MASKED_LM, ROW
+from common.lazy_tensorflow import tf
 from modeling import heads, layers, losses
 from modeling.encoder import encode
 from modeling.objectives import electra_two_tower

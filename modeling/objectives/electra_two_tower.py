@@ -3,8 +3,7 @@ reads the tokens before a position, the other the tokens after it."""
 
 import math
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import heads
 from modeling.encoder import encode
 

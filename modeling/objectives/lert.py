@@ -4,9 +4,8 @@ import collections
 import dataclasses
 from typing import Optional, Tuple
 
-import tensorflow.compat.v1 as tf
-
 from common import options
+from common.lazy_tensorflow import tf
 from common.options import FamilyOptions, option
 from common.tags import KINDS, TAGS
 from modeling import heads, losses

@@ -1,8 +1,7 @@
 """Masked language modelling, with or without a sentence-pair loss."""
 
-import tensorflow.compat.v1 as tf
-
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
+from common.lazy_tensorflow import tf
 from modeling import heads, losses
 from modeling.encoder import encode
 from modeling.load_plan import POOLER

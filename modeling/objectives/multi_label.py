@@ -2,8 +2,7 @@
 
 import collections
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import losses
 from modeling.objectives.objective import ObjectiveOutput
 from modeling.objectives.task import TaskObjective

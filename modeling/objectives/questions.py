@@ -1,7 +1,6 @@
 """Reading comprehension: answers to questions as spans of a text."""
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling import losses
 from modeling.load_plan import POOLER
 from modeling.objectives.objective import new_output

@@ -2,8 +2,7 @@
 
 import collections
 
-import tensorflow.compat.v1 as tf
-
+from common.lazy_tensorflow import tf
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective, new_output
 from modeling.task_heads import Trunk

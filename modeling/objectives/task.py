@@ -1,8 +1,7 @@
 """The base class of the objectives of fine-tuning."""
 
-import tensorflow.compat.v1 as tf
-
 from common.features import TEXT_STARTS
+from common.lazy_tensorflow import tf
 from modeling import layers
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective

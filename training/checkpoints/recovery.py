@@ -4,10 +4,9 @@ import os
 import re
 from typing import Dict, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
-
 from common import files, outputs
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.log import log, warn
 from modeling import checkpoint, checkpoint_files
 from training.failures import output_errors
@@ -24,15 +23,18 @@ _DEBRIS = re.compile(
 _DEBRIS_FOLDER = re.compile(_CHECKPOINT + "_temp(_[0-9a-f]{32})?")
 _IN_DEBRIS_FOLDER = re.compile(r"part-\d{5}-of-\d{5}\." + _DATA + r"(\.tempstate\d+)?")
 _OF_CHECKPOINT = re.compile("(" + _CHECKPOINT + r")\." + _DATA)
-# Errors of access to a file; its content may be intact.
-_ACCESS_ERRORS = (
-    tf.errors.PermissionDeniedError,
-    tf.errors.UnauthenticatedError,
-    tf.errors.UnavailableError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.ResourceExhaustedError,
-)
 _CHUNK_BYTES = 1 << 24
+
+
+def _access_errors():
+    """Errors of access to a file; its content may be intact."""
+    return (
+        tf.errors.PermissionDeniedError,
+        tf.errors.UnauthenticatedError,
+        tf.errors.UnavailableError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.ResourceExhaustedError,
+    )
 
 
 def newest_good(output_dir):
@@ -204,7 +206,7 @@ def _check_reachable(prefix):
             with tf.io.gfile.GFile(path, "rb") as reader:
                 while reader.read(_CHUNK_BYTES):
                     pass
-        except _ACCESS_ERRORS as error:
+        except _access_errors() as error:
             raise UserError("cannot read {}: {}".format(path, files.reason(error))) from error
         except tf.errors.OpError:  # a bad sector: damage
             return

@@ -3,10 +3,9 @@
 import os
 import shutil
 
-import tensorflow.compat.v1 as tf
-
 from common import files, literal_paths
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.log import warn
 from modeling import checkpoint, checkpoint_files, meta_graph
 from training.checkpoints.recovery import remove_debris

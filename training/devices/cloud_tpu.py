@@ -20,11 +20,9 @@ import urllib.request
 import warnings
 from typing import Any, NamedTuple, Optional
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from common.log import warn
-from training.devices import grpc_probe
 from training.devices.cloud_tpu_api import EXAMPLE, SOCKET_SECONDS, CloudTpuApi, shortened
 
 METADATA_SECONDS = 5  # project and zone together; the server is next to the machine or absent
@@ -52,15 +50,16 @@ _ADDRESS = re.compile(r"(?:grpc://)?([^\s/:]+)(?::(\d+))?")
 _NO_CORES = "Cannot find any TPU cores"
 _DEVICE_TYPE = re.compile(r"_DeviceAttributes\([^,]+, (\w+),")
 _NO_SESSION = re.compile(r'No session factory registered .*?target: "([^"]*)"', re.DOTALL)
-# What gRPC makes of a server that has gone, or is another one. No error of a network is among them.
+# What gRPC makes of a server that has gone, or is another one: names of TensorFlow's errors. No
+# error of a network is among them.
 _LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.CancelledError,
-    tf.errors.AbortedError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.UnimplementedError,
-    tf.errors.UnauthenticatedError,
-    tf.errors.PermissionDeniedError,
+    "UnavailableError",
+    "CancelledError",
+    "AbortedError",
+    "DeadlineExceededError",
+    "UnimplementedError",
+    "UnauthenticatedError",
+    "PermissionDeniedError",
 )
 _WAIT = "wait until it is READY, then start again"
 _RECREATE = "delete it, create it again and start again (training resumes from --output_dir)"
@@ -312,7 +311,7 @@ def session_fault(error):
                 no_scheme.group(1)
             )
         )
-    if isinstance(error, _LOST):
+    if isinstance(error, tuple(getattr(tf.errors, name) for name in _LOST)):
         return UserError(
             "the session with the TPU has ended: {} ({}); start again to resume from the last "
             "checkpoint, or check the address".format(shortened(message), type(error).__name__)
@@ -330,6 +329,9 @@ def _addresses_of_workers(resolver):
 
 
 def _connect(host, port):
+    # Late: only who uses a TPU needs gRPC.
+    from training.devices import grpc_probe
+
     where = "grpc://{}:{}".format(host, port)
     too_late = UserError(
         "no TPU answers at {}; check the address, and that this machine is in the TPU's "

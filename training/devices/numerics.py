@@ -6,11 +6,10 @@ numerics = choose("auto", "fp32", place_of(use_tpu=False), flops=3e15)
 import functools
 from typing import NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from common.compiled import compiled
 from common.errors import UserError
 from common.greetings import without_greetings
+from common.lazy_tensorflow import tf
 from common.log import log, warn
 from modeling import kernels as kernel_kinds
 from training import estimators

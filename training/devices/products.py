@@ -4,7 +4,7 @@ import contextlib
 import functools
 import time
 
-import tensorflow.compat.v1 as tf
+from common.lazy_tensorflow import tf
 
 _SIZE, _SECONDS = 1024, 0.5
 

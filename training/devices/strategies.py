@@ -4,10 +4,9 @@ import os
 import tempfile
 import warnings
 
-import tensorflow.compat.v1 as tf
-
 from common import files, literal_paths
 from common.errors import UserError
+from common.lazy_tensorflow import tf
 from training import estimators
 from training.devices import cloud_tpu
 
@@ -23,10 +22,10 @@ class _UnderStrategies:
         del input_context
         return super()._call_input_fn(input_fn, mode)
 
-    @tf.autograph.experimental.do_not_convert
-    def _call_model_fn(self, features, labels, mode, config):
+    @property
+    def _call_model_fn(self):
         # TensorFlow 2 would convert it with AutoGraph: another graph, and slow to build.
-        return super()._call_model_fn(features, labels, mode, config)
+        return tf.autograph.experimental.do_not_convert(super()._call_model_fn)
 
 
 class _OnReadOnlyModels:

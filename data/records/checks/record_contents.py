@@ -4,9 +4,8 @@ import itertools
 import time
 import warnings
 
-import tensorflow.compat.v1 as tf
-
 from common.errors import UserError, quoted
+from common.lazy_tensorflow import tf
 from data.records.schema import FEATURES, feature_length
 from data.records.tfrecord import read_records
 

@@ -36,7 +36,7 @@ with watched_imports():
     from modeling.objectives import get_objective
     from modeling.objectives.masked_lm import MaskedLm
     from optimization import compiled_updates
-    from optimization.config import OPTIMIZERS, OptimizerConfig
+    from optimization.config import OPTIMIZERS, OptimizerConfig, optimizer_class
     from optimization.replicas import StrategyReplicas
     from training import hooks, model_fn
     from training.devices.strategies import Devices
@@ -215,7 +215,7 @@ def copies_after(kind):
     Returns:
       variable name -> [first copy, second copy], as lists of numbers.
     """
-    make = OPTIMIZERS.get(kind, GoogleStyleOptimizer)
+    make = optimizer_class(kind) if kind in OPTIMIZERS else GoogleStyleOptimizer
     strategy = tf.distribute.MirroredStrategy(DEVICES)
 
     @tf.autograph.experimental.do_not_convert
