@@ -17,6 +17,7 @@ with watched_imports():
 
     from cli import corpus_flags
     from cli.app import PARTS_KEPT, require, run_script
+    from cli.help import topics
     from common.log import warn
     from common.tags import KINDS
     from common.terminal import say
@@ -29,7 +30,12 @@ with watched_imports():
 
 FLAGS = flags.FLAGS
 
+topics.lead(
+    ("input_file", "output_file", "ltp_model"),
+    ("input_format", "user_dict", "num_shards", "num_workers", "batch_size", "ltp_precision"),
+)
 corpus_flags.define_corpus_flags(annotation.FORMATS, "raw")
+topics.begin("Text and words")
 flags.DEFINE_integer(
     "batch_size", annotator.BATCH_SIZE, "Most stretches of sentences that LTP is given at a time."
 )

@@ -1,11 +1,11 @@
 """Converts TensorFlow checkpoints to Hugging Face directories and back, and makes release folders.
 
-python convert_checkpoint.py --tf_checkpoint_path=bert_model.ckpt --config_file=bert_config.json \
+python convert_checkpoint.py --tf_checkpoint_path=bert_model.ckpt --config_file=bert_config.json \\
     --vocab_file=vocab.txt --pytorch_dump_path=hf
 python convert_checkpoint.py --from_pytorch=hf --tf_dump_path=tf/bert_model.ckpt
-python convert_checkpoint.py --tf_checkpoint_path=electra --config_file=discriminator.json \
+python convert_checkpoint.py --tf_checkpoint_path=electra --config_file=discriminator.json \\
     --pytorch_dump_path=hf --discriminator_or_generator=discriminator
-python convert_checkpoint.py --tf_checkpoint_path=out --config_file=bert_config.json \
+python convert_checkpoint.py --tf_checkpoint_path=out --config_file=bert_config.json \\
     --strip_optimizer=release
 """
 
@@ -16,29 +16,35 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import conversion
+    from cli import conversion, original_names, run_flags
     from cli.app import prepare_tensorflow, require, run_script
+    from cli.help import topics
     from common import files
     from common.errors import UserError
-    from modeling.config import GELU_CHOICES
     from modeling.conversion import families, sources
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "tf_checkpoint_path", None, "Checkpoint to convert: a prefix, an .index file or a directory."
-)
-flags.DEFINE_string("config_file", None, "JSON file with the sizes of --tf_checkpoint_path.")
+topics.lead(("pytorch_dump_path", "from_pytorch", "strip_optimizer"))
+topics.begin("TensorFlow to Hugging Face")
 flags.DEFINE_string(
     "pytorch_dump_path",
     None,
     "Directory to write for Hugging Face; a name that ends in .bin is a weights file there.",
 )
 flags.DEFINE_string(
+    "tf_checkpoint_path", None, "Checkpoint to convert: a prefix, an .index file or a directory."
+)
+original_names.add_names("tf_checkpoint_path", "init_checkpoint")
+flags.DEFINE_string("config_file", None, "JSON file with the sizes of --tf_checkpoint_path.")
+original_names.add_names("config_file", "bert_config_file")
+flags.DEFINE_string(
     "vocab_file", None, "Vocabulary; default: the one beside the checkpoint or its config."
 )
 flags.DEFINE_bool(
-    "do_lower_case", None, "As the model was trained; default: as in task.json, else true."
+    "do_lower_case",
+    None,
+    "Lower-case texts, as the model was trained; default: as in task.json, else true.",
 )
 flags.DEFINE_string(
     "head",
@@ -52,15 +58,15 @@ flags.DEFINE_string(
     "Task whose head to convert, of a checkpoint with several; of ELECTRA's Hugging Face directory "
     "the name to give it.",
 )
-flags.DEFINE_enum(
-    "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf, but tanh for ALBERT."
-)
+run_flags.define_gelu()
 flags.DEFINE_enum(
     "discriminator_or_generator",
     None,
     families.NETWORKS,
-    "Which of ELECTRA's networks; default: the discriminator, of a directory the one it holds.",
+    "Which of ELECTRA's networks to convert; default: the discriminator, of a directory the one it "
+    "holds.",
 )
+topics.begin("Hugging Face to TensorFlow")
 flags.DEFINE_string(
     "from_pytorch",
     None,
@@ -73,6 +79,7 @@ flags.DEFINE_bool(
     "Write a .meta file with a TensorFlow checkpoint: its variables and their saver, for "
     "tf.train.import_meta_graph.",
 )
+topics.begin("A copy without training state")
 flags.DEFINE_string(
     "strip_optimizer", None, "Directory for a copy without the optimizer's state and the step."
 )

@@ -23,6 +23,7 @@ with watched_imports():
 
     from cli import corpus_flags, family_flags, original_names
     from cli.app import PARTS_KEPT, given_values, require, run_script
+    from cli.help import topics
     from common.errors import UserError, some
     from common.log import log_lines, warn
     from common.tags import KINDS
@@ -76,9 +77,38 @@ def _default_shares(recipe):
     return shares and ",".join("{:.2g}".format(share) for share in shares)
 
 
+topics.lead(
+    ("input_file", "output_file", "vocab_file"),
+    (
+        "input_format",
+        "objective",
+        "segmenter",
+        "user_dict",
+        "max_seq_length",
+        "max_predictions_per_seq",
+        "dupe_factor",
+        "masking",
+        "num_shards",
+        "num_workers",
+        "normalize_quotes",
+    ),
+)
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
+topics.begin("Text and words")
+flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
+original_names.define_non_chinese()
+flags.DEFINE_enum(
+    "tag_set",
+    "ltp",
+    documents.TAG_SETS,
+    "Tags of --input_format=conllu: LTP's, or those of Universal Dependencies, of which the ones "
+    "that mean the same are taken over.",
+)
+topics.begin("Vocabulary")
 flags.DEFINE_string(
-    "vocab_file", None, "vocab.txt, a token a line, or a SentencePiece model (spiece.model)."
+    "vocab_file",
+    None,
+    "Vocabulary: vocab.txt, a token a line, or a SentencePiece model (spiece.model).",
 )
 original_names.define_spm_model_file()
 flags.DEFINE_enum(
@@ -87,25 +117,27 @@ flags.DEFINE_enum(
     vocabulary_file.KINDS,
     "Kind of tokenizer; --vocab_file must be of that kind.",
 )
+flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
+topics.begin("Rows")
 flags.DEFINE_string(
     "objective", "bert", "Objective of the records: {}.".format(", ".join(recipes.all_recipes()))
 )
-flags.DEFINE_enum(
-    "tag_set",
-    "ltp",
-    documents.TAG_SETS,
-    "Tags of --input_format=conllu: LTP's, or those of Universal Dependencies, of which the ones "
-    "that mean the same are taken over.",
+flags.DEFINE_integer("max_seq_length", 128, "Most tokens of a row, with [CLS] and [SEP].")
+flags.DEFINE_float(
+    "short_seq_prob",
+    None,
+    "Share of documents with shorter rows, or of rows, as the original programs have it. Defaults: "
+    "{}; the others have none.".format(defaults_of(lambda recipe: recipe.short_seq_prob)),
 )
-flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
-original_names.define_non_chinese()
+flags.DEFINE_integer("seed", 12345, "Seed of every random choice.")
+original_names.add_names("seed", "random_seed")
+topics.begin("Masks")
 flags.DEFINE_enum(
     "masking_unit",
     None,
     masking.UNITS,
-    "What is masked at a time: wordpiece, word, or ngram (runs of words). Defaults: {}.".format(
-        defaults_of(lambda recipe: getattr(recipe.corruption.spec, "unit", None))
-    ),
+    "Unit that is masked at a time: wordpiece, word, or ngram (runs of words). Defaults: "
+    "{}.".format(defaults_of(lambda recipe: getattr(recipe.corruption.spec, "unit", None))),
 )
 flags.DEFINE_bool(
     "do_whole_word_mask", None, "Google's name for --masking_unit: true is word, false wordpiece."
@@ -121,33 +153,27 @@ flags.DEFINE_enum(
     "masking",
     None,
     ["static", "dynamic"],
-    "static: masks are drawn here, --dupe_factor times; dynamic: run_pretraining.py draws new ones "
-    "for every batch, and the records hold the words where it needs them. Default: static; "
-    "{}.".format(defaults_of(lambda recipe: "dynamic alone" if recipe.drawn_in_training else None)),
+    "Where masks are drawn: here, --dupe_factor times (static), or by run_pretraining.py anew for "
+    "every batch (dynamic), for which the records hold the words where it needs them. Default: "
+    "static; {}.".format(
+        defaults_of(lambda recipe: "dynamic alone" if recipe.drawn_in_training else None)
+    ),
 )
-family_flags.define(FAMILY_OPTIONS)
-flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents (uncased vocabularies).")
-flags.DEFINE_integer("max_seq_length", 128, "Longest row in pieces, with [CLS] and [SEP].")
-flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked pieces of a row.")
-flags.DEFINE_integer("random_seed", 12345, "Seed of every random choice.")
 flags.DEFINE_integer(
     "dupe_factor",
     None,
-    "Passes over the corpus, each with new masks (default: static 10, dynamic 1).",
+    "Passes over the corpus, each with new masks; default: static 10, dynamic 1.",
 )
 flags.DEFINE_float(
     "masked_lm_prob",
     None,
-    "Share of pieces to mask. Defaults: {}.".format(
+    "Share of the tokens to mask. Defaults: {}.".format(
         defaults_of(lambda recipe: recipe.corruption.spec.probability)
     ),
 )
-flags.DEFINE_float(
-    "short_seq_prob",
-    None,
-    "Share of documents with shorter rows, or of rows, as the original programs have it. Defaults: "
-    "{}; the others have none.".format(defaults_of(lambda recipe: recipe.short_seq_prob)),
-)
+original_names.add_names("masked_lm_prob", "mask_prob")
+flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked tokens of a row.")
+family_flags.define(FAMILY_OPTIONS)
 
 
 def settings_from_flags():

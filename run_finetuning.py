@@ -1,7 +1,7 @@
 """Fine-tunes a model on one task or several, evaluates it and predicts.
 
-python run_finetuning.py --task_name=chnsenticorp --data_dir=data/chnsenticorp \
-    --bert_config_file=bert_config.json --vocab_file=vocab.txt --init_checkpoint=bert_model.ckpt \
+python run_finetuning.py --task_name=chnsenticorp --data_dir=data/chnsenticorp \\
+    --config_file=bert_config.json --vocab_file=vocab.txt --init_checkpoint=bert_model.ckpt \\
     --output_dir=out --do_train --do_eval --do_predict
 """
 

@@ -1,8 +1,8 @@
 """Predicts with a trained model from lines of text: words for masks, tags, vectors, classes,
 entities, answers to questions.
 
-echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vocab_file=vocab.txt \
-    --bert_config_file=bert_config.json --init_checkpoint=bert_model.ckpt
+echo '今天天气真[MASK]。' | python run_prediction.py --task=fill_mask --vocab_file=vocab.txt \\
+    --config_file=bert_config.json --init_checkpoint=bert_model.ckpt
 """
 
 import contextlib
@@ -15,6 +15,7 @@ with watched_imports():
 
     from cli import original_names, run_flags
     from cli.app import prepare_tensorflow, require, run_script
+    from cli.help import topics
     from common.errors import UserError
     from common.log import log
     from finetuning.kinds.multi_label_options import MultiLabelOptions
@@ -30,27 +31,37 @@ with watched_imports():
 
 FLAGS = flags.FLAGS
 
-run_flags.define_model_flags()
-run_flags.define_numerics_flags()
-flags.adopt_module_key_flags(run_flags)
+topics.lead(
+    ("task", "config_file", "vocab_file", "init_checkpoint"),
+    ("input_file", "output_file", "task_name", "max_seq_length", "top_k", "precision"),
+)
+topics.begin("Input and output")
 flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
 flags.DEFINE_string(
     "input_file",
     None,
-    "A text a line, UTF-8, compressed if .gz or .bz2; classify takes pairs with a tab between, "
+    "Texts, one a line, UTF-8, compressed if .gz or .bz2; classify takes pairs with a tab between, "
     "answer objects of question and context as JSON, choose of question and choices. Default, or "
     "-: standard input.",
 )
 flags.DEFINE_string(
-    "output_file", None, "A line of JSON for each line of input. Default, or -: standard output."
+    "output_file",
+    None,
+    "Results, a line of JSON for each line of input. Default, or -: standard output.",
 )
+run_flags.define_model_flags()
+run_flags.define_numerics_flags()
+flags.adopt_module_key_flags(run_flags)
+topics.begin("Model")
 flags.DEFINE_string(
     "task_name",
     None,
-    "Which task, of a checkpoint that was fine-tuned for several at once; in any spelling that "
-    "run_finetuning.py takes.",
+    "Task to predict, of a checkpoint that was fine-tuned for several at once; in any spelling "
+    "that run_finetuning.py takes.",
 )
-flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
+flags.DEFINE_string(
+    "vocab_file", None, "Vocabulary of the model: vocab.txt, or a SentencePiece model."
+)
 original_names.define_spm_model_file()
 flags.DEFINE_bool(
     "do_lower_case",
@@ -62,38 +73,50 @@ flags.DEFINE_integer(
     None,
     "Most tokens of a row. Default: task.json's where there is one, else 128.",
 )
-flags.DEFINE_integer("batch_size", 32, "Rows computed at a time.")
+topics.begin("Precision and speed")
+flags.DEFINE_integer("predict_batch_size", 32, "Rows computed at a time.")
+original_names.add_names("predict_batch_size", "batch_size")
+topics.begin("--task=fill_mask, --task=answer")
 flags.DEFINE_integer(
-    "top_k", 5, "fill_mask: how many tokens and words to name; answer: how many answers."
+    "top_k", 5, "Number of tokens and words to name for a mask, or of answers to a question."
 )
+topics.begin("--task=classify")
 flags.DEFINE_float(
     "decision_threshold",
     None,
-    "classify: least probability of a label, where a text may have any number of them. Default: "
-    "the training's, else 0.5.",
+    "Least probability of a label, where a text may have any number of them. Default: the "
+    "training's, else 0.5.",
 )
+topics.begin("--task=answer")
 flags.DEFINE_float(
     "null_score_diff_threshold",
     None,
-    "answer: by how much having no answer must be likelier than the best one, where questions may "
-    "have none. Default: the training's, else 0.",
+    "Margin by which no answer must be likelier than the best one, where questions may have none. "
+    "Default: the training's, else 0.",
 )
+topics.begin("--task=features")
 flags.DEFINE_list(
     "layers",
     None,
-    "features: layers, 1 the first and -1 the last, 0 the embeddings; default -1. In google's "
+    "Layers to write: 1 the first and -1 the last, 0 the embeddings; default -1. In google's "
     "format 0 is the first, the default -1,-2,-3,-4.",
 )
 flags.DEFINE_string(
     "features_format",
     PLAIN,
-    "features: {}; google reads and writes what extract_features.py of google-research/bert "
-    "does.".format(", ".join(FORMATS)),
+    "Format of the vectors: {}; google reads and writes what extract_features.py of "
+    "google-research/bert does.".format(", ".join(FORMATS)),
 )
 flags.DEFINE_string(
-    "pooling", "none", "features: {}; not none gives one vector a line.".format(", ".join(POOLINGS))
+    "pooling",
+    "none",
+    "Way to make one vector of a line's: {}; none: a vector for each token.".format(
+        ", ".join(POOLINGS)
+    ),
 )
-flags.DEFINE_enum("words_by", "rjieba", WORDS_BY, "tags: segmenter of lines without [MASK].")
+topics.begin("--task=tags")
+flags.DEFINE_enum("segmenter", "rjieba", WORDS_BY, "Word segmenter of lines without [MASK].")
+original_names.add_names("segmenter", "words_by")
 
 DEFAULT_SEQ_LENGTH = 128
 MIN_SEQ_LENGTH = 3
@@ -112,7 +135,7 @@ def main(argv):
         task = make_task(task_class, path)
         log(task.config.describe_activation())
         numerics = run_flags.settle_numerics()
-        with Predictor(task.config, task, path, FLAGS.batch_size, numerics) as predictor:
+        with Predictor(task.config, task, path, FLAGS.predict_batch_size, numerics) as predictor:
             task.start(predictor)
             predict_lines(task, read_lines(FLAGS.input_file), results)
 
@@ -129,8 +152,8 @@ def check_flags():
     original_names.take_original_names()
     require(FLAGS, "task")
     task_class = get_prediction_task(FLAGS.task)
-    require(FLAGS, "bert_config_file", "vocab_file", "init_checkpoint")
-    run_flags.check_numbers(positive=("batch_size", "top_k"))
+    require(FLAGS, "config_file", "vocab_file", "init_checkpoint")
+    run_flags.check_numbers(positive=("predict_batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
         raise UserError(
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
@@ -146,7 +169,7 @@ def check_flags():
             owners = [name for name, of_task in options.items() if option in of_task]
             raise UserError(
                 "--{} is for --task={} and has no meaning for --task={}; remove it".format(
-                    option, " or --task=".join(owners), FLAGS.task
+                    FLAGS[option].name, " or --task=".join(owners), FLAGS.task
                 )
             )
     check_different(FLAGS.input_file, FLAGS.output_file)

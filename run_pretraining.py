@@ -1,6 +1,6 @@
 """Trains a model on pre-training records, evaluates it, or both.
 
-python run_pretraining.py --input_file='data/*.tfrecord' --bert_config_file=bert_config.json \
+python run_pretraining.py --input_file='data/*.tfrecord' --config_file=bert_config.json \\
     --output_dir=out --do_train --max_seq_length=128 --max_predictions_per_seq=20
 """
 

@@ -7,6 +7,8 @@ import sys
 from absl import app
 from absl import flags as absl_flags
 
+from cli import original_names
+from cli.help import requests
 from cli.start import watched_imports
 from cli.stop_signals import stop_signals_as_exceptions
 from common import lazy_tensorflow, terminal
@@ -93,7 +95,9 @@ def parse_flags(argv):
     like every other error.
     """
     try:
+        requests.define()
         words = absl_flags.FLAGS(argv)
+        original_names.refuse_several_names(argv[1:])
         _check_numbers(absl_flags.FLAGS)
         return words
     except absl_flags.Error as error:

@@ -8,6 +8,7 @@ import os
 from absl import flags
 
 from cli.app import given_values, require
+from cli.help import topics
 from common import files, outputs, packed
 from common.errors import UserError
 from common.log import log, warn
@@ -30,19 +31,23 @@ def define_corpus_flags(formats, input_format):
       formats: choices of --input_format.
       input_format: its default.
     """
-    flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+    topics.begin("Input and output")
+    flags.DEFINE_string(
+        "input_file", None, "Text files to read: names or globs, a comma between them."
+    )
     flags.DEFINE_string(
         "output_file",
         None,
-        "Shard name, or a comma list of names. With --num_shards above 1, NAME-00000-of-00008; a * "
-        "in the name takes the shard number.",
+        "File to write, or a comma list of names. With --num_shards above 1, NAME-00000-of-00008; "
+        "a * in the name takes the shard number.",
     )
     flags.DEFINE_enum(
         "input_format",
         input_format,
         formats,
-        "text: a sentence a line, a blank line between documents; raw: paragraphs, split into "
-        "sentences; jsonl: an object a line{}. Each may be compressed (.gz, .bz2).".format(
+        "Format of the text: a sentence a line, a blank line between documents (text); raw: "
+        "paragraphs, split into sentences; jsonl: an object a line{}. Each may be compressed (.gz, "
+        ".bz2).".format(
             "; presegmented: text with words separated by blanks; conllu: words with tags, as "
             "annotate_corpus.py writes them"
             if "conllu" in formats
@@ -50,6 +55,7 @@ def define_corpus_flags(formats, input_format):
         ),
     )
     flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
+    topics.begin("Text and words")
     flags.DEFINE_bool(
         "normalize_quotes",
         False,
@@ -61,18 +67,23 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_integer(
         "max_sentence_chars",
         DEFAULT_MAX_CHARS,
-        "Sentences of raw text are cut at this many characters.",
+        "Most characters of a sentence of raw text; longer ones are cut.",
     )
-    flags.DEFINE_string("ltp_model", None, "Directory or hub name (LTP/small) of an LTP model.")
+    flags.DEFINE_string(
+        "ltp_model", None, "LTP model: a directory, or a name of the hub (LTP/small)."
+    )
     flags.DEFINE_enum(
         "ltp_precision",
         precision.FP32,
         precision.CHOICES,
-        "What a neural LTP model computes in; auto: bf16 where a product in it is faster here.",
+        "Precision of a neural LTP model; auto: bf16 where a product in it is faster here.",
     )
     flags.DEFINE_string(
-        "user_dict", None, "Words that must be known, a line each: word [frequency] [tag]."
+        "user_dict",
+        None,
+        "Dictionary of words that must be known, a line each: word [frequency] [tag].",
     )
+    topics.begin("Input and output")
     flags.DEFINE_integer("num_shards", 1, "Number of output files.")
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 

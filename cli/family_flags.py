@@ -10,6 +10,7 @@ import collections
 
 from absl import flags
 
+from cli.help import topics
 from common import options
 
 # The flags belong to the program, or the module of flags, that calls `define`.
@@ -29,8 +30,12 @@ def define(option_classes, flag_values=flags.FLAGS):
     """
     for declared, titles in _declarations(option_classes):
         text = declared.help
+        if declared.kind != options.SWITCH and declared.default not in (None, ""):
+            text = "{} (default: {})".format(text, declared.default)
+        elif declared.default is True:
+            text += " The default; --no{} is the opposite.".format(declared.name)
         if titles:
-            text = "{}: {}".format(", ".join(titles), text)
+            topics.place(", ".join(titles), declared.name)
         name, more = declared.name, {"flag_values": flag_values}
         if declared.kind == options.CHOICE:
             flags.DEFINE_enum(name, None, declared.choices, text, **more)

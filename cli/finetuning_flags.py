@@ -15,6 +15,7 @@ from cli import (
     run_flags,
 )
 from cli.app import require
+from cli.help import topics
 from cli.hparams import define_hparams_flags
 from common import outputs
 from common.errors import UserError
@@ -35,12 +36,12 @@ POSITIVE = (
     "gradient_accumulation_steps",
     "num_tpu_cores",
     "iterations_per_loop",
-    "train_step",
+    "num_train_steps",
 )
 NOT_NEGATIVE = (
     "keep_checkpoint_max",
     "warmup_proportion",
-    "warmup_step",
+    "num_warmup_steps",
     "weight_decay_rate",
     "lr_decay_power",
 )
@@ -49,19 +50,50 @@ SHORTEST_ROW = 8
 
 def define():
     """All flags of the script."""
+    topics.lead(
+        ("task_name", "data_dir", "config_file", "vocab_file", "init_checkpoint", "output_dir")
+        + ("do_train", "do_eval", "do_predict"),
+        (
+            "max_seq_length",
+            "train_batch_size",
+            "learning_rate",
+            "num_train_epochs",
+            "num_trials",
+            "seed",
+            "label_column",
+            "text_columns",
+        ),
+    )
+    _define_task()
     run_flags.define_model_flags()
+    _define_tokenizer()
     run_flags.define_training_start_flags()
+    _define_training()
     run_flags.define_optimizer_flags()
     FLAGS.set_default("warmup", None)  # the task's defaults may set it
-    run_flags.define_device_flags()
+    flags.DEFINE_float(
+        "layerwise_lr_decay",
+        None,
+        "Factor of the rate from layer to layer on the way down; default: the task's, for ELECTRA "
+        "0.8, else 1.",
+    )
     run_flags.define_numerics_flags()
-    run_flags.define_saving_flags()
     run_flags.define_packing_flag()
+    run_flags.define_device_flags()
+    _define_evaluation()
+    family_flags.define(option_classes())
+    original_names.add_names("text_columns", "text_column")
+    original_names.define_reading_names()
+    define_electra_flags()
+
+
+def _define_task():
+    topics.begin("Task and examples")
     flags.DEFINE_list(
         "task_name",
         None,
-        "One of {}; or several with commas between, trained at once, each in its folder of "
-        "--data_dir.".format(", ".join(TASK_NAMES)),
+        "Task, or several with commas between, trained at once, each in its folder of --data_dir: "
+        "{}.".format(", ".join(TASK_NAMES)),
     )
     flags.DEFINE_string("data_dir", None, "Folder of the task's files: train, dev and test.")
     flags.DEFINE_string(
@@ -71,67 +103,77 @@ def define():
         "those of run_squad.py: the task is squadv1, or squad by --version_2_with_negative.",
     )
     flags.DEFINE_string(
+        "eval_file", None, "File to evaluate on, in place of the dev file in --data_dir."
+    )
+    original_names.add_names("eval_file", "dev_file")
+    flags.DEFINE_string(
         "predict_file",
         None,
-        "File that --do_predict reads in place of the test file in --data_dir; without "
-        "--data_dir --do_eval reads it, too.",
+        "File to predict, in place of the test file in --data_dir; without --data_dir --do_eval "
+        "reads it, too.",
     )
-    flags.DEFINE_string(
-        "dev_file", None, "File that --do_eval reads in place of the one in --data_dir."
-    )
+    flags.DEFINE_list("labels", None, "Labels of --task_name=tsv or multi_label, by number.")
     flags.DEFINE_bool(
-        "verbose_logging", False, "Accepted for run_squad.py's command lines; logs nothing more."
+        "verbose_logging", False, "No effect: nothing more is logged. run_squad.py has it."
     )
-    flags.DEFINE_list("labels", None, "The labels of --task_name=tsv or multi_label, by number.")
-    flags.DEFINE_string("vocab_file", None, "The model's vocab.txt or SentencePiece model.")
+    topics.place(topics.OTHER_NAMES, "verbose_logging")
+
+
+def _define_tokenizer():
+    flags.DEFINE_string(
+        "vocab_file", None, "Vocabulary of the model: vocab.txt, or a SentencePiece model."
+    )
     original_names.define_spm_model_file()
     flags.DEFINE_bool(
         "do_lower_case",
         None,
-        "As the model was trained. Default: as in training where that is over, else true.",
+        "Lower-case the texts, as in pre-training. Default: as in training where that is over, "
+        "else true.",
     )
-    flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
+    flags.DEFINE_integer("max_seq_length", None, "Tokens in a row; default: the task's.")
+
+
+def _define_training():
+    topics.begin("Training")
     flags.DEFINE_bool("do_train", False, "Train; with --do_eval the best checkpoint is kept.")
-    flags.DEFINE_bool(
-        "do_eval",
-        False,
-        "Evaluate on the dev examples: in training each checkpoint; later all that a training "
-        "without evaluation has left, to choose the best.",
-    )
-    flags.DEFINE_bool("do_predict", False, "Predict the test examples.")
-    flags.DEFINE_integer("max_seq_length", None, "Pieces in a row; default: the task's.")
     flags.DEFINE_integer("train_batch_size", None, "Rows of one update; default: the task's.")
-    flags.DEFINE_integer("eval_batch_size", 32, "Rows in a batch of evaluation.")
-    flags.DEFINE_integer(
-        "predict_batch_size", None, "Rows in a batch of prediction; default: --eval_batch_size."
-    )
-    flags.DEFINE_float("learning_rate", None, "Peak learning rate; default: the task's.")
-    flags.DEFINE_float(
-        "layerwise_lr_decay",
-        None,
-        "What the rate is multiplied by from layer to layer on the way down; default: the task's, "
-        "for ELECTRA 0.8, else 1.",
-    )
+    flags.DEFINE_float("learning_rate", None, "Peak of the learning rate; default: the task's.")
     flags.DEFINE_float("num_train_epochs", None, "Passes over the examples; default: the task's.")
+    flags.DEFINE_integer("num_train_steps", None, "Updates in all, in place of --num_train_epochs.")
+    original_names.add_names("num_train_steps", "train_step")
     flags.DEFINE_float("warmup_proportion", 0.1, "Share of the updates over which the rate rises.")
     flags.DEFINE_integer(
-        "train_step", None, "Updates in all, google-research/albert's way to give them, instead."
+        "num_warmup_steps", None, "Updates over which the rate rises, in place of the proportion."
     )
-    flags.DEFINE_integer(
-        "warmup_step", None, "Updates over which the rate rises, instead of the proportion."
+    original_names.add_names("num_warmup_steps", "warmup_step")
+    flags.DEFINE_integer("num_trials", 1, "Runs to make, each with the next seed from --seed on.")
+    run_flags.define_seed()
+    topics.begin("Checkpoints")
+    flags.DEFINE_string(
+        "output_dir", None, "Directory of checkpoints and results; a run resumes from there."
     )
-    flags.DEFINE_integer("num_trials", 1, "Runs with the seeds --seed, --seed + 1, ...")
-    flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
     flags.DEFINE_integer(
         "save_checkpoints_steps", None, "Updates from checkpoint to checkpoint; default: an epoch."
     )
     flags.DEFINE_integer(
         "keep_checkpoint_max", 1, "Checkpoints that are kept beside the best one; 0: all."
     )
-    family_flags.define(option_classes())
-    flags.DEFINE_alias("text_column", "text_columns")
-    original_names.define_reading_names()
-    define_electra_flags()
+    run_flags.define_saving_flags()
+
+
+def _define_evaluation():
+    topics.begin("Evaluation and prediction")
+    flags.DEFINE_bool(
+        "do_eval",
+        False,
+        "Evaluate on the dev examples: in training each checkpoint; later all that a training "
+        "without evaluation has left, to choose the best.",
+    )
+    flags.DEFINE_integer("eval_batch_size", 32, "Rows in a batch of evaluation.")
+    flags.DEFINE_bool("do_predict", False, "Predict the test examples.")
+    flags.DEFINE_integer(
+        "predict_batch_size", None, "Rows in a batch of prediction; default: --eval_batch_size."
+    )
 
 
 def define_electra_flags():
@@ -140,7 +182,8 @@ def define_electra_flags():
     flags.DEFINE_string(
         "data-dir",
         None,
-        "ELECTRA's directory: vocab.txt, finetuning_data/TASK and models/MODEL_NAME.",
+        "Directory of everything in ELECTRA's layout: vocab.txt, finetuning_data/TASK and "
+        "models/MODEL_NAME.",
     )
 
 
@@ -175,7 +218,7 @@ class FinetuningRequest:
     typed_names: Tuple[str, ...]
     data_dir: str
     labels: Optional[Tuple[str, ...]]
-    bert_config_file: Optional[str]
+    config_file: Optional[str]
     gelu: str
     output_dir: str
     do_train: bool
@@ -191,8 +234,8 @@ class FinetuningRequest:
     num_train_epochs: Optional[float]
     warmup: Optional[str]
     warmup_proportion: float
-    train_step: Optional[int]
-    warmup_step: Optional[int]
+    num_train_steps: Optional[int]
+    num_warmup_steps: Optional[int]
     num_trials: int
     seed: int
     save_checkpoints_steps: Optional[int]
@@ -267,7 +310,7 @@ def _settle_files():
     Raises:
       UserError: a file is for one of several tasks, or one more is needed.
     """
-    given = [name for name in ("train_file", "dev_file", "predict_file") if FLAGS[name].value]
+    given = [name for name in ("train_file", "eval_file", "predict_file") if FLAGS[name].value]
     if not given:
         return
     if not FLAGS.task_name:
@@ -279,7 +322,7 @@ def _settle_files():
         return
     for is_asked, needed, flag in (
         (FLAGS.do_train, ("train_file",), "do_train"),
-        (FLAGS.do_eval, ("dev_file", "predict_file"), "do_eval"),
+        (FLAGS.do_eval, ("eval_file", "predict_file"), "do_eval"),
         (FLAGS.do_predict, ("predict_file",), "do_predict"),
     ):
         if is_asked and not set(needed) & set(given):
@@ -294,7 +337,7 @@ def _given_files(data_dir):
     Args:
       data_dir: --data_dir as the user gave it, or None.
     """
-    chosen = {"train": FLAGS.train_file, "dev": FLAGS.dev_file, "test": FLAGS.predict_file}
+    chosen = {"train": FLAGS.train_file, "dev": FLAGS.eval_file, "test": FLAGS.predict_file}
     if not data_dir:
         chosen["dev"] = chosen["dev"] or FLAGS.predict_file
     return {split: path for split, path in chosen.items() if path}
@@ -344,13 +387,13 @@ def _check(has_model):
     """Refuses flags that cannot work.
 
     Args:
-      has_model: whether hyperparameters give the model's sizes, without --bert_config_file.
+      has_model: whether hyperparameters give the model's sizes, without --config_file.
 
     Raises:
       UserError: naming the flag.
     """
     run_flags.check_something_is_asked()
-    config = [] if has_model else ["bert_config_file"]
+    config = [] if has_model else ["config_file"]
     require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
     if len(set(map(registered_name, FLAGS.task_name))) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
@@ -359,7 +402,10 @@ def _check(has_model):
     run_flags.check_devices()
     if FLAGS.warmup_proportion >= 1:
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
-    for steps, share in (("train_step", "num_train_epochs"), ("warmup_step", "warmup_proportion")):
+    for steps, share in (
+        ("num_train_steps", "num_train_epochs"),
+        ("num_warmup_steps", "warmup_proportion"),
+    ):
         if FLAGS[steps].present and FLAGS[share].present:
             raise UserError("--{} and --{} both say how long; remove one".format(steps, share))
     decay = FLAGS.layerwise_lr_decay
@@ -372,7 +418,7 @@ def _check(has_model):
 
 
 def read_model_config(request, init_checkpoint):
-    """The model config of --bert_config_file, else of ELECTRA's hyperparameters.
+    """The model config of --config_file, else of ELECTRA's hyperparameters.
 
     Args:
       request: FinetuningRequest.
@@ -382,7 +428,7 @@ def read_model_config(request, init_checkpoint):
       UserError: see run_flags.read_model_config.
     """
     length = request.max_seq_length or SHORTEST_ROW
-    if request.hparams is None or request.bert_config_file:
+    if request.hparams is None or request.config_file:
         return run_flags.read_model_config(length, init_checkpoint)
     hparams = request.hparams
     model_config = pretraining_hparams.model_config(hparams.values, hparams.where, request.gelu)

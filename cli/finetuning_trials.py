@@ -77,13 +77,13 @@ class FinetuningTrials:
 
     def _num_train_steps(self, count):
         settings = self.settings
-        if settings.train_step is not None:
-            return settings.train_step
+        if settings.num_train_steps is not None:
+            return settings.num_train_steps
         return max(1, int(count / settings.train_batch_size * settings.num_train_epochs))
 
     def _num_warmup_steps(self, steps):
-        if self.settings.warmup_step is not None:
-            return self.settings.warmup_step
+        if self.settings.num_warmup_steps is not None:
+            return self.settings.num_warmup_steps
         return int(steps * self.settings.warmup_proportion)
 
     def _run_config(self, count, output_dir, seed):

@@ -10,7 +10,8 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from absl import flags
 
-from cli import flag_defaults
+from cli import flag_defaults, original_names
+from cli.help import topics
 from common import bounded_json, files
 from common.errors import UserError, quoted
 
@@ -89,11 +90,12 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 def define_hparams_flags():
     """--hparams and --model_name; each program defines --data-dir itself."""
+    topics.begin("ELECTRA's own command line")
     flags.DEFINE_string(
-        "hparams", None, "ELECTRA's hyperparameters: a JSON file, or the JSON object itself."
+        "hparams", None, "Hyperparameters of ELECTRA: a JSON file, or the JSON object itself."
     )
-    flags.DEFINE_string("model_name", None, "ELECTRA: the model's directory in DATA_DIR/models.")
-    flags.DEFINE_alias("model-name", "model_name")
+    flags.DEFINE_string("model_name", None, "Name of the model's directory in DATA_DIR/models.")
+    original_names.add_names("model_name", "model-name")
 
 
 def make_keys(own, renamed):

@@ -1,14 +1,19 @@
-"""Flags of google-research/albert, brightmart/albert_zh and CLUE that have other names here.
+"""Flags that have several names.
 
-A program defines them beside the flags that they stand for, and calls `take_original_names` before
-it reads those. absl's own aliases are of no use: the flag that one stands for keeps
-`using_default_value`, so that a preset would win over the command line.
+Flags of google-research/albert, brightmart/albert_zh and CLUE that have other names here, and mean
+something of their own beside: a program defines them beside the flags that they stand for, and
+calls `take_original_names` before it reads those.
+
+Names that mean the very same are added to a flag by `add_names`. absl's own aliases are of no use:
+the flag that one stands for keeps `using_default_value`, so that a preset would win over the
+command line.
 
 Imports no TensorFlow: see corpus_flags.
 """
 
 from absl import flags
 
+from cli.help import topics
 from common.errors import UserError
 from common.log import log
 from data.tokenizers.vocabulary_file import SENTENCEPIECE, kind_of, read_vocabulary_file
@@ -18,11 +23,38 @@ FLAGS = flags.FLAGS
 flags.disclaim_key_flags()
 
 
+def add_names(name, *others):
+    """Gives the flag `name` other names, on the command line, in presets and for getattr."""
+    for other in others:
+        FLAGS[other] = FLAGS[name]
+
+
+def refuse_several_names(words):
+    """Refuses a flag that is given twice under different names: one of the values would be lost.
+
+    Args:
+      words: of the command line.
+
+    Raises:
+      UserError: naming both.
+    """
+    given = {}
+    for word in words:
+        name = word.lstrip("-").split("=", 1)[0] if word.startswith("-") else ""
+        if name in FLAGS:
+            earlier = given.setdefault(id(FLAGS[name]), name)
+            if earlier != name:
+                raise UserError(
+                    "--{} and --{} are two names of one flag; remove one".format(earlier, name)
+                )
+
+
 def define_albert_config_file():
-    """--albert_config_file, beside --bert_config_file."""
+    """--albert_config_file, beside --config_file."""
     flags.DEFINE_string(
-        "albert_config_file", None, "google-research/albert's name for --bert_config_file."
+        "albert_config_file", None, "Google-research/albert's name for --config_file."
     )
+    topics.place(topics.OTHER_NAMES, "albert_config_file")
 
 
 def define_spm_model_file():
@@ -30,13 +62,15 @@ def define_spm_model_file():
     flags.DEFINE_string(
         "spm_model_file",
         None,
-        "google-research/albert's name for a --vocab_file that is a SentencePiece model.",
+        "Google-research/albert's name for a --vocab_file that is a SentencePiece model.",
     )
+    topics.place(topics.OTHER_NAMES, "spm_model_file")
 
 
 def define_non_chinese():
     """--non_chinese, beside --segmenter."""
-    flags.DEFINE_bool("non_chinese", False, "brightmart/albert_zh's name for --segmenter=none.")
+    flags.DEFINE_bool("non_chinese", False, "Brightmart/albert_zh's name for --segmenter=none.")
+    topics.place(topics.OTHER_NAMES, "non_chinese")
 
 
 # CLUE's PyTorch programs for reading comprehension, run_mrc.py and those beside it: flag -> (the
@@ -72,9 +106,10 @@ def define_reading_names():
     """The flags of CLUE's programs for reading comprehension, beside those of run_finetuning.py."""
     for original, (name, define) in _READING.items():
         define(original, None, "CLUE's name (run_mrc.py) for --{}.".format(name))
+    topics.place(topics.OTHER_NAMES, *_READING, *_READING_REFUSED)
     for original, reason in _READING_REFUSED.items():
         define = flags.DEFINE_bool if original == "float16" else flags.DEFINE_string
-        define(original, None, "Of CLUE's run_mrc.py; refused: it {}.".format(reason))
+        define(original, None, "Refused, of CLUE's run_mrc.py: it {}.".format(reason))
         flags.register_validator(original, lambda value: value is None, reason)
 
 
@@ -88,7 +123,7 @@ def take_original_names():
       UserError: both are given and differ, or --spm_model_file is no SentencePiece model.
     """
     if _given("albert_config_file"):
-        _take("albert_config_file", "bert_config_file", FLAGS.albert_config_file)
+        _take("albert_config_file", "config_file", FLAGS.albert_config_file)
     if _given("spm_model_file"):
         _take_spm_model_file(FLAGS.spm_model_file)
     if _given("non_chinese"):

@@ -20,7 +20,7 @@ NOT_IN_PRESETS = {
     "do_train": "actions belong on the command line",
     "do_eval": "actions belong on the command line",
     "hparams": "it replaces a preset",
-    "albert_config_file": "a preset calls it bert_config_file",
+    "albert_config_file": "a preset calls it config_file",
     "spm_model_file": "your own files belong on the command line",
     "data_dir": "your own files belong on the command line",
     "data-dir": "your own files belong on the command line",
@@ -39,6 +39,7 @@ NOT_IN_PRESETS = {
 _SHOWN_SOURCE = 100  # characters
 # Flags whose value may be a file of the project, named from its root.
 PROJECT_FILES = (
+    "config_file",
     "bert_config_file",
     *(o.name for o in family_flags.declared(option_classes()) if o.kind == MODEL_CONFIG),
 )

@@ -4,6 +4,7 @@ from absl import flags
 
 from cli import family_flags, original_names, presets, pretraining_hparams, run_flags
 from cli.app import given_values, require
+from cli.help import topics
 from cli.hparams import define_hparams_flags
 from common import options, outputs
 from common.errors import UserError
@@ -79,23 +80,29 @@ REQUEST_FLAGS = (
 
 def define():
     """All flags of the script."""
+    topics.lead(
+        ("input_file", "output_dir", "config_file", "do_train", "do_eval"),
+        (
+            "init_checkpoint",
+            "preset",
+            "eval_file",
+            "max_seq_length",
+            "max_predictions_per_seq",
+            "train_batch_size",
+            "learning_rate",
+            "num_train_steps",
+            "num_warmup_steps",
+            "precision",
+            "dry_run",
+        ),
+    )
+    _define_records()
     run_flags.define_model_flags()
     run_flags.define_training_start_flags()
-    run_flags.define_optimizer_flags()
-    run_flags.define_device_flags()
-    run_flags.define_numerics_flags()
-    run_flags.define_saving_flags()
-    run_flags.define_packing_flag()
-    flags.DEFINE_string("input_file", None, "TFRecord files: a glob or a comma list.")
-    flags.DEFINE_string(
-        "eval_file",
-        None,
-        "Files for --do_eval; with --do_train every checkpoint is evaluated on them and the best "
-        "one kept. Without it --input_file is read after training.",
-    )
-    flags.DEFINE_string("output_dir", None, "Where checkpoints and results go; resumes from there.")
     flags.DEFINE_list(
-        "init_layers", None, "Layers of --init_checkpoint that the model's layers start as: 0,1,2."
+        "init_layers",
+        None,
+        "Layers of --init_checkpoint that the model's layers start as, for instance 0,1,2.",
     )
     flags.DEFINE_bool(
         "init_slots",
@@ -103,7 +110,52 @@ def define():
         "Take the optimizer's state from --init_checkpoint, too; the step is 0.",
     )
     flags.DEFINE_string(
-        "preset", None, "Flags of a known recipe: a name in configs/pretraining, or a JSON file."
+        "objective",
+        "auto",
+        "Objective of the training: {}; auto: as the records say.".format(
+            ", ".join(sorted(OBJECTIVES))
+        ),
+    )
+    _define_training()
+    run_flags.define_optimizer_flags()
+    run_flags.define_numerics_flags()
+    run_flags.define_packing_flag()
+    run_flags.define_device_flags()
+    _define_evaluation()
+    family_flags.define(option_classes())
+    define_electra_flags()
+
+
+def _define_records():
+    topics.begin("Records")
+    flags.DEFINE_string(
+        "input_file", None, "TFRecord files to train on: names or globs, a comma between them."
+    )
+    flags.DEFINE_string(
+        "eval_file",
+        None,
+        "TFRecord files to evaluate; with --do_train every checkpoint is evaluated on them and the "
+        "best one kept. Without it --input_file is read after training.",
+    )
+    flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
+    flags.DEFINE_integer(
+        "max_predictions_per_seq",
+        20,
+        "Masked tokens in a row, as in the records; with electra they follow from the share.",
+    )
+    flags.DEFINE_float(
+        "masked_lm_prob",
+        None,
+        "Share of the tokens to mask, where masks are drawn in training; default: as the records "
+        "say.",
+    )
+    original_names.add_names("masked_lm_prob", "mask_prob")
+    flags.DEFINE_string(
+        "vocab_file", None, "Vocabulary of the records, needed where masks are drawn in training."
+    )
+    original_names.define_spm_model_file()
+    flags.DEFINE_integer(
+        "shuffle_buffer_size", 10000, "Records shuffled at a time; 0: the order of the files."
     )
     flags.DEFINE_bool(
         "verify_records", False, "Read all record files completely before training and evaluation."
@@ -111,32 +163,23 @@ def define():
     flags.DEFINE_bool(
         "skip_damaged_records",
         False,
-        "As --verify_records; read copies without the damaged records (output_dir/mended) in the "
-        "place of damaged files.",
+        "Leave damaged records out: --verify_records, and copies without them (output_dir/mended) "
+        "are read in the place of damaged files.",
+    )
+    flags.DEFINE_bool(
+        "do_lower_case", True, "No effect: the records decide. Google's command lines have it."
+    )
+
+
+def _define_training():
+    topics.begin("Training")
+    flags.DEFINE_bool("do_train", False, "Train.")
+    flags.DEFINE_string(
+        "preset", None, "Settings of a known recipe: a name in configs/pretraining, or a JSON file."
     )
     flags.DEFINE_bool("dry_run", False, "Check everything, print the plan, and stop.")
-    flags.DEFINE_string(
-        "objective", "auto", "auto, or one of {}.".format(", ".join(sorted(OBJECTIVES)))
-    )
-    flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
-    flags.DEFINE_integer(
-        "max_predictions_per_seq",
-        20,
-        "Masked positions in a row, as in the records; with electra they follow from the share.",
-    )
-    flags.DEFINE_string("vocab_file", None, "The records' own, where masks are drawn in training.")
-    original_names.define_spm_model_file()
-    flags.DEFINE_bool("do_train", False, "Train.")
-    flags.DEFINE_bool("do_eval", False, "Evaluate, after training if both.")
-    flags.DEFINE_bool(
-        "do_predict",
-        False,
-        "Write the tags of the records' masked places, by LERT's heads, to output_dir/{}: of "
-        "--eval_file, else --input_file.".format(PREDICTIONS_FILE),
-    )
-    flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, all devices together.")
-    flags.DEFINE_integer("eval_batch_size", 8, "Rows in an evaluation batch.")
-    flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate.")
+    flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, on all devices together.")
+    flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
     flags.DEFINE_integer(
         "num_train_steps", 100000, "Updates in all, those before a resume counted."
     )
@@ -144,17 +187,27 @@ def define():
     flags.DEFINE_integer(
         "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
     )
+    run_flags.define_seed()
+    topics.begin("Checkpoints")
+    flags.DEFINE_string(
+        "output_dir", None, "Directory of checkpoints and results; a run resumes from there."
+    )
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
     flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept; 0: all.")
+    run_flags.define_saving_flags()
+
+
+def _define_evaluation():
+    topics.begin("Evaluation and prediction")
+    flags.DEFINE_bool("do_eval", False, "Evaluate; after training, if that is asked for, too.")
+    flags.DEFINE_integer("eval_batch_size", 8, "Rows in a batch of evaluation.")
     flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
-    flags.DEFINE_integer(
-        "shuffle_buffer_size", 10000, "Records shuffled at a time; 0 = file order."
+    flags.DEFINE_bool(
+        "do_predict",
+        False,
+        "Predict the tags of masked places by LERT's heads, into output_dir/{}: of --eval_file, "
+        "else of --input_file.".format(PREDICTIONS_FILE),
     )
-    flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
-    flags.DEFINE_bool("do_lower_case", True, "Accepted for Google's command lines; records decide.")
-    flags.DEFINE_float("mask_prob", None, "ELECTRA: share of the tokens that are masked; 0.15.")
-    family_flags.define(option_classes())
-    define_electra_flags()
 
 
 def define_electra_flags():
@@ -163,9 +216,10 @@ def define_electra_flags():
     flags.DEFINE_string(
         "data_dir",
         None,
-        "ELECTRA's directory: pretrain_tfrecords/pretrain_data.tfrecord*, vocab.txt and models/.",
+        "Directory of everything in ELECTRA's layout: pretrain_tfrecords/pretrain_data.tfrecord*, "
+        "vocab.txt and models/.",
     )
-    flags.DEFINE_alias("data-dir", "data_dir")
+    original_names.add_names("data_dir", "data-dir")
 
 
 def apply_preset():
@@ -199,19 +253,19 @@ def check(has_model):
     """Refuses flags that cannot work, before any file is opened.
 
     Args:
-      has_model: bool, the model's sizes are known without --bert_config_file.
+      has_model: bool, the model's sizes are known without --config_file.
 
     Raises:
       UserError: naming the flag.
     """
     run_flags.check_something_is_asked()
-    require(FLAGS, "input_file", "output_dir", *([] if has_model else ["bert_config_file"]))
+    require(FLAGS, "input_file", "output_dir", *([] if has_model else ["config_file"]))
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:
         raise UserError("--learning_rate={} must be positive".format(FLAGS.learning_rate))
-    if FLAGS.mask_prob is not None and not 0 < FLAGS.mask_prob < 1:
-        raise UserError("--mask_prob={} must lie between 0 and 1".format(FLAGS.mask_prob))
+    if FLAGS.masked_lm_prob is not None and not 0 < FLAGS.masked_lm_prob < 1:
+        raise UserError("--masked_lm_prob={} must lie between 0 and 1".format(FLAGS.masked_lm_prob))
     run_flags.check_devices(FLAGS.dry_run)
     for name in ("init_layers", "init_slots", "allow_partial_init"):
         if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
@@ -277,7 +331,7 @@ def request():
 
 
 def model_config(hparams, init_checkpoint):
-    """Model config from --bert_config_file, or else from ELECTRA's hyperparameters.
+    """Model config from --config_file, or else from ELECTRA's hyperparameters.
 
     Args:
       hparams: what apply_preset returned.
@@ -286,12 +340,12 @@ def model_config(hparams, init_checkpoint):
     Raises:
       UserError: it makes no model, or the table of positions is too short.
     """
-    if hparams is None or FLAGS.bert_config_file:
+    if hparams is None or FLAGS.config_file:
         overridden = pretraining_hparams.model_keys(hparams[0]) if hparams else ()
         if overridden:
             log(
-                "{} overridden by the command line: {} (by --bert_config_file={})".format(
-                    hparams[1], ", ".join(overridden), FLAGS.bert_config_file
+                "{} overridden by the command line: {} (by --config_file={})".format(
+                    hparams[1], ", ".join(overridden), FLAGS.config_file
                 )
             )
         return run_flags.read_model_config(FLAGS.max_seq_length, init_checkpoint)

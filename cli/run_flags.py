@@ -6,6 +6,7 @@ import os
 from absl import flags
 
 from cli import original_names
+from cli.help import topics
 from common import files as data_files
 from common.errors import UserError
 from common.log import log, log_lines, warn
@@ -26,16 +27,29 @@ TPU_FLAGS = ("tpu_name", "tpu_zone", "gcp_project", "master")
 
 
 def define_model_flags():
-    """--bert_config_file, --init_checkpoint, --gelu."""
-    flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
+    """--config_file, --init_checkpoint, --gelu."""
+    topics.begin("Model")
+    flags.DEFINE_string(
+        "config_file", None, "JSON file with the model's sizes, bert_config.json or config.json."
+    )
+    original_names.add_names("config_file", "bert_config_file")
     original_names.define_albert_config_file()
     flags.DEFINE_string(
         "init_checkpoint",
         None,
         "Weights to start from: a prefix, an .index file, a directory, or one of Hugging Face.",
     )
+    define_gelu()
+
+
+def define_gelu():
+    """--gelu."""
     flags.DEFINE_enum(
-        "gelu", "auto", GELU_CHOICES, "What hidden_act gelu means; auto is erf for BERT."
+        "gelu",
+        "auto",
+        GELU_CHOICES,
+        "Meaning of the activation gelu in the config: the error function, or its approximation by "
+        "tanh; auto: erf, for ALBERT tanh.",
     )
 
 
@@ -44,36 +58,51 @@ def define_training_start_flags():
     flags.DEFINE_bool(
         "allow_partial_init",
         False,
-        "Start what an incomplete --init_checkpoint lacks of the encoder or of a head at random "
-        "values; they are listed.",
+        "Start missing weights at random: those of the encoder or of a head that --init_checkpoint "
+        "lacks; they are listed.",
     )
+
+
+def define_seed():
+    """--seed of a training."""
+    flags.DEFINE_integer("seed", 12345, "Seed of weights, dropout and shuffling.")
+    original_names.add_names("seed", "random_seed")
 
 
 def define_optimizer_flags():
     """The optimizer and its settings; steps and rate are flags of each program."""
+    topics.begin("Optimizer")
     flags.DEFINE_enum(
-        "optimizer", "adamw", sorted(OPTIMIZERS), "lamb: ymcui's; lamb_albert: Google's."
+        "optimizer",
+        "adamw",
+        sorted(OPTIMIZERS),
+        "Optimizer: adamw as of BERT and RoBERTa-wwm, lamb as of BERT-wwm and MacBERT (ymcui's), "
+        "lamb_albert as of ALBERT (Google's).",
     )
     flags.DEFINE_enum(
         "warmup",
         "replace",
         sorted(WARMUPS),
-        "While it lasts: instead of the decay (BERT) or times it.",
+        "Rate during the warm-up: a straight rise in place of the decay (replace, BERT), or the "
+        "rise times the decay (multiply, ELECTRA).",
     )
-    flags.DEFINE_float("lr_decay_power", 1.0, "Power of the decay after the warm-up; 1 is linear.")
-    flags.DEFINE_float("weight_decay_rate", 0.01, "Decoupled weight decay.")
-    flags.DEFINE_float("adam_beta_2", 0.999, "Decay of the second moment.")
-    flags.DEFINE_float("adam_epsilon", 1e-6, "Epsilon of Adam and LAMB.")
+    flags.DEFINE_float(
+        "lr_decay_power", 1.0, "Power of the rate's decay after the warm-up; 1 is linear."
+    )
+    flags.DEFINE_float("weight_decay_rate", 0.01, "Weight decay, apart from the gradients (AdamW).")
+    flags.DEFINE_float("adam_beta_2", 0.999, "Decay of Adam's second moment.")
+    flags.DEFINE_float("adam_epsilon", 1e-6, "Epsilon of Adam and of LAMB.")
     flags.DEFINE_integer(
         "gradient_accumulation_steps",
         1,
-        "Micro-batches in which the rows of an update are computed, to save memory; the result is "
+        "Micro-batches of an update, computed one after the other to save memory; the result is "
         "the same.",
     )
 
 
 def define_packing_flag():
     """--pack."""
+    topics.begin("Precision and speed")
     flags.DEFINE_bool(
         "pack",
         False,
@@ -84,6 +113,7 @@ def define_packing_flag():
 
 def define_saving_flags():
     """What is written beside the weights."""
+    topics.begin("Checkpoints")
     flags.DEFINE_bool(
         "write_meta_graph",
         False,
@@ -94,35 +124,40 @@ def define_saving_flags():
 
 def define_device_flags():
     """Devices."""
+    topics.begin("Devices")
     flags.DEFINE_enum(
         "distribution",
         "none",
         strategies.DISTRIBUTIONS,
-        "mirrored: a copy of the model on every GPU.",
+        "GPUs that train: the first one (none), or all of this machine with a copy of the model on "
+        "each (mirrored).",
     )
     flags.DEFINE_bool("use_tpu", False, "Train and evaluate on a TPU.")
-    flags.DEFINE_string("tpu_name", None, "The Cloud TPU's name, grpc://ADDRESS:8470, or local.")
+    flags.DEFINE_string(
+        "tpu_name", None, "Name of the Cloud TPU; or its address, grpc://ADDRESS:8470; or local."
+    )
     flags.DEFINE_string("tpu_zone", None, "Zone of --tpu_name; default: this machine's.")
     flags.DEFINE_string("gcp_project", None, "Project of --tpu_name; default: this machine's.")
-    flags.DEFINE_string("master", None, "Address of a TPU's master in place of --tpu_name.")
+    flags.DEFINE_string("master", None, "Address of a TPU's master, in place of --tpu_name.")
     flags.DEFINE_integer("num_tpu_cores", 8, "Cores of the TPU.")
     flags.DEFINE_integer("iterations_per_loop", 1000, "Updates per call on a TPU.")
 
 
 def define_numerics_flags():
     """--precision and --kernels."""
+    topics.begin("Precision and speed")
     flags.DEFINE_enum(
         "precision",
         "fp32",
         numerics.PRECISIONS,
-        "Of matrix products and what layers hand on; weights, losses and updates are fp32 in any "
-        "case. auto: bf16 where this machine multiplies it faster.",
+        "Precision of matrix products and of what layers hand on; weights, losses and updates are "
+        "fp32 in any case. auto: bf16 where this machine multiplies it faster.",
     )
     flags.DEFINE_enum(
         "kernels",
         numerics.AUTO,
         numerics.KERNELS,
-        "How to compute what is between matrix products: plain operations, or fused into functions "
+        "Way to compute what is between matrix products: plain operations, or fused into functions "
         "that XLA compiles. auto: fused where that pays.",
     )
 
@@ -209,7 +244,7 @@ def read_model_config(max_seq_length, init):
     names = ()
     if init and not huggingface.is_directory(init):
         names = checkpoint.read_shapes(init)
-    model_config = read_config(FLAGS.bert_config_file, FLAGS.gelu, names)
+    model_config = read_config(FLAGS.config_file, FLAGS.gelu, names)
     check_length(model_config, max_seq_length)
     return model_config
 
@@ -282,9 +317,7 @@ def settle_lamb(model_config):
         FLAGS.optimizer = own
         log(
             "--optimizer=lamb beside --albert_config_file is google-research/albert's: {}; "
-            "--bert_config_file={} in its place makes it ymcui's".format(
-                own, FLAGS.albert_config_file
-            )
+            "--config_file={} in its place makes it ymcui's".format(own, FLAGS.albert_config_file)
         )
         return
     log(

@@ -74,13 +74,14 @@ def _explanation(error):
             type(error).__name__,
             " ".join(str(error).split()),
             ".".join(map(str, sys.version_info[:3])),
-            ", ".join(_versions()),
+            ", ".join(versions()),
             sys.executable,
         )
     )
 
 
-def _versions():
+def versions():
+    """Yields the installed versions of the packages that most often do not fit together."""
     try:
         from importlib import metadata
     except ImportError:  # Python 3.7

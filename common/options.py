@@ -5,8 +5,8 @@ A family's options are the fields of a frozen dataclass:
 
     @dataclasses.dataclass(frozen=True)
     class Options(FamilyOptions):
-        mask_spans: bool = option(False, "mask neighbouring words together")
-        span_weight: float = option(1.0, "weight of the span loss; 1.", low=0)
+        mask_spans: bool = option(False, "Mask neighbouring words together.")
+        span_weight: float = option(1.0, "Weight of the span loss.", low=0)
 
 A recipe (data/recipes) names those of data creation, an objective (modeling/objectives) those of
 training. Generic code passes the object on and knows no field of it.
@@ -47,7 +47,7 @@ class Option(NamedTuple):
       kind: SWITCH, WHOLE, NUMBER, TEXT, CHOICE, STEPS (numbers of steps with commas; a single 0
         stands for all of them) or MODEL_CONFIG (a file that becomes a model config).
       default: of the field.
-      help: text of the flag; the family's title is put in front of it.
+      help: text of the flag; the default, where there is one, is put after it.
       choices: values of CHOICE.
       length: how many numbers STEPS has.
       low, above, below: least value, or what values must be above or below; None: no limit.

@@ -9,6 +9,7 @@ from cli.start import watched_imports
 
 with watched_imports():
     from cli.app import require, run_script
+    from cli.help import topics
     from common import files, outputs
     from common.errors import UserError
     from common.terminal import say
@@ -26,13 +27,20 @@ with watched_imports():
 
 
 def _define_flags(flags):
-    flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+    topics.lead(("input_file", "output_file"), ("tokenizer", "vocab_size"))
     flags.DEFINE_string(
-        "output_file", None, "The vocabulary: a token a line, or a SentencePiece model (.model)."
+        "input_file", None, "Text files to read: names or globs, a comma between them."
     )
-    flags.DEFINE_enum("tokenizer", WORDPIECE, KINDS, "What the vocabulary is for.")
-    flags.DEFINE_integer("vocab_size", 8000, "Largest vocabulary.")
-    flags.DEFINE_integer("min_frequency", 1, "wordpiece: rarer characters and words are skipped.")
+    flags.DEFINE_string(
+        "output_file", None, "File to write: a token a line, or a SentencePiece model (.model)."
+    )
+    flags.DEFINE_enum("tokenizer", WORDPIECE, KINDS, "Tokenizer that the vocabulary is for.")
+    flags.DEFINE_integer("vocab_size", 8000, "Most entries of the vocabulary.")
+    flags.DEFINE_integer(
+        "min_frequency",
+        1,
+        "Least count of characters and words, rarer ones are skipped; wordpiece only.",
+    )
     flags.DEFINE_bool("do_lower_case", True, "Lower-case and strip accents.")
 
 

@@ -1,7 +1,7 @@
 """Puts words into a model's vocabulary: into its [unused] rows, or after the last row.
 
 python -m data.extend_vocab --vocab_file=vocab.txt --words=words.txt \\
-    --init_checkpoint=bert_model.ckpt --bert_config_file=bert_config.json --output_dir=extended
+    --init_checkpoint=bert_model.ckpt --config_file=bert_config.json --output_dir=extended
 
 The embedding and the output bias of a new row are means over the pieces that the word had before.
 """
@@ -9,31 +9,34 @@ The embedding and the output bias of a new row are means over the pieces that th
 from cli.start import watched_imports
 
 with watched_imports():
-    from cli import vocabulary_extension
+    from cli import original_names, vocabulary_extension
     from cli.app import prepare_tensorflow, require, run_script
     from cli.conversion import ModelFiles
+    from cli.help import topics
     from common import files
     from data.tokenizers.vocabulary_extension import PLACES, UNUSED, read_words
 
 
 def _define_flags(flags):
-    flags.DEFINE_string("vocab_file", None, "The model's vocabulary, a vocab.txt.")
+    topics.lead(("words", "vocab_file", "init_checkpoint", "config_file", "output_dir"), ("where",))
+    flags.DEFINE_string("vocab_file", None, "Vocabulary of the model, a vocab.txt.")
     flags.DEFINE_string(
         "words", None, "Files with a word a line: names or globs, a comma between them."
     )
     flags.DEFINE_string(
-        "init_checkpoint", None, "The model: a prefix, an .index file or a directory."
+        "init_checkpoint", None, "Weights of the model: a prefix, an .index file or a directory."
     )
-    flags.DEFINE_string("bert_config_file", None, "JSON file with the model's sizes.")
+    flags.DEFINE_string("config_file", None, "JSON file with the model's sizes.")
+    original_names.add_names("config_file", "bert_config_file")
     flags.DEFINE_string("output_dir", None, "Directory for the checkpoint, config and vocabulary.")
     flags.DEFINE_enum(
         "where",
         UNUSED,
         PLACES,
-        "Place of the new rows: unused (default), the [unused] rows, whose number is limited; end, "
+        "Place of the new rows: unused, the [unused] rows, whose number is limited; end, "
         "after the last row, which changes vocab_size.",
     )
-    flags.DEFINE_bool("do_lower_case", True, "As the model was trained.")
+    flags.DEFINE_bool("do_lower_case", True, "Lower-case the words, as the model was trained.")
     flags.DEFINE_bool(
         "write_meta_graph",
         True,
@@ -47,10 +50,10 @@ def main(argv):
     from absl import flags
 
     FLAGS = flags.FLAGS
-    require(FLAGS, "vocab_file", "words", "init_checkpoint", "bert_config_file", "output_dir")
+    require(FLAGS, "vocab_file", "words", "init_checkpoint", "config_file", "output_dir")
     lines = read_words(files.matching(FLAGS.words, "--words"))
     prepare_tensorflow()
-    model = ModelFiles(FLAGS.init_checkpoint, FLAGS.bert_config_file, FLAGS.vocab_file)
+    model = ModelFiles(FLAGS.init_checkpoint, FLAGS.config_file, FLAGS.vocab_file)
     words = vocabulary_extension.Words(lines, FLAGS.where, FLAGS.do_lower_case)
     vocabulary_extension.extend(model, words, FLAGS.output_dir, FLAGS.write_meta_graph)
     return 0

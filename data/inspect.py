@@ -10,6 +10,7 @@ from cli.start import watched_imports
 
 with watched_imports():
     from cli.app import require, run_script
+    from cli.help import topics
     from common import files
     from common.errors import UserError
     from common.log import warn
@@ -94,8 +95,11 @@ def _needs_words(path, description):
 
 
 def _define_flags(flags):
-    flags.DEFINE_string("input_file", None, "Record shards: names or globs, a comma between them.")
-    flags.DEFINE_string("vocab_file", None, "The vocabulary the records were made with.")
+    topics.lead(("input_file", "vocab_file"), ("rows", "max_records"))
+    flags.DEFINE_string(
+        "input_file", None, "Record files to look into: names or globs, a comma between them."
+    )
+    flags.DEFINE_string("vocab_file", None, "Vocabulary that the records were made with.")
     flags.DEFINE_integer("rows", 3, "Rows to show.")
     flags.DEFINE_integer("max_records", 20000, "Records to read for the figures; 0: all.")
     flags.DEFINE_enum(
@@ -104,7 +108,7 @@ def _define_flags(flags):
         segmentation.SEGMENTERS,
         "Word segmenter where the records do not hold their words; default: the manifest's.",
     )
-    flags.DEFINE_string("ltp_model", None, "Model for --segmenter=ltp; default: the manifest's.")
+    flags.DEFINE_string("ltp_model", None, "LTP model of --segmenter=ltp; default: the manifest's.")
 
 
 def _description(shards, vocabulary):

@@ -21,14 +21,12 @@ class QuestionOptions(FamilyOptions):
 
     title = "Reading comprehension"
 
-    joint_prediction: bool = option(True, "predict the end given the start; true. ELECTRA only.")
-    answerable_classifier: bool = option(
-        True, "predict whether there is an answer; true. ELECTRA only."
-    )
+    joint_prediction: bool = option(True, "Predict the end given the start. ELECTRA only.")
+    answerable_classifier: bool = option(True, "Predict whether there is an answer. ELECTRA only.")
     answerable_uses_start_logits: bool = option(
-        True, "predict whether there is an answer from its likely starts, too; true. ELECTRA only."
+        True, "Predict whether there is an answer from its likely starts, too. ELECTRA only."
     )
     answerable_weight: float = option(
-        0.5, "weight of the loss of --answerable_classifier; 0.5. ELECTRA only.", low=0
+        0.5, "Weight of the loss of --answerable_classifier. ELECTRA only.", low=0
     )
-    beam_size: int = option(20, "starts, and ends of each, that are kept; 20.", above=0)
+    beam_size: int = option(20, "Starts to keep, and ends of each.", above=0)

@@ -125,7 +125,7 @@ class Predictor:
             outputs = self._session.run(self._outputs, feed)
         except tf.errors.ResourceExhaustedError as error:
             raise UserError(
-                "out of memory at {} rows of {} tokens; take a smaller --batch_size".format(
+                "out of memory at {} rows of {} tokens; take a smaller --predict_batch_size".format(
                     *batch.arrays["input_ids"].shape
                 )
             ) from error

@@ -33,7 +33,7 @@ from data.rows.corruption import Corrupted, Corruption
 class Options(FamilyOptions):
     title = "SIDED"
 
-    sided_shift: int = option(1, "how far down the vocabulary other words lie; 1.", low=1)
+    sided_shift: int = option(1, "How far down the vocabulary other words lie.", low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +104,10 @@ class Options(FamilyOptions):
     title = "SIDED"
 
     side_weight: float = option(
-        1.0, "weight of the loss of the sides; 1.", low=0, from_training=True
+        1.0, "Weight of the loss of the sides.", low=0, from_training=True
     )
     side_steps: Optional[Tuple[int, ...]] = option(
-        None, "steps from and until which the sides count.", STEPS, length=2, from_training=True
+        None, "Steps from and until which the sides count.", STEPS, length=2, from_training=True
     )
 
 
@@ -335,7 +335,9 @@ def test_the_options_of_a_made_up_family_are_flags_of_its_alone(project, tmp_pat
     assert "--sided_shift cannot be combined with --objective=bert" in said
     said = create(project, output, "--objective=sided", "--ngram_probs=1", code=1)
     assert "--ngram_probs cannot be combined with --objective=sided: remove it" in said
-    text = run(project, "create_pretraining_data.py", "--helpfull", code=1)
-    assert "--sided_shift: SIDED: how far down the vocabulary other words lie; 1." in text
-    text = run(project, "run_pretraining.py", "--helpfull", code=1)
-    assert "--side_weight: SIDED: weight of the loss of the sides; 1." in text
+    said = " ".join(run(project, "create_pretraining_data.py", "--help").split())
+    assert (
+        "SIDED: --sided_shift=N How far down the vocabulary other words lie. (default: 1)" in said
+    )
+    said = " ".join(run(project, "run_pretraining.py", "--help").split())
+    assert "--side_weight=X Weight of the loss of the sides. (default: 1.0)" in said

@@ -151,7 +151,7 @@ def build(request, records, devices):
         objective = objective.for_masks(drawing.spec.probability, drawing.special_ids)
     elif request.mask_prob is not None:
         raise UserError(
-            "--mask_prob cannot be combined with records that hold their masks; remove it"
+            "--masked_lm_prob cannot be combined with records that hold their masks; remove it"
         )
     config = dataclasses.replace(
         config,

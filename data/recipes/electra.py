@@ -47,11 +47,13 @@ BUILDERS = {"google": _joins_first_google, "zh": _joins_first_zh}
 class Options(FamilyOptions):
     """ELECTRA's own options of data creation."""
 
+    title = "ELECTRA"
+
     electra_builder: str = option(
         "google",
-        "How electra's rows are split in two: google (default), as google-research/electra does "
-        "it; zh, as Chinese-ELECTRA does: a slip in its conditions leaves most rows one segment, "
-        "often the second, so take it only to repeat its runs.",
+        "Way to split rows in two: google, as google-research/electra does; zh, as Chinese-ELECTRA "
+        "does: a slip in its conditions leaves most rows one segment, often the second, so take it "
+        "only to repeat its runs.",
         kind=CHOICE,
         choices=tuple(BUILDERS),
     )

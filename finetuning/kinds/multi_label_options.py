@@ -20,10 +20,10 @@ class MultiLabelOptions(TableOptions):
     title = "Multi-label classification"
 
     label_separator: str = option(
-        ",", "what separates the labels of a text in tables; a comma.", of_model=True
+        ",", "Separator of the labels of a text in tables.", of_model=True
     )
     decision_threshold: float = option(
-        0.5, "least probability of a predicted label; 0.5.", above=0, below=1, of_model=True
+        0.5, "Least probability of a predicted label.", above=0, below=1, of_model=True
     )
 
     def check(self):

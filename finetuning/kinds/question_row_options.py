@@ -22,13 +22,13 @@ class QuestionRowOptions(FamilyOptions):
 
     title = "Reading comprehension"
 
-    max_query_length: int = option(64, "most pieces of a question; 64.", above=0, shapes_rows=True)
-    doc_stride: int = option(128, "pieces from window to window; 128.", above=0, shapes_rows=True)
-    max_answer_length: int = option(30, "most pieces of an answer; 30.", above=0, shapes_rows=True)
-    n_best_size: int = option(20, "answers in the n-best file; 20.", above=0)
+    max_query_length: int = option(64, "Most pieces of a question.", above=0, shapes_rows=True)
+    doc_stride: int = option(128, "Pieces from window to window.", above=0, shapes_rows=True)
+    max_answer_length: int = option(30, "Most pieces of an answer.", above=0, shapes_rows=True)
+    n_best_size: int = option(20, "Answers in the n-best file.", above=0)
     version_2_with_negative: bool = option(
-        False, "questions may have no answer; false, for squad true.", shapes_rows=True
+        False, "Allow questions without an answer; for squad set.", shapes_rows=True
     )
     null_score_diff_threshold: float = option(
-        0.0, "by how much having no answer must be likelier than the best one; 0.", remembered=True
+        0.0, "Margin by which no answer must be likelier than the best one.", remembered=True
     )

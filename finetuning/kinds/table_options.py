@@ -21,13 +21,13 @@ class TableOptions(FamilyOptions):
 
     label_column: Optional[str] = option(
         None,
-        "column of the label, its number from 1 or its name in the first line; its key in JSON "
+        "Column of the label, its number from 1 or its name in the first line; its key in JSON "
         "lines.",
         "text",
     )
     text_columns: Optional[str] = option(
         None,
-        "column of the text, or of both with a comma: numbers from 1 or names; keys in JSON lines.",
+        "Column of the text, or of both with a comma: numbers from 1 or names; keys in JSON lines.",
         "text",
     )
 

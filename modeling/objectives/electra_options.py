@@ -22,35 +22,35 @@ class ElectraOptions(FamilyOptions):
 
     title = "ELECTRA"
 
-    gen_weight: float = option(1.0, "weight of the generator's loss; 1.", low=0)
-    disc_weight: float = option(50.0, "weight of the discriminator's loss; 50.", low=0)
-    temperature: float = option(1.0, "of the generator's samples; 1.", above=0)
-    disallow_correct: bool = option(False, "never sample the true token.")
+    gen_weight: float = option(1.0, "Weight of the generator's loss.", low=0)
+    disc_weight: float = option(50.0, "Weight of the discriminator's loss.", low=0)
+    temperature: float = option(1.0, "Temperature of the generator's samples.", above=0)
+    disallow_correct: bool = option(False, "Never sample the true token.")
     electra_objective: bool = option(
-        True, "false trains a masked LM alone, as large as the discriminator."
+        True, "Train generator and discriminator, and not a masked LM alone."
     )
-    electric_objective: bool = option(False, "train Electric; needs --two_tower_generator.")
+    electric_objective: bool = option(False, "Train Electric; needs --two_tower_generator.")
     untied_generator: bool = option(
-        True, "false makes the discriminator's encoder the generator's, too."
+        True, "Give the generator an encoder of its own, not the discriminator's."
     )
-    untied_generator_embeddings: bool = option(False, "the generator has embeddings of its own.")
-    uniform_generator: bool = option(False, "replace by any token alike; there is no generator.")
+    untied_generator_embeddings: bool = option(False, "Give the generator embeddings of its own.")
+    uniform_generator: bool = option(False, "Replace by any token alike, without a generator.")
     two_tower_generator: bool = option(
-        False, "Electric's generator, two networks that look one way each."
+        False, "Take Electric's generator, two networks that look one way each."
     )
     generator_layers: Optional[float] = option(
         None,
-        "the generator's layers, as a share of the discriminator's; 1.",
+        "Layers of the generator, as a share of the discriminator's; default: 1.",
         options.NUMBER,
         above=0,
     )
     generator_hidden_size: Optional[float] = option(
-        None, "the generator's width, as such a share; 0.25.", options.NUMBER, above=0
+        None, "Width of the generator, as such a share; default: 0.25.", options.NUMBER, above=0
     )
     generator_config_file: Optional[ElectraConfig] = option(
         None,
-        "config of the generator; --bert_config_file is the discriminator's. Default: a quarter "
-        "of its width.",
+        "Config of the generator; --config_file is the discriminator's. Default: a quarter of its "
+        "width.",
         options.MODEL_CONFIG,
         supersedes=("generator_layers", "generator_hidden_size"),
     )

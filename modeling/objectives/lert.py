@@ -30,7 +30,7 @@ class LertOptions(FamilyOptions):
 
     lip_steps: Optional[Tuple[float, ...]] = option(
         None,
-        "steps after which the POS, entity and dependency tasks count in full, as "
+        "Steps after which the POS, entity and dependency tasks count in full, as "
         "300,600,1000; 0: from the start, for continuing. Default: 0.1665, 0.333 and 0.5 of "
         "--num_train_steps.",
         options.STEPS,

@@ -2,15 +2,18 @@
 
 import errno
 import os
+import re
 import signal
 import time
 
 import flag_probe
 import pytest
 import script_driver
+from conftest import ROOT
 
 from cli.app import one_line
 from common.errors import UserError
+from common.version import VERSION
 
 SCRIPTS = ("run_pretraining.py", "run_finetuning.py", "run_prediction.py", "convert_checkpoint.py")
 DATA_SCRIPTS = (
@@ -49,11 +52,39 @@ def test_wrong_values_are_one_line():
         assert err.startswith("error: " + message) and err.count("\n") == 1, err
 
 
-def test_help_lists_the_flags(run_script):
+def test_help_and_version_are_no_errors(run_script):
     done = run_script("run_prediction.py --help")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "Predicts with a trained model from lines of text" in done.stdout
-    assert "--bert_config_file" in done.stdout and "--pooling" in done.stdout
-    assert done.stderr == ""
+    assert "--config_file=FILE, --bert_config_file" in done.stdout and "--pooling" in done.stdout
+    screen = run_script("-m data.inspect -h")
+    assert (screen.returncode, screen.stderr) == (0, "")
+    assert screen.stdout.startswith("usage: python -m data.inspect ")
+    with open(os.path.join(ROOT, "setup.py"), encoding="utf-8") as f:
+        assert 'version="{}"'.format(VERSION) in f.read()
+    done = run_script("run_pretraining.py --version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"quanci {} \(Python 3\..*tensorflow \d".format(VERSION), done.stdout)
+
+
+def test_a_flag_under_two_names_is_refused_and_under_either_the_same():
+    lines = [
+        ["--config_file=a", "--bert_config_file=b"],
+        ["--random_seed=7", "--seed=7"],
+        ["--do_eval", "--input_file=i", "--output_dir=o", "--bert_config_file=/nowhere"],
+        ["--do_eval", "--input_file=i", "--output_dir=o", "--config_file=/nowhere"],
+    ]
+    done = script_driver.run_many("run_pretraining", lines)
+    for (code, _, err), words in zip(
+        done,
+        (
+            "--config_file and --bert_config_file are two names of one flag; remove one",
+            "--random_seed and --seed are two names of one flag; remove one",
+            "model config /nowhere does not exist",
+            "model config /nowhere does not exist",
+        ),
+    ):
+        assert code == 1 and words in err, err
 
 
 NUMBERS = ("nan", "inf", "-inf", "1e300", "-1e10"), ("3000000000", "-" + "9" * 30)

@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from cli import family_flags
+from cli.help import topics
 from common import options
 from common.errors import UserError
 from common.options import FamilyOptions, option
@@ -81,11 +82,12 @@ def test_what_the_user_does_not_give_is_none_and_becomes_the_default():
     assert (made.span_weight, made.longest_span, made.mask_spans) == (2.0, 3, False)
 
 
-def test_help_texts_name_the_families_that_have_an_option():
+def test_options_stand_below_the_families_that_have_them_with_their_defaults():
     values = parsed()
-    assert values["span_note"].help == "SPAN: a note"
-    assert values["longest_span"].help == "SPAN, OTHER: longest span"
-    assert values["depth"].help == "How deep."
+    assert topics.placed["span_note"] == "SPAN" and values["span_note"].help == "a note"
+    assert topics.placed["longest_span"] == "SPAN, OTHER"
+    assert values["longest_span"].help == "longest span (default: 3)"
+    assert "depth" not in topics.placed and values["depth"].help == "How deep. (default: 2)"
 
 
 def test_an_option_of_another_family_is_refused():

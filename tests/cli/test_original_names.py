@@ -131,7 +131,7 @@ def test_config_under_its_name_in_albert(planned, folder):
         return re.search(r"plan: ([\d,]+) parameters", out_of(planned, name)).group(1)
 
     assert parameters("albert") == parameters("bert") == parameters("over a preset")
-    assert "means --bert_config_file=" in error_of(planned, "both")
+    assert "means --config_file=" in error_of(planned, "both")
 
 
 def test_which_lamb_is_meant_is_said(planned):
@@ -174,7 +174,7 @@ def test_steps_of_fine_tuning(tmp_path):
     saved = json.loads((tmp_path / "out" / "run_config.json").read_text())["optimizer"]
     assert saved["num_train_steps"] == 7 and saved["num_warmup_steps"] == 3
     assert saved["optimizer"] == "lamb_albert"
-    assert "--train_step and --num_train_epochs both say how long" in error_of(done, "both")
-    assert "--warmup_step and --warmup_prop" in error_of(done, "both warm-ups")
-    assert "--warmup_step=-1 must not be negative" in error_of(done, "negative")
-    assert "--train_step=0 must be positive" in error_of(done, "none")
+    assert "--num_train_steps and --num_train_epochs both say how long" in error_of(done, "both")
+    assert "--num_warmup_steps and --warmup_prop" in error_of(done, "both warm-ups")
+    assert "--num_warmup_steps=-1 must not be negative" in error_of(done, "negative")
+    assert "--num_train_steps=0 must be positive" in error_of(done, "none")

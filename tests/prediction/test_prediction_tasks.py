@@ -196,7 +196,9 @@ def test_too_little_memory_names_the_flag():
         fault = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
         with mock.patch.object(predictor, "_session") as session:
             session.run.side_effect = fault
-            with pytest.raises(UserError, match="1 rows of 17 tokens; take a smaller --batch_size"):
+            with pytest.raises(
+                UserError, match="1 rows of 17 tokens; take a smaller --predict_batch_size"
+            ):
                 predictor.run([row])
 
 

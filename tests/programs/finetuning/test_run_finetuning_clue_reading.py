@@ -176,8 +176,10 @@ def test_names_beside_ours(done):
     assert "--max_answer_length is for reading comprehension and has no" in error_of(
         done, "other task"
     )
-    assert "--train_step and --num_train_epochs both say how long" in error_of(done, "how long")
-    assert "--do_eval needs --dev_file or --predict_file or --data_dir" in error_of(done, "no dev")
+    assert "--num_train_steps and --num_train_epochs both say how long" in error_of(
+        done, "how long"
+    )
+    assert "--do_eval needs --eval_file or --predict_file or --data_dir" in error_of(done, "no dev")
 
 
 @pytest.mark.parametrize("name", _READING_REFUSED)

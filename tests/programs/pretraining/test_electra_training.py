@@ -250,9 +250,12 @@ def test_files_of_sizes_win_over_hparams(runs):
         ("preset", ["--preset and --hparams both define the run; give one"]),
         ("no model name", ["--data-dir and --model-name belong together"]),
         ("unknown key", ["unknown key 'temprature'; did you mean temperature?"]),
-        ("share", ["--mask_prob=1.5 must lie between 0 and 1"]),
+        ("share", ["--masked_lm_prob=1.5 must lie between 0 and 1"]),
         ("masked", ["masked.tfrecord holds masked rows", "--objective=electra"]),
-        ("share of masked", ["--mask_prob cannot be combined with records that hold their masks"]),
+        (
+            "share of masked",
+            ["--masked_lm_prob cannot be combined with records that hold their masks"],
+        ),
         ("no electra", ["--generator_config_file cannot be combined with the objective bert"]),
     ],
 )

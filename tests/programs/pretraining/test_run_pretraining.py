@@ -188,7 +188,7 @@ def refusals(folder):
         ({"input_file": none}, "no file matches " + none),
         ({"input_file": None}, "--input_file is required"),
         ({"output_dir": None}, "--output_dir is required"),
-        ({"bert_config_file": None}, "--bert_config_file is required"),
+        ({"bert_config_file": None}, "--config_file is required"),
         ({"bert_config_file": none}, "model config {} does not exist".format(none)),
         ({"bert_config_file": str(folder / "broken.json")}, "broken.json, line 2: not valid JSON"),
         ({"bert_config_file": str(folder / "deep.json")}, "hidden_size 31 is not a multiple"),
