@@ -17,6 +17,7 @@ from common.terminal import say
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests, manifest_path
 from data.records.side_paths import name_in_set
+from data.text import encodings
 from data.text.ltp import precision
 from data.text.sentences import DEFAULT_MAX_CHARS
 
@@ -54,6 +55,7 @@ def define_corpus_flags(formats, input_format):
             else ""
         ),
     )
+    define_encoding()
     flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
     topics.begin("Text and words")
     flags.DEFINE_bool(
@@ -88,10 +90,22 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 
 
+def define_encoding():
+    """--encoding, for every program that reads a corpus."""
+    flags.DEFINE_enum(
+        "encoding",
+        encodings.UTF8,
+        encodings.CHOICES,
+        "Encoding of the input files (gb18030 for GBK and GB2312, too); auto: of each file by its "
+        "beginning.",
+    )
+
+
 def text_settings():
     """Settings of reading text, for data creation and for annotation: dict."""
     names = (
         "input_format",
+        "encoding",
         "normalize_quotes",
         "t2s",
         "max_sentence_chars",

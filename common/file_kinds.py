@@ -23,6 +23,11 @@ WEIGHTS = PYTORCH, PICKLE, SAFETENSORS = (
     "a file of safetensors",
 )
 
+UTF16 = UTF16_MARKED, UTF16_PLAIN = (
+    "text in UTF-16",
+    "text in UTF-16 without a byte order mark",
+)
+
 _UNPACK_BESIDE = "unpack it and give what is in it: "
 _TABLE = "save it as text in UTF-8 with tabs between the columns"
 _ICONV = "convert it: iconv -f UTF-{} -t UTF-8 {{0}} > {{0}}.utf8"
@@ -60,10 +65,10 @@ _KINDS = (
     ),
     _kind(rb".{6}\x00\x00\{\"", SAFETENSORS, "give the directory of the model"),
     _kind(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff", "text in UTF-32", _ICONV.format("32")),
-    _kind(rb"\xff\xfe|\xfe\xff", "text in UTF-16", _ICONV.format("16")),
+    _kind(rb"\xff\xfe|\xfe\xff", UTF16_MARKED, _ICONV.format("16")),
     _kind(
         rb"(?:[\t-~]\x00){4}|(?:\x00[\t-~]){4}",
-        "text in UTF-16 without a byte order mark",
+        UTF16_PLAIN,
         "convert it: iconv -f UTF-16LE -t UTF-8 {0} > {0}.utf8",
     ),
     _kind(rb"PK\x03\x04.*word/", "a Word document (docx)", _DOCUMENT),

@@ -14,6 +14,7 @@ from data.jobs.work import Work
 from data.records import manifest_schema
 from data.text import segmentation, simplification
 from data.text.documents import normalization
+from data.text.encodings import UTF8
 from data.text.ltp.annotator import BATCH_SIZE, LtpAnnotator, example_of, tags_of_words
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.ltp.precision import FP32
@@ -52,6 +53,7 @@ class AnnotationSettings:
 
     ltp_model: str
     input_format: str = "raw"
+    encoding: str = UTF8
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
     t2s: bool = False

@@ -8,6 +8,7 @@ python -m data.build_vocab --input_file='sample/corpus/*.txt' --output_file=spie
 from cli.start import watched_imports
 
 with watched_imports():
+    from cli import corpus_flags
     from cli.app import require, run_script
     from cli.help import topics
     from common import files, outputs
@@ -28,6 +29,7 @@ with watched_imports():
 
 def _define_flags(flags):
     topics.lead(("input_file", "output_file"), ("tokenizer", "vocab_size"))
+    corpus_flags.define_encoding()
     flags.DEFINE_string(
         "input_file", None, "Text files to read: names or globs, a comma between them."
     )
@@ -65,9 +67,11 @@ def main(argv):
     outputs.check(FLAGS.output_file, "--output_file")
     paths = files.matching(FLAGS.input_file, "--input_file")
     if is_model:
-        content = train_model(paths, FLAGS.vocab_size, FLAGS.do_lower_case)
+        content = train_model(paths, FLAGS.vocab_size, FLAGS.do_lower_case, FLAGS.encoding)
     else:
-        tokens = build_vocabulary(paths, FLAGS.vocab_size, FLAGS.min_frequency, FLAGS.do_lower_case)
+        tokens = build_vocabulary(
+            paths, FLAGS.vocab_size, FLAGS.min_frequency, FLAGS.do_lower_case, FLAGS.encoding
+        )
         content = ("\n".join(tokens) + "\n").encode("utf-8")
     try:
         with outputs.replacing(FLAGS.output_file) as f:

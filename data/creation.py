@@ -19,6 +19,7 @@ from data.records import manifest_schema
 from data.records.schema import stored_features
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
 from data.text import corpus, documents, segmentation, simplification
+from data.text.encodings import UTF8
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.ltp.precision import FP32
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -50,6 +51,7 @@ class CreationSettings:
     tokenizer: str = WORDPIECE
     objective: str = "bert"
     input_format: str = "text"
+    encoding: str = UTF8
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
     t2s: bool = False

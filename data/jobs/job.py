@@ -22,6 +22,7 @@ from data.jobs.shard import Shard, cannot_write
 from data.jobs.statistics import add_statistics
 from data.records import manifest, partial
 from data.records.side_paths import set_of, stem_of
+from data.text import corpus
 
 _LISTED_INPUTS = 100
 # What names a folder of parts; the rest are parts.
@@ -279,6 +280,9 @@ class Job:
             "input": {
                 "files": len(input_files),
                 "bytes": sum(unit.size for unit in self.units),
+                "encodings": {
+                    name: len(paths) for name, paths in corpus.by_encoding(self.units).items()
+                },
                 "first": list(input_files[:_LISTED_INPUTS]),
             },
             "shards": shards,

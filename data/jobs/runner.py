@@ -3,11 +3,11 @@
 import time
 
 from common import files, terminal
-from common.errors import UserError
+from common.errors import UserError, some
 from common.progress import Progress
 from data.jobs.executors import LocalProcesses
 from data.jobs.job import Job
-from data.text import corpus
+from data.text import corpus, encodings
 
 _UNITS_PER_SHARD = 4
 _LEAST_UNIT_BYTES = 4096  # a unit of one document has no other for a random second sentence
@@ -33,8 +33,13 @@ def create(work, input_files, output_names, executor=None, say=terminal.say):
       UserError: bad input (see corpus), a failure of the executor, output that cannot be written.
     """
     units = corpus.plan_units(
-        input_files, work.settings.input_format, _unit_bytes(work, input_files, len(output_names))
+        input_files,
+        work.settings.input_format,
+        _unit_bytes(work, input_files, len(output_names)),
+        encoding=work.settings.encoding,
     )
+    if work.settings.encoding == encodings.AUTO:
+        say("encodings: " + _described(units))
     if len(units) < len(output_names):
         raise UserError(
             "the input can be cut into {} units only, too few for {} shards; ask for fewer "
@@ -53,6 +58,15 @@ def create(work, input_files, output_names, executor=None, say=terminal.say):
         result = job.finish(input_files)
         say(_speed(job.characters, time.monotonic() - began))
         return result
+
+
+def _described(units):
+    """`utf-8 3 files; gb18030 2 files (a.txt, b.txt)`."""
+    parts = []
+    for encoding, paths in corpus.by_encoding(units).items():
+        named = "" if encoding == encodings.UTF8 else " ({})".format(some(paths, 5))
+        parts.append("{} {:,} files{}".format(encoding, len(paths), named))
+    return "; ".join(parts)
 
 
 def _run_units(job, executor, say):

@@ -6,12 +6,15 @@ shuffling and NSP's random documents stay inside it, so that the same input give
 however many processes work.
 """
 
+import collections
+import functools
 import io
 import re
 from typing import Callable, List, NamedTuple
 
 from common import file_kinds, files, packed
 from common.errors import UserError
+from data.text import encodings
 from data.text.input_kinds import refuse_other_kind
 
 UNIT_BYTES = 2 << 20
@@ -19,15 +22,20 @@ _WINDOW = 1 << 16
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 # The blank line before a CoNLL-U sentence with which a document begins.
 _NEWDOC = re.compile(_BLANK_LINE.pattern + rb"(?=(?:#[^\n]*\n)*?#[ \t]*newdoc\b)")
-_BOM = b"\xef\xbb\xbf"
 
 
 class Range(NamedTuple):
-    """Bytes start to end of a file as stored."""
+    """Bytes start to end of a file as stored, and the encoding of the file."""
 
     path: str
     start: int
     end: int
+    encoding: str = encodings.UTF8
+
+    @property
+    def is_stream(self):
+        """Whether the file can only be read from its beginning, in blocks."""
+        return packed.is_packed(self.path) or encodings.is_stream(self.encoding)
 
 
 class Unit(NamedTuple):
@@ -51,14 +59,16 @@ class Source(NamedTuple):
     """Part of a file's text.
 
     Attributes:
-      content: bytes, UTF-8.
+      content: bytes.
       path: for messages.
       lines_before: function that gives the number of lines of the file before the content.
+      encoding: of the content.
     """
 
     content: bytes
     path: str
     lines_before: Callable[[], int]
+    encoding: str = encodings.UTF8
 
     def line(self, number):
         """A line of the content, counted from 1, for messages."""
@@ -85,6 +95,8 @@ def _character(content):
 
 _LINE = _behind(re.compile(rb"\n"))
 _PLAIN = (_behind(_BLANK_LINE), _LINE, _character)
+# In GB18030 and Big5 such a byte is always a character.
+_LONE_BYTE = _behind(re.compile(rb"[\x00-\x2f\x3a-\x3f]"))
 # Input format -> functions of bytes that find a place to cut, None without one. Between documents
 # first; the others are for documents larger than a unit, so that memory stays flat. A JSON line
 # and a CoNLL-U sentence are never cut.
@@ -98,7 +110,13 @@ _BORDERS = {
 FORMATS = tuple(_BORDERS)
 
 
-def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_BYTES):
+def plan_units(
+    paths,
+    input_format,
+    unit_bytes=UNIT_BYTES,
+    document_bytes=UNIT_BYTES,
+    encoding=encodings.UTF8,
+):
     """Cuts the input files into units.
 
         plan_units(["news.txt", "law.txt.gz"], "raw")  # [Unit(index=0, ranges=(Range(...),)), ...]
@@ -108,6 +126,7 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
       input_format: one of FORMATS.
       unit_bytes: int, nominal size of a unit: larger files are cut, smaller ones go together.
       document_bytes: int, a longer document may be cut.
+      encoding: of all files, or encodings.AUTO: of each by its beginning.
 
     Returns:
       list of Unit.
@@ -124,11 +143,12 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
 
     for path in paths:
         try:
-            _check_kind(path, input_format)
-            ranges = _ranges(path, files.size(path), input_format, unit_bytes, document_bytes)
+            whole = Range(path, 0, files.size(path), encodings.encoding_of(path, encoding))
+            _check_kind(whole, input_format)
+            ranges = _ranges(whole, input_format, unit_bytes, document_bytes)
         except files.failures() as error:
             raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
-        if len(ranges) == 1 and not packed.is_packed(path):
+        if len(ranges) == 1 and not whole.is_stream:
             if small_bytes + ranges[0].end > unit_bytes:
                 close_small()
                 small_bytes = 0
@@ -144,44 +164,65 @@ def plan_units(paths, input_format, unit_bytes=UNIT_BYTES, document_bytes=UNIT_B
     return units
 
 
-def _check_kind(path, input_format):
+def by_encoding(units):
+    """{encoding: list of the files in it}, the most frequent encoding first."""
+    of_files = {stretch.path: stretch.encoding for unit in units for stretch in unit.ranges}
+    groups = collections.defaultdict(list)
+    for path, encoding in of_files.items():
+        groups[encoding].append(path)
+    return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
+
+
+def _check_kind(whole, input_format):
     """Before any work; remote files when they are read."""
-    if not files.is_remote(path):
-        with packed.opened(path) as f:
-            refuse_other_kind(path, f.read(file_kinds.START_BYTES), input_format)
+    if not files.is_remote(whole.path):
+        with packed.opened(whole.path) as f:
+            if encodings.is_stream(whole.encoding):
+                f = encodings.Utf8Stream(f, whole.path, whole.encoding)
+            refuse_other_kind(whole.path, f.read(file_kinds.START_BYTES), input_format)
 
 
-def _ranges(path, length, input_format, unit_bytes, document_bytes):
+def _ranges(whole, input_format, unit_bytes, document_bytes):
+    path, length = whole.path, whole.end
     if not length:
         return []
-    if packed.is_packed(path) or length <= unit_bytes:
-        return [Range(path, 0, length)]
+    if whole.is_stream or length <= unit_bytes:
+        return [whole]
     ranges, start = [], 0
+    borders = _borders_of(input_format, whole.encoding)
     with files.open_file(path, "rb") as f:
         while start < length:
             end = length
             if length - start > unit_bytes + unit_bytes // 2:
-                end = _border_after(f, start + unit_bytes, document_bytes, input_format)
+                end = _border_after(f, start + unit_bytes, document_bytes, borders)
                 if end is None:
                     place = Range(path, start + unit_bytes, length)
                     line = files.line_of(path, _lines_before(place) + 1)
                     raise files.line_too_long(line, files.LINE_BYTES)
-            ranges.append(Range(path, start, end))
+            ranges.append(whole._replace(start=start, end=end))
             start = end
     return ranges
 
 
-def _border_after(f, position, limit, input_format):
+def _borders_of(input_format, encoding):
+    """The functions of _BORDERS for text in an encoding that is no stream's."""
+    borders = _BORDERS[input_format]
+    if encoding == encodings.UTF8:
+        return borders
+    return tuple(_LONE_BYTE if find is _character else find for find in borders)
+
+
+def _border_after(f, position, limit, borders):
     """Place to cut a file after `position`; None if an indivisible stretch is too long."""
     window = min(_WINDOW, limit)
     while True:
         f.seek(position)
         content = f.read(window)
-        border = _document_border(content, input_format)
+        border = borders[0](content)
         if border is None and len(content) < window:
             border = len(content)
         if border is None and window >= limit:
-            border = _emergency_border(content, input_format)
+            border = _emergency_border(content, borders)
         if border is not None:
             return position + border
         if window > files.LINE_BYTES:
@@ -189,15 +230,10 @@ def _border_after(f, position, limit, input_format):
         window = max(limit, 2 * window)
 
 
-def _document_border(content, input_format):
-    """Offset just after the first document border in `content`, None without one."""
-    return _BORDERS[input_format][0](content)
-
-
-def _emergency_border(content, input_format):
+def _emergency_border(content, borders):
     """Place to cut a document larger than a unit; None without a place."""
-    borders = (find(content) for find in _BORDERS[input_format][1:])
-    return next((border for border in borders if border is not None), None)
+    places = (find(content) for find in borders[1:])
+    return next((place for place in places if place is not None), None)
 
 
 def read_range(stretch):
@@ -208,7 +244,7 @@ def read_range(stretch):
 
 
 def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
-    """The text of a unit in blocks cut at document borders; several only for compressed files.
+    """The text of a unit in blocks cut at document borders; several only for streams.
 
     Args:
       unit: Unit.
@@ -225,8 +261,8 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
     path = unit.ranges[0].path
     contents = contents or [None] * len(unit.ranges)
     try:
-        if packed.is_packed(path):
-            yield from _packed_blocks(path, contents[0], input_format, block_bytes)
+        if unit.ranges[0].is_stream:
+            yield from _stream_blocks(unit.ranges[0], contents[0], input_format, block_bytes)
             return
         sources = []
         for stretch, content in zip(unit.ranges, contents):
@@ -234,34 +270,38 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
             content = read_range(stretch) if content is None else content
             if not stretch.start:
                 refuse_other_kind(path, content, input_format)
-                content = content[len(_BOM) :] if content.startswith(_BOM) else content
-            sources.append(Source(content, path, lambda stretch=stretch: _lines_before(stretch)))
+                content = encodings.without_mark(content, stretch.encoding)
+            lines_before = functools.partial(_lines_before, stretch)
+            sources.append(Source(content, path, lines_before, stretch.encoding))
         yield sources, 1.0
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def _packed_blocks(path, content, input_format, block_bytes):
-    stored = files.size(path) if content is None else len(content)
+def _stream_blocks(whole, content, input_format, block_bytes):
+    path, stored, encoding = whole.path, whole.end, whole.encoding
     buffer, lines, ended = b"", 0, False
     with open(path, "rb") if content is None else io.BytesIO(content) as raw:
-        f = _LineCounter(path, packed.unpacked(path, raw))
+        stream = packed.unpacked(path, raw)
+        if encodings.is_stream(encoding):
+            stream, encoding = encodings.Utf8Stream(stream, path, encoding), encodings.UTF8
+        f, borders = _LineCounter(path, stream), _borders_of(input_format, encoding)
         while not ended:
             buffer += f.read(2 * block_bytes - len(buffer))
+            ended = len(buffer) < 2 * block_bytes
             if not lines:
                 refuse_other_kind(path, buffer, input_format)
-            ended = len(buffer) < 2 * block_bytes
-            if not lines and buffer.startswith(_BOM):
-                buffer = buffer[len(_BOM) :]
+                buffer = encodings.without_mark(buffer, encoding)
             cut = len(buffer)
             if not ended:
-                cut, buffer = _cut_stream(f, buffer, block_bytes, input_format)
+                cut, buffer = _cut_stream(f, buffer, block_bytes, borders)
                 if cut is None:
                     line = lines + buffer.count(b"\n", 0, block_bytes) + 1
                     raise files.line_too_long(files.line_of(path, line), files.LINE_BYTES)
             block, buffer = buffer[:cut], buffer[cut:]
             if block:
-                yield [Source(block, path, lambda lines=lines: lines)], raw.tell() / stored
+                source = Source(block, path, lambda lines=lines: lines, encoding)
+                yield [source], raw.tell() / stored
             lines += block.count(b"\n")
 
 
@@ -289,14 +329,14 @@ class _LineCounter:
         return b"".join(parts)
 
 
-def _cut_stream(f, buffer, block_bytes, input_format):
+def _cut_stream(f, buffer, block_bytes, borders):
     """(where to cut, the buffer); reads on until there is a place, and cuts at None where what must
     stay whole is too long."""
     while True:
         rest = buffer[block_bytes:]
-        border = _document_border(rest, input_format)
+        border = borders[0](rest)
         if border is None:
-            border = _emergency_border(rest, input_format)
+            border = _emergency_border(rest, borders)
         if border is not None:
             return block_bytes + border, buffer
         more = f.read(block_bytes)

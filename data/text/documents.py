@@ -7,7 +7,7 @@ import numpy as np
 
 from common import bounded_json, files
 from common.errors import UserError
-from data.text import conllu_text, sentences, simplification, ud_tags
+from data.text import conllu_text, encodings, sentences, simplification, ud_tags
 from data.text.characters import ascii_quotes, code_points
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, Words
@@ -46,8 +46,8 @@ def read_documents(sources, options):
       Documents.
 
     Raises:
-      UserError: not UTF-8, a line that is no JSON object with the fields, or no CoNLL-U (file and
-        line).
+      UserError: a line that cannot be decoded, is no JSON object with the fields, or no CoNLL-U
+        (file and line).
     """
     if options.input_format == "conllu":
         documents = _annotated(sources, TAG_SETS[options.tag_set])
@@ -138,13 +138,10 @@ def _text_of(source, options):
 
 def _decode(source):
     try:
-        return source.content.decode("utf-8")
+        return encodings.decode(source.content, source.encoding)
     except UnicodeDecodeError as error:
-        lines = source.content.count(b"\n", 0, error.start)
-        raise UserError(
-            "{} is not UTF-8 (byte 0x{:02x}); convert the file, for instance with "
-            "iconv -f GB18030 -t UTF-8".format(source.line(lines + 1), source.content[error.start])
-        ) from None
+        line = source.line(source.content.count(b"\n", 0, error.start) + 1)
+        raise encodings.not_decoded(line, source.encoding, error) from None
 
 
 def _text_of_json_lines(text, source, text_fields):

@@ -65,7 +65,10 @@ def refuse_other_kind(path, start, input_format):
       UserError: the file is of another kind, with what helps.
     """
     start = start[: file_kinds.START_BYTES]
-    file_kinds.refuse(path, "text in UTF-8 (--input_file)", start)
+    kind = file_kinds.kind_of(start)
+    if kind and kind.what in file_kinds.UTF16:
+        raise UserError("{} is {}; give --encoding=auto".format(path, kind.what))
+    file_kinds.refuse(path, "text (--input_file)", start)
     for pattern, formats, what, remedy in _KINDS:
         if input_format in formats and pattern.match(start):
             raise UserError(

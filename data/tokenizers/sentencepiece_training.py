@@ -5,8 +5,9 @@ import re
 
 import sentencepiece
 
-from common import files, packed
+from common import files
 from common.errors import UserError
+from data.text import encodings
 from data.tokenizers.albert_text import AlbertText
 from data.tokenizers.sentencepiece_pieces import SPECIAL_TOKENS
 
@@ -14,24 +15,25 @@ from data.tokenizers.sentencepiece_pieces import SPECIAL_TOKENS
 CHARACTER_COVERAGE = 0.9995
 
 
-def train_model(paths, size, do_lower_case):
+def train_model(paths, size, do_lower_case, encoding=encodings.UTF8):
     """A unigram model, as google-research/albert trains its own (README.md, spm_train).
 
     Pieces are learned from prepared text, which is what a tokenizer gives the model. The same input
     gives the same bytes.
 
     Args:
-      paths: text files, UTF-8; a line is a sentence.
+      paths: text files; a line is a sentence.
       size: int, largest vocabulary.
       do_lower_case: bool.
+      encoding: of the files, see encodings.CHOICES.
 
     Returns:
       bytes of the model.
 
     Raises:
-      UserError: a file cannot be read or is not UTF-8, there is no text, `size` is too small.
+      UserError: a file cannot be read or decoded, there is no text, `size` is too small.
     """
-    sentences = _read_sentences(paths, AlbertText(do_lower_case))
+    sentences = _read_sentences(paths, AlbertText(do_lower_case), encoding)
     if not sentences:
         raise UserError("no text in {}".format(", ".join(paths)))
     model = io.BytesIO()
@@ -65,16 +67,10 @@ def train_model(paths, size, do_lower_case):
     return model.getvalue()
 
 
-def _read_sentences(paths, preparation):
+def _read_sentences(paths, preparation, encoding):
     """List of str: the prepared lines of all files."""
     texts = []
     for path in paths:
-        try:
-            with packed.opened(path) as f:
-                for _, line in files.lines(f, path):
-                    texts += preparation.prepare(line.decode("utf-8-sig")).texts
-        except UnicodeDecodeError as error:
-            raise UserError("{} is not UTF-8: {}".format(path, error)) from None
-        except files.failures() as error:
-            raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+        for line in encodings.text_lines(path, encoding):
+            texts += preparation.prepare(line).texts
     return texts

@@ -6,13 +6,13 @@ import io
 import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
-from common import files, packed
 from common.errors import UserError
+from data.text import encodings
 from data.text.characters import is_cjk, is_punctuation
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 
-def build_vocabulary(paths, size, min_frequency, do_lower_case):
+def build_vocabulary(paths, size, min_frequency, do_lower_case, encoding=encodings.UTF8):
     """Tokens in the order of their ids: special tokens, single characters, pieces of words.
 
     Chinese characters and punctuation stand alone in BERT's tokenizer and so are taken as they
@@ -21,18 +21,19 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case):
     every run. No `##` before a CJK character: no text produces such a piece.
 
     Args:
-      paths: text files, UTF-8.
+      paths: text files.
       size: int, largest vocabulary.
       min_frequency: int, rarer characters and words are skipped.
       do_lower_case: bool.
+      encoding: of the files, see encodings.CHOICES.
 
     Returns:
       list of str.
 
     Raises:
-      UserError: a file cannot be read or is not UTF-8, there is no text, `size` is too small.
+      UserError: a file cannot be read or decoded, there is no text, `size` is too small.
     """
-    words = _count_words(paths, do_lower_case)
+    words = _count_words(paths, do_lower_case, encoding)
     single, runs = collections.Counter(), collections.Counter()
     for word, count in words.items():
         if count >= min_frequency:
@@ -54,22 +55,15 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case):
     return list(SPECIAL_TOKENS) + tokens
 
 
-def _count_words(paths, do_lower_case):
+def _count_words(paths, do_lower_case, encoding):
     """Counter of what BERT's basic tokenizer makes of the files."""
     normalizer = normalizers.BertNormalizer(lowercase=do_lower_case, strip_accents=do_lower_case)
     splitter = pre_tokenizers.BertPreTokenizer()
     words = collections.Counter()
     for path in paths:
-        try:
-            with packed.opened(path) as f:
-                for _, line in files.lines(f, path):
-                    text = line.decode("utf-8-sig")
-                    splits = splitter.pre_tokenize_str(normalizer.normalize_str(text))
-                    words.update(word for word, _ in splits)
-        except UnicodeDecodeError as error:
-            raise UserError("{} is not UTF-8: {}".format(path, error)) from None
-        except files.failures() as error:
-            raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
+        for line in encodings.text_lines(path, encoding):
+            splits = splitter.pre_tokenize_str(normalizer.normalize_str(line))
+            words.update(word for word, _ in splits)
     return words
 
 
