@@ -62,10 +62,11 @@ def print_report(result, names):
         )
     )
     if result["unaligned_sentences"]:
+        examples = ", ".join(result["unaligned_examples"])
         say(
             "note: {:,} sentences are written character by character, without tags: LTP's words do "
-            "not join to them; for instance {}".format(
-                result["unaligned_sentences"], ", ".join(result["unaligned_examples"])
+            "not join to them{}".format(
+                result["unaligned_sentences"], examples and "; for instance " + examples
             )
         )
     corpus_flags.say_user_dict(result)

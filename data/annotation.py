@@ -54,6 +54,7 @@ class AnnotationSettings:
     ltp_model: str
     input_format: str = "raw"
     encoding: str = UTF8
+    keep_text_private: bool = False
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
     t2s: bool = False
@@ -173,7 +174,10 @@ class AnnotationWork(Work):
 
     def describe(self, total):
         described = dict(total, tag_counts=dict(top_counts(total["tag_counts"], None)))
-        return dict(described, user_dict=self._dictionary.summary(described.pop("user_words")))
+        words = self._dictionary.summary(
+            described.pop("user_words"), names_words=not self.settings.keep_text_private
+        )
+        return dict(described, user_dict=words)
 
 
 def _dictionary(settings):

@@ -20,6 +20,7 @@ from data.records.schema import stored_features
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
 from data.text import corpus, documents, segmentation, simplification
 from data.text.encodings import UTF8
+from data.text.fingerprints import copies_share
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.ltp.precision import FP32
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -52,6 +53,7 @@ class CreationSettings:
     objective: str = "bert"
     input_format: str = "text"
     encoding: str = UTF8
+    keep_text_private: bool = False
     text_fields: Tuple[str, ...] = ("text",)
     normalize_quotes: bool = False
     t2s: bool = False
@@ -295,6 +297,7 @@ class RecordWork(Work):
                 n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
             },
             "documents": total["documents"],
+            "duplicate_share": round(copies_share(total["sampled_documents"]), 6),
             "sentences": total["sentences"],
             "divided_sentences": total["divided_sentences"],
             "characters": total["characters"],
@@ -305,7 +308,9 @@ class RecordWork(Work):
             "unaligned_words": total["unaligned_words"],
             "unaligned_sentences": total["unaligned_sentences"],
             "unaligned_examples": total["unaligned_examples"],
-            "user_dict": self._dictionary.summary(total["user_words"]),
+            "user_dict": self._dictionary.summary(
+                total["user_words"], names_words=not settings.keep_text_private
+            ),
             "tag_counts": dict(top_counts(total["tag_counts"], None)),
             "unknown_tags": dict(top_counts(total["unknown_tags"], _LISTED_UNKNOWN)),
             "unknown_share": round(total["unknown_pieces"] / max(1, total["pieces"]), 6),

@@ -17,6 +17,7 @@ from data.rows.row_features import example, features_of
 from data.text import segmentation
 from data.text.characters import code_points
 from data.text.documents import normalization
+from data.text.fingerprints import fingerprint, solid_texts
 from data.text.tags import shown
 from data.text.words import EXAMPLES
 from data.tokenizers.vocabularies import read_vocabulary
@@ -54,6 +55,7 @@ def new_statistics():
         tag_counts={},
         unknown_tags={},
         user_words={},
+        sampled_documents={},
         examples=[],
         unaligned_examples=[],
     )
@@ -161,6 +163,10 @@ class RecordProcessor(Processor):
         statistics["one_document_blocks"] += len(documents) == 2
         statistics["sentences"] += int(full.sum())
         statistics["characters"] += len(text.text)
+        seen = collections.Counter(
+            "{:016x}".format(fingerprint(one)) for one in solid_texts(text) if one
+        )
+        add_statistics(statistics, {"sampled_documents": seen})
         statistics["pieces"] += len(pieces.ids)
         statistics["unaligned_words"] += groups.unaligned_words
         statistics["unaligned_sentences"] += groups.unaligned_sentences

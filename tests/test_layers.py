@@ -69,7 +69,7 @@ ORDER = (
     "data, modeling and optimization -> common"
 )
 ROOM_ORDER = (
-    "modules of data/ itself -> recipes and input -> rows and jobs -> tokenizers and records "
+    "modules of data/ itself -> recipes, input and scan -> rows and jobs -> tokenizers and records "
     "-> text"
 )
 FLAGS = "only programs and cli/ know flags; the layers below take arguments"
@@ -148,7 +148,7 @@ FLAGS = "only programs and cli/ know flags; the layers below take arguments"
             "from data import recipes",
             [
                 "line 1 imports data.recipes: data.text is below data.recipes, and imports go "
-                "down: modules of data/ itself -> recipes and input -> rows and jobs -> "
+                "down: modules of data/ itself -> recipes, input and scan -> rows and jobs -> "
                 "tokenizers and records -> text"
             ],
         ),

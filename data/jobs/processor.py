@@ -8,7 +8,10 @@ import google_crc32c
 
 from common import files
 from common.errors import UserError
-from data.text import corpus, documents
+from data.text import corpus, documents, privacy
+
+# Statistics whose keys, or texts, are from the corpus.
+_QUOTING, _EXAMPLES = ("unknown",), ("examples", "unaligned_examples")
 
 
 class Processor:
@@ -23,6 +26,7 @@ class Processor:
     """
 
     def __init__(self, settings):
+        privacy.keep_text_private(settings.keep_text_private)
         self.settings = settings
 
     def run(self, unit, target, progress, contents=None):
@@ -53,6 +57,9 @@ class Processor:
                     advance = subprogress(progress, done, read)
                     self.write_block(out, text, (unit.index, number), statistics, advance)
                     done = read
+            if self.settings.keep_text_private:
+                statistics.update({name: {} for name in _QUOTING if name in statistics})
+                statistics.update({name: [] for name in _EXAMPLES if name in statistics})
             result = {"bytes": out.length, "crc32c": out.checksum(), "statistics": statistics}
             # Without waiting for the disk: a restart compares the checksum.
             os.replace(temporary, target)

@@ -4,12 +4,14 @@ Numbers, dicts of numbers and lists of texts, of which a few are kept.
 """
 
 from common.validation import is_count, is_text
+from data.text.fingerprints import sample
 from data.text.words import EXAMPLES
 
 # A long corpus has no end of rare unknown words; the frequent ones are what matters. Only these
 # counts have no end.
 _MOST_UNKNOWN = 20000
 _ENDLESS = "unknown"
+_SAMPLE = "sampled_documents"
 
 
 def are_statistics(value, empty):
@@ -38,6 +40,8 @@ def add_statistics(total, more):
                 counter[key] = counter.get(key, 0) + count
             if len(counter) > _MOST_UNKNOWN and name.startswith(_ENDLESS):
                 total[name] = dict(top_counts(counter, _MOST_UNKNOWN // 2))
+            elif name == _SAMPLE:
+                total[name] = sample(counter)
         elif isinstance(value, list):
             total[name] = (total[name] + value)[:EXAMPLES]
         else:

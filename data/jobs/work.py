@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from data.text import privacy
+
 
 class Work:
     """The product of a job; data/creation.py and data/annotation.py have the two kinds.
@@ -10,7 +12,8 @@ class Work:
     process holds the settings alone, which is all that make_processor needs.
 
     Attributes:
-      settings: a dataclass with input_format; it decides the result, apart from the input.
+      settings: a dataclass with input_format, encoding and keep_text_private; it decides the
+        result, apart from the input.
       processor_class: subclass of processor.Processor, made of the settings.
       what: the name of what is made, for messages.
       counts: names of the statistics that the manifest gives for each shard.
@@ -25,6 +28,7 @@ class Work:
     unit_bytes = None
 
     def __init__(self, settings):
+        privacy.keep_text_private(settings.keep_text_private)
         self.settings = settings
 
     def __getstate__(self):

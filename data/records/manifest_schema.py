@@ -82,6 +82,7 @@ _OF_RECORDS = {
     "padding_share": _NUMBER,
     "masked_share": _NUMBER,
     "ngram_distribution": ("an object of numbers", dict_of(is_number)),
+    "duplicate_share": _NUMBER,
     "divided_sentences": _COUNT,
     "pieces": _COUNT,
     "left_out_share": _NUMBER,

@@ -9,7 +9,8 @@ from typing import Any, List, NamedTuple, Optional
 from conllu import parser
 from conllu.exceptions import ParseException
 
-from common.errors import UserError, quoted
+from common.errors import UserError
+from data.text.privacy import shown
 from data.text.words import OUTSIDE, SOLID
 
 _COLUMNS = len(parser.DEFAULT_FIELDS)
@@ -157,7 +158,7 @@ def _token(line, number):
             raise ParseException("two blanks in a row")
         return parser.parse_line(line, parser.DEFAULT_FIELDS, _FIELDS)
     except (ParseException, ValueError) as error:
-        raise _Malformed(number, quoted(str(error).rstrip("."))) from None
+        raise _Malformed(number, shown(str(error).rstrip("."))) from None
 
 
 def sentence_of(lines, to_tags):

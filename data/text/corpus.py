@@ -116,6 +116,7 @@ def plan_units(
     unit_bytes=UNIT_BYTES,
     document_bytes=UNIT_BYTES,
     encoding=encodings.UTF8,
+    unknown=None,
 ):
     """Cuts the input files into units.
 
@@ -127,6 +128,7 @@ def plan_units(
       unit_bytes: int, nominal size of a unit: larger files are cut, smaller ones go together.
       document_bytes: int, a longer document may be cut.
       encoding: of all files, or encodings.AUTO: of each by its beginning.
+      unknown: see encodings.encoding_of.
 
     Returns:
       list of Unit.
@@ -143,7 +145,7 @@ def plan_units(
 
     for path in paths:
         try:
-            whole = Range(path, 0, files.size(path), encodings.encoding_of(path, encoding))
+            whole = Range(path, 0, files.size(path), encodings.encoding_of(path, encoding, unknown))
             _check_kind(whole, input_format)
             ranges = _ranges(whole, input_format, unit_bytes, document_bytes)
         except files.failures() as error:

@@ -151,22 +151,38 @@ def _text_of_json_lines(text, source, text_fields):
         if not line.strip():
             continue
         try:
-            record = bounded_json.decode(line, strict=False)
-        except bounded_json.Malformed as error:
-            raise UserError(
-                "{} is not JSON: {}".format(source.line(number), error.reason)
-            ) from None
-        fields = [_json_field(record, name) for name in text_fields]
-        if None in fields:
-            name = text_fields[fields.index(None)]
-            raise UserError(
-                "{} has no text field {!r} (--text_fields)".format(source.line(number), name)
-            )
-        # JSON can spell halves of a surrogate pair, which no text holds.
-        body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
-        lines = (part.strip() for part in re.split("[\r\n]+", body))
-        documents.append("\n".join(part for part in lines if part))
+            documents.append(json_document(line, text_fields))
+        except NoDocument as error:
+            raise UserError("{} {}".format(source.line(number), error)) from None
     return "\n\n".join(documents)
+
+
+class NoDocument(ValueError):
+    """A JSON line that holds no document; the text goes on behind its place."""
+
+
+def json_document(line, text_fields):
+    """The text of a JSON line: its fields are paragraphs, without empty lines.
+
+    Args:
+      line: str.
+      text_fields: names of the fields that hold text.
+
+    Raises:
+      NoDocument: it is no JSON object with these fields.
+    """
+    try:
+        record = bounded_json.decode(line, strict=False)
+    except bounded_json.Malformed as error:
+        raise NoDocument("is not JSON: {}".format(error.reason)) from None
+    fields = [_json_field(record, name) for name in text_fields]
+    if None in fields:
+        name = text_fields[fields.index(None)]
+        raise NoDocument("has no text field {!r} (--text_fields)".format(name))
+    # JSON can spell halves of a surrogate pair, which no text holds.
+    body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
+    lines = (part.strip() for part in re.split("[\r\n]+", body))
+    return "\n".join(part for part in lines if part)
 
 
 def _json_field(record, name):

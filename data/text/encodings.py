@@ -47,6 +47,11 @@ def decode(content, encoding):
     return content.decode(_CODECS.get(encoding, encoding))
 
 
+def is_whole_elsewhere(line, encoding):
+    """Whether bytes that are damaged in one encoding are whole in the other usual one."""
+    return _decodes(line, GB18030 if encoding == UTF8 else UTF8)
+
+
 def not_decoded(where, encoding, error):
     """UserError for a line that cannot be decoded.
 
@@ -67,12 +72,24 @@ def not_decoded(where, encoding, error):
     )
 
 
-def encoding_of(path, asked):
+def described(path, encoding):
+    """An encoding for people: with its byte order mark where the file begins with one.
+
+    Raises:
+      UserError, OSError, tf.errors.OpError: see encoding_of.
+    """
+    with packed.opened(path) as f:
+        start = f.read(8)
+    return encoding + " with BOM" * (without_mark(start, encoding) != start)
+
+
+def encoding_of(path, asked, unknown=None):
     """The encoding of a file.
 
     Args:
       path: of the file, which may be compressed.
       asked: of CHOICES; AUTO: by the beginning of the file.
+      unknown: the answer where it cannot be told; None: an error.
 
     Returns:
       One of CHOICES that is not AUTO.
@@ -85,7 +102,7 @@ def encoding_of(path, asked):
         return asked
     with packed.opened(path) as f:
         start = _sample(f)
-    found = guess(start)
+    found = guess(start) or unknown
     if found is None:
         raise UserError(
             "the encoding of {} cannot be told; give --encoding ({})".format(

@@ -15,6 +15,7 @@ from data.text.characters import code_points
 from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
 from data.text.ltp.precision import BF16, FP32
+from data.text.privacy import shown
 from data.text.spellings import Spellings
 from data.text.user_dictionary import read_user_dictionary
 from data.text.words import Words
@@ -158,7 +159,9 @@ class _TextSegmenter:
             lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
             first = at + np.cumsum(lengths) - lengths
             if len(words) and first[-1] + lengths[-1] != end:
-                raise UserError("the segmenter lost characters at {!r}".format(text[at : at + 40]))
+                raise UserError(
+                    "the segmenter lost characters at {}".format(shown(text[at : at + 40]))
+                )
             marks[first] = True
             if self._user_words:
                 # The hook joins a blank behind a word to it.

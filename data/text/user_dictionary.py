@@ -13,9 +13,10 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from common import files
-from common.errors import UserError, quoted, some
+from common.errors import UserError, some
 from common.tags import POS
 from data.text.characters import is_cjk
+from data.text.privacy import shown, shown_at
 from data.text.sentences import TERMINATORS, split_sentences
 from data.text.word_lists import entries
 from data.text.words import OUTSIDE
@@ -54,12 +55,12 @@ class Fault(NamedTuple):
 
     Attributes:
       line: from 1.
-      shown: the word, for messages.
+      text: the word.
       reason: a sentence without its end, the same for all lines of this kind.
     """
 
     line: int
-    shown: str
+    text: str
     reason: str
 
 
@@ -89,7 +90,7 @@ class UserDictionary:
         faults = []
         if segmenter == "ltp":
             reason = "LTP takes no frequencies: these words are always found"
-            faults = [Fault(w.line, quoted(w.text), reason) for w in self.words if w.frequency]
+            faults = [Fault(w.line, w.text, reason) for w in self.words if w.frequency]
         usable = self._without(lambda word: _unusable(word, segmenter, is_split))
         return dataclasses.replace(usable, faults=(*usable.faults, *faults))
 
@@ -112,10 +113,10 @@ class UserDictionary:
         for number, word in enumerate(self.words):
             if counts[number] > most:
                 reason = "words of more than {} pieces are never masked whole".format(most)
-                faults.append(Fault(word.line, quoted(word.text), reason))
+                faults.append(Fault(word.line, word.text, reason))
             elif number in unknown:
                 reason = "the vocabulary lacks pieces of these words, which become [UNK]"
-                faults.append(Fault(word.line, quoted(word.text), reason))
+                faults.append(Fault(word.line, word.text, reason))
         return dataclasses.replace(self, faults=(*self.faults, *faults))
 
     def _without(self, fault_of):
@@ -123,7 +124,7 @@ class UserDictionary:
         for word in self.words:
             reason = fault_of(word)
             if reason:
-                faults.append(Fault(word.line, quoted(word.text), reason))
+                faults.append(Fault(word.line, word.text, reason))
             else:
                 kept.append(word)
         return UserDictionary(self.path, tuple(kept), (*self.faults, *faults))
@@ -137,22 +138,27 @@ class UserDictionary:
             "{} (--user_dict): {}: {}".format(
                 self.path,
                 reason,
-                some(["line {} {}".format(f.line, f.shown) for f in faults], _NAMED),
+                some([shown_at(f.line, f.text) for f in faults], _NAMED),
             )
             for reason, faults in by_reason.items()
         ]
 
-    def summary(self, counts):
+    def summary(self, counts, names_words=True):
         """What of the words occurred, for a manifest: {} without a dictionary.
 
         Args:
           counts: dict word -> how often it is a word of the text.
+          names_words: whether words that never occur are listed.
         """
         if not self.path:
             return {}
         texts = [word.text for word in self.words if word.frequency != 0]
         never = [text for text in texts if not counts.get(text)]
-        return {"words": len(texts), "found": len(texts) - len(never), "never": never[:100]}
+        return {
+            "words": len(texts),
+            "found": len(texts) - len(never),
+            "never": never[:100] if names_words else [],
+        }
 
 
 def _unusable(word, segmenter, is_split):
@@ -194,9 +200,9 @@ def read_user_dictionary(path, normalize=str):
             reason = (
                 "repeated" if is_same else "repeated with another frequency or tag, which counts"
             )
-            faults.append(Fault(number, quoted(word.text), reason))
+            faults.append(Fault(number, word.text, reason))
         words[word.text] = word
-        faults += [Fault(number, quoted(word.text), reason) for reason in _doubts(line, word)]
+        faults += [Fault(number, word.text, reason) for reason in _doubts(line, word)]
     return UserDictionary(path, tuple(words.values()), tuple(faults))
 
 
@@ -224,7 +230,7 @@ def _entry(line, number, where):
     if tags and _NUMBER.fullmatch(tags[0]):
         raise UserError(
             "{}: the frequency must be a whole number, found {} (--user_dict)".format(
-                where, quoted(tags[0])
+                where, shown(tags[0])
             )
         )
     if has_frequency and len(rest[0]) > _FREQUENCY_DIGITS:

@@ -122,7 +122,11 @@ def test_bad_flags(attempt, flags, words):
         (b"", {}, ["the input is empty"]),
         ("\n \n\n", {}, ["no text to make records from"]),
         ("\u200b\x00\n", {}, ["no text to make records from"]),
-        ("好的\n坏的".encode("gb18030"), {}, ["in.txt line 1 is not UTF-8", "iconv"]),
+        (
+            "好的\n坏的".encode("gb18030"),
+            {},
+            ["in.txt line 1 is not UTF-8", "--encoding=gb18030, or auto"],
+        ),
         (TEXT.encode() + b"\xff\n", {"num_workers": 2}, ["in.txt line 4 is not UTF-8"]),
         ("{}\n", {"input_format": "jsonl"}, ["in.txt line 1 has no text field 'text'"]),
         ("文字\n", {"input_format": "jsonl"}, ["in.txt line 1 is not JSON"]),
@@ -208,7 +212,7 @@ def test_build_vocab_errors(run_script, one_line_error, tmp_path):
     output = str(tmp_path / "v.txt")
     one_line_error(run_script(name, output_file=output), "--input_file is required")
     bad = run_script(name, input_file=str(source), output_file=output)
-    one_line_error(bad, "a.txt is not UTF-8")
+    one_line_error(bad, "a.txt line 1 is not UTF-8 (byte 0xbb)")
     source.write_text("中文字" * 10, encoding="utf-8")
     small = run_script(name, input_file=str(source), output_file=output, vocab_size=6)
     one_line_error(small, "--vocab_size 6 is too small")

@@ -39,6 +39,7 @@ PROGRAMS = _groups(
     "data.build_vocab",
     "data.extend_vocab",
     "data.inspect",
+    "data.scan_corpus",
     "sample",
     "scripts",
 )
@@ -56,7 +57,11 @@ LAYERS = (
 # The rooms of data/. The modules of data/ itself put the rooms together, so they are above them.
 ROOMS = (
     Layer("modules of data/ itself", _groups("data")),
-    Layer("recipes and input", _groups("data.recipes", "data.input"), "the rooms below"),
+    Layer(
+        "recipes, input and scan",
+        _groups("data.recipes", "data.input", "data.scan"),
+        "the rooms below",
+    ),
     Layer(
         "rows and jobs",
         _groups("data.rows", "data.jobs"),

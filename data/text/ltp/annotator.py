@@ -8,9 +8,10 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from common.errors import UserError, quoted
+from common.errors import UserError
 from data.text.ltp.loading import load_ltp
 from data.text.ltp.precision import FP32
+from data.text.privacy import shown
 from data.text.spellings import Spellings
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, SOLID, Words
@@ -176,7 +177,7 @@ class LtpAnnotator:
         except Exception as error:
             raise UserError(
                 "LTP model {} fails on {}: {} (--ltp_model)".format(
-                    self._model, quoted(text), quoted(error)
+                    self._model, shown(text), shown(error)
                 )
             ) from None
         joins = "".join(words) == text
@@ -198,7 +199,7 @@ class LtpAnnotator:
 
 def example_of(text, start, end):
     """A sentence for people, cut short."""
-    return quoted(text[start:end], _SHOWN_CHARS)
+    return shown(text[start:end], _SHOWN_CHARS)
 
 
 def tags_of_words(stretch):

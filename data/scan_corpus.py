@@ -1,0 +1,156 @@
+"""Looks through a corpus once: encodings, damaged lines, duplicate documents, sizes, in one table.
+
+python -m data.scan_corpus --input_file='corpus/*.txt' --input_format=raw
+python -m data.scan_corpus --input_file='corpus/*.txt' --input_format=raw \\
+    --output_file=kept.txt --drop_duplicates
+
+Prints and writes no text of the corpus but the documents of --output_file.
+"""
+
+import json
+import os
+
+# Before numpy is imported: threads inside one of several processes only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from cli.start import watched_imports
+
+with watched_imports():
+    from absl import flags
+
+    from cli.app import require, run_script
+    from cli.corpus_flags import define_encoding
+    from common import files, outputs, packed
+    from common.errors import UserError
+    from common.processes import available_cores
+    from common.terminal import say
+    from data.jobs.shard import cannot_write
+    from data.scan import blocks, duplicates, job, report
+    from data.text import encodings
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+flags.DEFINE_enum(
+    "input_format", "raw", blocks.FORMATS, "How the files are read, see create_pretraining_data.py."
+)
+define_encoding(encodings.AUTO)
+flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
+flags.DEFINE_integer("long_line_chars", 5000, "Lines of more characters count as very long.")
+flags.DEFINE_bool(
+    "near_duplicates",
+    False,
+    "Look for near copies, too, by MinHash (pip: datasketch); some 3 KB of memory a document.",
+)
+flags.DEFINE_float(
+    "near_duplicate_similarity",
+    0.8,
+    "Least share of common stretches of five characters by which a document is a near copy.",
+)
+flags.DEFINE_string("report_file", None, "Write the table as JSON to this file.")
+flags.DEFINE_string(
+    "output_file",
+    None,
+    "Write the documents to this file in UTF-8, without damaged lines.",
+)
+flags.DEFINE_bool("drop_duplicates", False, "Leave copies of earlier documents out.")
+flags.DEFINE_string(
+    "duplicates_file",
+    None,
+    "List every copy with its original; with --drop_duplicates OUTPUT_FILE.duplicates.tsv.",
+)
+flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
+
+
+def settings_from_flags():
+    """ScanSettings from the command line.
+
+    Raises:
+      UserError: a flag is missing, out of range or without effect.
+    """
+    require(FLAGS, "input_file")
+    similarity = FLAGS.near_duplicate_similarity
+    for name, is_idle, needed in (
+        ("text_fields", FLAGS.input_format != "jsonl", "input_format=jsonl"),
+        ("near_duplicate_similarity", not FLAGS.near_duplicates, "near_duplicates"),
+        ("drop_duplicates", not FLAGS.output_file, "output_file"),
+    ):
+        if FLAGS[name].present and is_idle:
+            raise UserError("--{} needs --{}; remove it, or give that".format(name, needed))
+    for name, is_right, range_of in (
+        ("near_duplicate_similarity", 0 < similarity < 1, "above 0 and below 1"),
+        ("long_line_chars", FLAGS.long_line_chars > 0, "1 or more"),
+        ("num_workers", FLAGS.num_workers >= 0, "0 or more"),
+    ):
+        if not is_right:
+            raise UserError("--{} must be {}, found {}".format(name, range_of, FLAGS[name].value))
+    return blocks.ScanSettings(
+        input_format=FLAGS.input_format,
+        encoding=FLAGS.encoding,
+        text_fields=tuple(FLAGS.text_fields),
+        long_line_chars=FLAGS.long_line_chars,
+        near_duplicates=similarity if FLAGS.near_duplicates else None,
+        keeps=bool(FLAGS.output_file),
+    )
+
+
+def output_names(inputs):
+    """dict flag -> name of a file to write, None where it is not asked for.
+
+    Raises:
+      UserError: one cannot be written, or is one of the input files.
+    """
+    listed = FLAGS.duplicates_file
+    if FLAGS.drop_duplicates and not listed:
+        listed = FLAGS.output_file + ".duplicates.tsv"
+    names = {
+        "output_file": FLAGS.output_file,
+        "report_file": FLAGS.report_file,
+        "duplicates_file": listed,
+    }
+    read = {os.path.abspath(path) for path in inputs}
+    for flag, name in names.items():
+        if not name:
+            continue
+        outputs.check(name, "--" + flag)
+        if os.path.abspath(name) in read:
+            raise UserError("--{} {} is one of the input files".format(flag, name))
+        if packed.is_packed(name):
+            raise UserError("--{} {} would not be compressed; give another name".format(flag, name))
+    return names
+
+
+def main(argv):
+    del argv
+    settings = settings_from_flags()
+    inputs = files.matching(FLAGS.input_file, "--input_file")
+    names = output_names(inputs)
+    if settings.near_duplicates:
+        duplicates.make_sketch()  # before any work
+    workers = FLAGS.num_workers or available_cores()
+    try:
+        of_files, found = job.scan(
+            inputs, settings, workers, say, names["output_file"], FLAGS.drop_duplicates
+        )
+    except files.failures() as error:
+        raise cannot_write(FLAGS.output_file, error) from None
+    for line in report.table(of_files, bool(settings.near_duplicates)):
+        say(line)
+    for line in report.notes(of_files, settings.input_format):
+        say("note: " + line)
+    if names["report_file"]:
+        content = json.dumps(report.to_json(of_files, settings), ensure_ascii=False, indent=1)
+        outputs.write_atomically(names["report_file"], content + "\n")
+    if names["duplicates_file"]:
+        with outputs.replacing(names["duplicates_file"]) as f:
+            for line in report.duplicate_rows(of_files, found):
+                f.write((line + "\n").encode("utf-8"))
+    for flag, name in names.items():
+        if name:
+            say("{}: {}".format(flag.replace("_", " "), name))
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
