@@ -21,6 +21,7 @@ with watched_imports():
 
     from cli.app import require, run_script
     from cli.corpus_flags import define_encoding
+    from cli.help import topics
     from common import files, outputs, packed
     from common.errors import UserError
     from common.processes import available_cores
@@ -31,34 +32,42 @@ with watched_imports():
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("input_file", None, "Text files: names or globs, a comma between them.")
+topics.lead(
+    ("input_file",),
+    ("input_format", "report_file", "output_file", "drop_duplicates", "near_duplicates"),
+)
+flags.DEFINE_string("input_file", None, "Text files to read: names or globs, a comma between them.")
 flags.DEFINE_enum(
-    "input_format", "raw", blocks.FORMATS, "How the files are read, see create_pretraining_data.py."
+    "input_format",
+    "raw",
+    blocks.FORMATS,
+    "Format of the text, as in create_pretraining_data.py.",
 )
 define_encoding(encodings.AUTO)
 flags.DEFINE_list("text_fields", ["text"], "Fields of --input_format=jsonl that hold text.")
-flags.DEFINE_integer("long_line_chars", 5000, "Lines of more characters count as very long.")
+flags.DEFINE_integer("long_line_chars", 5000, "Most characters of a line that is not very long.")
 flags.DEFINE_bool(
     "near_duplicates",
     False,
-    "Look for near copies, too, by MinHash (pip: datasketch); some 3 KB of memory a document.",
+    "Find near copies, too, by MinHash (pip: datasketch); some 3 KB of memory a document.",
 )
 flags.DEFINE_float(
     "near_duplicate_similarity",
     0.8,
     "Least share of common stretches of five characters by which a document is a near copy.",
 )
-flags.DEFINE_string("report_file", None, "Write the table as JSON to this file.")
+flags.DEFINE_string("report_file", None, "File to write the table to, as JSON.")
 flags.DEFINE_string(
     "output_file",
     None,
-    "Write the documents to this file in UTF-8, without damaged lines.",
+    "File to write the documents to, in UTF-8 and without damaged lines.",
 )
 flags.DEFINE_bool("drop_duplicates", False, "Leave copies of earlier documents out.")
 flags.DEFINE_string(
     "duplicates_file",
     None,
-    "List every copy with its original; with --drop_duplicates OUTPUT_FILE.duplicates.tsv.",
+    "File to list the copies in, each with its original; with --drop_duplicates: "
+    "OUTPUT_FILE.duplicates.tsv.",
 )
 flags.DEFINE_integer("num_workers", 0, "Worker processes; 0: one for each core.")
 

@@ -36,6 +36,7 @@ PROGRAMS = {
     "annotate_corpus": ("Input and output", "Text and words"),
     "convert_checkpoint": ("TensorFlow to Hugging Face", "Hugging Face to TensorFlow"),
     "data.inspect": (),
+    "data.scan_corpus": (),
     "data.build_vocab": (),
     "data.extend_vocab": (),
 }
