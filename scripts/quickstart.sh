@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a model for use, on the shipped sample: environment, annotation, records, LERT's
-# pre-training, filled masks with tags, fine-tuning, conversion. Writes quickstart/; a second run
-# reuses the environment.
+# From raw text to a model for use, on the shipped sample: environment, records, pre-training, masked
+# words filled in, fine-tuning, conversion. Writes quickstart/; a second run reuses the environment.
 set -euo pipefail
 if [ "${QUANCI_TENSORFLOW:-}" = 1.15.5 ]; then
     echo "error: the quickstart makes records and converts, which Python 3.7 with TensorFlow 1.15.5 \

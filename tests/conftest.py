@@ -50,6 +50,7 @@ if sys.version_info < (3, 10):
         "data/rows/test_masking.py",
         "scripts/test_quickstart.py",
         "programs/test_streams.py",
+        "sample/test_masked_words.py",
         "sample/test_sample.py",
         "sample/test_sample_annotations.py",
         "data/text/test_segmentation.py",

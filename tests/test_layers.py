@@ -17,7 +17,7 @@ from layer_rules import (
     module_of,
 )
 
-FOLDERS_OF_OTHERS = ("tests", "build", "output", "quickstart")
+FOLDERS_OF_OTHERS = ("tests", "build", "output", "quickstart", "lert_example")
 
 
 def modules_of_the_project():

@@ -29,11 +29,11 @@ def sentences():
     return found
 
 
-def examples(name):
-    header, *lines = read(os.path.join(SAMPLE, "classification", name)).splitlines()
+def examples(name, folder="classification", labels=("0", "1")):
+    header, *lines = read(os.path.join(SAMPLE, folder, name)).splitlines()
     assert header == "label\ttext_a"
     rows = [line.split("\t") for line in lines]
-    assert all(len(row) == 2 and row[0] in ("0", "1") and row[1].strip() for row in rows)
+    assert all(len(row) == 2 and row[0] in labels and row[1].strip() for row in rows)
     return rows
 
 
@@ -79,6 +79,22 @@ def test_classification_examples():
         share = sum(label == "1" for label, _ in rows) / len(rows)
         assert 0.4 < share < 0.6
     assert near_duplicates([text for _, text in train + dev], 0.4) == []
+
+
+def test_topics():
+    topics = ("daily", "finance", "law", "medicine")
+    rows = [examples(name, "topics", topics) for name in ("train.tsv", "dev.tsv")]
+    counts = [collections.Counter(label for label, _ in split) for split in rows]
+    assert counts == [dict.fromkeys(topics, 40), dict.fromkeys(topics, 12)]
+    # New to the classifier, and to the model before it.
+    known = sentences() + [text for split in rows for _, text in split]
+    assert near_duplicates(known, 0.5) == []
+
+
+def test_the_terms_are_in_the_corpus():
+    text = "\n".join(documents())
+    terms = read(os.path.join(SAMPLE, "terms.txt")).splitlines()
+    assert len(set(terms)) == 20 and all(term in text for term in terms)
 
 
 def test_the_sentences_to_classify_are_new():
