@@ -5,15 +5,13 @@
 # It shows the programs, not LTP's quality: its LTP model is trained on the 224 annotated sentences
 # of the sample in a few seconds, so that many of its words are no words. With a downloaded one
 # (LTP/small) the commands are the same.
+#
+#   source .venv/bin/activate
+#   bash scripts/lert_example.sh
+#
+# PYTHON names another interpreter; arguments go to run_pretraining.py.
 set -euo pipefail
-if [ "${QUANCI_TENSORFLOW:-}" = 1.15.5 ]; then
-    echo "error: the example makes records, which Python 3.7 with TensorFlow 1.15.5 does not; \
-leave QUANCI_TENSORFLOW away" >&2
-    exit 1
-fi
-# shellcheck source=scripts/environment.sh
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-use_tensorflow
+PYTHON=${PYTHON:-python}
 export TF_CPP_MIN_LOG_LEVEL=3
 out=lert_example
 network=(--bert_config_file=sample/overfitting_config.json --vocab_file=sample/vocab.txt)
@@ -30,7 +28,7 @@ rm -rf "$out"
     "${network[@]}" --max_seq_length=64 --max_predictions_per_seq=20 --pack --precision=auto \
     --kernels=fused --do_train --do_eval --train_batch_size=64 --learning_rate=2e-3 \
     --num_train_steps=1000 --num_warmup_steps=300 --save_checkpoints_steps=1000 \
-    --lip_steps=100,200,300
+    --lip_steps=100,200,300 "$@"
 "$PYTHON" run_prediction.py --task=tags --input_file=sample/masked.txt \
     --output_file="$out/tags.jsonl" "${network[@]}" --init_checkpoint="$out/model"
 echo "Of the masked words of these sentences, the share whose tag is the toy LTP model's:"

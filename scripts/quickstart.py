@@ -13,7 +13,7 @@ import sys
 import time
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -28,34 +28,16 @@ RECORDS = OUTPUT + "/records/sample.tfrecord"
 MODEL = OUTPUT + "/model"
 CLASSIFIER = OUTPUT + "/classifier"
 CONVERTED = OUTPUT + "/huggingface"
-STEPS = 1500
-# Of the words that are asked for: so many for each seed, and so many shown.
+QUESTIONS = OUTPUT + "/questions.txt"
+STEPS = 1200
+# Words that are asked for with each seed, and how many of them are shown.
 SEEDS, COUNT, SHOWN = (1, 2), 40, 4
 NETWORK = "--bert_config_file={} --vocab_file={}".format(CONFIG, VOCAB)
-BEFORE, AFTER = "{}/model.ckpt-0".format(MODEL), MODEL
-
-
-def questions_file(seed):
-    return "{}/questions_{}.txt".format(OUTPUT, seed)
-
-
-def answers_file(seed, is_trained):
-    return "{}/{}_{}.jsonl".format(OUTPUT, "trained" if is_trained else "random", seed)
-
-
-def _fill(seed, is_trained):
-    return (
-        "masked words, seed {}, {} weights".format(seed, "trained" if is_trained else "random"),
-        "run_prediction.py --task=fill_mask --input_file={} --output_file={} {} "
-        "--init_checkpoint={} --top_k=3".format(
-            questions_file(seed),
-            answers_file(seed, is_trained),
-            NETWORK,
-            AFTER if is_trained else BEFORE,
-        ),
-    )
-
-
+FILLED = OUTPUT + "/filled_by_{}_weights.jsonl"
+FILL = (
+    "run_prediction.py --task=fill_mask --input_file={} --output_file={{}} {} "
+    "--init_checkpoint={{}} --top_k=3".format(QUESTIONS, NETWORK)
+)
 COMMANDS = (
     (
         "records",
@@ -75,7 +57,8 @@ COMMANDS = (
             RECORDS, MODEL, NETWORK, steps=STEPS
         ),
     ),
-    *(_fill(seed, is_trained) for is_trained in (False, True) for seed in SEEDS),
+    ("masked words, random weights", FILL.format(FILLED.format("random"), MODEL + "/model.ckpt-0")),
+    ("masked words, trained weights", FILL.format(FILLED.format("trained"), MODEL)),
     (
         "fine-tuning",
         "run_finetuning.py --task_name=tsv --data_dir=sample/topics --output_dir={} {} "
@@ -91,15 +74,14 @@ COMMANDS = (
 
 
 def write_questions():
-    """Writes the questions of every seed; returns {seed: list of Question}."""
+    """Writes the questions of every seed; returns [(seed, Question)]."""
     text = ""
     for path in sorted(glob.glob(CORPUS)):
         with open(path, encoding="utf-8") as f:
             text += f.read() + "\n\n"
-    asked = {seed: questions(text, COUNT, seed, TERMS) for seed in SEEDS}
-    for seed, chosen in asked.items():
-        with open(questions_file(seed), "w", encoding="utf-8") as f:
-            f.writelines(question.text + "\n" for question in chosen)
+    asked = [(seed, question) for seed in SEEDS for question in questions(text, COUNT, seed, TERMS)]
+    with open(QUESTIONS, "w", encoding="utf-8") as f:
+        f.writelines(question.text + "\n" for _, question in asked)
     return asked
 
 
@@ -128,52 +110,46 @@ def read_results(path):
     return results
 
 
-def answers(chosen, path):
+def answers(asked, weights):
     """What a model put into the places of the words: list of str."""
-    with open(path, encoding="utf-8") as f:
+    with open(FILLED.format(weights), encoding="utf-8") as f:
         filled = [json.loads(line)["filled"] for line in f]
-    return [question.answer(text) for question, text in zip(chosen, filled)]
+    return [question.answer(text) for (_, question), text in zip(asked, filled)]
 
 
 def summary_of(asked, seconds):
     """The dict that summary.json holds."""
     with open(OUTPUT + "/records/_sample.tfrecord.manifest.json", encoding="utf-8") as f:
         manifest = json.load(f)
-    words = []
-    for seed, chosen in asked.items():
-        trained, random = (answers(chosen, answers_file(seed, kind)) for kind in (True, False))
-        words += [
-            {
-                "seed": seed,
-                "text": question.text,
-                "word": question.word,
-                "trained": after,
-                "random": before,
-            }
-            for question, after, before in zip(chosen, trained, random)
-        ]
+    names = ("seed", "text", "word", "trained", "random")
+    words = [
+        dict(zip(names, (seed, question.text, question.word, trained, random)))
+        for (seed, question), trained, random in zip(
+            asked, answers(asked, "trained"), answers(asked, "random")
+        )
+    ]
     return {
         "records": manifest["records"],
         "tokens": manifest["tokens"],
         "unknown_share": manifest["unknown_share"],
         "user_dict": manifest["user_dict"],
         "words": words,
-        "right": {
-            seed: {
-                kind: sum(w["word"] == w[kind] for w in words if w["seed"] == seed)
-                for kind in ("trained", "random")
-            }
-            for seed in asked
-        },
+        "right": {seed: count_right([w for w in words if w["seed"] == seed]) for seed in SEEDS},
         "classifier": read_results(CLASSIFIER + "/eval_results.txt"),
         "seconds": seconds,
     }
 
 
+def count_right(words):
+    """{"trained": number of words, "random": number}."""
+    return {kind: sum(w["word"] == w[kind] for w in words) for kind in ("trained", "random")}
+
+
 def show(summary):
     """Prints the summary for people."""
     console = Console()
-    table = Table("sentence", "word", "model", "random weights", title="Masked words filled in")
+    sentence = Column("sentence", overflow="fold")
+    table = Table(sentence, "word", "model", "random weights", title="Masked words filled in")
     for seed in SEEDS:
         of_seed = [word for word in summary["words"] if word["seed"] == seed]
         for word in of_seed[:SHOWN]:
