@@ -29,7 +29,7 @@ MODEL = OUTPUT + "/model"
 CLASSIFIER = OUTPUT + "/classifier"
 CONVERTED = OUTPUT + "/huggingface"
 QUESTIONS = OUTPUT + "/questions.txt"
-STEPS = 1200
+STEPS = 1500
 # Words that are asked for with each seed, and how many of them are shown.
 SEEDS, COUNT, SHOWN = (1, 2), 40, 4
 NETWORK = "--bert_config_file={} --vocab_file={}".format(CONFIG, VOCAB)

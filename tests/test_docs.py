@@ -17,6 +17,7 @@ from flag_probe import parse
 
 READMES = ("README.md", "README_ZH.md")
 PAGES = sorted(os.path.relpath(p, ROOT) for p in glob.glob(os.path.join(ROOT, "docs", "*.md")))
+CHINESE_PAGES = sorted(glob.glob(os.path.join(ROOT, "docs", "zh", "*.md")))
 IN_TESTS_OF_THEIR_OWN = ("scripts/quickstart.sh", "scripts/test.sh", ".venv/bin/activate")
 
 
@@ -39,11 +40,17 @@ def test_both_readmes_give_the_same_commands():
     assert all(any(c.endswith(s) for c in commands(READMES[0])) for s in IN_TESTS_OF_THEIR_OWN)
 
 
+@pytest.mark.parametrize("page", [os.path.basename(path) for path in CHINESE_PAGES])
+def test_chinese_pages_give_the_commands_of_the_english_ones(page):
+    assert set(commands("docs/zh/" + page)) <= set(commands("docs/" + page))
+
+
 def test_the_modules_that_pages_name_exist():
     """Paths begin in the project's folder or, where the room is clear, in the room."""
     there = glob.glob(os.path.join(ROOT, "**", "*.py"), recursive=True)
     there = {"/" + os.path.relpath(path, ROOT).replace(os.sep, "/") for path in there}
-    for page in (*READMES, *PAGES, "configs/README.md", "benchmarks/README.md"):
+    pages = [*READMES, *PAGES, *CHINESE_PAGES, "configs/README.md", "benchmarks/README.md"]
+    for page in pages:
         with open(os.path.join(ROOT, page), encoding="utf-8") as f:
             named = set(re.findall(r"`([a-z0-9_/]+\.py)`", f.read()))
         missing = [n for n in named if not any(path.endswith("/" + n) for path in there)]
