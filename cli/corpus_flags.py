@@ -17,7 +17,7 @@ from common.terminal import say
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests, manifest_path
 from data.records.side_paths import name_in_set
-from data.text import encodings
+from data.text import encodings, privacy
 from data.text.ltp import precision
 from data.text.sentences import DEFAULT_MAX_CHARS
 
@@ -107,7 +107,11 @@ def define_encoding(default=encodings.UTF8):
 
 
 def text_settings():
-    """Settings of reading text, for data creation and for annotation: dict."""
+    """Settings of reading text, for data creation and for annotation: dict.
+
+    With --keep_text_private no message of this process shows the text from here on.
+    """
+    privacy.keep_text_private(FLAGS.keep_text_private)
     names = (
         "input_format",
         "encoding",

@@ -93,8 +93,8 @@ class AnnotationProcessor(Processor):
     empty_statistics = staticmethod(_empty_statistics)
 
     def __init__(self, settings):
-        settings.check()
         super().__init__(settings)
+        settings.check()
         words = _dictionary(settings).texts
         self._annotator = LtpAnnotator(
             settings.ltp_model, words, True, settings.batch_size, settings.ltp_precision
@@ -161,8 +161,8 @@ class AnnotationWork(Work):
         Raises:
           UserError: see AnnotationSettings.check.
         """
-        settings.check()
         super().__init__(settings)
+        settings.check()
         self._dictionary = _dictionary(settings)
         self.identity = {"user_dict": segmentation.sha256_of(settings.user_dict)}
         if settings.t2s:

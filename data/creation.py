@@ -220,8 +220,8 @@ class RecordWork(Work):
         Raises:
           UserError: see CreationSettings.check and Vocabulary.
         """
-        settings.check()
         super().__init__(settings)
+        settings.check()
         self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
         self._dictionary = self._read_dictionary()
         self.identity = {

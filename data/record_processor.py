@@ -67,8 +67,8 @@ class RecordProcessor(Processor):
     empty_statistics = staticmethod(new_statistics)
 
     def __init__(self, settings):
-        settings.check()
         super().__init__(settings)
+        settings.check()
         self.recipe = get_recipe(settings.objective)
         self.corruption = settings.corruption()
         self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)

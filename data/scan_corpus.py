@@ -7,6 +7,7 @@ python -m data.scan_corpus --input_file='corpus/*.txt' --input_format=raw \\
 Prints and writes no text of the corpus but the documents of --output_file.
 """
 
+import contextlib
 import json
 import os
 
@@ -26,7 +27,6 @@ with watched_imports():
     from common.errors import UserError
     from common.processes import available_cores
     from common.terminal import say
-    from data.jobs.shard import cannot_write
     from data.scan import blocks, duplicates, job, report
     from data.text import encodings
 
@@ -127,7 +127,20 @@ def output_names(inputs):
             raise UserError("--{} {} is one of the input files".format(flag, name))
         if packed.is_packed(name):
             raise UserError("--{} {} would not be compressed; give another name".format(flag, name))
+        with _writing(flag, name):
+            files.make_directories(os.path.dirname(name) or ".")
     return names
+
+
+@contextlib.contextmanager
+def _writing(flag, name):
+    """Failures to write a file as errors for the user."""
+    try:
+        yield
+    except files.failures() as error:
+        raise UserError(
+            "cannot write {} (--{}): {}".format(name, flag, files.reason(error))
+        ) from None
 
 
 def main(argv):
@@ -138,21 +151,20 @@ def main(argv):
     if settings.near_duplicates:
         duplicates.make_sketch()  # before any work
     workers = FLAGS.num_workers or available_cores()
-    try:
-        of_files, found = job.scan(
-            inputs, settings, workers, say, names["output_file"], FLAGS.drop_duplicates
-        )
-    except files.failures() as error:
-        raise cannot_write(FLAGS.output_file, error) from None
+    kept = names["output_file"]
+    with _writing("output_file", kept) if kept else contextlib.nullcontext():
+        of_files, found = job.scan(inputs, settings, workers, say, kept, FLAGS.drop_duplicates)
     for line in report.table(of_files, bool(settings.near_duplicates)):
         say(line)
     for line in report.notes(of_files, settings.input_format):
         say("note: " + line)
     if names["report_file"]:
         content = json.dumps(report.to_json(of_files, settings), ensure_ascii=False, indent=1)
-        outputs.write_atomically(names["report_file"], content + "\n")
-    if names["duplicates_file"]:
-        with outputs.replacing(names["duplicates_file"]) as f:
+        with _writing("report_file", names["report_file"]):
+            outputs.write_atomically(names["report_file"], content + "\n")
+    listed = names["duplicates_file"]
+    if listed:
+        with _writing("duplicates_file", listed), outputs.replacing(listed) as f:
             for line in report.duplicate_rows(of_files, found):
                 f.write((line + "\n").encode("utf-8"))
     for flag, name in names.items():

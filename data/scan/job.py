@@ -54,7 +54,7 @@ class ScanProcessor:
         found = []
         with open(target, "wb") if self._settings.keeps else contextlib.nullcontext() as out:
             for sources, read in corpus.unit_blocks(
-                unit, self._settings.input_format, contents=contents
+                unit, self._settings.input_format, contents=contents, errors="replace"
             ):
                 for source in sources:
                     found.append(blocks.scan(source, self._settings, self._sketch))

@@ -180,7 +180,7 @@ def _check_kind(whole, input_format):
     if not files.is_remote(whole.path):
         with packed.opened(whole.path) as f:
             if encodings.is_stream(whole.encoding):
-                f = encodings.Utf8Stream(f, whole.path, whole.encoding)
+                f = encodings.Utf8Stream(f, whole.path, whole.encoding, "replace")
             refuse_other_kind(whole.path, f.read(file_kinds.START_BYTES), input_format)
 
 
@@ -245,7 +245,7 @@ def read_range(stretch):
         return f.read(stretch.end - stretch.start)
 
 
-def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
+def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None, errors="strict"):
     """The text of a unit in blocks cut at document borders; several only for streams.
 
     Args:
@@ -253,6 +253,7 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
       input_format: one of FORMATS.
       block_bytes: int, nominal size of a block.
       contents: bytes of each range where the caller has read them (remote files).
+      errors: what becomes of what cannot be decoded in a stream, see encodings.Utf8Stream.
 
     Yields:
       (list of Source, share of the unit that is read with it, from 0 to 1).
@@ -264,7 +265,9 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
     contents = contents or [None] * len(unit.ranges)
     try:
         if unit.ranges[0].is_stream:
-            yield from _stream_blocks(unit.ranges[0], contents[0], input_format, block_bytes)
+            yield from _stream_blocks(
+                unit.ranges[0], contents[0], input_format, block_bytes, errors
+            )
             return
         sources = []
         for stretch, content in zip(unit.ranges, contents):
@@ -280,13 +283,14 @@ def unit_blocks(unit, input_format, block_bytes=UNIT_BYTES, contents=None):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def _stream_blocks(whole, content, input_format, block_bytes):
+def _stream_blocks(whole, content, input_format, block_bytes, errors):
     path, stored, encoding = whole.path, whole.end, whole.encoding
     buffer, lines, ended = b"", 0, False
     with open(path, "rb") if content is None else io.BytesIO(content) as raw:
         stream = packed.unpacked(path, raw)
         if encodings.is_stream(encoding):
-            stream, encoding = encodings.Utf8Stream(stream, path, encoding), encodings.UTF8
+            stream = encodings.Utf8Stream(stream, path, encoding, errors)
+            encoding = encodings.UTF8
         f, borders = _LineCounter(path, stream), _borders_of(input_format, encoding)
         while not ended:
             buffer += f.read(2 * block_bytes - len(buffer))

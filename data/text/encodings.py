@@ -176,11 +176,17 @@ class Utf8Stream(io.RawIOBase):
 
     with packed.opened(path) as f:
         lines = io.BufferedReader(Utf8Stream(f, path, "utf-16")).readlines()
+
+    Args:
+      stream: binary file.
+      path: for messages.
+      encoding: of CHOICES.
+      errors: what becomes of what cannot be decoded, as for bytes.decode.
     """
 
-    def __init__(self, stream, path, encoding):
+    def __init__(self, stream, path, encoding, errors="strict"):
         self._stream, self._path, self._encoding = stream, path, encoding
-        self._decoder = codecs.getincrementaldecoder(_CODECS.get(encoding, encoding))()
+        self._decoder = codecs.getincrementaldecoder(_CODECS.get(encoding, encoding))(errors)
         self._ready, self._lines, self._ended = b"", 0, False
 
     def readable(self):

@@ -38,13 +38,16 @@ def written(folder, **changes):
     )
 
 
-def test_a_run_says_and_keeps_nothing_of_the_text(tmp_path, run_in_one):
+def test_a_run_says_and_keeps_nothing_of_the_text(tmp_path, run_in_one, one_line_error):
     flags = written(tmp_path)
     runs = [
         dict(flags, output_file=tmp_path / "open"),
         dict(flags, output_file=tmp_path / "kept", keep_text_private=True),
     ]
-    shown, kept = run_in_one("create_pretraining_data.py", runs)
+    (tmp_path / "bad.txt").write_text("甲 3.5\n", encoding="utf-8")
+    runs.append(dict(runs[1], user_dict=tmp_path / "bad.txt"))
+    shown, kept, bad = run_in_one("create_pretraining_data.py", runs)
+    one_line_error(bad, "bad.txt line 1: the frequency must be", "found (text kept private)")
     manifests = {
         name: (tmp_path / "_{}.manifest.json".format(name)).read_text(encoding="utf-8")
         for name in ("open", "kept")

@@ -108,6 +108,12 @@ def test_kept_documents(files, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
+def test_damage_in_utf16_is_counted_as_lost(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe" + "甲\n".encode("utf-16-le") + b"\x00\xd8\n\x00")
+    of_files, _ = scanned([tmp_path / "a.txt"])
+    assert of_files[0].examples[blocks.LOST] == [2]
+
+
 def test_json_lines(tmp_path):
     rows = [
         '{"text": "甲。乙", "id": 1}',
@@ -195,6 +201,7 @@ REFUSED = [
         "must be above 0 and below 1",
     ),
     ({"output_file": "{}/a.txt"}, "--output_file {}/a.txt is one of the input files"),
+    ({"report_file": "{}/a.txt/r"}, "cannot write {}/a.txt/r (--report_file): "),
     ({"report_file": "{}/r.gz"}, "--report_file {}/r.gz would not be compressed"),
 ]
 
@@ -205,7 +212,7 @@ def test_the_program(tmp_path, one_line_error):
     kept = {
         "output_file": tmp_path / "kept",
         "drop_duplicates": True,
-        "report_file": tmp_path / "r",
+        "report_file": tmp_path / "new" / "r",
     }
     runs = [dict(usual, **kept)]
     runs += [
@@ -217,7 +224,7 @@ def test_the_program(tmp_path, one_line_error):
     done, *refused = [CompletedProcess(line, *one) for line, one in zip(lines, several)]
     assert done.returncode == 0, done.stderr
     assert "1 files" in done.stdout and str(tmp_path / "kept.duplicates.tsv") in done.stdout
-    assert json.loads((tmp_path / "r").read_text())["total"]["duplicates"] == 1
+    assert json.loads((tmp_path / "new" / "r").read_text())["total"]["duplicates"] == 1
     assert (tmp_path / "kept").read_text(encoding="utf-8") == ONE + "\n"
     assert (tmp_path / "kept.duplicates.tsv").read_text().endswith("\t1\texact\n")
     for one, (_, message) in zip(refused, REFUSED):
