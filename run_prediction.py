@@ -17,7 +17,7 @@ with watched_imports():
     from cli.app import prepare_tensorflow, require, run_script
     from cli.help import topics
     from common.errors import UserError
-    from common.log import log
+    from common.log import log, log_lines
     from finetuning.kinds.multi_label_options import MultiLabelOptions
     from finetuning.task_file import check_vocabulary
     from modeling import checkpoint
@@ -28,6 +28,7 @@ with watched_imports():
     from prediction.predictor import Predictor
     from prediction.registry import PREDICTION_TASKS, get_prediction_task
     from prediction.tags import WORDS_BY
+    from training.devices import this_machine
 
 FLAGS = flags.FLAGS
 
@@ -134,6 +135,7 @@ def main(argv):
         path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
+        log_lines([this_machine.describe()])
         numerics = run_flags.settle_numerics()
         with Predictor(task.config, task, path, FLAGS.predict_batch_size, numerics) as predictor:
             task.start(predictor)

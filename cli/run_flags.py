@@ -18,7 +18,7 @@ from modeling.conversion import directory_contents, huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
 from training import estimators
 from training.checkpoints import lock
-from training.devices import numerics, strategies
+from training.devices import numerics, strategies, this_machine
 from training.devices.cloud_tpu import check_reachable, resolve_tpu
 
 FLAGS = flags.FLAGS
@@ -366,12 +366,13 @@ def find_devices(paths, dry_run=False):
     """
     if dry_run:
         return strategies.Devices()
-    if FLAGS.distribution == "mirrored":
-        return strategies.mirrored()
     if not FLAGS.use_tpu:
-        return strategies.Devices()
+        takes_all = FLAGS.distribution == "mirrored"
+        devices = strategies.mirrored() if takes_all else strategies.Devices()
+        log_lines([this_machine.describe(takes_all)])
+        return devices
     tpu = resolve_tpu(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project, FLAGS.master)
-    log(tpu.description)
+    log("device: " + tpu.description)
     check_reachable(tpu)
     local = [path for path in paths if not data_files.is_remote(path)]
     if local and FLAGS.tpu_name != "local":

@@ -2,10 +2,11 @@
 
 import dataclasses
 
+from common.lazy_tensorflow import tf
 from common.progress import duration
 from modeling.flops import step_flops
 from training import row_use
-from training.devices import products, strategies
+from training.devices import products, this_machine
 
 # Tensors that a backward pass keeps, in floats: widths of the hidden state and of the inner layer
 # for each token, matrices of attention scores for each head, rows of vocabulary scores for each
@@ -59,13 +60,16 @@ def describe(run, parameters):
     if config.use_tpu:
         lines.append("plan: no estimate of the time for a TPU")
     else:
-        gpus = strategies.local_gpus()
-        lines.append("plan: " + strategies.describe_visible(gpus))
+        _, device = this_machine.describe(config.distribution == "mirrored")
+        lines.append("plan: TensorFlow {}, {}".format(tf.__version__, device))
         rate = EFFICIENCY[config.precision] * products.flops_per_second(config.precision)
         seconds = _step_flops(config, networks) / rate
         lines.append(
             "plan: about {:.2g} s a step, {:,.0f} tokens/s, {} in all on this machine's {}".format(
-                seconds, tokens / seconds, duration(seconds * steps), "GPU" if gpus else "CPU"
+                seconds,
+                tokens / seconds,
+                duration(seconds * steps),
+                "GPU" if device.startswith("device: GPU") else "CPU",
             )
         )
     lines.append("dry run: nothing was written")

@@ -8,7 +8,7 @@ from common import files, literal_paths
 from common.errors import UserError
 from common.lazy_tensorflow import tf
 from training import estimators
-from training.devices import cloud_tpu
+from training.devices import cloud_tpu, this_machine
 
 DISTRIBUTIONS = ("none", "mirrored")
 
@@ -155,11 +155,11 @@ def mirrored(devices=None):
       UserError: there is no GPU.
     """
     if devices is None:
-        devices = [d.name for d in local_gpus()]
+        devices = [device.name for device in this_machine.gpus()]
         if not devices:
             raise UserError(
                 "--distribution=mirrored needs GPUs, and TensorFlow finds none on this machine; "
-                "remove the flag"
+                "remove the flag ({})".format(this_machine.why_no_gpu()[1])
             )
     return Devices(strategy=tf.distribute.MirroredStrategy(devices))
 
@@ -194,24 +194,3 @@ def check_batch(run_config, num_micro_batches, replicas=1):
 def _check_multiple(name, value, divisor, what):
     if value % divisor:
         raise UserError("--{}={} is not a multiple of {} ({})".format(name, value, divisor, what))
-
-
-def describe_visible(gpus):
-    """One line with TensorFlow's release and the devices that it sees on this machine.
-
-    Args:
-      gpus: result of `local_gpus`.
-    """
-    return "TensorFlow {} sees {}".format(
-        tf.__version__,
-        ", ".join(["the CPU"] + [d.physical_device_desc or d.name for d in gpus])
-        if gpus
-        else "the CPU and no GPU",
-    )
-
-
-def local_gpus():
-    """The GPUs of this machine, as TensorFlow's DeviceAttributes; initializes them."""
-    from tensorflow.python.client import device_lib
-
-    return [d for d in device_lib.list_local_devices() if d.device_type == "GPU"]
