@@ -11,7 +11,8 @@ with watched_imports():
     from absl import flags
 
     from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
-    from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
+    from cli.app import PARTS_KEPT, hold_log, prepare_tensorflow, run_script
+    from common.log import name_log_file
 
 finetuning_flags.define()
 for module in (finetuning_flags, run_flags):
@@ -22,7 +23,9 @@ def main(argv):
     """Runs what the flags ask for."""
     del argv
     prepare_tensorflow()
+    hold_log()
     request = finetuning_flags.request()
+    name_log_file(request.output_dir)
     inputs = finetuning_run.read_inputs(request)
     with run_flags.locked_output(request.do_train):
         finetuning_trials.run_trials(finetuning_run.compose(inputs))

@@ -23,7 +23,7 @@ with watched_imports():
     from modeling import checkpoint
     from modeling.conversion import huggingface
     from prediction.features import FORMATS, PLAIN, POOLINGS
-    from prediction.lines import ResultFile, check_different, read_lines
+    from prediction.lines import ResultFile, check_different, count_lines, read_lines
     from prediction.prediction_task import TaskSetup, predict_lines
     from prediction.predictor import Predictor
     from prediction.registry import PREDICTION_TASKS, get_prediction_task
@@ -139,7 +139,8 @@ def main(argv):
         numerics = run_flags.settle_numerics()
         with Predictor(task.config, task, path, FLAGS.predict_batch_size, numerics) as predictor:
             task.start(predictor)
-            predict_lines(task, read_lines(FLAGS.input_file), results)
+            total = count_lines(FLAGS.input_file)
+            predict_lines(task, read_lines(FLAGS.input_file), results, total)
 
 
 def check_flags():

@@ -12,9 +12,10 @@ with watched_imports():
     from absl import flags
 
     from cli import pretraining_flags, run_flags
-    from cli.app import PARTS_KEPT, prepare_tensorflow, run_script
+    from cli.app import PARTS_KEPT, hold_log, prepare_tensorflow, run_script
     from common import files
-    from common.log import log
+    from common.log import log, name_log_file
+    from common.progress import Progress, counted
     from prediction import record_tags
     from prediction.lines import ResultFile
     from training import plan, pretraining_run
@@ -30,7 +31,9 @@ def main(argv):
     """Runs what the flags ask for."""
     del argv
     prepare_tensorflow()
+    hold_log()
     request = pretraining_flags.request()
+    name_log_file(request.config.output_dir)
     records = pretraining_run.find_records(request)
     with run_flags.locked_output(request.config.do_train and not request.dry_run):
         devices = run_flags.find_devices(
@@ -88,8 +91,8 @@ def predict_tags(path, request, run):
         vocabulary,
         Numerics(run.config.kernels, run.config.precision),
     )
-    with ResultFile(target) as results:
-        results.write(tags)
+    with ResultFile(target) as results, Progress("predicting", None, log, "records") as progress:
+        results.write(counted(tags, progress))
     log("tags of the masked places: {}".format(target))
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shlex
 import sys
 
 from absl import app
@@ -13,7 +14,7 @@ from cli.start import watched_imports
 from cli.stop_signals import stop_signals_as_exceptions
 from common import lazy_tensorflow, terminal
 from common.errors import Stopped, UserError, quoted
-from common.log import warn
+from common.log import close_log_file, hold_lines, record, warn
 from common.validation import number_fault
 
 # What a program keeps when a signal stops it, and what it does when it is started again.
@@ -45,6 +46,7 @@ def _complain(text):
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1000] + " ... " + text[-1000:]
     terminal.complain(text)
+    record(text)
 
 
 def require(flags, *names):
@@ -58,6 +60,12 @@ def run_script(main, when_stopped=NOTHING_KEPT):
     """Runs a script: parses its flags, calls `main(argv)` as `one_line` wraps it, and exits."""
     terminal.open_closed()
     app.run(one_line(main, when_stopped), flags_parser=parse_flags)
+
+
+def hold_log():
+    """Begins the log file of a training with its command line; see common.log."""
+    hold_lines()
+    record("started: {}".format(" ".join(map(shlex.quote, sys.argv))))
 
 
 def prepare_tensorflow():
@@ -175,6 +183,7 @@ def one_line(main, when_stopped=NOTHING_KEPT):
             _complain("error: " + _SHORTAGES[errno.EAGAIN])
             return 1
         finally:
+            close_log_file()
             terminal.drop_unwritable()
 
     return wrapped

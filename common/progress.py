@@ -18,21 +18,22 @@ class Progress:
             progress(1 << 20)
 
     Attributes:
-      total: the whole work, in units.
+      total: the whole work, in units, or None.
       done: the work done.
       is_bar: whether a bar is shown.
     """
 
-    def __init__(self, what, total, say, unit=BYTES, done=0, stays=False):
+    def __init__(self, what, total, say, unit=BYTES, done=0, stays=False, hidden=False):
         """Makes the bar.
 
         Args:
           what: word for the work.
-          total: int, in units.
+          total: int, in units; None: unknown.
           say: called with lines for the user; None: no lines where there is no bar.
           unit: BYTES, or a word for the things counted.
           done: int, work done before.
           stays: whether the bar stays on the terminal after close().
+          hidden: whether no bar is shown, though there is a terminal.
         """
         self.total, self.done = total, done
         self._what, self._unit, self._say = what, unit, say
@@ -44,10 +45,14 @@ class Progress:
             unit_scale=unit == BYTES,
             desc=printable(what),
             dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
+            disable=hidden or not sys.stderr.isatty(),
             leave=stays,
             # A rate is shown for bytes only: of other work the caller may know a better one.
-            bar_format=None if unit == BYTES else "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}",
+            bar_format=(
+                None
+                if unit == BYTES or total is None
+                else "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
+            ),
         )
         self.is_bar = not self._bar.disable
 
@@ -72,12 +77,20 @@ class Progress:
         now = time.monotonic()
         if self._say and not self.is_bar and now - self._said > _LINE_SECONDS:
             self._said = now
-            self._say(
-                "{}: {} of {}".format(self._what, self._shown(self.done), self._shown(self.total))
-            )
+            line = "{}: {}".format(self._what, self._shown(self.done))
+            if self.total is not None:
+                line += " of " + self._shown(self.total)
+            self._say(line)
 
     def _shown(self, count):
         return size(count) if self._unit == BYTES else "{:,} {}".format(count, self._unit)
+
+
+def counted(items, progress):
+    """Yields the items; each counts one unit of a Progress."""
+    for item in items:
+        yield item
+        progress(1)
 
 
 def size(count):

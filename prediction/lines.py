@@ -10,6 +10,7 @@ import typing
 from common import files, outputs, packed, terminal
 from common.errors import UserError
 
+_CHUNK = 1 << 20  # bytes
 STANDARD_INPUT = "standard input"
 # What JSON does not escape and a terminal does not print: DEL and the control characters after it,
 # and those that end a line or change the direction of writing.
@@ -57,6 +58,23 @@ def read_lines(path):
         raise UserError(
             "cannot read {} (--input_file): {}".format(source, files.reason(error))
         ) from None
+
+
+def count_lines(path):
+    """The number of lines of a local file that is not compressed; None for all else, which is read
+    once only."""
+    if _is_stream(path) or files.is_remote(path) or packed.is_packed(path):
+        return None
+    if not os.path.isfile(path):
+        return None
+    count, last = 0, b"\n"
+    try:
+        with open(path, "rb") as reader:
+            for chunk in iter(lambda: reader.read(_CHUNK), b""):
+                count, last = count + chunk.count(b"\n"), chunk[-1:]
+    except OSError:  # read_lines tells of it
+        return None
+    return count + (last != b"\n")
 
 
 class ResultFile:

@@ -6,6 +6,7 @@ import time
 import typing
 
 from common.log import log, warn
+from common.progress import Progress
 from data.rows import sequences
 
 # Lines held in memory at a time; rows are sorted by length among them.
@@ -155,25 +156,40 @@ class LineNotes:
         ]
 
 
-def predict_lines(task, lines, results):
+def predict_lines(task, lines, results, total=None):
     """Writes the results of all lines, in their order, and holds one window of them at a time.
 
     Args:
       task: PredictionTask that was started.
       lines: iterable of Line.
       results: lines.ResultFile.
+      total: number of lines, for the progress display; None: unknown.
     """
     lines, notes, began = iter(lines), task.notes, time.time()
     logged = began
-    while True:
-        window = list(itertools.islice(lines, task.window_lines))
-        if not window:
-            break
-        results.write(task.predict(window))
-        now = time.time()
-        if now - logged > _SECONDS_BETWEEN_LOGS:
-            logged = now
-            log("{:,} lines, {:.0f}/s".format(notes.total, notes.total / (now - began)))
+    # On standard output the results themselves show how far it is.
+    with Progress("predicting", total, None, "lines", hidden=results.is_stream) as progress:
+        while True:
+            window = list(itertools.islice(lines, task.window_lines))
+            if not window:
+                break
+            task.predictor.progress = _within(progress, len(window))
+            results.write(task.predict(window))
+            task.predictor.progress(1.0)
+            now = time.time()
+            if not progress.is_bar and now - logged > _SECONDS_BETWEEN_LOGS:
+                logged = now
+                log("{:,} lines, {:.0f}/s".format(notes.total, notes.total / (now - began)))
     log("{:,} lines in {:.1f} s".format(notes.total, time.time() - began))
     for note in notes.lines():
         warn(note)
+
+
+def _within(progress, count):
+    """A function of the share done of `count` lines; shares that do not rise are passed over."""
+    before = progress.done
+
+    def advance(share):
+        progress(max(0, before + int(share * count) - progress.done))
+
+    return advance

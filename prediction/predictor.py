@@ -45,6 +45,7 @@ class Predictor:
     Attributes:
       new: names of variables that the checkpoint lacks; `network.optional` allowed for them, and
         what is computed with them is noise.
+      progress: called in `run` with the share of the texts that is done; None at first.
     """
 
     def __init__(self, model_config, network, path, batch_size, numerics=PLAIN):
@@ -68,6 +69,7 @@ class Predictor:
         Raises:
           UserError: the checkpoint is damaged, of other sizes, or lacks what the network needs.
         """
+        self.progress = None
         self._path, longest = path, model_config.max_position_embeddings
         is_compiled = numerics.kernels == "fused"
         if is_compiled and network.shares:
@@ -113,10 +115,13 @@ class Predictor:
         Raises:
           UserError: memory does not suffice, or the weights give no finite numbers.
         """
-        results = [None] * len(texts)
+        results, done = [None] * len(texts), 0
         for batch in self._rows.batches(texts):
             for number, outputs in batch.divided(self._computed(batch)):
                 results[number] = outputs
+                done += 1
+            if self.progress:
+                self.progress(done / len(texts))
         return results
 
     def _computed(self, batch):

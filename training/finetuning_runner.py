@@ -3,9 +3,11 @@
 import os
 from typing import Any, Dict, List, NamedTuple
 
-from common import files
+from common import files, literal_paths
 from common.errors import UserError, quoted, some
+from common.lazy_tensorflow import tf
 from common.log import log, warn
+from common.progress import Progress
 from data.input.pipeline import in_order
 from modeling import checkpoint, checkpoint_files
 from training.checkpoints import lock
@@ -17,6 +19,8 @@ from training.runner import Runner
 
 # Mean of the tasks' main figures, by which checkpoints are compared with several tasks.
 MEAN_METRIC = "eval_mean"
+# Of event files, as TensorFlow's estimators have it.
+EVALUATION_FOLDER = "eval"
 
 
 class _BestEvaluation(NamedTuple):
@@ -241,8 +245,10 @@ class FinetuningRunner(Runner):
                 checkpoint_path=prefix and checkpoint_files.place(prefix),
                 yield_single_examples=False,
             )
-            rows = _Counted(in_order(batches) if by_length else _rows_of(batches), split.rows)
-            predictions = split.decode(rows)
+            rows = in_order(batches) if by_length else _rows_of(batches)
+            with Progress("predicting", split.rows, log, "rows") as progress:
+                rows = _Counted(rows, split.rows, progress)
+                predictions = split.decode(rows)
             for _ in batches:  # padding; and the session ends with the last batch
                 pass
         sole = split.sole_answer(predictions)
@@ -257,8 +263,23 @@ class FinetuningRunner(Runner):
     def _evaluate(self, estimator, prefix):
         del estimator  # each task is evaluated in a graph with its own head
         results = self._figures(prefix)
+        if self._config.do_train:
+            self._write_summary(results)
         self._write_results(results)
         return results
+
+    def _write_summary(self, results):
+        """Figures of the dev examples for TensorBoard, where pre-training has its own too."""
+        folder = literal_paths.folder(self._config.output_dir)
+        folder = os.path.join(folder, EVALUATION_FOLDER)
+        summary = tf.Summary()
+        for name, value in results.items():
+            if name != "global_step" and isinstance(value, (int, float)):
+                summary.value.add(tag=name, simple_value=float(value))
+        with output_errors(self._config.output_dir):
+            writer = tf.summary.FileWriterCache.get(folder)
+            writer.add_summary(summary, results["global_step"])
+            writer.flush()
 
     def _figures(self, prefix):
         """dict of the figures of a checkpoint; remembers the predictions of the best one."""
@@ -320,15 +341,18 @@ def check_start(plan, objective, is_trained, output_dir):
 
 
 class _Counted:
-    """Iterates over the first `count` rows of outputs and sums their losses."""
+    """Iterates over the first `count` rows of outputs and sums their losses; `progress` is called
+    with 1 for each."""
 
-    def __init__(self, rows, count):
+    def __init__(self, rows, count, progress):
         self._rows, self._left, self.loss = rows, count, 0.0
+        self._progress = progress
 
     def __iter__(self):
         while self._left:
             row = next(self._rows)
             self._left -= 1
+            self._progress(1)
             self.loss += float(row["example_loss"])
             yield row
 

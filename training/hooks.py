@@ -5,7 +5,7 @@ import time
 from common import literal_paths
 from common.errors import UserError
 from common.lazy_tensorflow import tf
-from common.log import log, warn
+from common.log import log, record, warn
 from common.progress import Progress, duration
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
 
@@ -111,6 +111,7 @@ class ProgressHook(tf.train.SessionRunHook):
             self._progress(int(step) - self._progress.done)
             shown = ["loss {:.4f}".format(values["loss"])] + self._speed(step, rate)
             self._progress.note("  ".join(shown))
+            record(self._line(step, values, rate))
         else:
             log(self._line(step, values, rate))
         self._last_step, self._last_time = step, now
@@ -134,6 +135,23 @@ class ProgressHook(tf.train.SessionRunHook):
             "{:.{}f} {}/s".format(amount, 0 if amount >= 10 else 1, name),
             "ETA " + duration((self._num_train_steps - step) / rate),
         ]
+
+
+class BatchesHook(tf.train.SessionRunHook):
+    """Shows how many batches of an evaluation are done."""
+
+    def __init__(self, total):
+        """`total`: number of batches, None where it is unknown."""
+        self._total = total
+
+    def begin(self):
+        self._progress = Progress("evaluating", self._total, log, "batches")
+
+    def after_run(self, run_context, run_values):
+        self._progress(1)
+
+    def end(self, session):
+        self._progress.close()
 
 
 class EvaluationHook(tf.train.SessionRunHook):

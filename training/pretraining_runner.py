@@ -11,6 +11,7 @@ from data.records.checks import record_contents
 from modeling import checkpoint, checkpoint_files
 from training import run_config as run_configs
 from training.failures import output_errors, session_errors
+from training.hooks import BatchesHook
 from training.model_fn import TOTAL_LOSS
 from training.runner import Runner
 
@@ -62,10 +63,11 @@ class PretrainingRunner(Runner):
         config = self._config
         log("evaluating {} on {} files".format(prefix, len(config.eval_files)))
         with session_errors(config.eval_files, self._ranges(), self._devices.session_fault):
+            steps = self._eval_steps()
             values = estimator.evaluate(
                 self._evaluation_input(),
-                steps=self._eval_steps(),
-                hooks=self._evaluation_hooks(),
+                steps=steps,
+                hooks=[*self._evaluation_hooks(), BatchesHook(steps)],
                 checkpoint_path=(
                     None if prefix == config.init_checkpoint else checkpoint_files.place(prefix)
                 ),

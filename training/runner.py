@@ -5,7 +5,7 @@ import os
 
 from common import files, literal_paths
 from common.errors import UserError
-from common.log import log, log_lines, warn
+from common.log import log, log_lines, open_log_file, warn
 from common.outputs import write_atomically
 from data.input import packing, pipeline
 from data.records.checks import record_contents
@@ -160,6 +160,7 @@ class Runner:
         config, total = self._config, self._optimizer.num_train_steps
         with output_errors(config.output_dir):
             run_configs.save(config, self._model, self._optimizer)
+        open_log_file()  # the directory is this run's from here on
         left = -(-(end - step) // config.save_checkpoints_steps)
         # The one being written, the kept ones, and the best.
         kept = (config.keep_checkpoint_max or left) + 1 + bool(config.eval_while_training)
