@@ -59,9 +59,8 @@ class _LogFile:
             return
         held, self._held = self._held, None
         try:
-            self._file = open(  # noqa: SIM115
-                self._path, "a", encoding="utf-8", errors="backslashreplace"
-            )
+            # Without a buffer: what cannot be written is not left in one.
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
         except OSError as error:
             warn("cannot write {}: {}".format(self._path, error.strerror))
             return
@@ -77,8 +76,8 @@ class _LogFile:
 
     def _write(self, lines):
         try:
-            self._file.write("".join(line + "\n" for line in lines))
-            self._file.flush()
+            text = "".join(line + "\n" for line in lines)
+            self._file.write(text.encode("utf-8", "backslashreplace"))
         except OSError as error:  # a full disk, which the next checkpoint will tell of
             self._file = None
             warn("{} ends here: {}".format(self._path, error.strerror))

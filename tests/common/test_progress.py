@@ -28,3 +28,15 @@ def test_what_must_be_done_again_is_taken_back(monkeypatch):
 def test_other_units_are_counted_as_they_are(monkeypatch):
     said = lines(monkeypatch, 20000, [1000, 500], unit="steps")
     assert said == ["reading: 1,500 steps of 20,000 steps"]
+
+
+def test_work_of_an_unknown_size(monkeypatch):
+    said = lines(monkeypatch, None, [1000, 500], unit="lines")
+    assert said == ["reading: 1,500 lines"]
+
+
+def test_each_item_is_counted():
+    with Progress("reading", 3, None, "lines") as shown:
+        items = progress.counted("abc", shown)
+        assert next(items) == "a" and shown.done == 0
+        assert "".join(items) == "bc" and shown.done == 3

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from common.errors import UserError
-from prediction.lines import ResultFile, read_lines
+from prediction.lines import ResultFile, count_lines, read_lines
 
 pytestmark = pytest.mark.tf1
 
@@ -89,3 +89,13 @@ def test_closed_streams_are_said():
             message = "standard output is closed; name a file: --output_file"
             with pytest.raises(UserError, match=message), ResultFile(None):
                 pass
+
+
+def test_the_number_of_lines_is_that_of_what_is_read(tmp_path):
+    for text in ("", "a", "a\n", "a\r\nb\n\nc"):
+        (tmp_path / "lines.txt").write_bytes(text.encode())
+        path = str(tmp_path / "lines.txt")
+        assert count_lines(path) == len(list(read_lines(path)))
+    assert [count_lines(path) for path in (None, "-", "gs://a/b", "a.gz", "/dev/null")] == [
+        None
+    ] * 5

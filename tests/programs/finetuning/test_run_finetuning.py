@@ -100,6 +100,17 @@ def predictions_of(folder):
     return np.loadtxt(str(folder / "test_results.tsv"), delimiter="\t")
 
 
+def scores_in_tensorboard(folder):
+    """{step: accuracy on the dev examples}."""
+    (path,) = (folder / "eval").glob("events.*")
+    return {
+        event.step: value.simple_value
+        for event in tf.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "eval_accuracy"
+    }
+
+
 def test_a_run_learns_and_leaves_its_files(folder, done):
     out, made = out_of(done, "straight"), folder / "straight"
     assert "task: chnsenticorp, labels 0, 1 (of the task)" in out
@@ -128,6 +139,14 @@ def test_a_run_learns_and_leaves_its_files(folder, done):
     assert right > 0.9 and "test_accuracy = {}".format(right) in out
     assert "test_accuracy = {}\n".format(right) in (made / "test_scores.txt").read_text()
     assert "WARNING: no --init_checkpoint: fine-tuning starts from random weights" in out
+    # The same lines, with their date, after the command line.
+    started, *logged = (made / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert " started: " in started
+    assert [line.split(" ", 2)[2] for line in logged] == [
+        line.split(" ", 1)[1] for line in out.splitlines()
+    ]
+    assert scores_in_tensorboard(made)[36] == pytest.approx(results["eval_accuracy"])
+    assert sorted(scores_in_tensorboard(made)) == [12, 24, 36]
     shown = (made / "test_labels.txt").read_text().split()
     assert shown == [str(label) for label in probabilities.argmax(axis=1)]
     saved = json.loads((made / "task.json").read_text())

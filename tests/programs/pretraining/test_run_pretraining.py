@@ -113,6 +113,9 @@ def test_same_seed_same_weights_and_manifest_decides(folder):
     assert [code for code, _, _ in done] == [0, 0, 0, 1], done
     assert "objective: roberta (manifest {} says so)".format(manifest) in done[0][1]
     assert "was trained with objective roberta, this run has bert" in done[3][2]
+    log = (folder / "s1" / "log.txt").read_text(encoding="utf-8")
+    assert log.count(" started: ") == 1 and "--seed=1" in log and " step 4/4  loss " in log
+    assert "was trained with" not in log
     a, b, c = [checkpoint_values(folder / name / "model.ckpt-4") for name in ("s1", "s2", "s3")]
     for name in a:
         np.testing.assert_allclose(a[name], b[name], atol=1e-6, err_msg=name)
