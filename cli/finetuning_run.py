@@ -81,6 +81,7 @@ def read_inputs(request):
     """
     tasks = [get_task(name) for name in request.task_names]
     _check_together(tasks)
+    _check_folders(request, tasks)
     init_checkpoint = run_flags.initial_checkpoint()
     model_dir, saved = _read_saved(request, tasks, init_checkpoint)
     model_config = finetuning_flags.read_model_config(request, init_checkpoint)
@@ -152,6 +153,15 @@ def _check_together(tasks):
                 "--task_name: a row of {} holds {} texts, and cannot be mixed with rows of other "
                 "tasks; train it alone".format(task.name, task.texts_per_row)
             )
+
+
+def _check_folders(request, tasks):
+    """Refuses a folder of examples that is not there, before the weights are looked into."""
+    splits = [request.do_train and "train", request.do_eval and "dev", "test"]
+    for task in tasks if not request.given_files else ():
+        folder = request.task_dir(task.name)
+        if not files.is_remote(folder) and not files.exists(folder):
+            raise task.lacks(folder, next(filter(None, splits)))
 
 
 def settle(request, task, saved, model_config, do_lower_case=True):

@@ -6,7 +6,7 @@ from cli import family_flags, original_names, presets, pretraining_hparams, run_
 from cli.app import given_values, require
 from cli.help import topics
 from cli.hparams import define_hparams_flags
-from common import options, outputs
+from common import files, options, outputs
 from common.errors import UserError
 from common.log import log
 from common.validation import is_written_count
@@ -250,7 +250,7 @@ def apply_preset():
 
 
 def check(has_model):
-    """Refuses flags that cannot work, before any file is opened.
+    """Refuses flags that cannot work, and files that are not there, before any is opened.
 
     Args:
       has_model: bool, the model's sizes are known without --config_file.
@@ -272,6 +272,10 @@ def check(has_model):
             raise UserError("--{} needs --init_checkpoint".format(name))
     if FLAGS.objective != "auto":
         get_objective(FLAGS.objective)
+    for name in ("input_file", "eval_file"):
+        pattern = getattr(FLAGS, name)
+        if pattern and not files.is_remote(pattern):
+            files.matching(pattern, "--" + name)
 
 
 def log_notes():

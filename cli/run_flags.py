@@ -11,8 +11,9 @@ from common import files as data_files
 from common.errors import UserError
 from common.log import log, log_lines, warn
 from data.tokenizers.vocabularies import choose_lower_case, model_vocabulary
+from data.tokenizers.vocabulary_file import read_vocabulary_file
 from modeling import checkpoint
-from modeling.config import GELU_CHOICES
+from modeling.config import GELU_CHOICES, read_json_object
 from modeling.config_families import read_config
 from modeling.conversion import directory_contents, huggingface
 from optimization.config import OPTIMIZERS, WARMUPS, OptimizerConfig
@@ -288,6 +289,7 @@ def initial_checkpoint():
     init = FLAGS.init_checkpoint
     if not init:
         return init
+    _check_small_files()
     directory_contents.refuse_unreadable(init, "init_checkpoint")
     if huggingface.is_directory(init):
         return init
@@ -301,6 +303,15 @@ def initial_checkpoint():
             )
         )
     return prefix
+
+
+def _check_small_files():
+    """Reads config and vocabulary for the faults that can be told at once: what is made of them
+    needs the checkpoint, and with it seconds."""
+    if FLAGS.config_file:
+        read_json_object(FLAGS.config_file, "model config")
+    if "vocab_file" in FLAGS and FLAGS.vocab_file:
+        read_vocabulary_file(FLAGS.vocab_file)
 
 
 def settle_lamb(model_config):

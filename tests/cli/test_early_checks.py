@@ -31,18 +31,20 @@ CONFIG, VOCABULARY = "sample/bert_config.json", "sample/vocab.txt"
     [
         (
             "run_pretraining.py --do_train --output_dir=/nowhere/out --input_file=/nowhere/rows "
-            "--bert_config_file=" + CONFIG,
+            "--init_checkpoint=/nowhere/model --config_file=" + CONFIG,
             "no file matches /nowhere/rows (--input_file)",
         ),
         (
             "run_finetuning.py --do_train --task_name=tnews --data_dir=/nowhere --output_dir=out "
-            "--bert_config_file={} --vocab_file={}".format(CONFIG, VOCABULARY),
+            "--init_checkpoint=/nowhere/model --config_file={} --vocab_file={}".format(
+                CONFIG, VOCABULARY
+            ),
             "--data_dir /nowhere does not exist",
         ),
         (
-            "run_prediction.py --task=tags --bert_config_file={} --vocab_file={} "
-            "--init_checkpoint=/nowhere/model".format(CONFIG, VOCABULARY),
-            "checkpoint /nowhere/model does not exist",
+            "run_prediction.py --task=tags --config_file={} --vocab_file=/nowhere/vocab.txt "
+            "--init_checkpoint=/nowhere/model".format(CONFIG),
+            "vocabulary file /nowhere/vocab.txt does not exist",
         ),
         (
             "convert_checkpoint.py --pytorch_dump_path=/nowhere/out --tf_checkpoint_path=/nowhere "
@@ -59,6 +61,7 @@ CONFIG, VOCABULARY = "sample/bert_config.json", "sample/vocab.txt"
     ],
     ids=lambda value: value.split(" --")[0] if " --" in value else "",
 )
+# Those that are read with TensorFlow, checkpoints, come last.
 def test_a_missing_file_costs_no_slow_import(command, message):
     done = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(command.split())],
