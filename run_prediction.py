@@ -25,7 +25,7 @@ with watched_imports():
     from prediction.features import FORMATS, PLAIN, POOLINGS
     from prediction.lines import ResultFile, check_different, count_lines, read_lines
     from prediction.prediction_task import TaskSetup, predict_lines
-    from prediction.predictor import Predictor
+    from prediction.predictor import Predictor, session_config
     from prediction.registry import PREDICTION_TASKS, get_prediction_task
     from prediction.tags import WORDS_BY
     from training.devices import this_machine
@@ -135,7 +135,7 @@ def main(argv):
         path = run_flags.initial_checkpoint()
         task = make_task(task_class, path)
         log(task.config.describe_activation())
-        log_lines([this_machine.describe()])
+        log_lines([this_machine.describe(session_config=session_config())])
         numerics = run_flags.settle_numerics()
         with Predictor(task.config, task, path, FLAGS.predict_batch_size, numerics) as predictor:
             task.start(predictor)

@@ -32,6 +32,11 @@ class Head(typing.NamedTuple):
     hint: str
 
 
+def session_config():
+    """The ConfigProto of a Predictor's session: memory of a GPU is taken as it is needed."""
+    return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
+
+
 class Predictor:
     """A trained network in a session.
 
@@ -90,8 +95,7 @@ class Predictor:
             _check_complete(plan, network, model_config)
             self.new = plan.new
             checkpoint.initialize(prefix, plan.loaded)
-            options = tf.GPUOptions(allow_growth=True)
-            self._session = tf.Session(config=tf.ConfigProto(gpu_options=options))
+            self._session = tf.Session(config=session_config())
             self._session.run(tf.global_variables_initializer())
             self._session.run(tf.local_variables_initializer())  # casts of the weights
         log("checkpoint {}: {} variables loaded".format(path, len(plan.loaded)))

@@ -19,25 +19,33 @@ _ANSWER_SECONDS = 20
 _INSTALL = "pip install 'tensorflow[and-cuda]=={}'"
 
 
-def gpus():
-    """The GPUs that TensorFlow uses here, as its DeviceAttributes; initializes them."""
+def gpus(session_config=None):
+    """The GPUs that TensorFlow uses here, as its DeviceAttributes.
+
+    Initializes them, how much memory is taken included.
+
+    Args:
+      session_config: ConfigProto of the sessions that follow, None: they have none.
+    """
     from tensorflow.python.client import device_lib
 
-    return [d for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    devices = device_lib.list_local_devices(session_config)
+    return [device for device in devices if device.device_type == "GPU"]
 
 
-def describe(takes_all=False):
+def describe(takes_all=False, session_config=None):
     """The line of the log on the devices of a run that is on no TPU.
 
     Args:
       takes_all: whether the run is on all GPUs; else it is on the first one.
+      session_config: see `gpus`.
 
     Returns:
       (is_warning, line): a GPU that is there and is not used is a warning.
     """
     # Without a session: where there is no GPU, none is initialized.
     if tf.config.experimental.list_physical_devices("GPU"):
-        return False, "device: " + _describe_gpus(gpus(), takes_all)
+        return False, "device: " + _describe_gpus(gpus(session_config), takes_all)
     is_warning, reason = why_no_gpu()
     return is_warning, "device: CPU, {} cores ({})".format(available_cores(), reason)
 

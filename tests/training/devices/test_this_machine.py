@@ -71,7 +71,7 @@ def test_gpus_that_are_used(driver, monkeypatch):
         types.SimpleNamespace(name="/device:GPU:0", physical_device_desc=T4, memory_limit=15e9)
     ]
     monkeypatch.setattr(tf.config.experimental, "list_physical_devices", lambda kind: ["one"])
-    monkeypatch.setattr(this_machine, "gpus", lambda: shown)
+    monkeypatch.setattr(this_machine, "gpus", lambda session_config: shown)
     assert this_machine.describe() == (False, "device: GPU Tesla T4, 15.0 GB of memory")
     shown *= 2
     only_first = "device: GPU Tesla T4, 15.0 GB of memory (the first of 2; --distribution=mirrored"
