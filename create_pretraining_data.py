@@ -52,6 +52,7 @@ SETTINGS_FLAGS = (
     "max_seq_length",
     "max_predictions_per_seq",
     "random_seed",
+    "eval_fraction",
 )
 # Of the pieces; usual sentences in usual rows lose less, or little more.
 LEFT_OUT_LIMIT = 0.05
@@ -96,6 +97,7 @@ topics.lead(
     ),
 )
 corpus_flags.define_corpus_flags(corpus.FORMATS, "text")
+corpus_flags.define_held_out_flags()
 topics.begin("Text and words")
 flags.DEFINE_enum("segmenter", "rjieba", segmentation.SEGMENTERS, "Word segmenter.")
 original_names.define_non_chinese()
@@ -174,7 +176,11 @@ flags.DEFINE_float(
     ),
 )
 original_names.add_names("masked_lm_prob", "mask_prob")
-flags.DEFINE_integer("max_predictions_per_seq", 20, "Most masked tokens of a row.")
+flags.DEFINE_integer(
+    "max_predictions_per_seq",
+    None,
+    "Most masked tokens of a row; default: the share of masks of a full row, 20 of 128, 77 of 512.",
+)
 family_flags.define(FAMILY_OPTIONS)
 
 
@@ -361,13 +367,38 @@ def main(argv):
     settings = settings_from_flags()
     settings.check()
     inputs, names, workers = corpus_flags.files_and_workers()
+    held_out_name = corpus_flags.held_out_name(names)
     _say_default_masking(settings)
     work = RecordWork(settings)
     for note in work.notes():
         warn(note)
-    result = runner.create(work, inputs, names, LocalProcesses(workers))
+    units = runner.plan(work, inputs, len(names))
+    executor = LocalProcesses(workers)
+    if held_out_name:  # first: it tells soon where nothing is held out
+        hold_out(settings, inputs, held_out_name, executor, units)
+    result = runner.create(work, inputs, names, executor, units=units)
     print_report(result, names)
     return 0
+
+
+def hold_out(settings, inputs, name, executor, units):
+    """Makes the records of the documents that are held out.
+
+    Args:
+      settings: CreationSettings of the others.
+      inputs, executor: see runner.create.
+      name: of the file.
+      units: of the others, so that documents are the same ones.
+    """
+    work = RecordWork(settings.for_held_out())
+    result = runner.create(work, inputs, [name], executor, units=corpus.joined_units(units))
+    documents = result["documents"]
+    in_all = documents + result["held_out"]["other_documents"]
+    say(
+        "held out: {:,} of {:,} documents ({:.1%}), {:,} records in {}".format(
+            documents, in_all, documents / in_all, result["records"], name
+        )
+    )
 
 
 if __name__ == "__main__":

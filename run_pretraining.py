@@ -13,15 +13,19 @@ with watched_imports():
 
     from cli import pretraining_flags, run_flags
     from cli.app import PARTS_KEPT, hold_log, prepare_tensorflow, run_script
+    from cli.pretraining.evaluation import PREDICTIONS_FILE
     from common import files
+    from common.errors import UserError
     from common.log import log, name_log_file
     from common.progress import Progress, counted
+    from common.terminal import say
     from prediction import record_tags
     from prediction.lines import ResultFile
-    from training import plan, pretraining_run
+    from training import evaluations, plan, pretraining_run
     from training.devices.numerics import Numerics
     from training.failures import output_errors
 
+FLAGS = flags.FLAGS
 pretraining_flags.define()
 flags.adopt_module_key_flags(run_flags)
 flags.adopt_module_key_flags(pretraining_flags)
@@ -29,7 +33,9 @@ flags.adopt_module_key_flags(pretraining_flags)
 
 def main(argv):
     """Runs what the flags ask for."""
-    del argv
+    if FLAGS.compare is not None:
+        compare([*FLAGS.compare, *argv[1:]])
+        return
     prepare_tensorflow()
     hold_log()
     request = pretraining_flags.request()
@@ -51,6 +57,29 @@ def main(argv):
                 log(line)
             return
         carry_out(request, run, runner)
+
+
+# --compare A B: absl gives the flag the first word alone.
+main.takes_words = lambda: FLAGS.compare is not None
+
+
+def compare(names):
+    """Prints two evaluations side by side.
+
+    Args:
+      names: of folders or files of results.
+
+    Raises:
+      UserError: these are not two, or not of the same rows.
+    """
+    run_flags.refuse_actions_beside("compare")
+    if len(names) != 2:
+        raise UserError(
+            "--compare takes two output folders or eval_results.txt files, as --compare A B, "
+            "found {}".format(len(names))
+        )
+    for line in evaluations.compare(*names):
+        say(line)
 
 
 def carry_out(request, run, runner):
@@ -80,7 +109,7 @@ def predict_tags(path, request, run):
       UserError: records or checkpoint do not allow it.
     """
     vocabulary = run_flags.read_vocabulary(run.model_config) if request.vocab_file else None
-    target = os.path.join(run.config.output_dir, pretraining_flags.PREDICTIONS_FILE)
+    target = os.path.join(run.config.output_dir, PREDICTIONS_FILE)
     with output_errors(run.config.output_dir):
         files.make_directories(run.config.output_dir)
     tags = record_tags.predict(

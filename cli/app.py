@@ -136,7 +136,8 @@ def one_line(main, when_stopped=NOTHING_KEPT):
     else lose all files but the first.
 
     Args:
-      main: function of argv.
+      main: function of argv. An attribute takes_words, a function without arguments, says whether
+        words belong to a flag of it.
       when_stopped: what to say of a program that a signal stops: NOTHING_KEPT or PARTS_KEPT.
 
     Returns:
@@ -152,7 +153,7 @@ def one_line(main, when_stopped=NOTHING_KEPT):
                 stream.reconfigure(errors="backslashreplace")
         try:
             _check_words(sys.argv[1:])
-            if len(argv) > 1:
+            if len(argv) > 1 and not getattr(main, "takes_words", bool)():
                 raise UserError(
                     "unexpected argument {}; a * must stand in quotes, and a value after "
                     "--flag=".format(argv[1])

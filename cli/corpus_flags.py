@@ -16,7 +16,7 @@ from common.processes import available_cores
 from common.terminal import say
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests, manifest_path
-from data.records.side_paths import name_in_set
+from data.records.side_paths import name_in_set, set_of
 from data.text import encodings, privacy
 from data.text.ltp import precision
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -184,7 +184,7 @@ def files_and_workers():
     if FLAGS.num_workers < 0:
         raise UserError("--num_workers must be 0 or more, found {}".format(FLAGS.num_workers))
     names = _output_names()
-    _check_outputs(names)
+    _check_outputs(names, "--output_file", FLAGS.output_file.split(","))
     inputs = files.matching(FLAGS.input_file, "--input_file")
     read = {os.path.abspath(path) for path in inputs}
     for name in names:
@@ -195,21 +195,72 @@ def files_and_workers():
     return inputs, names, FLAGS.num_workers or available_cores()
 
 
-def _check_outputs(names):
-    for name in [*FLAGS.output_file.split(","), *names]:  # also before shard numbers are appended
+def define_held_out_flags():
+    """--eval_fraction and --eval_output_file."""
+    topics.begin("Documents held out")
+    flags.DEFINE_float(
+        "eval_fraction",
+        None,
+        "Share of the documents to hold out, as 0.02; their records go to --eval_output_file. "
+        "Chosen by a hash of their text: the same ones in every run, equal ones together.",
+    )
+    flags.DEFINE_string(
+        "eval_output_file",
+        None,
+        "Name of the records held out; default: train.eval.tfrecord beside train.tfrecord.",
+    )
+
+
+def held_out_name(names):
+    """The file for the records of documents that are held out, None where none are.
+
+    Args:
+      names: the other output files.
+
+    Raises:
+      UserError: it is missing, idle, one of the others, or no name that a file can have.
+    """
+    given = FLAGS.eval_output_file
+    if FLAGS.eval_fraction is None:
+        if given:
+            raise UserError("--eval_output_file needs --eval_fraction; remove it")
+        return None
+    if not given:
+        if names[0] != FLAGS.output_file and set_of(names[0]) is None:
+            raise UserError(
+                "--output_file={} does not tell a name for what --eval_fraction holds out; give "
+                "--eval_output_file".format(FLAGS.output_file)
+            )
+        stem, ending = os.path.splitext(FLAGS.output_file)
+        given = stem + ".eval" + ending
+    if os.path.abspath(given) in map(os.path.abspath, names):
+        raise UserError("--eval_output_file={} is one of --output_file; give another".format(given))
+    _check_outputs([given], "--eval_output_file")
+    return given
+
+
+def _check_outputs(names, flag, as_given=()):
+    """Raises UserError for a name that an output cannot have.
+
+    Args:
+      names: of the files.
+      flag: that gives them.
+      as_given: its values, before shard numbers are appended.
+    """
+    for name in [*as_given, *names]:
         if packed.is_packed(name.strip()):
             raise UserError(
-                "--output_file {} would not be compressed; remove {}".format(
-                    name, os.path.splitext(name.strip())[1]
+                "{} {} would not be compressed; remove {}".format(
+                    flag, name, os.path.splitext(name.strip())[1]
                 )
             )
     for name in names:
         if not os.path.basename(name) or files.is_directory(name):
-            raise UserError("{} is a directory, not a file name (--output_file)".format(name))
-        outputs.check(name, "--output_file")
+            raise UserError("{} is a directory, not a file name ({})".format(name, flag))
+        outputs.check(name, flag)
         if any("\ud800" <= c <= "\udfff" for c in name):
-            raise UserError("the name {!r} (--output_file) is not UTF-8".format(name))
-    outputs.check_length(manifest_path(names), "{} (--output_file)".format(names[0]))
+            raise UserError("the name {!r} ({}) is not UTF-8".format(name, flag))
+    outputs.check_length(manifest_path(names), "{} ({})".format(names[0], flag))
 
 
 def _output_names():

@@ -17,6 +17,7 @@ FOLDER = os.path.join(ROOT, "configs", "pretraining")
 NOT_IN_PRESETS = {
     "preset": "a preset cannot name another",
     "dry_run": "actions belong on the command line",
+    "compare": "actions belong on the command line",
     "do_train": "actions belong on the command line",
     "do_eval": "actions belong on the command line",
     "hparams": "it replaces a preset",

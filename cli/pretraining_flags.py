@@ -6,6 +6,7 @@ from cli import family_flags, original_names, presets, pretraining_hparams, run_
 from cli.app import given_values, require
 from cli.help import topics
 from cli.hparams import define_hparams_flags
+from cli.pretraining import evaluation, schedule
 from common import files, options, outputs
 from common.errors import UserError
 from common.log import log
@@ -16,7 +17,6 @@ from training.pretraining_run import PretrainingRequest
 from training.run_config import RunConfig
 
 FLAGS = flags.FLAGS
-PREDICTIONS_FILE = "predictions.jsonl"
 
 POSITIVE = (
     "max_seq_length",
@@ -24,6 +24,7 @@ POSITIVE = (
     "train_batch_size",
     "eval_batch_size",
     "num_train_steps",
+    "num_train_epochs",
     "save_checkpoints_steps",
     "iterations_per_loop",
     "max_eval_steps",
@@ -33,6 +34,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     "num_warmup_steps",
+    "warmup_proportion",
     "shuffle_buffer_size",
     "keep_checkpoint_max",
     "weight_decay_rate",
@@ -48,7 +50,6 @@ RUN_FLAGS = (
     "max_predictions_per_seq",
     "train_batch_size",
     "eval_batch_size",
-    "max_eval_steps",
     "save_checkpoints_steps",
     "iterations_per_loop",
     "keep_checkpoint_max",
@@ -121,7 +122,7 @@ def define():
     run_flags.define_numerics_flags()
     run_flags.define_packing_flag()
     run_flags.define_device_flags()
-    _define_evaluation()
+    evaluation.define()
     family_flags.define(option_classes())
     define_electra_flags()
 
@@ -134,14 +135,14 @@ def _define_records():
     flags.DEFINE_string(
         "eval_file",
         None,
-        "TFRecord files to evaluate; with --do_train every checkpoint is evaluated on them and the "
-        "best one kept. Without it --input_file is read after training.",
+        "TFRecord files to evaluate, all of them; with --do_train before the first step and at "
+        "every checkpoint, of which the best one is kept. Without it --input_file is read.",
     )
     flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
     flags.DEFINE_integer(
         "max_predictions_per_seq",
-        20,
-        "Masked tokens in a row, as in the records; with electra they follow from the share.",
+        None,
+        "Masked tokens in a row; default: as the records have it, or by the share that is masked.",
     )
     flags.DEFINE_float(
         "masked_lm_prob",
@@ -180,13 +181,7 @@ def _define_training():
     flags.DEFINE_bool("dry_run", False, "Check everything, print the plan, and stop.")
     flags.DEFINE_integer("train_batch_size", 32, "Rows of one update, on all devices together.")
     flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
-    flags.DEFINE_integer(
-        "num_train_steps", 100000, "Updates in all, those before a resume counted."
-    )
-    flags.DEFINE_integer("num_warmup_steps", 10000, "Updates over which the rate rises.")
-    flags.DEFINE_integer(
-        "stop_step", None, "Stop at this step; the schedule still ends at --num_train_steps."
-    )
+    schedule.define()
     run_flags.define_seed()
     topics.begin("Checkpoints")
     flags.DEFINE_string(
@@ -195,19 +190,6 @@ def _define_training():
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Updates between checkpoints.")
     flags.DEFINE_integer("keep_checkpoint_max", 5, "Checkpoints that are kept; 0: all.")
     run_flags.define_saving_flags()
-
-
-def _define_evaluation():
-    topics.begin("Evaluation and prediction")
-    flags.DEFINE_bool("do_eval", False, "Evaluate; after training, if that is asked for, too.")
-    flags.DEFINE_integer("eval_batch_size", 8, "Rows in a batch of evaluation.")
-    flags.DEFINE_integer("max_eval_steps", 100, "Most batches in an evaluation.")
-    flags.DEFINE_bool(
-        "do_predict",
-        False,
-        "Predict the tags of masked places by LERT's heads, into output_dir/{}: of --eval_file, "
-        "else of --input_file.".format(PREDICTIONS_FILE),
-    )
 
 
 def define_electra_flags():
@@ -259,7 +241,9 @@ def check(has_model):
       UserError: naming the flag.
     """
     run_flags.check_something_is_asked()
-    require(FLAGS, "input_file", "output_dir", *([] if has_model else ["config_file"]))
+    records = [] if FLAGS.eval_file and not FLAGS.do_train else ["input_file"]
+    require(FLAGS, *records, "output_dir", *([] if has_model else ["config_file"]))
+    evaluation.settle_eval_file()
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     if FLAGS.learning_rate <= 0:
@@ -278,15 +262,14 @@ def check(has_model):
             files.matching(pattern, "--" + name)
 
 
-def log_notes():
-    """Logs effects of flags that are allowed, but not always intended."""
-    total = FLAGS.num_train_steps
-    if FLAGS.do_train and FLAGS.num_warmup_steps >= total:
-        log(
-            "note: --num_warmup_steps={} is not below --num_train_steps={}, so the rate only "
-            "rises".format(FLAGS.num_warmup_steps, total)
-        )
-    if FLAGS.do_train and FLAGS.stop_step and FLAGS.stop_step > total:
+def log_notes(length):
+    """Logs effects of flags that are allowed, but not always intended.
+
+    Args:
+      length: Schedule.
+    """
+    total = length.steps
+    if FLAGS.do_train and FLAGS.stop_step and total and FLAGS.stop_step > total:
         log(
             "note: --stop_step={} is above --num_train_steps={}, where training ends".format(
                 FLAGS.stop_step, total
@@ -295,7 +278,9 @@ def log_notes():
     if FLAGS.do_train and FLAGS.do_eval and not FLAGS.eval_file:
         log(
             "note: without --eval_file the training records are evaluated, at most "
-            "--max_eval_steps={} batches".format(FLAGS.max_eval_steps)
+            "--max_eval_steps={} batches; --eval_file names others".format(
+                evaluation.max_eval_steps()
+            )
         )
 
 
@@ -312,23 +297,30 @@ def request():
     original_names.take_original_names()
     hparams = apply_preset()
     check(has_model=hparams is not None)
-    log_notes()
+    length = schedule.read()
+    log_notes(length)
     init_checkpoint = run_flags.initial_checkpoint()
     config = model_config(hparams, init_checkpoint)
     run_flags.settle_lamb(config)
+    optimizer = run_flags.make_optimizer_config(
+        length.steps or schedule.TRAIN_STEPS, 0, FLAGS.learning_rate
+    )
+    if FLAGS.do_train and length.epochs is None:
+        optimizer = length.apply(optimizer)
     return PretrainingRequest(
         config=RunConfig(
             train_files=[],
             eval_files=[],
             init_checkpoint=init_checkpoint,
             init_layers=parse_layers(config),
+            max_eval_steps=evaluation.max_eval_steps(),
             eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
             **given_values(FLAGS, RUN_FLAGS),
         ),
         model_config=config,
-        optimizer_config=run_flags.make_optimizer_config(
-            FLAGS.num_train_steps, FLAGS.num_warmup_steps, FLAGS.learning_rate
-        ),
+        optimizer_config=optimizer,
+        schedule=length,
+        is_room_given=bool(FLAGS["max_predictions_per_seq"].present),
         options=given_options(),
         **given_values(FLAGS, REQUEST_FLAGS),
     )

@@ -180,6 +180,13 @@ def check_numbers(positive=(), not_negative=()):
             raise UserError("--{}={} must not be negative".format(name, getattr(FLAGS, name)))
 
 
+def refuse_actions_beside(name):
+    """Raises UserError where actions stand beside the flag `name`, which does all that is done."""
+    for action in ("do_train", "do_eval", "do_predict"):
+        if getattr(FLAGS, action):
+            raise UserError("--{} does nothing else; remove --{}".format(name, action))
+
+
 def check_something_is_asked():
     """Refuses a run that has nothing to do.
 

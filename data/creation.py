@@ -7,20 +7,22 @@ manifest = runner.create(work, ["news.txt"], ["news.tfrecord"], LocalProcesses(4
 import dataclasses
 from typing import Optional, Tuple
 
-from common.errors import UserError
+from common.errors import UserError, some
 from common.features import WORD_STARTS
 from common.options import FamilyOptions
 from common.validation import check_numbers
 from data.jobs.statistics import top_counts
 from data.jobs.work import Work
-from data.recipes import get_recipe, is_tagged, stated_corruption
+from data.recipes import all_recipes, get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
+from data.rows.masking import predictions_of_row
 from data.text import corpus, documents, segmentation, simplification
 from data.text.encodings import UTF8
 from data.text.fingerprints import copies_share
+from data.text.held_out import Side
 from data.text.ltp.loading import LIBRARIES, model_files
 from data.text.ltp.precision import FP32
 from data.text.sentences import DEFAULT_MAX_CHARS
@@ -29,6 +31,8 @@ from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE
 
 _LISTED_UNKNOWN = 100
+# Less room for predictions than this share of what a full row has is warned of.
+_LEAST_ROOM = 0.9
 _PREDICTIONS = "max_predictions_per_seq"
 # CoNLL-U has some 30 bytes for a character: units of text's size would be small.
 _CONLLU_UNITS = 4
@@ -40,8 +44,11 @@ class CreationSettings:
     """Everything that decides the records, apart from the input; the flags of the script.
 
     Attributes:
+      eval_fraction: share of the documents that is held out for evaluation, or None.
+      is_held_out: whether the records are of these documents, or of the others.
       options: those that the family of `objective` alone has, an instance of its
         recipes.Recipe.options; None: their defaults (see family_options).
+      max_predictions_per_seq: None: what a full row has by its share of masks.
       masking: "static" or "dynamic", see data/rows/corruption.py.
       masking_unit, masked_lm_prob, ngram_probs: None for the family's own.
 
@@ -69,11 +76,33 @@ class CreationSettings:
     ngram_probs: Optional[Tuple[float, ...]] = None
     masking: str = "static"
     max_seq_length: int = 128
-    max_predictions_per_seq: int = 20
+    max_predictions_per_seq: Optional[int] = None
     short_seq_prob: float = 0.1
     options: Optional[FamilyOptions] = None
     dupe_factor: int = 10
     random_seed: int = 12345
+    eval_fraction: Optional[float] = None
+    is_held_out: bool = False
+
+    def __post_init__(self):
+        if self.max_predictions_per_seq is None and self.objective in all_recipes():
+            room = predictions_of_row(self._share(), self.max_seq_length)
+            object.__setattr__(self, _PREDICTIONS, room)
+
+    def _share(self):
+        if self.masked_lm_prob is not None:
+            return self.masked_lm_prob
+        return get_recipe(self.objective).corruption.spec.probability
+
+    @property
+    def side(self):
+        """held_out.Side of the corpus; None: all of it."""
+        return None if self.eval_fraction is None else Side(self.eval_fraction, self.is_held_out)
+
+    def for_held_out(self):
+        """The same settings for the documents that are held out: one copy of them, as the dupes
+        are there for training."""
+        return dataclasses.replace(self, is_held_out=True, dupe_factor=1)
 
     @property
     def family_options(self):
@@ -114,6 +143,10 @@ class CreationSettings:
                 "--short_seq_prob does not fit --objective={}: all its rows are full".format(
                     self.objective
                 )
+            )
+        if self.eval_fraction is not None and not 0.0 < self.eval_fraction < 1.0:
+            raise UserError(
+                "--eval_fraction must lie between 0 and 1, found {}".format(self.eval_fraction)
             )
         if self.masking not in _KINDS_OF_MASKING:
             raise UserError(
@@ -258,10 +291,42 @@ class RecordWork(Work):
         return words.with_pieces(self._vocabulary.make_tokenizer(settings.do_lower_case), most)
 
     def notes(self):
-        return self._dictionary.notes()
+        return [*self._dictionary.notes(), *self._notes_on_room()]
+
+    def _notes_on_room(self):
+        """Yields a line where full rows have no room for their share of predictions."""
+        settings = self.settings
+        spec = settings.corruption().spec
+        wanted = predictions_of_row(spec.probability, settings.max_seq_length)
+        if not settings.drawn_corruption() and spec.max_predictions < _LEAST_ROOM * wanted:
+            yield (
+                "--max_predictions_per_seq={} is {:.0%} of a row of {}, where {:.0%} are to be "
+                "masked: full rows are masked less; without the flag it is {}".format(
+                    spec.max_predictions,
+                    spec.max_predictions / settings.max_seq_length,
+                    settings.max_seq_length,
+                    spec.probability,
+                    wanted,
+                )
+            )
 
     def flags(self):
         return self.settings.to_dict()
+
+    def nothing_made(self, total, input_files):
+        others = total["other_documents"]
+        if not others:
+            return super().nothing_made(total, input_files)
+        return (
+            "--eval_fraction={} holds out {} of the {:,} documents of {}; give {}, or blank lines "
+            "between documents".format(
+                self.settings.eval_fraction,
+                "none" if self.settings.is_held_out else "all",
+                others + total["documents"],
+                some(input_files),
+                "more" if self.settings.is_held_out else "less",
+            )
+        )
 
     def check_manifest(self, path, manifest):
         if "masking" in manifest:
@@ -298,6 +363,7 @@ class RecordWork(Work):
             },
             "documents": total["documents"],
             "duplicate_share": round(copies_share(total["sampled_documents"]), 6),
+            "held_out": self._side(total),
             "sentences": total["sentences"],
             "divided_sentences": total["divided_sentences"],
             "characters": total["characters"],
@@ -317,4 +383,16 @@ class RecordWork(Work):
             "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
             "examples": total["examples"],
             "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        }
+
+    def _side(self, total):
+        """The side of the corpus for the manifest, {} where it is not divided."""
+        side = self.settings.side
+        if not side:
+            return {}
+        return {
+            "side": side.name,
+            "fraction": side.fraction,
+            "by": "fingerprint of a document's text without blanks",
+            "other_documents": total["other_documents"],
         }

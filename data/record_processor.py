@@ -40,6 +40,7 @@ def new_statistics():
             "blocks",
             "one_document_blocks",
             "documents",
+            "other_documents",
             "sentences",
             "divided_sentences",
             "characters",
@@ -72,6 +73,7 @@ class RecordProcessor(Processor):
     def __init__(self, settings):
         super().__init__(settings)
         settings.check()
+        self.side = settings.side
         self.recipe = get_recipe(settings.objective)
         self.corruption = settings.corruption()
         self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
@@ -104,6 +106,9 @@ class RecordProcessor(Processor):
 
     def write_block(self, out, text, place, statistics, progress):
         """Writes the records of a block; see processor.Processor."""
+        statistics["other_documents"] += text.passed_over
+        if not len(text.starts) and text.passed_over:
+            return
         place = "{}/{}/{}".format(self.settings.random_seed, *place)
         passes = self.settings.dupe_factor
         prepared = _PREPARING.get(self.settings.segmenter, _PREPARING[None])

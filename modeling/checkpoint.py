@@ -12,6 +12,7 @@ from common.lazy_tensorflow import tf
 from modeling import checkpoint_files, checkpoint_index, variable_spellings
 from modeling.load_plan import LoadPlan
 
+STEP = "global_step"
 WORD_TABLE = "embeddings/word_embeddings"
 CLASSIFIER = "output_weights"
 MAX_STATE_FILE = 1 << 20  # bytes
@@ -406,12 +407,19 @@ def saved_step(prefix):
       UserError: it is no step.
     """
     reader = open_reader(prefix)
-    if not reader.has_tensor("global_step"):
+    if not reader.has_tensor(STEP):
         return 0
-    step = reader.get_tensor("global_step")
+    step = reader.get_tensor(STEP)
     if np.ndim(step) or not np.issubdtype(np.asarray(step).dtype, np.integer) or step < 0:
         raise UserError("checkpoint {} is damaged: its global_step is no step".format(prefix))
     return int(step)
+
+
+def has_step(prefix):
+    """Whether a checkpoint holds a step in the form of the trainings' own counter."""
+    reader = open_reader(prefix)
+    shape = reader.get_variable_to_shape_map().get(STEP)
+    return shape == [] and reader.get_variable_to_dtype_map()[STEP] == tf.int64
 
 
 def digest(prefix):

@@ -83,3 +83,13 @@ def accuracy_ratio(logits, labels, weights):
     """Ratio of correct and all: logits [N, classes], labels int32 [N], weights float32 [N]."""
     correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
     return weighted_ratio(tf.cast(correct, tf.float32), weights)
+
+
+def is_full(weight):
+    """Whether the weight of a loss is 1 throughout."""
+    return isinstance(weight, float) and weight == 1.0
+
+
+def weight_name(loss_name):
+    """The name under which the weight of a loss is reported: pos_weight for pos_loss."""
+    return loss_name[: -len("loss")] + "weight"

@@ -34,6 +34,7 @@ class JointGradients(NamedTuple):
       gradients: list of float32 tensors, each of its variable's shape.
       variables: list of as many variables.
       losses: ordered dict name -> float32 scalar, the quotient.
+      weights: ordered dict name -> weight of that loss, a float or a scalar.
       loss: float32 scalar, the weighted sum of the losses.
       shown: ordered dict of the figures to report: loss, and below it each of the losses by its
         name, the same as above but for sums, which are divided by their counts.
@@ -42,6 +43,7 @@ class JointGradients(NamedTuple):
     gradients: List[Any]
     variables: List[Any]
     losses: Dict[str, Any]
+    weights: Dict[str, Any]
     loss: Any
     shown: Dict[str, Any]
 
@@ -85,7 +87,8 @@ def joint_gradients(forward, features, num_micro_batches, replicas):
     per_value, total = _quotients(whole.losses, numerators, dict(denominators, **counts))
     shown = collections.OrderedDict([("loss", total), *sorted(per_value.items())])
     variables = [variable for _, variable in pairs]
-    return JointGradients(sums[: len(pairs)], variables, losses, loss, shown)
+    weights = collections.OrderedDict((name, r.weight) for name, r in whole.losses.items())
+    return JointGradients(sums[: len(pairs)], variables, losses, weights, loss, shown)
 
 
 def _quotients(ratios, numerators, denominators):

@@ -16,6 +16,7 @@ class TrainOp(NamedTuple):
       global_norm: float32 scalar, norm of the gradients before clipping.
       is_finite: bool scalar; the update takes place only where it is True.
       losses: ordered dict name -> float32 scalar.
+      weights: ordered dict name -> weight of that loss, a float or a scalar.
       loss: float32 scalar, the weighted sum of the losses, which is minimized.
       shown: ordered dict of the losses to report, see gradients.JointGradients.
     """
@@ -25,6 +26,7 @@ class TrainOp(NamedTuple):
     global_norm: Any
     is_finite: Any
     losses: Dict[str, Any]
+    weights: Dict[str, Any]
     loss: Any
     shown: Dict[str, Any]
 
@@ -71,7 +73,7 @@ def build_train_op(forward, features, config, global_step, replicas, layers=None
     optimizer = config.make(rate, is_finite, layers, scale if compiled else None)
     # The base class increments global_step under a control dependency on every update.
     op = optimizer.apply_gradients(list(zip(gradients, joint.variables)), global_step=global_step)
-    return TrainOp(op, rate, norm, is_finite, joint.losses, joint.loss, joint.shown)
+    return TrainOp(op, rate, norm, is_finite, joint.losses, joint.weights, joint.loss, joint.shown)
 
 
 def _scale_or_zero(gradients, scale, is_finite):

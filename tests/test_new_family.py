@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
+from pretraining_runs import results_of
 from record_checks import read_shard
 
 from data.tokenizers.wordpiece import Vocabulary
@@ -255,9 +256,7 @@ def run_on(folder, records, output, *flags, code=0):
     # Beside a training that evaluates, an evaluation alone has a file of its own.
     own = re.search(r"the figures are in (\S+\.txt)", said)
     path = output / (own.group(1) if own else "eval_results.txt")
-    results = dict(line.split(" = ") for line in path.read_text(encoding="utf-8").splitlines())
-    results.pop("records", None)
-    return said, {name: float(value) for name, value in results.items()}
+    return said, dict(results_of(output, path.name))
 
 
 def manifest_of(records):

@@ -7,6 +7,7 @@ from common.errors import UserError
 from common.lazy_tensorflow import tf
 from common.log import log, record, warn
 from common.progress import Progress, duration
+from modeling import losses
 from training.host_values import SKIPPED, SKIPPED_IN_A_ROW
 
 # A line after this many steps or seconds, whichever comes first.
@@ -109,7 +110,8 @@ class ProgressHook(tf.train.SessionRunHook):
         self._writer.add_summary(summary, step)
         if self._progress.is_bar:
             self._progress(int(step) - self._progress.done)
-            shown = ["loss {:.4f}".format(values["loss"])] + self._speed(step, rate)
+            shown = self._losses(values) if self._has_weights() else [_shown("loss", values)]
+            shown += self._speed(step, rate)
             self._progress.note("  ".join(shown))
             record(self._line(step, values, rate))
         else:
@@ -117,14 +119,17 @@ class ProgressHook(tf.train.SessionRunHook):
         self._last_step, self._last_time = step, now
 
     def _line(self, step, values, rate):
-        parts = ["step {}/{}".format(step, self._num_train_steps)]
-        parts.extend(
-            "{} {:.4f}".format(name, values[name])
-            for name in self._host_values.reads
-            if name.endswith("loss")
-        )
+        parts = ["step {}/{}".format(step, self._num_train_steps), *self._losses(values)]
         parts.append("learning_rate {:.3g}".format(values["learning_rate"]))
         return "  ".join(parts + self._speed(step, rate))
+
+    def _losses(self, values):
+        """The loss and its parts, each with its weight where it is not 1."""
+        names = [name for name in self._host_values.reads if name.endswith("loss")]
+        return [_shown(name, values) for name in names]
+
+    def _has_weights(self):
+        return any(name.endswith("_weight") for name in self._host_values.reads)
 
     def _speed(self, step, rate):
         if not rate:
@@ -219,3 +224,9 @@ class FaultHook(tf.train.SessionRunHook):
                 "step {}: the gradient is not finite (norm {}), the update is skipped; {:.0f} "
                 "so far".format(step, values["gradient_norm"], values[SKIPPED])
             )
+
+
+def _shown(name, values):
+    weight = values.get(losses.weight_name(name))
+    shown = "{} {:.4f}".format(name, values[name])
+    return shown if weight is None else "{} x {:.3g}".format(shown, weight)

@@ -2,6 +2,7 @@
 
 import collections
 
+from common.features import TEXT_STARTS
 from common.lazy_tensorflow import tf
 from data.input.pipeline import ROW_NUMBERS
 from data.records.schema import FEATURES, feature_length
@@ -17,6 +18,8 @@ from training.host_values import HostValues
 
 # The estimator keeps "loss" for its own mean over batches.
 TOTAL_LOSS = "total_loss"
+# Metric of an evaluation: how many texts it has read.
+TEXTS = "evaluated_texts"
 
 
 def make_model_fn(run, init_plan=None):
@@ -35,7 +38,10 @@ def make_model_fn(run, init_plan=None):
     def model_fn(features, labels, mode, params):
         del labels, params
         slots = run.optimizer_config.slot_names if run_config.init_slots else ()
-        scaffold_fn = _scaffold_fn(init_plan, slots) if init_plan else None
+        # An evaluation alone is of the checkpoint as it is, its step included: weights of losses
+        # depend on it. A training begins at step 0.
+        has_own_step = mode == estimator.ModeKeys.EVAL and not run_config.do_train
+        scaffold_fn = _scaffold_fn(init_plan, slots, has_own_step) if init_plan else None
         if mode == estimator.ModeKeys.TRAIN:
             return _train_spec(run, features, scaffold_fn)
         store = ParameterStore(seed=run_config.seed)
@@ -54,7 +60,10 @@ def make_model_fn(run, init_plan=None):
             )
         loss = losses.total(output.losses.values())
         return estimator.tpu.TPUEstimatorSpec(
-            mode=mode, loss=loss, scaffold_fn=scaffold_fn, eval_metrics=eval_metrics(output)
+            mode=mode,
+            loss=loss,
+            scaffold_fn=scaffold_fn,
+            eval_metrics=eval_metrics(output, _text_count(features)),
         )
 
     return model_fn
@@ -76,6 +85,9 @@ def _train_spec(run, features, scaffold_fn):
     )
     values = collections.OrderedDict(train.shown)
     loss = values["loss"]
+    for name, weight in train.weights.items():
+        if not losses.is_full(weight):
+            values[losses.weight_name(name)] = weight
     values["learning_rate"] = train.learning_rate
     values["gradient_norm"] = train.global_norm
     host_values = HostValues(values, train.is_finite)
@@ -173,13 +185,22 @@ def model_parameters(model_config, objective, max_seq_length, max_predictions_pe
         return store
 
 
-def eval_metrics(output):
+def _text_count(features):
+    """Texts of a batch, a scalar: its rows, or what they hold where several are packed in each."""
+    if TEXT_STARTS in features:
+        return tf.reduce_sum(tf.cast(features[TEXT_STARTS] >= 0, tf.float32))
+    return tf.cast(tf.shape(features["input_ids"])[0], tf.float32)
+
+
+def eval_metrics(output, texts):
     """Losses and metrics of a whole evaluation, for TPUEstimatorSpec.eval_metrics.
 
-    Numerators and denominators are summed over all batches and divided once.
+    Numerators and denominators are summed over all batches and divided once. Weights of losses are
+    reported beside them, where they are not 1.
 
     Args:
       output: ObjectiveOutput.
+      texts: scalar, how many the batch has.
 
     Returns:
       (metric_fn, tensors): each tensor begins with an axis of 1, so that TPU cores' values can be
@@ -192,11 +213,18 @@ def eval_metrics(output):
         tensors.append(tf.reshape(ratio.numerator, [1]))
         tensors.append(tf.reshape(ratio.denominator, [1]))
     tensors += [tf.expand_dims(vector, 0) for vector in output.counts.values()]
+    tensors.append(tf.reshape(tf.cast(texts, tf.float32), [1]))
 
     def metric_fn(*values):
-        weights, sums = values[: len(trained)], values[len(trained) :]
+        weights, sums = values[: len(trained)], values[len(trained) : -1]
         counts = sums[2 * len(ratios) :]
-        metrics = {}
+        metrics = {TEXTS: _streaming_sum(TEXTS, values[-1])}
+        for name, weight in zip(trained, weights):
+            if not losses.is_full(output.losses[name].weight):
+                weight_name = losses.weight_name(name)
+                metrics[weight_name] = _streaming_ratio(
+                    weight_name, weight, tf.ones_like(weight), 0.0
+                )
         for index, (name, ratio) in enumerate(ratios):
             metrics[name] = _streaming_ratio(
                 name, sums[2 * index], sums[2 * index + 1], ratio.epsilon
@@ -235,11 +263,16 @@ def _streaming_sum(name, values):
     return total.read_value(), total.assign_add(batch)
 
 
-def _scaffold_fn(init_plan, slot_names):
+def _scaffold_fn(init_plan, slot_names, has_own_step=False):
+    """Function that starts variables at the values of a LoadPlan, with those optimizer slots, and
+    the step counter at the checkpoint's own step or at 0."""
+
     def scaffold_fn():
         there = checkpoint.variables_by_name()
         sources = dict(init_plan.loaded)
         sources.update(init_plan.slots(slot_names))
+        if has_own_step and checkpoint.has_step(init_plan.prefix):
+            sources[checkpoint.STEP] = checkpoint.STEP
         # An evaluation has no slots, and of several tasks one head only.
         sources = {name: source for name, source in sources.items() if name in there}
         checkpoint.initialize(init_plan.prefix, sources)

@@ -9,18 +9,26 @@ import dataclasses
 from typing import Any, Dict, List, Optional
 
 from common import files
-from common.errors import UserError
-from common.log import warn
+from common.errors import UserError, some
+from common.log import log, warn
+from data.records.checks import record_contents
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
 from training import run_numerics
 from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
-from training.records import masking_choice, objective_choice, record_files, record_identity
-from training.records.manifest_agreement import check_manifests
+from training.records import (
+    manifest_agreement,
+    masking_choice,
+    objective_choice,
+    predictions,
+    record_files,
+    record_identity,
+)
 from training.row_use import check_packing
 from training.run import Run
 from training.run_config import RunConfig
+from training.schedule import Schedule, warn_of_many_epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +37,15 @@ class PretrainingRequest:
 
     Attributes:
       config: RunConfig as far as flags decide it: without files; objective, kernels and precision
-        may be "auto".
+        may be "auto", max_predictions_per_seq None.
       model_config: model config.
-      optimizer_config: OptimizerConfig.
-      input_file, eval_file: names or globs of record files; no eval_file: those of input_file.
+      optimizer_config: OptimizerConfig; its steps are those of `schedule` where that counts in
+        steps.
+      schedule: Schedule.
+      is_room_given: whether max_predictions_per_seq is the user's own, with which records must
+        agree.
+      input_file, eval_file: names or globs of record files; no eval_file: those of input_file, no
+        input_file: nothing is trained.
       options: dict option -> value, None where the user gave none; of all families.
       vocab_file: path or None.
       mask_prob: share of the pieces that are masked, None: as the manifests state.
@@ -44,7 +57,9 @@ class PretrainingRequest:
     config: RunConfig
     model_config: Any
     optimizer_config: Any
-    input_file: str
+    schedule: Schedule
+    is_room_given: bool
+    input_file: Optional[str]
     eval_file: Optional[str]
     options: Dict[str, Any]
     vocab_file: Optional[str]
@@ -61,14 +76,15 @@ class Records:
 
     Attributes:
       train_files, eval_files: paths.
-      train_manifests: {path: manifest} of train_files.
+      deciding_manifests: {path: manifest} of train_files, without them of eval_files: what decides
+        the objective where flags do not.
       manifests: {path: manifest} of all files.
       stated_corruption: masking_choice.StatedCorruption or None.
     """
 
     train_files: List[str]
     eval_files: List[str]
-    train_manifests: Dict[str, Any]
+    deciding_manifests: Dict[str, Any]
     manifests: Dict[str, Any]
     stated_corruption: Any
 
@@ -87,14 +103,19 @@ def find_records(request):
         each other, the model or the flags; a batch does not divide over devices.
     """
     config = request.config
-    train_files = files.matching(request.input_file, "--input_file")
-    eval_files = []
+    train_files, eval_files = [], []
+    if request.input_file:
+        train_files = files.matching(request.input_file, "--input_file")
     if config.do_eval or request.do_predict:
         eval_files = train_files
         if request.eval_file:
             eval_files = files.matching(request.eval_file, "--eval_file")
-    train_manifests = find_manifests(train_files)
-    manifests = {**train_manifests, **find_manifests(eval_files)}
+    deciding_manifests = find_manifests(train_files or eval_files)
+    if config.do_train:
+        manifest_agreement.refuse_held_out(deciding_manifests)
+        if request.eval_file:
+            _warn_of_trained(train_files, eval_files)
+    manifests = {**deciding_manifests, **find_manifests(eval_files)}
     check_complete(
         train_files + eval_files,
         manifests,
@@ -102,11 +123,20 @@ def find_records(request):
         request.skip_damaged_records,
         ", or train without it: --skip_damaged_records",
     )
-    lengths = config.max_seq_length, config.max_predictions_per_seq
-    check_manifests(manifests, request.model_config, *lengths)
+    room = config.max_predictions_per_seq if request.is_room_given else None
+    manifest_agreement.check_manifests(manifests, request.model_config, config.max_seq_length, room)
     check_batch(config, request.optimizer_config.gradient_accumulation_steps)
     stated = masking_choice.stated_by_manifests(manifests, request.vocab_file)
-    return Records(train_files, eval_files, train_manifests, manifests, stated)
+    return Records(train_files, eval_files, deciding_manifests, manifests, stated)
+
+
+def _warn_of_trained(train_files, eval_files):
+    both = [path for path in eval_files if path in set(train_files)]
+    if both:
+        warn(
+            "{} of --eval_file {} trained on, too: the figures tell how well these rows are known "
+            "by heart, not how good the model is".format(some(both), "are" if both[1:] else "is")
+        )
 
 
 def build(request, records, devices):
@@ -126,28 +156,37 @@ def build(request, records, devices):
     """
     config, model_config = request.config, request.model_config
     readable = _readable_files(request, records)
+    deciding_files = readable.train_files or readable.eval_files
+    optimizer = _with_steps(request, readable)
     objective = objective_choice.choose_objective(
-        config.objective, readable.train_files, records.train_manifests
+        config.objective, deciding_files, records.deciding_manifests
     )
     objective_choice.warn_of_other_pairs(objective, model_config)
     given = request.options
     if not config.do_train:
         given = objective_choice.with_options_of_training(given, objective, config.output_dir)
-    objective = objective.for_run(request.optimizer_config.num_train_steps, **given)
+    objective = objective.for_run(optimizer.num_train_steps, **given)
     if config.pack:
         check_packing(objective, "--objective")
+    room = predictions.settle(
+        config.max_predictions_per_seq,
+        records.manifests,
+        records.stated_corruption and records.stated_corruption.corruption,
+        deciding_files,
+        config.max_seq_length,
+    )
+    config = dataclasses.replace(config, max_predictions_per_seq=room)
     drawing = masking_choice.choose_drawing(
         records.stated_corruption,
         objective,
-        readable.train_files,
+        deciding_files,
         request.vocab_file,
         model_config,
         config,
         request.mask_prob,
     )
-    predictions = config.max_predictions_per_seq
     if drawing:
-        predictions = drawing.spec.max_predictions
+        room = drawing.spec.max_predictions
         objective = objective.for_masks(drawing.spec.probability, drawing.special_ids)
     elif request.mask_prob is not None:
         raise UserError(
@@ -158,23 +197,38 @@ def build(request, records, devices):
         objective=objective.name,
         objective_settings=objective.settings(model_config),
         init_digest=digest_of(config.init_checkpoint, config.output_dir),
-        max_predictions_per_seq=predictions,
+        max_predictions_per_seq=room,
         records=record_identity.describe(
             records.train_files, records.eval_files, records.manifests
         ),
         **readable.settings(),
     )
-    steps = request.optimizer_config.num_train_steps
+    if config.do_train:
+        warn_of_many_epochs(
+            config.train_records, config.train_batch_size, optimizer.num_train_steps, bool(drawing)
+        )
+    networks = objective.networks(model_config)
     return Run(
-        run_numerics.settle(config, objective.networks(model_config), steps),
+        run_numerics.settle(config, networks, optimizer.num_train_steps),
         model_config,
         objective,
-        request.optimizer_config,
+        optimizer,
         drawing,
         devices,
         request.dry_run,
         scratch=readable.scratch,
     )
+
+
+def _with_steps(request, readable):
+    """The OptimizerConfig with its steps; counts the training records where epochs decide."""
+    if request.schedule.epochs is None or not readable.train_files:
+        return request.optimizer_config
+    rows = readable.train_records
+    if rows is None:
+        log("no manifest counts the records of --input_file, so they are counted")
+        rows = record_contents.count_rows(readable.train_files, None)
+    return request.schedule.apply(request.optimizer_config, rows, request.config.train_batch_size)
 
 
 def _readable_files(request, records):

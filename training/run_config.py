@@ -18,7 +18,9 @@ class RunConfig:
     """Files, sizes and intervals of a run; lengths in tokens, intervals in steps.
 
     Attributes:
-      train_records: rows in train_files, None if unknown.
+      train_records, eval_records: rows in train_files and eval_files, None if unknown.
+      max_eval_steps: None: all of eval_files.
+      max_predictions_per_seq: None: not settled yet.
       predict_batch_size: None: eval_batch_size.
       keep_checkpoint_max: 0: all.
       objective_settings: see Objective.settings.
@@ -37,13 +39,13 @@ class RunConfig:
     init_slots: bool = False
     allow_partial_init: bool = False
     max_seq_length: int = 128
-    max_predictions_per_seq: int = 20
+    max_predictions_per_seq: Optional[int] = 20
     do_train: bool = False
     do_eval: bool = False
     train_batch_size: int = 32
     eval_batch_size: int = 8
     predict_batch_size: Optional[int] = None
-    max_eval_steps: int = 100
+    max_eval_steps: Optional[int] = None
     save_checkpoints_steps: int = 1000
     iterations_per_loop: int = 1000
     keep_checkpoint_max: int = 5
@@ -52,6 +54,7 @@ class RunConfig:
     stop_step: Optional[int] = None
     eval_while_training: bool = False
     train_records: Optional[int] = None
+    eval_records: Optional[int] = None
     objective_settings: Optional[Dict[str, Any]] = None
     records: Optional[Dict[str, Any]] = None
     use_tpu: bool = False

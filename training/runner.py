@@ -109,6 +109,8 @@ class Runner:
         end = min(total, config.stop_step or total)
         with self._signals:
             best = self._best()
+            if best and not step:
+                self._evaluate_start()
             if best and best.value is None:
                 for prefix in self._unevaluated():
                     self._evaluate_for(best, self._make_estimator(), prefix)
@@ -178,6 +180,8 @@ class Runner:
         )
         if config.pack:
             log("packing: " + self._row_use().shown_packing(config))
+        for line in self._objective.notes():
+            log(line)
 
     def _row_use(self):
         micro_batches = self._optimizer.gradient_accumulation_steps
@@ -196,6 +200,9 @@ class Runner:
             )
         return best
 
+    def _evaluate_start(self):
+        """Evaluates the weights that a training with evaluations starts from."""
+
     def _unevaluated(self):
         """Prefixes of checkpoints that an earlier process has left without an evaluation, beside
         the one to resume from; they are evaluated first."""
@@ -212,7 +219,8 @@ class Runner:
             log("not better than the best so far ({})".format(best.shown()))
 
     def _evaluate(self, estimator, prefix):
-        """Evaluates a checkpoint; returns a dict name -> number, written to eval_results.txt."""
+        """Evaluates a checkpoint; returns what is written to eval_results.txt: dict name -> number
+        or text."""
         raise NotImplementedError
 
     def _write_results(self, results):

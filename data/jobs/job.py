@@ -236,9 +236,7 @@ class Job:
         if not total[self.work.main_count]:
             for shard in self._shards:
                 shard.remove()
-            raise UserError(
-                "no text to make {} from in {}".format(self.work.what, ", ".join(input_files))
-            )
+            raise UserError(self.work.nothing_made(total, input_files))
         result = self._manifest(input_files, shards, total)
         try:
             manifest.write_manifest(self.manifest_path, result)

@@ -23,7 +23,10 @@ class Processor:
 
     Attributes:
       settings: with what documents.read_documents needs.
+      side: held_out.Side of the documents to convert; None: all.
     """
+
+    side = None
 
     def __init__(self, settings):
         privacy.keep_text_private(settings.keep_text_private)
@@ -53,7 +56,7 @@ class Processor:
             with files.create(temporary) as f:
                 out, done = _CheckedFile(f), 0.0
                 for number, (sources, read) in enumerate(blocks):
-                    text = documents.read_documents(sources, self.settings)
+                    text = documents.read_documents(sources, self.settings, self.side)
                     advance = subprogress(progress, done, read)
                     self.write_block(out, text, (unit.index, number), statistics, advance)
                     done = read

@@ -13,7 +13,7 @@ _UNITS_PER_SHARD = 4
 _LEAST_UNIT_BYTES = 4096  # a unit of one document has no other for a random second sentence
 
 
-def create(work, input_files, output_names, executor=None, say=terminal.say):
+def create(work, input_files, output_names, executor=None, say=terminal.say, units=None):
     """Makes shards and their manifest; what is finished already is kept.
 
         work = RecordWork(CreationSettings(vocab_file="vocab.txt", input_format="raw"))
@@ -25,6 +25,7 @@ def create(work, input_files, output_names, executor=None, say=terminal.say):
       output_names: list of shard names, local or remote.
       executor: see executors; None: this process.
       say: called with lines for the user.
+      units: what `plan` has made of input_files; None: it is asked.
 
     Returns:
       The manifest, a dict.
@@ -32,19 +33,7 @@ def create(work, input_files, output_names, executor=None, say=terminal.say):
     Raises:
       UserError: bad input (see corpus), a failure of the executor, output that cannot be written.
     """
-    units = corpus.plan_units(
-        input_files,
-        work.settings.input_format,
-        _unit_bytes(work, input_files, len(output_names)),
-        encoding=work.settings.encoding,
-    )
-    if work.settings.encoding == encodings.AUTO:
-        say("encodings: " + _described(units))
-    if len(units) < len(output_names):
-        raise UserError(
-            "the input can be cut into {} units only, too few for {} shards; ask for fewer "
-            "(--num_shards)".format(len(units), len(output_names))
-        )
+    units = units or plan(work, input_files, len(output_names), say)
     job = Job(work, units, output_names)
     job.refuse_other_shards()
     finished = job.finished_manifest()
@@ -67,6 +56,37 @@ def _described(units):
         named = "" if encoding == encodings.UTF8 else " ({})".format(some(paths, 5))
         parts.append("{} {:,} files{}".format(encoding, len(paths), named))
     return "; ".join(parts)
+
+
+def plan(work, input_files, shards, say=terminal.say):
+    """The units of a job.
+
+    Args:
+      work: work.Work.
+      input_files: list of paths.
+      shards: how many there will be.
+      say: called with lines for the user.
+
+    Returns:
+      list of corpus.Unit.
+
+    Raises:
+      UserError: bad input (see corpus), or too little of it for so many shards.
+    """
+    units = corpus.plan_units(
+        input_files,
+        work.settings.input_format,
+        _unit_bytes(work, input_files, shards),
+        encoding=work.settings.encoding,
+    )
+    if work.settings.encoding == encodings.AUTO:
+        say("encodings: " + _described(units))
+    if len(units) < shards:
+        raise UserError(
+            "the input can be cut into {} units only, too few for {} shards; ask for fewer "
+            "(--num_shards)".format(len(units), shards)
+        )
+    return units
 
 
 def _run_units(job, executor, say):

@@ -50,6 +50,16 @@ class Work:
         """Lines for the user on what is not used as it was given: list of str."""
         return []
 
+    def nothing_made(self, total, input_files):
+        """Why an input gave nothing, as a sentence.
+
+        Args:
+          total: statistics of all shards.
+          input_files: list of paths.
+        """
+        del total
+        return "no text to make {} from in {}".format(self.what, ", ".join(input_files))
+
     def check_manifest(self, path, manifest):
         """Checks what only this kind of work knows of a manifest beside the output.
 

@@ -19,6 +19,11 @@ def _is_masking(value):
     return is_object(value) and value.get("kind") in ("static", "dynamic")
 
 
+def _is_side(value):
+    """Nothing where a corpus is not divided, else the side that the records are of."""
+    return is_object(value) and is_text(value.get("side", ""))
+
+
 def _are_flags(value):
     """Those that are read again must be texts or absent."""
     names = (
@@ -68,6 +73,7 @@ _ALL = {
 }
 _OF_RECORDS = {
     "objective": _TEXT,
+    "held_out": ("an object with the side of the corpus", _is_side),
     "features": _TEXTS,
     "masking": ("an object with the kind of masking", _is_masking),
     "max_seq_length": _COUNT,

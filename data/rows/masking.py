@@ -1,6 +1,7 @@
 """Masks: the corruption of most families. One specification, two samplers that follow it."""
 
 import dataclasses
+import math
 from typing import Tuple
 
 import numpy as np
@@ -150,6 +151,17 @@ class Masks(Corruption):
         from data.rows import graph_sampling
 
         return graph_sampling.draw_masks(features, self.spec, tokens, uniform)
+
+
+def predictions_of_row(probability, max_seq_length):
+    """How many predictions a full row has, so the room for them: the share of its tokens, rounded
+    up (google-research/bert, README: "around max_seq_length * masked_lm_prob"; 20 of 128).
+
+    Args:
+      probability: share of the pieces, special tokens counted.
+      max_seq_length: int.
+    """
+    return max(1, math.ceil(round(probability * max_seq_length, 6)))
 
 
 def predictions_limit(probability, max_seq_length):

@@ -18,6 +18,8 @@ from data.text import encodings
 from data.text.input_kinds import refuse_other_kind
 
 UNIT_BYTES = 2 << 20
+# Of units from which few documents are taken: they need some that are neighbours.
+JOINED_BYTES = 16 << 20
 _WINDOW = 1 << 16
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 # The blank line before a CoNLL-U sentence with which a document begins.
@@ -173,6 +175,28 @@ def by_encoding(units):
     for path, encoding in of_files.items():
         groups[encoding].append(path)
     return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
+
+
+def joined_units(units, unit_bytes=JOINED_BYTES):
+    """The units with neighbours joined up to a size; files that are read as a stream stay alone.
+
+    Documents are cut where they were, so that they are the same ones.
+
+    Args:
+      units: list of Unit.
+      unit_bytes: int.
+
+    Returns:
+      list of Unit.
+    """
+    joined = []
+    for unit in units:
+        with_last = joined and joined[-1].size + unit.size <= unit_bytes
+        if with_last and not any(u.ranges[0].is_stream for u in (joined[-1], unit)):
+            joined[-1] = joined[-1]._replace(ranges=joined[-1].ranges + unit.ranges)
+        else:
+            joined.append(unit._replace(index=len(joined)))
+    return joined
 
 
 def _check_kind(whole, input_format):

@@ -1,5 +1,6 @@
 """A unit's bytes turned into text, documents and sentences, whatever the input format."""
 
+import itertools
 import re
 from typing import NamedTuple, Optional
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from common import bounded_json, files
 from common.errors import UserError
-from data.text import conllu_text, encodings, sentences, simplification, ud_tags
+from data.text import conllu_text, encodings, held_out, sentences, simplification, ud_tags
 from data.text.characters import ascii_quotes, code_points
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, Words
@@ -21,6 +22,7 @@ class Documents(NamedTuple):
       starts, ends: int64 [sentences], character offsets.
       documents: int64 [documents + 1], index of each document's first sentence, and their number.
       words: Words where the input has them, else None.
+      passed_over: number of documents on the other side of the corpus.
     """
 
     text: str
@@ -28,19 +30,21 @@ class Documents(NamedTuple):
     ends: np.ndarray
     documents: np.ndarray
     words: Optional[Words] = None
+    passed_over: int = 0
 
 
 # --tag_set -> function that makes LTP's tags of a CoNLL-U sentence's, see conllu_text.read.
 TAG_SETS = {"ltp": conllu_text.as_given, "ud": ud_tags.to_ltp}
 
 
-def read_documents(sources, options):
+def read_documents(sources, options, side=None):
     """Decodes a block and finds its documents and sentences.
 
     Args:
       sources: list of Source; where one ends, a document ends.
       options: an object with input_format, text_fields (list of str), normalize_quotes (bool),
         t2s (bool), max_sentence_chars (int) and tag_set (str).
+      side: held_out.Side whose documents are wanted; None: all.
 
     Returns:
       Documents.
@@ -50,9 +54,9 @@ def read_documents(sources, options):
         (file and line).
     """
     if options.input_format == "conllu":
-        documents = _annotated(sources, TAG_SETS[options.tag_set])
+        documents = _annotated(sources, TAG_SETS[options.tag_set], side)
     else:
-        documents = _plain(sources, options)
+        documents = _plain(sources, options, side)
     if options.normalize_quotes:
         documents = documents._replace(text=ascii_quotes(documents.text))  # offsets stay
     return documents
@@ -72,7 +76,7 @@ def normalization(normalize_quotes, t2s):
     return normalize
 
 
-def _plain(sources, options):
+def _plain(sources, options, side):
     text = "\n\n".join(_text_of(source, options) for source in sources)
     if options.t2s:  # before anything is counted in characters: lengths may change
         text = simplification.simplify(text)
@@ -80,10 +84,14 @@ def _plain(sources, options):
         starts, ends = sentences.split_sentences(text, options.max_sentence_chars)
     else:
         starts, ends = sentences.split_lines(text)
-    return Documents(text, starts, ends, _document_borders(text, starts, ends))
+    place = (text, starts, ends, _document_borders(text, starts, ends))
+    if side is None:
+        return Documents(*place)
+    chosen = held_out.choose(side, *place)
+    return Documents(*held_out.only(chosen, *place), passed_over=int((~chosen).sum()))
 
 
-def _annotated(sources, to_tags):
+def _annotated(sources, to_tags, side):
     """Documents of CoNLL-U, with their words."""
     annotated, borders, faults = [], [], []
     for source in sources:
@@ -93,15 +101,23 @@ def _annotated(sources, to_tags):
         borders += [begin + i for i, s in enumerate(new) if not i or s.begins_document]
         if len(faults) < EXAMPLES:
             faults += [_place(source, s.line) for s in new if s.starts is None][:EXAMPLES]
+    place = _joined(annotated, [*borders, len(annotated)])
+    chosen = held_out.choose(side, *place)
+    if not chosen.all():
+        parts = [annotated[a:b] for a, b in zip(place[-1][:-1], place[-1][1:])]
+        parts = list(itertools.compress(parts, chosen))
+        annotated = list(itertools.chain(*parts))
+        place = _joined(annotated, list(itertools.accumulate(map(len, parts), initial=0)))
+    words = _words_of(annotated, place[1], faults[:EXAMPLES])
+    return Documents(*place, words, int((~chosen).sum()))
+
+
+def _joined(annotated, borders):
+    """The text of CoNLL-U sentences, their starts and ends, and `borders` as an array."""
     lengths = np.array([len(sentence.text) for sentence in annotated], dtype=np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
-    return Documents(
-        "\n".join(sentence.text for sentence in annotated),
-        starts,
-        starts + lengths,
-        np.array([*borders, len(annotated)], dtype=np.int64),
-        _words_of(annotated, starts, faults[:EXAMPLES]),
-    )
+    text = "\n".join(sentence.text for sentence in annotated)
+    return text, starts, starts + lengths, np.array(borders, dtype=np.int64)
 
 
 def _place(source, line):

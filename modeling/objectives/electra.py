@@ -11,6 +11,7 @@ from modeling import heads, layers, losses
 from modeling.encoder import encode
 from modeling.objectives import electra_two_tower
 from modeling.objectives.electra_options import ElectraOptions
+from modeling.objectives.masked_lm import perplexity
 from modeling.objectives.objective import Objective, new_output
 
 # Share of the tokens that are masked, where `for_masks` does not set it (google-research/electra,
@@ -101,11 +102,13 @@ class Electra(Objective):
         return output
 
     def figures(self, counts):
-        """disc_auc: the probability that a replaced token scores higher than an original one."""
+        """disc_auc, the probability that a replaced token scores higher than an original one, and
+        the generator's perplexity."""
+        figures = perplexity(counts)
         if "disc_replaced_scores" not in counts:
-            return {}
+            return figures
         area = area_under_curve(counts["disc_replaced_scores"], counts["disc_original_scores"])
-        return {} if area is None else {"disc_auc": area}
+        return figures if area is None else dict(figures, disc_auc=area)
 
     def _generator(self, config, store, kernels, features, is_training, output):
         """Scores at the masked positions, [batch * P, vocab]."""

@@ -72,6 +72,17 @@ class Lert(MaskedLm):
         """See Objective."""
         return dict(super().settings(config), lip_steps=list(self.lip_steps))
 
+    def notes(self):
+        """See Objective."""
+        if not any(self.lip_steps):
+            return []
+        steps = ["{:,.0f} ({})".format(end, kind) for kind, end in zip(KINDS, self.lip_steps)]
+        return [
+            "loss is masked_lm_loss and the tasks' losses by their weights, which rise from 0 to 1 "
+            "up to steps {}: the sum rises with them while its parts fall; masked_lm_loss tells "
+            "how well it learns".format(", ".join(steps))
+        ]
+
     def tables(self, counts):
         """See Objective: how well each tag is predicted, a table for each kind."""
         return tag_tables.tables(counts)
@@ -120,5 +131,5 @@ def _counts(kind, logits, labels, weights):
 
 
 def lip_weight(step, end):
-    """min(step / end, 1), and 1 where end is 0: step a float32 scalar, end a number."""
-    return tf.minimum(step / end, 1.0) if end else tf.ones([])
+    """min(step / end, 1), and 1.0 where end is 0: step a float32 scalar, end a number."""
+    return tf.minimum(step / end, 1.0) if end else 1.0

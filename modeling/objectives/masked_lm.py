@@ -1,5 +1,7 @@
 """Masked language modelling, with or without a sentence-pair loss."""
 
+import math
+
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from common.lazy_tensorflow import tf
 from modeling import heads, losses
@@ -9,6 +11,8 @@ from modeling.objectives.objective import Objective, new_output
 
 # The original program's guard against a batch without predictions.
 MASKED_LM_EPSILON = 1e-5
+# exp of more is no float.
+LARGEST_EXPONENT = 709.0
 
 
 class MaskedLm(Objective):
@@ -25,6 +29,10 @@ class MaskedLm(Objective):
         self.feature_names = [*ROW, *MASKED_LM]
         if sentence_pair:
             self.feature_names.append(SENTENCE_LABEL)
+
+    def figures(self, counts):
+        """See Objective: the perplexity of the masked pieces."""
+        return dict(super().figures(counts), **perplexity(counts))
 
     def packing_fault(self):
         """See Objective."""
@@ -79,3 +87,15 @@ class MaskedLm(Objective):
         output.losses[stem + "_loss"] = losses.weighted_ratio(nll, ones)
         output.metrics[stem + "_accuracy"] = losses.accuracy_ratio(logits, labels, ones)
         output.tensors["sentence_pair_example_loss"] = nll
+
+
+def perplexity(figures):
+    """masked_lm_perplexity, exp of the mean loss of a masked piece: dict, empty without that loss.
+
+    Args:
+      figures: dict of an evaluation.
+    """
+    if "masked_lm_loss" not in figures:
+        return {}
+    loss = float(figures["masked_lm_loss"])
+    return {"masked_lm_perplexity": math.exp(loss) if loss < LARGEST_EXPONENT else math.inf}

@@ -125,11 +125,15 @@ class Objective:
         del config
         return self.options.to_dict()
 
+    def notes(self):
+        """What a user who watches the losses of a training should know of them: list of lines."""
+        return []
+
     def figures(self, counts):
-        """Figures computed from the counts of a whole evaluation.
+        """Figures computed from the sums of a whole evaluation.
 
         Args:
-          counts: dict name -> vector.
+          counts: dict name -> vector, and losses and metrics, name -> number.
 
         Returns:
           dict name -> float.

@@ -1,5 +1,6 @@
 """Data creation from end to end: formats, workers, shards, flags, remote files."""
 
+import dataclasses
 import gzip
 import json
 import os
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from record_checks import check_shards, read_shard, restored
 
 from common.errors import UserError
-from data.creation import RecordWork
+from data.creation import CreationSettings, RecordWork
 from data.inspection import read_rows
 from data.jobs import runner
 from data.jobs.executors import LocalProcesses
@@ -105,6 +106,48 @@ def test_workers_do_not_change_a_byte(tmp_path):
     assert len(set(made[0])) == 3
     seeded = contents(make(tmp_path / "other", names=names, random_seed=7)[0])
     assert seeded[0] != made[0][0]
+
+
+def test_documents_are_held_out_for_any_number_of_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "UNIT_BYTES", 16000)
+
+    def both_sides(name, workers):
+        """Shards and manifest of the documents that are held out, and of the rest."""
+        settings = dataclasses.replace(BASE, eval_fraction=0.2)
+        units = runner.plan(RecordWork(settings), CORPUS, 2)
+        joined = corpus.joined_units(units, 40000)
+        assert 1 < len(joined) < len(units)
+        assert [r for u in joined for r in u.ranges] == [r for u in units for r in u.ranges]
+        executor, done = LocalProcesses(workers), []
+        jobs = [(settings.for_held_out(), ["e"], joined), (settings, ["r0", "r1"], units)]
+        for side, names, planned in jobs:
+            paths = [str(tmp_path / name / n) for n in names]
+            made = runner.create(
+                RecordWork(side), CORPUS, paths, executor, lambda line: None, planned
+            )
+            done.append((contents(paths), made))
+        return done
+
+    one, two = both_sides("1", 1), both_sides("2", 2)
+    assert [c for c, _ in one] == [c for c, _ in two]
+    (_, held), (_, rest) = one
+    whole = make(tmp_path / "whole")[1]
+    for key in ("documents", "sentences", "pieces"):
+        assert held[key] + rest[key] == whole[key], key
+    assert held["documents"] == rest["held_out"]["other_documents"] > 5
+    assert held["held_out"]["side"] == "held out" and rest["held_out"]["side"] == "rest"
+    assert (held["flags"]["dupe_factor"], rest["flags"]["dupe_factor"]) == (1, 2)
+    assert whole["held_out"] == {}
+
+
+def test_predictions_follow_from_length_and_share():
+    assert CreationSettings(VOCAB).max_predictions_per_seq == 20
+    assert CreationSettings(VOCAB, max_seq_length=512).max_predictions_per_seq == 77
+    assert CreationSettings(VOCAB, masked_lm_prob=0.3).max_predictions_per_seq == 39
+    few = CreationSettings(VOCAB, max_seq_length=512, max_predictions_per_seq=20)
+    (note,) = RecordWork(few).notes()
+    assert "--max_predictions_per_seq=20 is 4% of a row of 512, where 15% are to be" in note
+    assert RecordWork(dataclasses.replace(few, max_predictions_per_seq=75)).notes() == []
 
 
 def test_units_of_one_shard_are_joined_in_order(tmp_path, monkeypatch):
@@ -267,6 +310,38 @@ def test_output_names(tmp_path, run_in_one):
     for folder, result, (_, _, names, side) in zip(folders, done, cases):
         assert result.returncode == 0, result.stderr
         assert sorted(os.listdir(str(folder))) == sorted([*names, side + ".manifest.json"])
+
+
+def test_names_of_what_is_held_out(tmp_path, run_in_one):
+    named = str(tmp_path / "named")
+    cases = [
+        ({"output_file": "t.tfrecord", "num_shards": 2}, "held out: "),
+        ({"output_file": "u", "eval_output_file": named}, "records in " + named),
+        ({"output_file": "tf.*", "num_shards": 2}, "does not tell a name for what --eval_fraction"),
+        ({"output_file": "v", "eval_output_file": str(tmp_path / "v")}, "is one of --output_file"),
+        ({"output_file": "w", "eval_output_file": named + ".gz"}, "would not be compressed"),
+        ({"output_file": "x", "eval_fraction": 1.5}, "--eval_fraction must lie between 0 and 1"),
+        ({"output_file": "y", "eval_fraction": 1e-6}, "holds out none of the 96 documents of"),
+        ({"output_file": "z", "eval_fraction": 1 - 1e-6}, "holds out all of the 96 documents of"),
+        (
+            {"output_file": "z", "eval_fraction": None, "eval_output_file": named},
+            "--eval_output_file needs --eval_fraction; remove it",
+        ),
+    ]
+    small = {"num_shards": 1, "dupe_factor": 1, "num_workers": 1, "eval_fraction": 0.2}
+    lines = [dict(FLAGS, **dict(small, **changes)) for changes, _ in cases]
+    for line in lines:
+        line["output_file"] = str(tmp_path / line["output_file"])
+    lines = [{k: v for k, v in line.items() if v is not None} for line in lines]
+    done = run_in_one("create_pretraining_data.py", lines)
+    for number, (result, (changes, said)) in enumerate(zip(done, cases)):
+        assert result.returncode == int(number > 1), (changes, result.stderr)
+        assert said in (result.stderr if number > 1 else result.stdout), (changes, result)
+    made = {name for name in os.listdir(str(tmp_path)) if not name.startswith("_")}
+    wanted = {"t.tfrecord-00000-of-00002", "t.tfrecord-00001-of-00002", "t.eval.tfrecord"}
+    assert wanted | {"u", "named"} == made - {"z.eval"}
+    held = manifest.read_manifest(str(tmp_path / "_t.eval.tfrecord.manifest.json"))
+    assert held["held_out"]["fraction"] == 0.2 and held["records"] > 0
 
 
 def test_every_flag_reaches_the_records(tmp_path, run_script):

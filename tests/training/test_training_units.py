@@ -19,7 +19,7 @@ from training import hooks, run_config
 from training.checkpoints.best import BestCheckpoint
 from training.checkpoints.saving import SaverHook
 from training.host_values import HostValues
-from training.model_fn import TOTAL_LOSS, eval_metrics, model_parameters
+from training.model_fn import TEXTS, TOTAL_LOSS, eval_metrics, model_parameters
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1
@@ -31,7 +31,7 @@ def test_evaluation_divides_once():
         top, bottom = tf.placeholder(tf.float32, []), tf.placeholder(tf.float32, [])
         losses = {"a_loss": Ratio(top, bottom, 1e-5), "b_loss": Ratio(bottom, bottom, 0.0)}
         metrics = {"a_accuracy": Ratio(top * 0.0, bottom * 0.0, 0.0)}
-        metric_fn, tensors = eval_metrics(ObjectiveOutput(losses, metrics, {}))
+        metric_fn, tensors = eval_metrics(ObjectiveOutput(losses, metrics, {}), bottom)
         assert all(t.shape.as_list() == [1] for t in tensors)
         found = metric_fn(*tensors)
         session.run(tf.local_variables_initializer())
@@ -41,6 +41,7 @@ def test_evaluation_divides_once():
     assert values["a_loss"] == pytest.approx(11 / 4.00001, rel=1e-9)
     assert values["b_loss"] == 1.0
     assert values["a_accuracy"] == 0.0  # nothing counted
+    assert values[TEXTS] == 4
     assert values[TOTAL_LOSS] == pytest.approx(values["a_loss"] + 1.0)
 
 

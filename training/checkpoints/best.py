@@ -17,13 +17,15 @@ from training.checkpoints.recovery import (
 )
 
 RESULTS_FILE = "eval_results.txt"
+# Results that are no numbers, see evaluations.rows_read.
+TEXTS = ("all_rows_read", "records", "rows_id")
 
 
 def results_text(results):
     """The text of an eval_results.txt: one `name = value` a line.
 
     Args:
-      results: dict name -> number.
+      results: dict name -> number, or text of TEXTS.
     """
     return "".join("{} = {}\n".format(name, value) for name, value in results.items())
 
@@ -35,7 +37,8 @@ def read_results(path):
       path: of the file.
 
     Returns:
-      dict name -> number, a whole one for the step; empty where there is no such file.
+      dict name -> number, a whole one for the step, or text of TEXTS; empty where there is no such
+      file.
 
     Raises:
       UserError: the file holds anything but `name = value` lines.
@@ -45,8 +48,8 @@ def read_results(path):
     try:
         with files.open_file(path, "rb") as reader:
             lines = bounded_json.read(reader, path, bounded_json.CONFIG_BYTES).decode("utf-8")
-        pairs = [line.split(" = ") for line in lines.splitlines()]
-        results = {name: float(value) for name, value in pairs}
+        pairs = [_split(line) for line in lines.splitlines()]
+        results = {n: value if n in TEXTS else float(value) for n, value in pairs}
         if results.get("global_step", 0) % 1:  # nan % 1 is nan, which is true
             raise ValueError("no step")
     except ValueError:
@@ -57,6 +60,12 @@ def read_results(path):
     if "global_step" in results:
         results["global_step"] = int(results["global_step"])
     return results
+
+
+def _split(line):
+    """[name, value]; the name of a file may have the sign, too."""
+    name = line.split(" = ", 1)[0]
+    return line.split(" = ", 1 if name in TEXTS else -1)
 
 
 class Ranking:

@@ -2,6 +2,7 @@
 
 from common.errors import UserError
 from data.records.checks.verification import listings
+from data.text.held_out import HELD_OUT
 
 # Manifest keys on which all records of a run, those for evaluation too, must agree.
 AGREED = (
@@ -17,7 +18,7 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
     Args:
       manifests: {path: manifest} of all records of the run.
       model_config: model config.
-      max_seq_length, max_predictions_per_seq: the flags.
+      max_seq_length, max_predictions_per_seq: the flags; None: not given.
 
     Raises:
       UserError: naming the manifests and both values.
@@ -44,10 +45,27 @@ def check_manifests(manifests, model_config, max_seq_length, max_predictions_per
                 )
             )
         for key, value in expected.items():
-            if manifest.get(key, value) != value:
+            if value is not None and manifest.get(key, value) != value:
                 raise UserError(
                     "--{}={}, but manifest {} says {}".format(key, value, path, manifest[key])
                 )
+
+
+def refuse_held_out(manifests):
+    """Refuses to train on documents that are held out for evaluation.
+
+    Args:
+      manifests: {path: manifest} of the training records.
+
+    Raises:
+      UserError: a manifest says that its records are of them.
+    """
+    for path, manifest in manifests.items():
+        if manifest.get("held_out", {}).get("side") == HELD_OUT:
+            raise UserError(
+                "--input_file reads {}, whose documents are held out for evaluation (manifest {}); "
+                "name the other records alone".format(min(manifest["shards"]), path)
+            )
 
 
 def count_records(files, manifests):

@@ -65,7 +65,7 @@ def stated_by_manifests(manifests, vocab_file):
 
 
 def choose_drawing(
-    stated, objective, train_files, vocab_file, model_config, run_config, probability=None
+    stated, objective, record_files, vocab_file, model_config, run_config, probability=None
 ):
     """The drawing of masks in training; None where the records hold them.
 
@@ -76,7 +76,7 @@ def choose_drawing(
     Args:
       stated: StatedCorruption or None.
       objective: the chosen one.
-      train_files: record files.
+      record_files: record files.
       vocab_file: --vocab_file, or None.
       model_config: model config.
       run_config: RunConfig, of which max_seq_length, max_predictions_per_seq and seed count.
@@ -94,7 +94,7 @@ def choose_drawing(
         return None
     if stated is None:
         corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
-        _check_unmasked(train_files[0], objective, corruption)
+        _check_unmasked(record_files[0], objective, corruption)
         vocabulary = _vocabulary_for(objective, vocab_file, model_config)
         is_lower = True
     else:

@@ -8,12 +8,12 @@ from modeling.objectives import OBJECTIVES, get_objective
 from training.run_config import saved_options
 
 
-def choose_objective(requested, train_files, manifests):
+def choose_objective(requested, record_files, manifests):
     """The requested objective, or that of the manifests or of the first record.
 
     Args:
       requested: name of an objective, or "auto".
-      train_files: record files.
+      record_files: paths.
       manifests: {path: manifest} of them.
 
     Raises:
@@ -32,15 +32,15 @@ def choose_objective(requested, train_files, manifests):
         name, path = next(iter(named.items()))
         reason = "manifest {} says so".format(path)
     else:
-        features = record_contents.first_records(train_files[0], 1)[0]
+        features = record_contents.first_records(record_files[0], 1)[0]
         recognised = _recognised(features)
         if not recognised:
             raise UserError(
                 "cannot tell the objective: no manifest beside {} and its records have {}; give "
-                "--objective".format(train_files[0], ", ".join(features))
+                "--objective".format(record_files[0], ", ".join(features))
             )
         name = recognised.name
-        reason = "no manifest, and {} has {}".format(train_files[0], recognised.recognised_by)
+        reason = "no manifest, and {} has {}".format(record_files[0], recognised.recognised_by)
     objective = get_objective(name)
     log("objective: {} ({})".format(name, reason))
     return objective

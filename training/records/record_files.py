@@ -22,20 +22,20 @@ class RecordFiles:
 
     Attributes:
       train_files, eval_files: paths.
-      train_records: rows in train_files, None where nothing says it.
+      train_records, eval_records: rows in them, None where nothing says it.
       scratch: a temporary folder of copies, removed with this object.
     """
 
     train_files: List[str]
     eval_files: List[str]
     train_records: Optional[int]
+    eval_records: Optional[int]
     scratch: Any = None
 
     def settings(self):
         """Fields of RunConfig."""
-        return {
-            name: getattr(self, name) for name in ("train_files", "eval_files", "train_records")
-        }
+        names = ("train_files", "eval_files", "train_records", "eval_records")
+        return {name: getattr(self, name) for name in names}
 
 
 def check(train_files, eval_files, manifests, verify=False):
@@ -56,7 +56,8 @@ def check(train_files, eval_files, manifests, verify=False):
     _refuse_other_kinds(paths)
     if not verify:
         verification.check_sizes(paths, manifests)
-        return RecordFiles(train_files, eval_files, count_records(train_files, manifests))
+        counts = [count_records(some_files, manifests) for some_files in (train_files, eval_files)]
+        return RecordFiles(train_files, eval_files, *counts)
     reports = verification.verify(paths, manifests, log)
     damaged = [report for report in reports if report.faults]
     if damaged:
@@ -121,6 +122,7 @@ def _files_to_read(train_files, eval_files, reports, copies):
         [names[path] for path in train_files],
         [names[path] for path in eval_files],
         sum(counts[path] for path in train_files),
+        sum(counts[path] for path in eval_files),
     )
 
 

@@ -93,7 +93,7 @@ def first_records(path, limit):
 
 
 def count_rows(files, limit):
-    """Number of records in the files; counts no further than `limit`.
+    """Number of records in the files; counts no further than `limit`, None: all.
 
     Raises:
       UserError: a file is damaged.

@@ -88,6 +88,7 @@ def test_losses_fall_and_are_reported_apart(name, folder, done):
         "global_step",
         "loss",
         "masked_lm_loss",
+        "masked_lm_perplexity",
         "masked_lm_accuracy",
         "sentence_order_loss",
         "sentence_order_accuracy",

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import pathlib
 import shutil
 
 import golden_cases
@@ -11,6 +12,7 @@ import pytest
 import script_driver
 import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
+from pretraining_runs import results_of
 from record_files import copy_without, write_json, write_records
 from script_driver import error_of
 
@@ -22,11 +24,13 @@ FIGURES = [
     "global_step",
     "loss",
     "disc_loss",
+    "disc_weight",
     "disc_accuracy",
     "disc_auc",
     "disc_precision",
     "disc_recall",
     "masked_lm_loss",
+    "masked_lm_perplexity",
     "masked_lm_accuracy",
     "sampled_masked_lm_accuracy",
 ]
@@ -34,9 +38,8 @@ STEPS = {"num_train_steps": 4, "num_warmup_steps": 1, "save_checkpoints_steps": 
 
 
 def results(folder):
-    """eval_results.txt as a dict, in its order."""
-    with open(os.path.join(folder, "eval_results.txt"), encoding="utf-8") as reader:
-        return {name: float(value) for name, value in (line.split(" = ") for line in reader)}
+    """The figures of eval_results.txt as a dict, in its order."""
+    return dict(results_of(pathlib.Path(folder)))
 
 
 def variables(prefix):

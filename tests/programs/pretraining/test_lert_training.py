@@ -91,7 +91,8 @@ def test_losses_fall_and_are_reported_apart(folder, done):
     results = dict(results_of(folder / "straight"))
     names = ["global_step", "loss"]
     for stem in ("dep", "masked_lm", "ner", "pos"):
-        names += [stem + "_loss", stem + "_accuracy"]
+        middle = "_perplexity" if stem == "masked_lm" else "_weight"
+        names += [stem + "_loss", stem + middle, stem + "_accuracy"]
     assert list(results) == names
     weights = [min(1.0, 40 / (share * 40)) for share in lert.LIP_SHARES]
     total = results["masked_lm_loss"]

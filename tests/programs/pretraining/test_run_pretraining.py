@@ -62,6 +62,7 @@ def test_train_resume_evaluate(folder):
         "global_step",
         "loss",
         "masked_lm_loss",
+        "masked_lm_perplexity",
         "masked_lm_accuracy",
         "next_sentence_loss",
         "next_sentence_accuracy",

@@ -2,6 +2,7 @@
 evaluation while training, accumulation, presets and plans."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -159,7 +160,7 @@ def test_optimizer_state_is_left_or_taken(folder, done):
 @pytest.mark.tf1
 def test_every_checkpoint_is_evaluated_and_the_best_kept(folder, done):
     out = out_of(done, "best")
-    assert out.count("evaluating ") == 3
+    assert out.count("evaluating ") == 4 and "evaluating random weights (step 0" in out
     assert out.count("the best so far (loss") >= 1
     best = folder / "best" / "best"
     kept = dict(results_of(best))
@@ -187,6 +188,7 @@ def test_what_is_seldom_meant_is_said(folder, done):
     assert "note: --stop_step=3 is above --num_train_steps=2, where training ends" in out
     assert "note: without --eval_file the training records are evaluated, at most " in out
     assert "--max_eval_steps=1 batches" in out and "steps 0 to 2," in out
+    assert "  rows = 8\n" in re.sub(r"\d\d:\d\d:\d\d", "", out) and "all_rows_read = no" in out
     assert out.count("note: ") == 2
     for name in ("straight", "best", "stopped"):
         assert "note: " not in out_of(done, name)

@@ -157,7 +157,7 @@ def test_sigterm_saves_the_step_that_was_reached(folder):
 
 def test_an_evaluation_is_left_and_made_up_for(folder, undisturbed):
     with Running(evaluated(folder, "eval")) as running:
-        running.wait_for("evaluating ")
+        running.wait_for("evaluating {}".format(folder / "eval" / "model.ckpt-"))
         running.process.send_signal(signal.SIGTERM)
         code, err = running.end()
     assert code == 143, err

@@ -26,14 +26,20 @@ def flags_of(folder, **changes):
         "shuffle_buffer_size": 32,
     }
     values.update(changes)
+    if "num_warmup_steps" not in changes:
+        values["num_warmup_steps"] = min(2, (values["num_train_steps"] or 3) - 1)
     return ["--{}={}".format(k, v) for k, v in sorted(values.items()) if v is not None]
 
 
-def results_of(path):
-    """eval_results.txt as an ordered list of (name, number)."""
-    with open(str(path / "eval_results.txt"), encoding="utf-8") as reader:
+# What eval_results.txt says of the rows that were read.
+OF_ROWS = ["rows", "files", "all_rows_read", "records", "rows_id"]
+
+
+def results_of(path, name="eval_results.txt"):
+    """The figures of an eval_results.txt as an ordered list of (name, number), without OF_ROWS."""
+    with open(str(path / name), encoding="utf-8") as reader:
         lines = [line.rstrip("\n").split(" = ") for line in reader]
-    return [(name, float(value)) for name, value in lines]
+    return [(name, float(value)) for name, value in lines if name not in OF_ROWS]
 
 
 def checkpoint_values(prefix):
