@@ -87,6 +87,23 @@ def done(folder):
         num_train_steps=3,
     )
     add("plan", dry_run=True, gradient_accumulation_steps=2)
+    add(
+        "plan epochs",
+        dry_run=True,
+        max_predictions_per_seq=None,
+        num_train_steps=None,
+        num_warmup_steps=None,
+        num_train_epochs=2,
+        eval_file=str(folder / "train.tfrecord"),
+    )
+    schedule = {"source": "made up", "flags": {"num_train_steps": 100, "num_warmup_steps": 20}}
+    add(
+        "plan of a share",
+        dry_run=True,
+        preset=write_json(folder / "schedule.json", schedule),
+        num_train_steps=300,
+        num_warmup_steps=None,
+    )
     add("plan tpu", dry_run=True, use_tpu=True, num_tpu_cores=4)
     add("plan unknown", dry_run=True, input_file=str(folder / "dev.tfrecord"))
     runs["lert's script"] = lerts_command(folder)
@@ -215,6 +232,21 @@ def test_plans(folder, done):
     assert "their number is not known" in out_of(done, "plan unknown")
 
 
+def test_numbers_that_follow_from_others(done):
+    out = out_of(done, "plan epochs")
+    assert "--num_train_steps=13 (2 epochs of 50 rows in batches of 8)" in out
+    assert "--num_warmup_steps=1 (10% of the steps, as no flag says it)" in out
+    assert "13 steps (1 of them warm-up)" in out
+    assert "--max_predictions_per_seq={} (as ".format(PREDICTIONS) in out
+    # An evaluation was not asked for otherwise, and would be of rows that are trained on.
+    assert "--eval_file is given, so the training is evaluated on it" in out
+    assert "train.tfrecord of --eval_file is trained on, too" in out
+    out = out_of(done, "plan of a share")
+    assert "--num_warmup_steps=60 (of the steps, the share that 20 are of 100)" in out
+    # 48 epochs of 50 rows.
+    assert "WARNING: each of the 50 rows is read 48 times, with the same masks" in out
+
+
 def refusals(folder):
     """(changed flags, what the one line on standard error must hold)."""
     two = str(folder / "two")
@@ -223,6 +255,7 @@ def refusals(folder):
         ("long", {"max_seq_length": 512}),
         ("other", {"vocab_sha256": "b"}),
         ("first", {"vocab_sha256": "a"}),
+        ("kept", {"held_out": {"side": "held out"}}),
     ):
         (folder / name).mkdir(exist_ok=True)
         write_records(folder / name / "r", learnable_records(3))
@@ -258,6 +291,13 @@ def refusals(folder):
             {"gradient_accumulation_steps": 3},
             "--train_batch_size=8 is not a multiple of 3 (--gradient_accumulation_steps)",
         ),
+        ({"num_warmup_steps": 6}, "--num_warmup_steps=6 is not below the run's 6 steps"),
+        ({"num_train_epochs": 2}, "--num_train_steps and --num_train_epochs both say how long"),
+        ({"warmup_proportion": 0.1}, "--num_warmup_steps and --warmup_proportion both say how"),
+        ({"eval_file": two, "do_eval": False}, "--eval_file is not read with --do_eval=false"),
+        ({"compare": "a,b"}, "--compare does nothing else; remove --do_train"),
+        ({"compare": "a", "do_train": None}, "--compare takes two output folders or"),
+        ({"input_file": str(folder / "kept" / "r")}, "--input_file reads r, whose documents are"),
         ({"stop_step": -1}, "--stop_step=-1 must be positive"),
         ({"num_tpu_cores": 0}, "--num_tpu_cores=0 must be positive"),
         (
