@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from types import SimpleNamespace
-from typing import Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class ScanSettings:
     encoding: str = encodings.AUTO
     text_fields: Tuple[str, ...] = ("text",)
     long_line_chars: int = 5000
-    near_duplicates: float = None
+    near_duplicates: Optional[float] = None
     keeps: bool = False
 
     @property
@@ -88,9 +88,9 @@ class BlockScan:
     is_open: bool
     lines: np.ndarray
     digests: np.ndarray
-    sketches: np.ndarray = None
-    sizes: np.ndarray = None
-    kept: list = dataclasses.field(default_factory=list)
+    sketches: Optional[np.ndarray] = None
+    sizes: Optional[np.ndarray] = None
+    kept: List[bytes] = dataclasses.field(default_factory=list)
 
 
 def scan(source, settings, sketch=None):

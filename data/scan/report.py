@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from common.errors import some
 from data.scan import blocks, duplicates
@@ -58,7 +59,7 @@ def table(of_files, has_near):
     rows.append(("{:,} files".format(len(of_files)), "", totals(of_files)))
     for path, encoding, counts in rows:
         numbers = ["{:,}".format(counts[name]) for name in columns.values()]
-        drawn.add_row(path.replace("[", "\\["), encoding, *numbers)
+        drawn.add_row(Text(path), encoding, *numbers)
     console = Console(width=_WIDTH + max(len(one.path) for one in of_files), color_system=None)
     with console.capture() as captured:
         console.print(drawn)
@@ -89,6 +90,9 @@ def notes(of_files, input_format):
                 if fault == blocks.DAMAGED and elsewhere:
                     text += " ({:,} whole in another encoding)".format(elsewhere)
                 lines.append(text)
+    if len(lines) > _MOST_ROWS:
+        more = "... {:,} more lines of this kind, in --report_file"
+        lines[_MOST_ROWS:] = [more.format(len(lines) - _MOST_ROWS)]
     others = sorted({one.encoding.partition(" ")[0] for one in of_files} - {"utf-8", ""})
     if others:
         lines.append(

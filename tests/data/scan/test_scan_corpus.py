@@ -229,3 +229,17 @@ def test_the_program(tmp_path, one_line_error):
     assert (tmp_path / "kept.duplicates.tsv").read_text().endswith("\t1\texact\n")
     for one, (_, message) in zip(refused, REFUSED):
         one_line_error(one, message.format(tmp_path))
+
+
+def test_long_tables_show_what_has_a_fault():
+    of_files = [job.FileScan("f[{}].txt".format(i), "utf-8") for i in range(100)]
+    for i in range(50):
+        of_files[2 * i].counts[blocks.DAMAGED] = 1
+        of_files[2 * i].examples[blocks.DAMAGED] = [7]
+    lines = report.table(of_files, False)
+    assert [line.split()[0] for line in lines[1:4]] == ["f[0].txt", "f[2].txt", "f[4].txt"]
+    assert lines[-2] == "... 60 more files, in the sum and in --report_file"
+    assert lines[-1].split()[:4] == ["100", "files", "0", "50"]
+    notes = report.notes(of_files, "raw")
+    assert notes[0] == "f[0].txt: damaged lines 7"
+    assert notes[40:] == ["... 10 more lines of this kind, in --report_file"]
