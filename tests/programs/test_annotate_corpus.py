@@ -256,9 +256,10 @@ class TestScript:
 
     def test_report_and_every_flag(self, flags, run_in_one, tmp_path, models):
         words = tmp_path / "words.txt"
-        words.write_text("自然语言\n", encoding="utf-8")
-        (tmp_path / "in.jsonl").write_text('{"t": "我愛自然語言處理。"}\n', encoding="utf-8")
+        words.write_text("自然语言\n从不出现\n", encoding="utf-8")
+        (tmp_path / "in.jsonl").write_text('{"t": "我愛自然語言處理。"}\n', encoding="gb18030")
         given = {
+            "encoding": "gb18030", "keep_text_private": True,
             "input_format": "jsonl", "text_fields": "t", "normalize_quotes": True, "t2s": True,
             "max_sentence_chars": 30, "user_dict": str(words), "batch_size": 3,
             "ltp_model": models["legacy"], "ltp_precision": "fp32",
@@ -280,6 +281,9 @@ class TestScript:
         assert other.returncode == 0, other.stderr
         made = manifest.read_manifest(str(tmp_path / "_b.manifest.json"))
         assert made["flags"] == dict(given, text_fields=["t"])
+        assert "1 of 2 words occur; 1 never do" in other.stdout
+        shown = other.stdout + json.dumps(made)
+        assert "\\u" not in shown and shown.isascii()  # no word of the text
         assert "自然语言\t" in (tmp_path / "b").read_text(encoding="utf-8")
 
     def test_a_killed_run_goes_on(self, flags, run_in_one, tmp_path, models):
