@@ -36,7 +36,9 @@ flags.DEFINE_string(
     "tf_checkpoint_path", None, "Checkpoint to convert: a prefix, an .index file or a directory."
 )
 original_names.add_names("tf_checkpoint_path", "init_checkpoint")
-flags.DEFINE_string("config_file", None, "JSON file with the sizes of --tf_checkpoint_path.")
+flags.DEFINE_string(
+    "config_file", None, "JSON file with the sizes of --tf_checkpoint_path; default: beside it."
+)
 original_names.add_names("config_file", "bert_config_file")
 flags.DEFINE_string(
     "vocab_file", None, "Vocabulary; default: the one beside the checkpoint or its config."
@@ -132,8 +134,9 @@ class Direction(typing.NamedTuple):
 # By the flag that chooses it.
 DIRECTIONS = {
     "pytorch_dump_path": Direction(
-        ["tf_checkpoint_path", "config_file"],
+        ["tf_checkpoint_path"],
         [
+            "config_file",
             "vocab_file",
             "do_lower_case",
             "head",
@@ -149,8 +152,8 @@ DIRECTIONS = {
         to_tensorflow,
     ),
     "strip_optimizer": Direction(
-        ["tf_checkpoint_path", "config_file"],
-        ["vocab_file", "discriminator_or_generator", "write_meta_graph"],
+        ["tf_checkpoint_path"],
+        ["config_file", "vocab_file", "discriminator_or_generator", "write_meta_graph"],
         strip_optimizer,
     ),
 }

@@ -10,12 +10,12 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import finetuning_flags, finetuning_run, finetuning_trials, run_flags
+    from cli import finetuning_flags, finetuning_run, finetuning_trials, model_folder, run_flags
     from cli.app import PARTS_KEPT, hold_log, prepare_tensorflow, run_script
     from common.log import name_log_file
 
 finetuning_flags.define()
-for module in (finetuning_flags, run_flags):
+for module in (finetuning_flags, model_folder, run_flags):
     flags.adopt_module_key_flags(module)
 
 

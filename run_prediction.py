@@ -13,7 +13,7 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import original_names, run_flags
+    from cli import model_folder, original_names, run_flags
     from cli.app import prepare_tensorflow, require, run_script
     from cli.help import topics
     from common.errors import UserError
@@ -33,8 +33,17 @@ with watched_imports():
 FLAGS = flags.FLAGS
 
 topics.lead(
-    ("task", "config_file", "vocab_file", "init_checkpoint"),
-    ("input_file", "output_file", "task_name", "max_seq_length", "top_k", "precision"),
+    ("task", "init_checkpoint"),
+    (
+        "config_file",
+        "vocab_file",
+        "input_file",
+        "output_file",
+        "task_name",
+        "max_seq_length",
+        "top_k",
+        "precision",
+    ),
 )
 topics.begin("Input and output")
 flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
@@ -52,7 +61,8 @@ flags.DEFINE_string(
 )
 run_flags.define_model_flags()
 run_flags.define_numerics_flags()
-flags.adopt_module_key_flags(run_flags)
+for module in (run_flags, model_folder):
+    flags.adopt_module_key_flags(module)
 topics.begin("Model")
 flags.DEFINE_string(
     "task_name",
@@ -69,6 +79,7 @@ flags.DEFINE_bool(
     None,
     "Lower-case the text. Default: task.json's where there is one, else true.",
 )
+model_folder.define_text_flags("as in training, where it says so, else false")
 flags.DEFINE_integer(
     "max_seq_length",
     None,
@@ -155,7 +166,7 @@ def check_flags():
     original_names.take_original_names()
     require(FLAGS, "task")
     task_class = get_prediction_task(FLAGS.task)
-    require(FLAGS, "config_file", "vocab_file", "init_checkpoint")
+    require(FLAGS, "init_checkpoint")
     run_flags.check_numbers(positive=("predict_batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
         raise UserError(
@@ -185,9 +196,16 @@ def make_task(task_class, path):
     Raises:
       UserError: config, vocabulary and flags do not fit together.
     """
+    folders = model_folder.settle(path)
     shapes = () if huggingface.is_directory(path) else checkpoint.read_shapes(path)
     config = run_flags.read_model_config(FLAGS.max_seq_length or 0, path)
-    config = task_class.network(config, shapes, path)
+    try:
+        config = task_class.network(config, shapes, path)
+    except UserError:
+        if not model_folder.take_other_config(folders):
+            raise
+        config = run_flags.read_model_config(FLAGS.max_seq_length or 0, path)
+        config = task_class.network(config, shapes, path)
     chosen = {name: getattr(FLAGS, name) for name in task_class.saved_options}
     saved = task_class.saved_settings(path, **chosen)
     length = FLAGS.max_seq_length or min(
@@ -195,11 +213,10 @@ def make_task(task_class, path):
     )
     vocabulary = run_flags.read_vocabulary(config)
     check_vocabulary(saved, vocabulary, path)
-    given = FLAGS.do_lower_case
-    given = saved.get("do_lower_case") if given is None else given
-    do_lower_case = run_flags.settle_lower_case(vocabulary, given)
-    log("rows of up to {} tokens, {}".format(length, "lower case" if do_lower_case else "cased"))
-    tokenizer = vocabulary.make_tokenizer(do_lower_case)
+    texts = model_folder.settle_texts(vocabulary, folders, saved)
+    case = "lower case" if texts.do_lower_case else "cased"
+    log("rows of up to {} tokens, {}".format(length, case))
+    tokenizer = texts.make_tokenizer(vocabulary)
     options = {name: getattr(FLAGS, name) for name in task_class.options}
     return task_class(TaskSetup(config, tokenizer, length, saved), **options)
 

@@ -11,7 +11,7 @@ from cli.start import watched_imports
 with watched_imports():
     from absl import flags
 
-    from cli import pretraining_flags, run_flags
+    from cli import model_folder, pretraining_flags, run_flags
     from cli.app import PARTS_KEPT, hold_log, prepare_tensorflow, run_script
     from cli.pretraining.evaluation import PREDICTIONS_FILE
     from common import files
@@ -56,6 +56,8 @@ def main(argv):
             for line in plan.describe(run, runner.parameters):
                 log(line)
             return
+        if run.config.do_train:
+            model_folder.write_trained(run, records.manifests)
         carry_out(request, run, runner)
 
 

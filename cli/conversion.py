@@ -3,9 +3,9 @@
 import os
 import typing
 
-from cli import release_files
+from cli import model_folder, release_files
 from common.log import log, log_lines, warn
-from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
+from data.tokenizers.vocabularies import read_vocabulary
 from finetuning import task_file
 from finetuning.registry import name_among
 from modeling import checkpoint, meta_graph
@@ -28,14 +28,14 @@ class ModelFiles(typing.NamedTuple):
 
     Attributes:
       checkpoint: a prefix, an .index file or a directory.
-      config: the model config's file.
+      config: the model config's file; None: the one beside the checkpoint.
       vocabulary: the vocabulary's file; None: the one beside the checkpoint or the config.
       gelu: meaning of "gelu" in hidden_act, see BertConfig.
       network: one of families.NETWORKS, for ELECTRA; None: the discriminator.
     """
 
     checkpoint: str
-    config: str
+    config: typing.Optional[str] = None
     vocabulary: typing.Optional[str] = None
     gelu: str = "auto"
     network: typing.Optional[str] = None
@@ -60,7 +60,7 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
     destination, weights = release_files.hugging_face_destination(target)
     folders.check(destination, _given(files))
     parity.require_packages()
-    prefix, shapes, family = _find_family(files)
+    files, prefix, shapes, family = _find_family(files)
     family_choice.check_convertible(family, prefix)
     tasks = release_files.tasks_beside(prefix)
     if task_name:
@@ -73,17 +73,14 @@ def to_hugging_face(files, target, head=sources.AUTO, task_name=None, do_lower_c
     log("{}: {}".format(selection.architecture.name, source.config.describe_activation()))
     for line in sources.skipped_lines(source, selection, choice.reasons) + choice.notes:
         log(line)
-    if do_lower_case is None and "do_lower_case" in task:
-        do_lower_case = bool(task["do_lower_case"])
-    if vocabulary:
-        do_lower_case, notes = choose_lower_case(vocabulary, do_lower_case)
-        log_lines(notes)
+    beside = model_folder.folders_of(source.prefix)
+    texts = vocabulary and model_folder.choose_texts(vocabulary, beside, task, do_lower_case)
     read = _read_files(files, source, vocabulary)
     with folders.staged(destination, read) as scratch:
         _write_model(scratch, weights, source, selection, vocabulary, task)
         _check_parity(source, selection, scratch, weights, "report it with the config")
         if vocabulary:
-            release_files.write_tokenizer(scratch, vocabulary, source.config, do_lower_case)
+            release_files.write_tokenizer(scratch, vocabulary, source.config, texts)
         else:
             log("no vocabulary was found, so no tokenizer files are written; name it: --vocab_file")
         release_files.write_task(task, scratch)
@@ -122,6 +119,7 @@ def to_tensorflow(paths, prefix, network=None, task_name=None, write_meta_graph=
             _add_original_config(directory, written, scratch)
         release_files.write_vocabulary(_vocabulary_of(directories), scratch)
         release_files.copy_task(task_file.path_beside(os.path.join(paths[0], "")), scratch)
+        release_files.copy_texts(paths, scratch)
         release_files.publish(scratch, destination)
     for directory in directories:
         _log_network(directory.family)
@@ -175,7 +173,8 @@ def write_release(files, destination, edition, write_meta_graph=False):
       UserError: see strip_optimizer and Edition.check.
     """
     folders.check(destination, _given(files))
-    source = _open_source(files, *_find_family(files))
+    files, *found = _find_family(files)
+    source = _open_source(files, *found)
     names = source.family.files
     vocabulary = _find_vocabulary(files, source)
     edition.check(source, vocabulary)
@@ -190,6 +189,7 @@ def write_release(files, destination, edition, write_meta_graph=False):
         _copy_other_config(files, source, scratch, edition)
         edition.write_vocabulary(vocabulary, scratch)
         release_files.copy_task(task_file.path_beside(source.prefix), scratch)
+        release_files.copy_texts(model_folder.folders_of(source.prefix), scratch)
         release_files.publish(scratch, destination)
 
 
@@ -201,7 +201,7 @@ def _write_meta_graph(prefix):
 def _given(model):
     """The paths of ModelFiles: a checkpoint's directory, or prefix, and files."""
     directory = os.path.join(model.checkpoint, "") if os.path.isdir(model.checkpoint) else None
-    return [directory or model.checkpoint, model.config, model.vocabulary]
+    return [p for p in (directory or model.checkpoint, model.config, model.vocabulary) if p]
 
 
 def _read_files(files, source, vocabulary):
@@ -211,10 +211,12 @@ def _read_files(files, source, vocabulary):
 
 
 def _find_family(files):
-    """(prefix, dict variable name -> shape, Family) of a checkpoint."""
+    """(ModelFiles with a config, prefix, dict variable name -> shape, Family) of a checkpoint."""
     prefix = checkpoint.hold(files.checkpoint)
     shapes = checkpoint.read_shapes(prefix)
-    return prefix, shapes, family_choice.of_checkpoint(prefix, shapes, files.network)
+    family = family_choice.of_checkpoint(prefix, shapes, files.network)
+    config = files.config or model_folder.config_beside(prefix, family.files.config)
+    return files._replace(config=config), prefix, shapes, family
 
 
 def _open_source(files, prefix, shapes, family):

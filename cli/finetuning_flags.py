@@ -10,6 +10,7 @@ from absl import flags
 from cli import (
     family_flags,
     finetuning_hparams,
+    model_folder,
     original_names,
     pretraining_hparams,
     run_flags,
@@ -130,6 +131,7 @@ def _define_tokenizer():
         "Lower-case the texts, as in pre-training. Default: as in training where that is over, "
         "else true.",
     )
+    model_folder.define_text_flags("as the model's data were, where they say so, else false")
     flags.DEFINE_integer("max_seq_length", None, "Tokens in a row; default: the task's.")
 
 
@@ -226,6 +228,7 @@ class FinetuningRequest:
     do_predict: bool
     max_seq_length: Optional[int]
     do_lower_case: Optional[bool]
+    normalize_quotes: Optional[bool]
     train_batch_size: Optional[int]
     eval_batch_size: int
     predict_batch_size: Optional[int]
@@ -394,7 +397,9 @@ def _check(has_model):
     """
     run_flags.check_something_is_asked()
     config = [] if has_model else ["config_file"]
-    require(FLAGS, "task_name", "data_dir", *config, "vocab_file", "output_dir")
+    is_elsewhere = model_folder.is_asked_of(FLAGS.init_checkpoint, FLAGS.output_dir)
+    of_model = [] if is_elsewhere else [*config, "vocab_file"]
+    require(FLAGS, "task_name", "data_dir", *of_model, "output_dir")
     if len(set(map(registered_name, FLAGS.task_name))) < len(FLAGS.task_name):
         raise UserError("--task_name={} names a task twice".format(",".join(FLAGS.task_name)))
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
@@ -428,7 +433,7 @@ def read_model_config(request, init_checkpoint):
       UserError: see run_flags.read_model_config.
     """
     length = request.max_seq_length or SHORTEST_ROW
-    if request.hparams is None or request.config_file:
+    if request.hparams is None or FLAGS.config_file:
         return run_flags.read_model_config(length, init_checkpoint)
     hparams = request.hparams
     model_config = pretraining_hparams.model_config(hparams.values, hparams.where, request.gelu)

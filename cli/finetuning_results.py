@@ -101,10 +101,11 @@ def _difference_from(entry, split):
         "labels": task.labels,
         "max_seq_length": max_seq_length,
         "do_lower_case": tokenizer.do_lower_case,
+        "normalize_quotes": tokenizer.normalize_quotes,
         "head_options": task.head_options,
     }
     kept, options = entry.get("row_options", {}), task.model_options
     differs = not is_object(kept) or any(kept.get(n, v) != v for n, v in options.items())
-    if differs or any(entry.get(name, value) != value for name, value in values.items()):
+    if differs or any(entry.get(name) not in (None, value) for name, value in values.items()):
         return "settings of {} rows".format(split.name)
     return None

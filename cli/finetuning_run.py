@@ -5,12 +5,13 @@ import dataclasses
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from cli import finetuning_flags, run_flags
+from cli import finetuning_flags, model_folder, run_flags
 from cli.finetuning_flags import SHORTEST_ROW
 from cli.finetuning_trials import FinetuningSettings, FinetuningTrials
 from common import files, outputs
 from common.errors import UserError
 from common.log import log, log_lines, warn
+from data.tokenizers.text_settings import TextSettings
 from finetuning import audit, loading, task_defaults, task_file
 from finetuning.examples import Examples
 from finetuning.features import write_splits
@@ -83,21 +84,21 @@ def read_inputs(request):
     _check_together(tasks)
     _check_folders(request, tasks)
     init_checkpoint = run_flags.initial_checkpoint()
+    needed = ("vocab_file",) if request.hparams else ("config_file", "vocab_file")
+    folders = model_folder.settle(init_checkpoint, request.trial_dirs()[0], needed)
     model_dir, saved = _read_saved(request, tasks, init_checkpoint)
     model_config = finetuning_flags.read_model_config(request, init_checkpoint)
     run_flags.settle_lamb(model_config)
     vocabulary = run_flags.read_vocabulary(model_config)
-    given = request.do_lower_case
-    given = saved[0].get("do_lower_case") if given is None else given
-    lower = run_flags.settle_lower_case(vocabulary, given)
-    settings = settle(request, tasks[0], saved, model_config, lower)
+    texts = model_folder.settle_texts(vocabulary, folders, saved[0])
+    settings = settle(request, tasks[0], saved, model_config, texts)
     _configure(tasks, settings)
     layers = None
     if settings.do_train and is_layerwise(settings.layerwise_lr_decay):
         layers = layers_below_heads(model_config)
     for entry in saved:
         task_file.check_vocabulary(entry, vocabulary, model_dir)
-    tokenizer = vocabulary.make_tokenizer(settings.do_lower_case)
+    tokenizer = texts.make_tokenizer(vocabulary)
     examples = [
         _read_examples(task, entry, model_dir, model_config, settings)
         for task, entry in zip(tasks, saved)
@@ -164,7 +165,7 @@ def _check_folders(request, tasks):
             raise task.lacks(folder, next(filter(None, splits)))
 
 
-def settle(request, task, saved, model_config, do_lower_case=True):
+def settle(request, task, saved, model_config, texts):
     """Settles the values that were not given: by the trained model, else by the defaults for the
     task and the model's size; logs them.
 
@@ -173,7 +174,7 @@ def settle(request, task, saved, model_config, do_lower_case=True):
       task: task object, of several the first.
       saved: list of dicts, see loading.read_saved.
       model_config: model config.
-      do_lower_case: where neither the flag nor the trained model says.
+      texts: TextSettings.
 
     Returns:
       FinetuningSettings.
@@ -182,9 +183,8 @@ def settle(request, task, saved, model_config, do_lower_case=True):
       UserError: rows would be too short, or longer than the model's table of positions.
     """
     size = task_defaults.size_of(model_config)
-    defaults = dict(task.defaults.of(size), do_lower_case=do_lower_case)
-    for name in ("max_seq_length", "do_lower_case"):
-        defaults[name] = saved[0].get(name, defaults[name])
+    defaults = dict(task.defaults.of(size), **texts._asdict())
+    defaults["max_seq_length"] = saved[0].get("max_seq_length", defaults["max_seq_length"])
     defaults = {n: value for n, value in defaults.items() if getattr(request, n) is None}
     options = {}
     for entry in saved:
@@ -192,6 +192,7 @@ def settle(request, task, saved, model_config, do_lower_case=True):
     options = {n: value for n, value in options.items() if n not in request.task_options}
     if defaults or options:
         taken = sorted(dict(defaults, **options).items())
+        taken = [item for item in taken if item != ("normalize_quotes", False)]  # the usual
         shown = " ".join("--{}={}".format(*item) for item in taken)
         log("defaults of {} for {} models: {}".format(task.name, size, shown))
     values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
@@ -264,7 +265,7 @@ def _check_packing(settings, objective):
 def _check_trials(settings, tasks, examples, vocabulary):
     """Refuses to resume the training of any trial with other rows than before, and another
     vocabulary than theirs."""
-    encoding = {n: getattr(settings, n) for n in ("max_seq_length", "do_lower_case")}
+    encoding = {n: getattr(settings, n) for n in ("max_seq_length", *TextSettings._fields)}
     for folder in settings.trial_dirs():
         _, saved = loading.read_saved(tasks, checkpoint.latest(folder))
         for task, splits, entry in zip(tasks, examples, saved):

@@ -9,11 +9,12 @@ from cli.finetuning_flags import FinetuningRequest
 from cli.finetuning_results import ResultsPlace
 from common import files
 from common.log import log
+from data.tokenizers.text_settings import TextSettings
 from finetuning import loading, prediction_record, task_file
 from finetuning.scoring import reports
 from finetuning.task_split import TaskSplit
 from modeling import checkpoint
-from training import run_numerics
+from training import model_files, run_numerics
 from training.checkpoints.initial_weights import InitialWeights, digest_of
 from training.devices.strategies import Devices
 from training.failures import output_errors
@@ -177,7 +178,7 @@ class _Trial:
         with output_errors(self._output_dir):
             files.make_directories(self._output_dir)
         if self._run.settings.do_train:
-            _save_task(self._run, self._output_dir)
+            _save_model_files(self._run, self._output_dir)
             self._runner.train()
         results = self._evaluate() if self._run.settings.do_eval else {}
         for split in self._run.splits["test"]:
@@ -265,8 +266,9 @@ def _report(run, place, trials):
         log(line)
 
 
-def _save_task(run, output_dir):
-    """Writes task.json: the meaning of the model's outputs, and its training data."""
+def _save_model_files(run, output_dir):
+    """Writes what makes a model of the checkpoints, task.json among it: the meaning of its outputs,
+    and its training data."""
     tasks = [trained.task for trained in run.splits["train"]]
     # A resumed run may read fewer splits than the one before.
     _, before = loading.read_saved(tasks, checkpoint.latest(output_dir))
@@ -276,11 +278,15 @@ def _save_task(run, output_dir):
         now = {split.name: split.fingerprint for split in of_task}
         entries.append((task, dict(saved.get("fingerprints", {}), **now)))
     settings, (tokenizer, _) = run.settings, run.splits["train"][0].encoding
+    texts = TextSettings(settings.do_lower_case, settings.normalize_quotes)
+    networks = run.objective.networks(run.model_config)
     with output_errors(output_dir):
+        model_files.write(output_dir, networks, tokenizer.vocabulary, texts)
         task_file.save(
             output_dir,
             entries,
             settings.max_seq_length,
             settings.do_lower_case,
             tokenizer.vocabulary,
+            settings.normalize_quotes,
         )

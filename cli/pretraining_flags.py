@@ -2,7 +2,14 @@
 
 from absl import flags
 
-from cli import family_flags, original_names, presets, pretraining_hparams, run_flags
+from cli import (
+    family_flags,
+    model_folder,
+    original_names,
+    presets,
+    pretraining_hparams,
+    run_flags,
+)
 from cli.app import given_values, require
 from cli.help import topics
 from cli.hparams import define_hparams_flags
@@ -242,7 +249,8 @@ def check(has_model):
     """
     run_flags.check_something_is_asked()
     records = [] if FLAGS.eval_file and not FLAGS.do_train else ["input_file"]
-    require(FLAGS, *records, "output_dir", *([] if has_model else ["config_file"]))
+    is_elsewhere = has_model or model_folder.is_asked_of(FLAGS.init_checkpoint, FLAGS.output_dir)
+    require(FLAGS, *records, "output_dir", *([] if is_elsewhere else ["config_file"]))
     evaluation.settle_eval_file()
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
@@ -300,6 +308,8 @@ def request():
     length = schedule.read()
     log_notes(length)
     init_checkpoint = run_flags.initial_checkpoint()
+    needed = () if hparams else ("config_file",)
+    model_folder.settle(init_checkpoint, FLAGS.output_dir, needed)
     config = model_config(hparams, init_checkpoint)
     run_flags.settle_lamb(config)
     optimizer = run_flags.make_optimizer_config(

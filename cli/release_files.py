@@ -9,7 +9,7 @@ from common import files, separate_process
 from common.errors import UserError
 from common.log import log, warn
 from common.validation import is_object
-from data.tokenizers import huggingface_directory, huggingface_files
+from data.tokenizers import huggingface_directory, huggingface_files, text_settings
 from data.tokenizers.vocabularies import FILE_NAMES, read_vocabulary
 from finetuning import task_file
 from finetuning.registry import TASK_KINDS
@@ -127,18 +127,25 @@ def first_existing(names, folders_beside):
     return next((path for path in paths if files.exists(path)), None)
 
 
-def write_tokenizer(folder, vocabulary, config, lower):
-    """Writes the tokenizer's files and logs on how many strings it agrees with ours."""
+def write_tokenizer(folder, vocabulary, config, texts):
+    """Writes the tokenizer's files and logs on how many strings it agrees with ours.
+
+    Args:
+      folder: local folder.
+      vocabulary: of the model.
+      config: model config.
+      texts: TextSettings.
+    """
+    lower, quotes = texts
     write_vocabulary(vocabulary, folder)
     with folders.writing(folder):
-        huggingface_files.write(folder, vocabulary, lower, config.max_position_embeddings)
-    ours = vocabulary.make_tokenizer(lower)
-    texts = huggingface_files.AWKWARD
+        huggingface_files.write(folder, vocabulary, lower, config.max_position_embeddings, quotes)
+    ours, texts = texts.make_tokenizer(vocabulary), huggingface_files.AWKWARD
     theirs = separate_process.call(huggingface_files.__name__, "encode", folder, texts)
     differing = [t for t, ids in zip(texts, theirs) if ours.tokenize(t).ids.tolist() != ids]
     log(
-        "tokenizer (do_lower_case {}): {} of {} strings are tokenised alike".format(
-            lower, len(texts) - len(differing), len(texts)
+        "tokenizer (do_lower_case {}{}): {} of {} strings are tokenised alike".format(
+            lower, ", normalize_quotes" if quotes else "", len(texts) - len(differing), len(texts)
         )
     )
     if differing:
@@ -272,6 +279,15 @@ def copy_task(path, folder):
     """Copies a task.json unless `path` is None; run_prediction.py reads labels there."""
     if path:
         copy(path, os.path.join(folder, task_file.FILE_NAME))
+
+
+def copy_texts(folders_beside, folder):
+    """Writes the settings of texts that one of the folders states, if any, to a folder."""
+    stated = text_settings.stated_in(folders_beside)
+    if stated:
+        target = os.path.join(folder, text_settings.FILE_NAME)
+        with folders.writing(target), files.open_file(target, "w") as writer:
+            writer.write(stated.settings.to_json())
 
 
 def copy(path, target):

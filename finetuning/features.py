@@ -155,6 +155,8 @@ def write_features(
     }
     if labels:
         made_from["label_counts"] = labels
+    if tokenizer.normalize_quotes:  # rows of earlier versions, all without, are kept
+        made_from["normalize_quotes"] = True
     kept = _kept(path, made_from)
     if not kept and not is_owner:
         path = _own_path(path, made_from)

@@ -14,7 +14,7 @@ SHORTEST_ROW, LONGEST_ROW = 3, 65536
 BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
-def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
+def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None, normalize_quotes=False):
     """Writes folder/task.json: an object, or a list of them where several tasks are trained at
     once.
 
@@ -25,6 +25,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
       max_seq_length: length of rows in training.
       do_lower_case: bool, of the tokenizer.
       vocabulary: that of the model; None where it is not known.
+      normalize_quotes: bool, of the tokenizer, see data.tokenizers.text_settings.
     """
     digest = {"vocabulary": vocabulary.sha256} if vocabulary else {}
     values = [
@@ -35,6 +36,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "do_lower_case": do_lower_case,
+            "normalize_quotes": normalize_quotes,
             "row_options": task.saved_options,
             "head_options": task.head_options,
             "is_one_of_several": len(entries) > 1,
@@ -49,13 +51,12 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None):
 
 
 def path_beside(prefix):
-    """Path of task.json beside the checkpoint `prefix` or, for a best checkpoint, one above; None
-    where there is none."""
+    """Path of task.json beside the checkpoint `prefix` or, for a best checkpoint of earlier
+    versions, one above; None where there is none."""
     folder = os.path.dirname(prefix)
-    if os.path.basename(folder) == BEST:
-        folder = os.path.dirname(folder)
-    path = os.path.join(folder, FILE_NAME)
-    return path if files.exists(path) else None
+    above = [os.path.dirname(folder)] if os.path.basename(folder) == BEST else []
+    paths = [os.path.join(place, FILE_NAME) for place in (folder, *above)]
+    return next(filter(files.exists, paths), None)
 
 
 def find(prefix, kind, num_labels=None, name=None):
@@ -225,9 +226,11 @@ def _check_heads(path, values):
 
 def _check_settings(path, values):
     length, is_lower = values.get("max_seq_length"), values.get("do_lower_case")
+    quotes = values.setdefault("normalize_quotes", None)  # earlier versions did not say
     for key, value, is_right, what in (
         ("max_seq_length", length, is_whole(length), "a whole number"),
         ("do_lower_case", is_lower, isinstance(is_lower, bool), "true or false"),
+        ("normalize_quotes", quotes, quotes is None or isinstance(quotes, bool), "true or false"),
     ):
         if not is_right:
             raise UserError("{}: {} is {}, but must be {}".format(path, key, quoted(value), what))

@@ -46,8 +46,8 @@ class FinetuningRunner(Runner):
     LARGER_IS_BETTER = True
     FLAGS = {
         "objective": "--task_name",
-        "num_train_steps": "the number of steps (--num_train_epochs, --train_step)",
-        "num_warmup_steps": "the warm-up (--warmup_proportion, --warmup_step)",
+        "num_train_steps": "the number of steps (--num_train_epochs, --num_train_steps)",
+        "num_warmup_steps": "the warm-up (--warmup_proportion, --num_warmup_steps)",
     }
     MAY_EXTEND = False  # epochs are part of a fine-tuning's recipe
     CUTS_PADDING = True

@@ -28,6 +28,7 @@ def _are_flags(value):
     """Those that are read again must be texts or absent."""
     names = (
         "segmenter",
+        "vocab_file",
         "ltp_model",
         "ltp_precision",
         "user_dict",
@@ -37,7 +38,7 @@ def _are_flags(value):
     return (
         is_object(value)
         and all(value.get(name) is None or is_name(value[name]) for name in names)
-        and is_switch(value.get("do_lower_case", True))
+        and all(is_switch(value.get(n, True)) for n in ("do_lower_case", "normalize_quotes"))
     )
 
 

@@ -42,6 +42,15 @@ def ascii_quotes(text):
     return text.translate(_QUOTES)
 
 
+def quotes_by_form():
+    """dict ASCII form -> the characters that ascii_quotes writes so, as one str."""
+    forms = {}
+    for code, form in _QUOTES.items():
+        form = chr(form) if isinstance(form, int) else form
+        forms[form] = forms.get(form, "") + chr(code)
+    return forms
+
+
 @functools.lru_cache(maxsize=1)
 def code_points(text):
     """uint32 [len(text)]: the code points of a str, lone surrogates (from JSON) included.

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from common import bounded_json, files
 from common.errors import UserError, quoted, some
 from common.validation import is_object, is_text, is_whole
+from data.text.characters import quotes_by_form
 from data.tokenizers import huggingface_files
 
 ADDED, CONFIG, SPECIAL, WHOLE = (
@@ -48,6 +49,10 @@ KEYS: Dict[str, Decision] = {
         USED,
         "where `--do_lower_case` is not given and the vocabulary agrees: false needs rows with "
         "capital letters. Else a warning",
+    ),
+    "normalize_quotes": Decision(
+        USED,
+        "of Quanci: quotes, dashes and … are read as ASCII where `--normalize_quotes` is not given",
     ),
     "added_tokens_decoder": Decision(USED, "rows behind the vocabulary file's, as added_tokens"),
     "tokenizer_class": Decision(CHECKED, "a class of another family is a warning"),
@@ -142,12 +147,14 @@ class Beside(NamedTuple):
       lower_case: do_lower_case that they state, or None.
       source: the file that states it.
       notes: list of (is_warning, line) for the log.
+      normalize_quotes: that they state; None: they are not of Quanci.
     """
 
     added: List[str]
     lower_case: Optional[bool]
     source: Optional[str]
     notes: List[Any]
+    normalize_quotes: Optional[bool] = None
 
 
 def read_beside(folder, tokens, special_tokens):
@@ -180,7 +187,15 @@ def read_beside(folder, tokens, special_tokens):
     if added:
         line = "{} rows follow those of the vocabulary file, by the tokenizer files in {}: {}"
         notes.append((False, line.format(len(added), folder, some(added))))
-    return Beside(added, lower, source, notes)
+    return Beside(added, lower, source, notes, _switch(config, "normalize_quotes", config_path))
+
+
+def _switch(config, key, path):
+    """A value that must be true or false; None where it is not there."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise UserError("{}: {} is {}, not true or false".format(path, key, quoted(value, 40)))
+    return value
 
 
 def tokens_of(path):
@@ -245,13 +260,17 @@ def _steps(whole, kind):
         return []
     if step.get("type") == "Sequence":
         inner = step.get(kind + "s") or step.get("normalizers") or step.get("pretokenizers") or []
-        return [one for one in inner if is_object(one)]
+        # A sequence in a sequence, which huggingface_files writes, too.
+        return [s for one in inner if is_object(one) for s in _steps({kind: one}, kind)]
     return [step]
 
 
 def _is_ours(whole):
     """Whether the preparation of text is the one that huggingface_files writes."""
     kinds = [step.get("type") for step in _steps(whole, "normalizer")]
+    of_quotes = ["Replace"] * len(quotes_by_form())
+    if kinds[: len(of_quotes)] == of_quotes:
+        kinds = kinds[len(of_quotes) :]
     return kinds in (["Replace"], ["Replace", "Replace", "Lowercase", "NFD", "Replace"]) and [
         step.get("type") for step in _steps(whole, "pre_tokenizer")
     ] == ["WhitespaceSplit", "Split"]

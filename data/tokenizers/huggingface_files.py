@@ -14,7 +14,7 @@ import json
 import os
 from typing import Any, Callable, NamedTuple
 
-from data.text.characters import CJK_RANGES
+from data.text.characters import CJK_RANGES, quotes_by_form
 from data.tokenizers import huggingface_albert, vocabulary_file
 from data.tokenizers.wordpiece import FINAL_SIGMA, MAX_CHARS_PER_WORD
 
@@ -78,7 +78,7 @@ class Family(NamedTuple):
     make: Callable
 
 
-def write(folder, vocabulary, do_lower_case, max_length):
+def write(folder, vocabulary, do_lower_case, max_length, normalize_quotes=False):
     """Writes the files that stand beside a vocabulary; AutoTokenizer then gives our ids.
 
     Args:
@@ -86,6 +86,7 @@ def write(folder, vocabulary, do_lower_case, max_length):
       vocabulary: of either kind, see data/tokenizers/vocabularies.py.
       do_lower_case: bool.
       max_length: most pieces that the model takes.
+      normalize_quotes: see text_settings.TextSettings.
 
     Raises:
       OSError: they cannot be written.
@@ -102,6 +103,9 @@ def write(folder, vocabulary, do_lower_case, max_length):
     )
     tokenizer = family.make(vocabulary, do_lower_case)
     _add_special_tokens(tokenizer, vocabulary, family)
+    if normalize_quotes:
+        config["normalize_quotes"] = True
+        _normalize_quotes(tokenizer)
     texts = {
         "tokenizer.json": tokenizer.to_str(pretty=True),
         "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
@@ -110,6 +114,17 @@ def write(folder, vocabulary, do_lower_case, max_length):
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as writer:
             writer.write(text)
+
+
+def _normalize_quotes(tokenizer):
+    """Adds steps that give quotes, dashes and … their ASCII forms."""
+    from tokenizers import Regex, normalizers
+
+    steps = [
+        normalizers.Replace(Regex("[{}]".format(characters)), form)
+        for form, characters in quotes_by_form().items()
+    ]
+    tokenizer.normalizer = normalizers.Sequence([*steps, tokenizer.normalizer])
 
 
 def _add_special_tokens(tokenizer, vocabulary, family):

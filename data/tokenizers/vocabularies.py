@@ -98,7 +98,9 @@ def choose_lower_case(vocabulary, given, default=True):
     if given is not None:
         text = "{}, but here it is {}, as was asked for"
         return given, [(True, text.format(where, str(given).lower()))]
-    if not stated and not has_capitals(vocabulary):
+    # What Quanci writes is how texts were prepared, even where that was not wise.
+    is_ours = vocabulary.beside.normalize_quotes is not None
+    if not stated and not is_ours and not has_capitals(vocabulary):
         text = (
             "{}, but no row of the vocabulary has a capital letter: text is lower-cased all the "
             "same (--do_lower_case=false would leave it)"

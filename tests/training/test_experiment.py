@@ -163,8 +163,8 @@ def test_more_steps_go_on_in_pretraining_alone(tmp_path):
     assert refusal(
         tmp_path, flags, may_extend, objective="roberta", optimizer={"num_train_steps": 20}
     ) == (
-        "the number of steps (--num_train_epochs, --train_step) was 10 and is 20, --task_name was "
-        "bert and is roberta"
+        "the number of steps (--num_train_epochs, --num_train_steps) was 10 and is 20, --task_name "
+        "was bert and is roberta"
     )
 
 

@@ -7,6 +7,7 @@ from common import bounded_json, files
 from common.errors import UserError
 from common.outputs import copy_atomically, write_atomically
 from modeling import checkpoint, checkpoint_files, meta_graph
+from training import model_files
 from training.checkpoints.recovery import (
     BEST_FOLDER,
     NAME_OF_STEP,
@@ -154,6 +155,7 @@ class BestCheckpoint:
     def keep(self, prefix, results):
         """Keeps a copy of a checkpoint in place of the one before; see `offer`."""
         files.make_directories(self.folder)
+        model_files.copy(os.path.dirname(self.folder), self.folder)
         name = os.path.basename(prefix)
         graph = prefix + meta_graph.ENDING
         if files.exists(graph):

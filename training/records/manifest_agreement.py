@@ -1,8 +1,10 @@
 """Checks that the manifests of a run agree with each other, the model and the flags."""
 
 from common.errors import UserError
+from common.log import warn
 from data.records.checks.verification import listings
 from data.text.held_out import HELD_OUT
+from data.tokenizers.text_settings import TextSettings
 
 # Manifest keys on which all records of a run, those for evaluation too, must agree.
 AGREED = (
@@ -66,6 +68,34 @@ def refuse_held_out(manifests):
                 "--input_file reads {}, whose documents are held out for evaluation (manifest {}); "
                 "name the other records alone".format(min(manifest["shards"]), path)
             )
+
+
+def texts_of_records(manifests):
+    """The settings that the texts of records were prepared with.
+
+    Args:
+      manifests: {path: manifest} of them.
+
+    Returns:
+      text_settings.TextSettings; None where a manifest does not say, or they differ, which is
+      warned of.
+    """
+    names = TextSettings._fields
+    stated = {
+        path: TextSettings(*(manifest.get("flags", {}).get(name) for name in names))
+        for path, manifest in manifests.items()
+    }
+    if not stated or any(None in settings for settings in stated.values()):
+        return None
+    first, *others = stated.items()
+    for path, settings in others:
+        if settings != first[1]:
+            warn(
+                "{} was made with {}, {} with {}: the model cannot say how its texts were "
+                "prepared".format(first[0], first[1].shown(), path, settings.shown())
+            )
+            return None
+    return first[1]
 
 
 def count_records(files, manifests):

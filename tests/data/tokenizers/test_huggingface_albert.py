@@ -17,6 +17,7 @@ from test_sentencepiece_pieces import AWKWARD
 
 from common.errors import UserError
 from data.tokenizers import huggingface_files
+from data.tokenizers.text_settings import TextSettings
 from data.tokenizers.vocabularies import read_vocabulary
 
 SPECIAL_NAMES = {
@@ -152,7 +153,7 @@ def test_a_vocabulary_goes_there_and_back(tmp_path, spiece, capsys):
     config = collections.namedtuple("Config", "vocab_size source max_position_embeddings")
     config = config(3000, "config.json", 512)
     (tmp_path / "hf").mkdir()
-    release_files.write_tokenizer(str(tmp_path / "hf"), vocabulary, config, True)
+    release_files.write_tokenizer(str(tmp_path / "hf"), vocabulary, config, TextSettings(True))
     assert "20 of 20 strings are tokenised alike" in capsys.readouterr().out
     found = release_files.vocabulary_in([str(tmp_path), str(tmp_path / "hf")])
     assert found == str(tmp_path / "hf" / "spiece.model")

@@ -65,10 +65,18 @@ def refused_and_clean(places, *words, **values):
 def test_missing_and_surplus_flags(places):
     refused("nothing to do; give --pytorch_dump_path, --from_pytorch or --strip_optimizer")
     refused("nothing to do", tf_checkpoint_path="x")
-    for flag in ("tf_checkpoint_path", "config_file"):
-        refused("--{} is required".format(flag), **forth(places, **{flag: None}))
-        strip = forth(places, pytorch_dump_path=None, strip_optimizer=places / "out")
-        refused("--{} is required".format(flag), **dict(strip, **{flag: ""}))
+    strip = {"pytorch_dump_path": None, "strip_optimizer": places / "out"}
+    alone = {"tf_checkpoint_path": places / "alone", "config_file": None}
+    (places / "alone").mkdir()
+    for path in (places / "tf").glob("*.*-*"):
+        shutil.copy(str(path), str(places / "alone"))
+    for path in (places / "tf").glob("*.index"):
+        shutil.copy(str(path), str(places / "alone"))
+    for target in ({}, strip):
+        missing = forth(places, **dict(target, tf_checkpoint_path=None))
+        refused("--tf_checkpoint_path is required", **missing)
+        message = "--config_file is required; none, or more than one, lies in {}"
+        refused(message.format(places / "alone"), **forth(places, **dict(target, **alone)))
     refused("--tf_dump_path is required", from_pytorch=places / "hf")
     both = forth(places, from_pytorch=places / "hf", tf_dump_path="x")
     refused("--pytorch_dump_path and --from_pytorch exclude each other", **both)

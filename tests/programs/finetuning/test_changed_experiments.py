@@ -28,8 +28,8 @@ REFUSED = {
     "rate": ({"learning_rate": 0.001}, "--learning_rate was 0.003 and is 0.001"),
     "epochs": (
         {"num_train_epochs": 2},
-        "the number of steps (--num_train_epochs, --train_step) was 12 and is 24, the warm-up "
-        "(--warmup_proportion, --warmup_step) was 1 and is 2",
+        "the number of steps (--num_train_epochs, --num_train_steps) was 12 and is 24, the warm-up "
+        "(--warmup_proportion, --num_warmup_steps) was 1 and is 2",
     ),
     "batch": ({"train_batch_size": 16}, "--train_batch_size was 8 and is 16"),
     "seed": ({"seed": 7}, "--seed was 12345 and is 7"),

@@ -342,9 +342,7 @@ def test_refusals(folder, done, tmp_path):
         ),
         (
             {"output_dir": str(folder / "plain"), "task_name": "tsv", "labels": "1,0"},
-            "the labels are 1, 0, but the model in {} was trained with 0, 1".format(
-                folder / "plain"
-            ),
+            "--task_name was chnsenticorp and is tsv; take another --output_dir",
         ),
         (
             {

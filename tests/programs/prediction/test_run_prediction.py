@@ -52,8 +52,14 @@ def folder(tmp_path_factory):
 REFUSED = [
     ({"task": None}, "--task is required"),
     ({"task": "fill"}, "--task=fill is not known; known are answer, choose, classify, features"),
-    ({"vocab_file": None}, "--vocab_file is required"),
-    ({"bert_config_file": None}, "--config_file is required"),
+    (
+        {"vocab_file": None, "init_checkpoint": "{}/tuned"},
+        "--vocab_file is required; none, or more than one, lies in {}/tuned",
+    ),
+    (
+        {"bert_config_file": None, "init_checkpoint": "{}/tuned"},
+        "--config_file is required; none, or more than one, lies in {}/tuned",
+    ),
     ({"init_checkpoint": None}, "--init_checkpoint is required"),
     ({"init_checkpoint": "{}/none"}, "checkpoint {}/none does not exist"),
     ({"batch_size": 0}, "--predict_batch_size=0 must be positive"),

@@ -98,16 +98,27 @@ def runs(tmp_path_factory):
             *more,
         ]
 
+    (folder / "alone").mkdir()
+    for path in folder.glob("electra_small.*"):
+        shutil.copy(str(path), str(folder / "alone"))
+    shutil.copy(golden_cases.path("electra", "vocab.txt"), str(folder / "alone"))
+    for role in ("discriminator", "generator"):
+        config = golden_cases.path("electra", role + "_config.json")
+        shutil.copy(config, str(folder / "alone" / (role + ".json")))
+    alone = ["--task=fill_mask", "--init_checkpoint={}/alone".format(folder)]
+
     cases = {
         "replaced": line("replaced", "discriminator"),
         "of a generator": line("replaced", "generator"),
         "headless": line("replaced", "discriminator", "headless"),
         "features": line("features", "discriminator"),
         "fill": line("fill_mask", "generator"),
+        "fill alone": [*alone, "--max_seq_length=24"],
+        "fill with the generator's": line("fill_mask", "generator", "alone"),
         "fill by discriminator": line("fill_mask", "discriminator"),
         "no generator": line("fill_mask", "generator", "discriminator"),
     }
-    texts = [TEXT + "\n\n" + 10 * TEXT, TEXT, TEXT, TEXT] + 3 * ["今天[MASK]气"]
+    texts = [TEXT + "\n\n" + 10 * TEXT, TEXT, TEXT, TEXT] + 5 * ["今天[MASK]气"]
     done = script_driver.run_many("run_prediction", list(cases.values()), texts)
     return dict(zip(cases, done))
 
@@ -143,6 +154,9 @@ def test_pooled_is_the_first_token(runs):
 def test_masks_are_filled(runs):
     (result,) = lines_of(runs["fill"])
     assert len(result["masks"][0]["top"]) == 5
+    # Of the two configs beside the weights the generator's is taken, or known where it is given.
+    assert lines_of(runs["fill alone"]) == lines_of(runs["fill with the generator's"]) == [result]
+    assert "WARNING" not in runs["fill with the generator's"][2]
 
 
 @pytest.mark.parametrize(
