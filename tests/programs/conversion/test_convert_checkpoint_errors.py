@@ -65,14 +65,15 @@ def refused_and_clean(places, *words, **values):
 def test_missing_and_surplus_flags(places):
     refused("nothing to do; give --pytorch_dump_path, --from_pytorch or --strip_optimizer")
     refused("nothing to do", tf_checkpoint_path="x")
-    strip = {"pytorch_dump_path": None, "strip_optimizer": places / "out"}
+    release = {"pytorch_dump_path": None, "strip_optimizer": places / "out"}
+    strip = forth(places, **release)
     alone = {"tf_checkpoint_path": places / "alone", "config_file": None}
     (places / "alone").mkdir()
     for path in (places / "tf").glob("*.*-*"):
         shutil.copy(str(path), str(places / "alone"))
     for path in (places / "tf").glob("*.index"):
         shutil.copy(str(path), str(places / "alone"))
-    for target in ({}, strip):
+    for target in ({}, release):
         missing = forth(places, **dict(target, tf_checkpoint_path=None))
         refused("--tf_checkpoint_path is required", **missing)
         message = "--config_file is required; none, or more than one, lies in {}"

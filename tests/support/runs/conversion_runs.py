@@ -33,6 +33,7 @@ OUTPUTS = {
 
 def convert(**values):
     """(exit code, stdout, stderr) of the script with these flags, in this process."""
+    before = set(flags.FLAGS)
     script = importlib.import_module("convert_checkpoint")
     out, err = io.StringIO(), io.StringIO()
     words = ["--{}={}".format(name, value) for name, value in values.items()]
@@ -43,8 +44,8 @@ def convert(**values):
         return code or 0, out.getvalue(), err.getvalue()
     finally:
         # Other scripts define some of these flags, too.
-        for flag in list(flags.FLAGS.flags_by_module_dict()["convert_checkpoint"]):
-            delattr(flags.FLAGS, flag.name)
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
         flags.FLAGS.unparse_flags()
         del sys.modules["convert_checkpoint"]
 
