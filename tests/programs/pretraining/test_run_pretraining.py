@@ -187,7 +187,7 @@ def refusals(folder):
         )
     (folder / "foreign").mkdir()
     (folder / "foreign" / "bert_model.ckpt.index").write_bytes(b"")
-    short = {"num_train_steps": 200, "num_warmup_steps": 0, "output_dir": str(folder / "fault")}
+    short = {"num_train_steps": 200, "num_warmup_steps": 0}
     return [
         ({"do_train": False}, "nothing to do; give --do_train, --do_eval, --do_predict or"),
         ({"input_file": none}, "no file matches " + none),
@@ -222,12 +222,18 @@ def refusals(folder):
         ({"do_eval": True, "do_train": False, "output_dir": none}, "nothing to evaluate"),
         ({"do_eval": True, "eval_file": none}, "no file matches {} (--eval_file)".format(none)),
         ({"input_file": str(folder / "damaged_start")}, "damaged_start is damaged"),
-        (dict(short, input_file=str(folder / "damaged")), "damaged is damaged: record "),
         (
-            dict(short, input_file=str(folder / "late_id")),
+            dict(short, input_file=str(folder / "damaged"), output_dir=str(folder / "of_damaged")),
+            "damaged is damaged: record ",
+        ),
+        (
+            dict(short, input_file=str(folder / "late_id"), output_dir=str(folder / "of_late_id")),
             "late_id, record 250: input_ids holds 77, but vocab_size of the model config is 40",
         ),
-        (dict(short, learning_rate=1e9), "the gradient was not finite in 5 steps in a row"),
+        (
+            dict(short, learning_rate=1e9, output_dir=str(folder / "fault")),
+            "the gradient was not finite in 5 steps in a row",
+        ),
         (
             {"output_dir": str(folder / "foreign")},
             "but no checkpoint of a training (model.ckpt-STEP)",
