@@ -72,7 +72,7 @@ def _page(sections, epilog, is_short=False):
     parser = argparse.ArgumentParser(
         prog=program(),
         usage="%(prog)s --flag=value ...",
-        description=(sys.modules["__main__"].__doc__ or "").strip().replace("%", "%%"),
+        description=(sys.modules["__main__"].__doc__ or "").strip(),
         epilog=epilog,
         formatter_class=_Layout,
         add_help=False,
