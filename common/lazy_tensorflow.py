@@ -4,7 +4,8 @@ from common.lazy_tensorflow import tf
 
 Its import takes seconds. Modules that use `tf` inside functions alone can be imported without it,
 so that a wrong flag or a missing file is told of at once. A module that needs it while it is
-imported itself, for a class of TensorFlow to be derived from, is imported inside functions.
+imported itself, for a class of TensorFlow to be derived from, is imported inside functions. Before
+a further module of TensorFlow is imported there, load() imports TensorFlow as the program wants it.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ class _Api(types.ModuleType):
     """Stands for tensorflow.compat.v1."""
 
     def __getattr__(self, name):
-        return getattr(_import.api or _import.run(), name)
+        return getattr(_import.load(), name)
 
 
 class _Import:
@@ -30,21 +31,22 @@ class _Import:
         self._context, self._prepare = contextlib.nullcontext, None
 
     def surround(self, context, prepare):
-        """See `when_used`."""
+        """Has TensorFlow imported within `context()`, and `prepare` called after that."""
         self._context, self._prepare = context, prepare
         if self.api:
             prepare()
 
-    def run(self):
-        """Imports TensorFlow; returns its API."""
-        with self._context():
-            import tensorflow.compat.v1 as api
-        self.api = api
-        if self._prepare:
-            self._prepare()
-        return api
+    def load(self):
+        """Imports TensorFlow, if it is not; returns its API."""
+        if self.api is None:
+            with self._context():
+                import tensorflow.compat.v1 as api
+            self.api = api
+            if self._prepare:
+                self._prepare()
+        return self.api
 
 
 _import = _Import()
-when_used = _import.surround
+when_used, load = _import.surround, _import.load
 tf = _Api("tensorflow.compat.v1", __doc__)

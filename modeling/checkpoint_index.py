@@ -13,7 +13,7 @@ import warnings
 
 import google_crc32c
 
-from common import files
+from common import files, lazy_tensorflow
 from common.lazy_tensorflow import tf
 
 MAX_BYTES = 64 << 20
@@ -38,7 +38,7 @@ def check(prefix):
       Damaged: TensorFlow does not write such files.
       OSError, tf.errors.OpError: a file cannot be read.
     """
-    # Late: it imports TensorFlow.
+    lazy_tensorflow.load()
     from tensorflow.core.protobuf import tensor_bundle_pb2
 
     with files.open_file(prefix + ".index", "rb") as reader:

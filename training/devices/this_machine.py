@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sysconfig
 
+from common import lazy_tensorflow
 from common.lazy_tensorflow import tf
 from common.processes import available_cores
 
@@ -27,6 +28,7 @@ def gpus(session_config=None):
     Args:
       session_config: ConfigProto of the sessions that follow, None: they have none.
     """
+    lazy_tensorflow.load()
     from tensorflow.python.client import device_lib
 
     devices = device_lib.list_local_devices(session_config)

@@ -116,7 +116,7 @@ def test_same_seed_same_weights_and_manifest_decides(folder):
     refused = "another experiment, trained to step 4: --objective was roberta and is bert"
     assert refused in done[3][2]
     log = (folder / "s1" / "log.txt").read_text(encoding="utf-8")
-    assert log.count(" started: ") == 1 and "--seed=1" in log and " step 4/4  loss " in log
+    assert log.count(" started: ") == 1 and " step 4/4  loss " in log
     assert "another experiment" not in log
     a, b, c = [checkpoint_values(folder / name / "model.ckpt-4") for name in ("s1", "s2", "s3")]
     for name in a:
