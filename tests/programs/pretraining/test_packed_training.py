@@ -91,6 +91,9 @@ def test_it_trains_and_evaluates_as_with_a_text_a_row(folder, done):
     assert results[0].keys() == results[1].keys()
     for name, value in results[0].items():
         np.testing.assert_allclose(results[1][name], value, rtol=1e-4, err_msg=name)
+    # Texts are counted, not rows, and they are the same ones.
+    read = [(folder / name / "eval_results.txt").read_text() for name in ("plain", "packed")]
+    assert read[0].split("\nrows = ")[1] == read[1].split("\nrows = ")[1]
 
 
 def test_it_says_what_packing_spares(folder, done):

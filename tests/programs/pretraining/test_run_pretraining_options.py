@@ -295,7 +295,7 @@ def refusals(folder):
             {"gradient_accumulation_steps": 3},
             "--train_batch_size=8 is not a multiple of 3 (--gradient_accumulation_steps)",
         ),
-        ({"num_warmup_steps": 6}, "--num_warmup_steps=6 is not below the run's 6 steps"),
+        ({"num_warmup_steps": 20}, "--num_warmup_steps=20 is not below the run's 20 steps"),
         ({"num_train_epochs": 2}, "--num_train_steps and --num_train_epochs both say how long"),
         ({"warmup_proportion": 0.1}, "--num_warmup_steps and --warmup_proportion both say how"),
         ({"eval_file": two, "do_eval": False}, "--eval_file is not read with --do_eval=false"),
