@@ -238,7 +238,7 @@ def test_the_plan_has_both_networks(runs):
 
 def test_files_of_sizes_win_over_hparams(runs):
     output = output_of(runs, "overridden")
-    assert "model_size, vocab_size, embedding_size, model_hparam_overrides (by --bert" in output
+    assert "model_size, vocab_size, embedding_size, model_hparam_overrides (by --config" in output
     assert "generator_layers=0.5 of --hparams overridden by the command line" in output
 
 
