@@ -230,4 +230,6 @@ def test_prediction_refuses_another_vocabulary(folder, done):
     line = ["--{}={}".format(*flag) for flag in flags.items()]
     ((code, out, err),) = script_driver.run_many("run_prediction", [line], ["好\n"])
     assert (code, out) == (1, "")
-    assert "exchanged.txt is not the vocabulary that the model in" in err and err.count("\n") == 1
+    warned, refused = err.splitlines()
+    assert "exchanged.txt is another vocabulary than {}".format(folder / "out") in warned
+    assert "exchanged.txt is not the vocabulary that the model in" in refused
