@@ -47,7 +47,12 @@ def line(folder, name, **changes):
     return flags_of(folder, **dict(settings, **changes))
 
 
-EVALUATED = {"num_train_steps": 10, "save_checkpoints_steps": 5, "do_eval": True}
+EVALUATED = {
+    "num_train_steps": 10,
+    "num_warmup_steps": 2,
+    "save_checkpoints_steps": 5,
+    "do_eval": True,
+}
 EVEN = {"num_train_steps": 23, "save_checkpoints_steps": 5}
 
 
