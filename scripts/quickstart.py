@@ -3,7 +3,6 @@
 Called by quickstart.sh, in the project's folder.
 """
 
-import glob
 import json
 import os
 import shlex
@@ -15,10 +14,6 @@ import time
 from rich.console import Console
 from rich.table import Column, Table
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from sample.masked_words import questions
-
 OUTPUT = "quickstart"
 CORPUS = "sample/corpus/*.txt"
 TERMS = "sample/terms.txt"
@@ -28,7 +23,7 @@ RECORDS = OUTPUT + "/records/sample.tfrecord"
 MODEL = OUTPUT + "/model"
 CLASSIFIER = OUTPUT + "/classifier"
 CONVERTED = OUTPUT + "/huggingface"
-QUESTIONS = OUTPUT + "/questions.txt"
+QUESTIONS, ANSWERS = OUTPUT + "/questions.txt", OUTPUT + "/answers.jsonl"
 STEPS = 1500
 # Words that are asked for with each seed, and how many of them are shown.
 SEEDS, COUNT, SHOWN = (1, 2), 40, 4
@@ -57,6 +52,13 @@ COMMANDS = (
             RECORDS, MODEL, NETWORK, steps=STEPS
         ),
     ),
+    (
+        "questions",
+        "-m sample.masked_words --input_file='{}' --user_dict={} --output_file={} "
+        "--answers_file={} --seeds={} --count={}".format(
+            CORPUS, TERMS, QUESTIONS, ANSWERS, ",".join(map(str, SEEDS)), COUNT
+        ),
+    ),
     ("masked words, random weights", FILL.format(FILLED.format("random"), MODEL + "/model.ckpt-0")),
     ("masked words, trained weights", FILL.format(FILLED.format("trained"), MODEL)),
     (
@@ -71,18 +73,6 @@ COMMANDS = (
         "--pytorch_dump_path={}".format(MODEL, CONFIG, VOCAB, CONVERTED),
     ),
 )
-
-
-def write_questions():
-    """Writes the questions of every seed; returns [(seed, Question)]."""
-    text = ""
-    for path in sorted(glob.glob(CORPUS)):
-        with open(path, encoding="utf-8") as f:
-            text += f.read() + "\n\n"
-    asked = [(seed, question) for seed in SEEDS for question in questions(text, COUNT, seed, TERMS)]
-    with open(QUESTIONS, "w", encoding="utf-8") as f:
-        f.writelines(question.text + "\n" for _, question in asked)
-    return asked
 
 
 def run_commands():
@@ -110,24 +100,27 @@ def read_results(path):
     return results
 
 
-def answers(asked, weights):
-    """What a model put into the places of the words: list of str."""
-    with open(FILLED.format(weights), encoding="utf-8") as f:
-        filled = [json.loads(line)["filled"] for line in f]
-    return [question.answer(text) for (_, question), text in zip(asked, filled)]
+def read_lines(path):
+    """The JSON lines of a file: a list of dicts."""
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
 
 
-def summary_of(asked, seconds):
+def words_asked():
+    """A dict for each question: seed, text, at, word, and what both models put there."""
+    asked = read_lines(ANSWERS)
+    for weights in ("trained", "random"):
+        for question, line in zip(asked, read_lines(FILLED.format(weights))):
+            end = question["at"] + len(question["word"])
+            question[weights] = line["filled"][question["at"] : end]
+    return asked
+
+
+def summary_of(seconds):
     """The dict that summary.json holds."""
     with open(OUTPUT + "/records/_sample.tfrecord.manifest.json", encoding="utf-8") as f:
         manifest = json.load(f)
-    names = ("seed", "text", "word", "trained", "random")
-    words = [
-        dict(zip(names, (seed, question.text, question.word, trained, random)))
-        for (seed, question), trained, random in zip(
-            asked, answers(asked, "trained"), answers(asked, "random")
-        )
-    ]
+    words = words_asked()
     return {
         "records": manifest["records"],
         "tokens": manifest["tokens"],
@@ -177,8 +170,7 @@ def show(summary):
 def main():
     shutil.rmtree(OUTPUT, ignore_errors=True)
     os.makedirs(OUTPUT)
-    asked = write_questions()
-    summary = summary_of(asked, run_commands())
+    summary = summary_of(run_commands())
     with open(OUTPUT + "/summary.json", "w", encoding="utf-8") as f:
         json.dump(summary, f, indent=1, ensure_ascii=False)
         f.write("\n")

@@ -56,7 +56,10 @@ def attempt(tmp_path, run_script, one_line_error):
         ({"vocab_file": __file__}, ["lacks [PAD]"]),
         ({"objective": "gpt"}, ["unknown objective 'gpt'", "albert, bert, electra, lert"]),
         ({"max_seq_length": 4}, ["--max_seq_length", "found 4"]),
-        ({"max_seq_length": 16}, ["--max_predictions_per_seq (20) is more than --max_seq_length"]),
+        (
+            {"max_seq_length": 16, "max_predictions_per_seq": 20},
+            ["--max_predictions_per_seq (20) is more than --max_seq_length"],
+        ),
         ({"max_predictions_per_seq": 0}, ["--max_predictions_per_seq must be 1 or more"]),
         ({"masked_lm_prob": 1.5}, ["--masked_lm_prob must lie between 0 and 1, found 1.5"]),
         ({"short_seq_prob": -0.1}, ["--short_seq_prob must be from 0 to 1"]),

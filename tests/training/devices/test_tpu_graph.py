@@ -219,9 +219,10 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     variables = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
     sums = [v for v in variables if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
-    # Beside the sums a weight for each loss that is trained on.
+    # Beside the sums a weight for each loss that is trained on; other weights than 1 are summed, too.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
-    assert len(sums) + len(losses) == len(fed.inputs) > len(losses) > 0
+    weights = [v for v in sums if "_weight/" in v.op.name]
+    assert len(sums) - len(weights) + len(losses) == len(fed.inputs) > len(losses) > 0
     assert {x.shape.as_list()[0] for x in fed.inputs} == {1}
     assert all(len(x.shape.as_list()) <= 2 for x in fed.inputs)
     assert_updated_on_the_host(graph, sums)
