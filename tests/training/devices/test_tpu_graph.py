@@ -219,7 +219,7 @@ def test_evaluation_can_run_on_a_tpu(tmp_path, objective):
     variables = graph.get_collection(tf.GraphKeys.METRIC_VARIABLES)
     sums = [v for v in variables if v.op.name.endswith("_sum")]  # TensorFlow has two of its own
     (fed,) = tpu_operations(graph, "OutfeedEnqueueTuple")
-    # Beside the sums a weight for each loss that is trained on; other weights than 1 are summed, too.
+    # Beside the sums a weight for each loss that is trained on; weights that are not 1 have sums.
     losses = {v.op.name.split("/")[0] for v in sums if "_loss/" in v.op.name}
     weights = [v for v in sums if "_weight/" in v.op.name]
     assert len(sums) - len(weights) + len(losses) == len(fed.inputs) > len(losses) > 0
