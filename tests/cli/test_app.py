@@ -68,11 +68,12 @@ def test_help_and_version_are_no_errors(run_script):
 
 
 def test_a_flag_under_two_names_is_refused_and_under_either_the_same():
+    task = ["--do_eval", "--input_file=" + __file__, "--output_dir=o"]
     lines = [
         ["--config_file=a", "--bert_config_file=b"],
         ["--random_seed=7", "--seed=7"],
-        ["--do_eval", "--input_file=i", "--output_dir=o", "--bert_config_file=/nowhere"],
-        ["--do_eval", "--input_file=i", "--output_dir=o", "--config_file=/nowhere"],
+        [*task, "--bert_config_file=/nowhere"],
+        [*task, "--config_file=/nowhere"],
     ]
     done = script_driver.run_many("run_pretraining", lines)
     for (code, _, err), words in zip(

@@ -194,7 +194,7 @@ def test_few_labels_are_labels_in_a_file_of_any_size(tmp_path, labels):
 def test_a_header_that_is_not_known_is_warned_of(tmp_path):
     rows = [(text, i % 2) for i, text in enumerate(SENTENCES)]
     warned = []
-    for first in (("内容", "标签"), (SENTENCES[0], 1), ("text_a", "label")):
+    for first in (("甲", "乙"), (SENTENCES[0], 1), ("text_a", "label")):
         splits = {"train": table(tmp_path / "train.tsv", first, *rows)}
         features = {"train": FeatureFile("f", len(splits["train"]), 9, 0, False)}
         task = ClassificationTask("t", labels=sorted({str(e.label) for e in splits["train"]}))
@@ -202,7 +202,7 @@ def test_a_header_that_is_not_known_is_warned_of(tmp_path):
         warned.append([line for is_warning, line in lines if is_warning])
     assert warned == [
         [
-            "{}, line 1: label '标签' (column 2) is in no other line; if this line names the "
+            "{}, line 1: label '乙' (column 2) is in no other line; if this line names the "
             "columns, write label, text_a".format(tmp_path / "train.tsv")
         ],
         [],

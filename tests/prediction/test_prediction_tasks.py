@@ -3,6 +3,7 @@
 import gzip
 import io
 import sys
+import types
 from unittest import mock
 
 import golden_cases
@@ -235,6 +236,7 @@ class CountingTask:
 
     def __init__(self):
         self.notes, self.windows, self.read = LineNotes(8), [], 0
+        self.predictor = types.SimpleNamespace()  # whose progress is set
 
     def lines(self, count):
         for number in range(1, count + 1):

@@ -138,7 +138,7 @@ def test_building_a_model(tmp_path, run_script, one_line_error):
         ({"min_frequency": 2}, "--min_frequency cannot be combined with --tokenizer=sentencepiece"),
         ({"output_file": "vocab.txt"}, "vocab.txt with --tokenizer=sentencepiece: SentencePiece"),
         ({"input_file": tmp_path / "empty"}, "no text in", "empty"),
-        ({"input_file": tmp_path / "latin"}, "latin is not UTF-8"),
+        ({"input_file": tmp_path / "latin"}, "latin line 1 is not UTF-8"),
     ):
         corpus = os.path.join(ROOT, "sample", "corpus", "*.txt")
         flags = {"input_file": corpus, "output_file": path, "tokenizer": "sentencepiece"}

@@ -101,7 +101,13 @@ def test_a_run_on_other_keys(tmp_path):
     keys = {"label_column": "category", "text_column": "content", "num_train_epochs": 0.5}
     runs = {
         "own": flags_of(tmp_path, task_name="tsv", data_dir=str(tmp_path / "news"), **keys),
-        "known": flags_of(tmp_path, task_name="tnews", data_dir=str(tmp_path / "news"), **keys),
+        "known": flags_of(
+            tmp_path,
+            task_name="tnews",
+            data_dir=str(tmp_path / "news"),
+            output_dir=str(tmp_path / "other"),
+            **keys,
+        ),
     }
     done = dict(zip(runs, script_driver.run_many("run_finetuning", list(runs.values()))))
     assert "tsv dev accuracy: " in out_of(done, "own")

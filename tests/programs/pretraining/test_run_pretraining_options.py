@@ -229,9 +229,9 @@ def test_plans(folder, done):
     assert "GB of memory" in out and "tokens/s" in out
     assert "dry run: nothing was written" in out
     assert not (folder / "plan").exists()
-    assert "plan: TensorFlow {} sees the CPU".format(tf.__version__) in out
+    assert "plan: TensorFlow {}, device: CPU, ".format(tf.__version__) in out
     on_tpu = out_of(done, "plan tpu")
-    assert "no estimate of the time for a TPU" in on_tpu and "sees the CPU" not in on_tpu
+    assert "no estimate of the time for a TPU" in on_tpu and "device: CPU" not in on_tpu
     assert (said_of_a_tpu("plan") in on_tpu) and ("WARNING" in on_tpu) == (said_of_a_tpu("") != "")
     assert "their number is not known" in out_of(done, "plan unknown")
 
