@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 
-# TensorFlow's logs of events have times in their names and entries, as a training's log in its lines;
+# TensorFlow's logs of events have times in their names and entries, a training's log in its lines;
 # a lock file has its holder.
 _TIMED = re.compile(r"events\.out\.tfevents\.")
 _LISTED_ONLY = ("graph.pbtxt", ".lock", "log.txt")
