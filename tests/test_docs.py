@@ -18,6 +18,7 @@ from flag_probe import parse
 READMES = ("README.md", "README_ZH.md")
 PAGES = sorted(os.path.relpath(p, ROOT) for p in glob.glob(os.path.join(ROOT, "docs", "*.md")))
 CHINESE_PAGES = sorted(glob.glob(os.path.join(ROOT, "docs", "zh", "*.md")))
+TRANSLATED = [os.path.basename(path) for path in CHINESE_PAGES]
 IN_TESTS_OF_THEIR_OWN = ("scripts/quickstart.sh", "scripts/test.sh", ".venv/bin/activate")
 
 
@@ -40,16 +41,36 @@ def test_both_readmes_give_the_same_commands():
     assert all(any(c.endswith(s) for c in commands(READMES[0])) for s in IN_TESTS_OF_THEIR_OWN)
 
 
-@pytest.mark.parametrize("page", [os.path.basename(path) for path in CHINESE_PAGES])
+@pytest.mark.parametrize("page", TRANSLATED)
 def test_chinese_pages_give_the_commands_of_the_english_ones(page):
     assert set(commands("docs/zh/" + page)) <= set(commands("docs/" + page))
+
+
+@pytest.mark.parametrize(
+    "chinese, english",
+    [(f"docs/zh/{page}", f"docs/{page}") for page in TRANSLATED]
+    + [("configs/README_ZH.md", "configs/README.md")],
+)
+def test_chinese_pages_have_the_names_and_figures_of_the_english_ones(chinese, english):
+    """Flags, files and messages, but for placeholders in Chinese; figures of the tables by row."""
+    names, figures = [], []
+    for name in (chinese, english):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+            page = re.sub(r"```.*?```", "", f.read(), flags=re.S)
+        names.append({" ".join(span.split()) for span in re.findall(r"`([^`]+)`", page)})
+        rows = re.findall(r"^\|.*", page, re.M)
+        rows = [re.findall("[0-9]+[.,][0-9,.]*[0-9]|[0-9]{3,}", row) for row in rows]
+        figures.append([sorted(row) for row in rows if row])
+    assert not [n for n in names[0] - names[1] if not re.search("[\u4e00-\u9fff]", n)]
+    assert figures[0] == figures[1]
 
 
 def test_the_modules_that_pages_name_exist():
     """Paths begin in the project's folder or, where the room is clear, in the room."""
     there = glob.glob(os.path.join(ROOT, "**", "*.py"), recursive=True)
     there = {"/" + os.path.relpath(path, ROOT).replace(os.sep, "/") for path in there}
-    pages = [*READMES, *PAGES, *CHINESE_PAGES, "configs/README.md", "benchmarks/README.md"]
+    pages = [*READMES, *PAGES, *CHINESE_PAGES]
+    pages += ["configs/README.md", "configs/README_ZH.md", "benchmarks/README.md"]
     for page in pages:
         with open(os.path.join(ROOT, page), encoding="utf-8") as f:
             named = set(re.findall(r"`([a-z0-9_/]+\.py)`", f.read()))
