@@ -55,6 +55,7 @@ if sys.version_info < (3, 10):
         "data/test_inspect.py",
         "data/rows/test_masking.py",
         "scripts/test_quickstart.py",
+        "programs/test_models_alone.py",
         "programs/test_streams.py",
         "sample/test_masked_words.py",
         "sample/test_sample.py",
