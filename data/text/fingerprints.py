@@ -9,11 +9,16 @@ import hashlib
 SAMPLED = 2048
 
 
+def solid(text):
+    """A text without blanks and line ends."""
+    return "".join(text.split())
+
+
 def solid_texts(documents):
     """List of str: the text of each document of a documents.Documents without blanks."""
     starts = documents.starts[documents.documents[:-1]].tolist()
     ends = documents.ends[documents.documents[1:] - 1].tolist()
-    return ["".join(documents.text[s:e].split()) for s, e in zip(starts, ends)]
+    return [solid(documents.text[s:e]) for s, e in zip(starts, ends)]
 
 
 def fingerprint(text):

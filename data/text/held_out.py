@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from data.text.fingerprints import fingerprint
+from data.text.fingerprints import fingerprint, solid
 
 # The two sides of a corpus, as the manifest has them.
 HELD_OUT, REST = "held out", "rest"
@@ -39,7 +39,7 @@ class Side:
         Args:
           text: str, of a document.
         """
-        number = fingerprint("".join(text.split()))
+        number = fingerprint(solid(text))
         return (number < self.fraction * 2**_BITS) == self.held_out
 
 

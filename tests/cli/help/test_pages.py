@@ -48,8 +48,8 @@ def stands_in(name, text):
     return re.search(r"(?m)^  (.*, )?{}(\[no\])?{}\b".format(dashes, re.escape(name)), text)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_pages(program):
+def probed(program):
+    """What PROBE prints of a program."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, program],
         cwd=ROOT,
@@ -59,7 +59,12 @@ def test_pages(program):
         timeout=60,
         check=True,
     )
-    found = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_pages(program):
+    found = probed(program)
     full, short = found["full"], found["short"]
     assert [name for name in found["texts"] if name != "?" and not stands_in(name, full)] == []
     assert len(short.splitlines()) <= SCREEN, short
@@ -75,16 +80,7 @@ def test_pages(program):
 
 
 def test_options_of_a_family_stand_below_it():
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, "run_pretraining"],
-        cwd=ROOT,
-        env=dict(os.environ, COLUMNS="80"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    sections = re.split(r"(?m)^(\S.*):$", json.loads(done.stdout)["full"])
+    sections = re.split(r"(?m)^(\S.*):$", probed("run_pretraining")["full"])
     below = dict(zip(sections[1::2], sections[2::2]))
     assert stands_in("lip_steps", below["LERT"]) and stands_in("gen_weight", below["ELECTRA"])
     assert not stands_in("gen_weight", below["Training"])
