@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from benchmarks.creation.corpora import read_documents, split_documents
 from benchmarks.programs import run
+from training.checkpoints.best import RESULTS_FILE, TEXTS, read_results
 
 SIZES = {
     "hidden_size": 128,
@@ -112,8 +113,7 @@ def train(name, family, arguments):
             "--save_checkpoints_steps=1000",
             *family.flags,
         )
-        with open(os.path.join(folder, "eval_results.txt"), encoding="utf-8") as f:
-            rows.append([stop, dict(line.strip().split(" = ") for line in f)])
+        rows.append([stop, read_results(os.path.join(folder, RESULTS_FILE))])
     return rows
 
 
@@ -125,11 +125,11 @@ def main():
     for name in arguments.families.split(","):
         for step, figures in train(name, FAMILIES[name], arguments):
             rest = [
-                "{} {:.3f}".format(key, float(value))
+                "{} {:.3f}".format(key, value)
                 for key, value in figures.items()
-                if key not in ("global_step", "loss")
+                if key not in ("global_step", "loss", *TEXTS)
             ]
-            row = name, step, float(figures["loss"]), ", ".join(rest)
+            row = name, step, figures["loss"], ", ".join(rest)
             print("| {} | {} | {:.2f} | {} |".format(*row), flush=True)
 
 

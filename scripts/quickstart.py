@@ -89,15 +89,9 @@ def run_commands():
 
 
 def read_results(path):
-    """The `name = value` lines of eval_results.txt that are numbers."""
-    results = {}
+    """The `name = value` lines of a fine-tuning's eval_results.txt as floats."""
     with open(path, encoding="utf-8") as f:
-        for name, value in (line.split("=", 1) for line in f if "=" in line):
-            try:
-                results[name.strip()] = float(value)
-            except ValueError:
-                continue  # a text
-    return results
+        return {k.strip(): float(v) for k, v in (line.split("=") for line in f if "=" in line)}
 
 
 def read_lines(path):
