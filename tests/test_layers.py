@@ -69,8 +69,8 @@ ORDER = (
     "data, modeling and optimization -> common"
 )
 ROOM_ORDER = (
-    "modules of data/ itself -> recipes, input and scan -> rows and jobs -> tokenizers and records "
-    "-> text"
+    "modules of data/ itself -> recipes, input and scan -> rows and jobs -> "
+    "tokenizers, records and similarity -> text"
 )
 FLAGS = "only programs and cli/ know flags; the layers below take arguments"
 
@@ -149,7 +149,7 @@ FLAGS = "only programs and cli/ know flags; the layers below take arguments"
             [
                 "line 1 imports data.recipes: data.text is below data.recipes, and imports go "
                 "down: modules of data/ itself -> recipes, input and scan -> rows and jobs -> "
-                "tokenizers and records -> text"
+                "tokenizers, records and similarity -> text"
             ],
         ),
         (

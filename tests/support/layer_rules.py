@@ -67,7 +67,11 @@ ROOMS = (
         _groups("data.rows", "data.jobs"),
         "the rooms below",
     ),
-    Layer("tokenizers and records", _groups("data.tokenizers", "data.records"), "data/text"),
+    Layer(
+        "tokenizers, records and similarity",
+        _groups("data.tokenizers", "data.records", "data.similarity"),
+        "data/text",
+    ),
     Layer("text", _groups("data.text")),
 )
 READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")

@@ -1,0 +1,1 @@
+"""Tables of similar words: their files, and how they are made of word vectors; nothing of rows."""
