@@ -34,7 +34,7 @@ with watched_imports():
     from data.jobs import runner
     from data.jobs.executors import LocalProcesses
     from data.records import manifest
-    from data.rows import masking
+    from data.rows import selection
     from data.text import corpus, documents, segmentation
     from data.text.tags import names_of
     from data.tokenizers import reachability, vocabulary_file
@@ -139,7 +139,7 @@ topics.begin("Masks")
 flags.DEFINE_enum(
     "masking_unit",
     None,
-    masking.UNITS,
+    selection.UNITS,
     "Unit that is masked at a time: wordpiece, word, or ngram (runs of words). Defaults: "
     "{}.".format(defaults_of(lambda recipe: getattr(recipe.corruption.spec, "unit", None))),
 )

@@ -9,30 +9,18 @@ import numpy as np
 from common.errors import UserError
 from common.features import MASKED_LM, TAG_LABELS
 from data.rows import sampling
-from data.rows.corruption import Corrupted, Corruption
+from data.rows.corruption import Corrupted
+from data.rows.selection import Selection, SelectionSpec, check_shares, listed
 
-UNITS = ("wordpiece", "word", "ngram")
-DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
 
 
-_FIELDS_OF_FLAGS = {
-    "--masked_lm_prob": "probability",
-    "--ngram_probs": "ngram_probs",
-    "--max_predictions_per_seq": "max_predictions",
-}
-
-
 @dataclasses.dataclass(frozen=True)
-class MaskingSpec:
+class MaskingSpec(SelectionSpec):
     """The specification of masks.
 
     Attributes:
-      probability: share of the pieces of a row, special tokens counted (google-research/bert).
-      unit: "wordpiece" (single pieces), "word" (whole groups) or "ngram" (runs of groups).
-      ngram_probs: probabilities of runs of 1, 2, ... groups; only for "ngram".
       replacement: probabilities of [MASK], a random piece and the piece itself.
-      max_predictions: int, most masked pieces of a row.
       with_replacement: whether a piece may be drawn several times, as in google-research/electra;
         single pieces that become [MASK] or stay, and in training only.
 
@@ -40,51 +28,26 @@ class MaskingSpec:
       UserError: a value out of range.
     """
 
-    probability: float = 0.15
-    unit: str = "word"
-    ngram_probs: Tuple[float, ...] = DEFAULT_NGRAM_PROBS
     replacement: Tuple[float, ...] = BERT_REPLACEMENT
-    max_predictions: int = 20
     with_replacement: bool = False
 
     def __post_init__(self):
-        for name in ("ngram_probs", "replacement"):  # JSON has lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not 0.0 < self.probability < 1.0:
-            raise UserError(
-                "--masked_lm_prob must lie between 0 and 1, found {}".format(self.probability)
-            )
-        if self.unit not in UNITS:
-            raise UserError(
-                "unknown masking unit {!r}; known are {}".format(self.unit, ", ".join(UNITS))
-            )
-        if self.max_predictions < 1:
-            raise UserError(
-                "--max_predictions_per_seq must be 1 or more, found {}".format(self.max_predictions)
-            )
-        for name, probs in (
-            ("--ngram_probs", self.ngram_probs),
-            ("replacement", self.replacement),
-        ):
-            if not probs or min(probs) < 0 or not abs(sum(probs) - 1.0) <= 1e-6:
-                raise UserError(
-                    "{} must be probabilities that add up to 1, found {}".format(
-                        name, ",".join(str(p) for p in probs)
-                    )
-                )
+        super().__post_init__()
+        object.__setattr__(self, "replacement", tuple(self.replacement))
+        check_shares("replacement", self.replacement)
         if len(self.replacement) != 3:
             raise UserError(
                 "replacement must be the three probabilities of [MASK], a random piece and the "
-                "piece itself, found {}".format(",".join(str(p) for p in self.replacement))
+                "piece itself, found {}".format(listed(self.replacement))
             )
         if self.with_replacement and (self.unit != "wordpiece" or self.replacement[1]):
             raise UserError(
                 "draws with replacement take single pieces (wordpiece) and put in no random ones, "
-                "found {} and {}".format(self.unit, ",".join(str(p) for p in self.replacement))
+                "found {} and {}".format(self.unit, listed(self.replacement))
             )
 
 
-class Masks(Corruption):
+class Masks(Selection):
     """Chosen pieces become [MASK] or a random piece, or stay, and their originals are predicted.
 
     A recipe's Masks hold the family's defaults in their specification:
@@ -95,37 +58,12 @@ class Masks(Corruption):
     targets = MASKED_LM + TAG_LABELS
     stated_values = "kind, unit and shares"
 
-    @property
-    def needs_words(self):
-        return self.spec.unit != "wordpiece"
-
-    def for_settings(self, settings):
-        unit, ngram_probs = settings.masking_unit or self.spec.unit, settings.ngram_probs
-        share = settings.masked_lm_prob
-        if ngram_probs is not None and unit != "ngram":
-            raise UserError("--ngram_probs needs --masking_unit=ngram")
-        spec = dataclasses.replace(
-            self.spec,
-            probability=self.spec.probability if share is None else share,
-            unit=unit,
-            ngram_probs=self.spec.ngram_probs if ngram_probs is None else ngram_probs,
-            max_predictions=settings.max_predictions_per_seq,
-            with_replacement=self.spec.with_replacement and unit == "wordpiece",
-        )
-        return dataclasses.replace(self, spec=spec)
-
-    def from_manifest(self, masking):
-        try:
-            return super().from_manifest(masking)
-        except UserError as error:
-            message = str(error)
-            for flag, name in _FIELDS_OF_FLAGS.items():  # a manifest has no flags
-                message = message.replace(flag, name)
-            raise UserError(message) from error
+    def own_settings(self, settings, unit):
+        return {"with_replacement": self.spec.with_replacement and unit == "wordpiece"}
 
     def describe(self):
         how = " with replacement" if self.spec.with_replacement else ""
-        return "{:.0%} by {}{}".format(self.spec.probability, self.spec.unit, how)
+        return super().describe() + how
 
     def sources(self, names):
         sources = super().sources(names)

@@ -80,7 +80,7 @@ def test_the_original_programs_files_are_read(builder):
 
 def rule(vocabulary, share, length, unit="wordpiece", replacement=(0.85, 0.0, 0.15)):
     room = predictions_limit(share, length)
-    spec = MaskingSpec(share, unit, (1.0,), replacement, room, unit == "wordpiece")
+    spec = MaskingSpec(share, unit, (1.0,), room, replacement, unit == "wordpiece")
     return Drawing(Masks(spec), tokens_of(vocabulary, True)._replace(random_ids=[5]), 1, True)
 
 

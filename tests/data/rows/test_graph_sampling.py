@@ -13,7 +13,7 @@ from common.errors import UserError
 from data.input import drawn_corruption
 from data.input.drawn_corruption import Drawing
 from data.recipes.electra import ELECTRA_REPLACEMENT
-from data.rows import masking, pairs, sampling
+from data.rows import masking, pairs, sampling, selection
 from data.rows.corruption import Tokens
 from data.rows.graph_sampling import mask_drawn, predictions_per_row
 from data.rows.masking import Masks
@@ -51,7 +51,7 @@ def draw(batch, spec, numbers, seed=7):
         return [session.run(sampled, {number: n}) for n in numbers]
 
 
-@pytest.mark.parametrize("unit", masking.UNITS)
+@pytest.mark.parametrize("unit", selection.UNITS)
 @pytest.mark.parametrize("length", [16, 48])
 def test_every_draw_masks_whole_groups_and_can_be_undone(unit, length):
     batch = rows(length)
@@ -101,7 +101,7 @@ def figures(batch, results):
     return np.mean(parts, axis=0)
 
 
-@pytest.mark.parametrize("unit", masking.UNITS)
+@pytest.mark.parametrize("unit", selection.UNITS)
 def test_static_and_dynamic_sampler_agree(unit):
     batch = rows(128, documents=500)
     spec = masking.MaskingSpec(0.15, unit, max_predictions=20)
@@ -151,7 +151,7 @@ def test_labels_are_the_tags_of_the_chosen_pieces():
 def electra_spec(share, width):
     room = masking.predictions_limit(share, width)
     replacement = ELECTRA_REPLACEMENT
-    return masking.MaskingSpec(share, "wordpiece", (1.0,), replacement, room, True)
+    return masking.MaskingSpec(share, "wordpiece", (1.0,), room, replacement, True)
 
 
 @needs_golden

@@ -8,7 +8,7 @@ from mask_draws import mask_once
 from random_units import RANDOM_IDS, Ids, assemble, make_unit, rows_of
 
 from common.errors import UserError
-from data.rows import masking, pairs, sampling
+from data.rows import masking, pairs, sampling, selection
 
 kinds = st.sampled_from(["nsp", "order", "full"])
 
@@ -16,7 +16,7 @@ kinds = st.sampled_from(["nsp", "order", "full"])
 specs = st.builds(
     masking.MaskingSpec,
     probability=st.floats(0.05, 0.5),
-    unit=st.sampled_from(masking.UNITS),
+    unit=st.sampled_from(selection.UNITS),
     max_predictions=st.integers(1, 24),
 )
 
@@ -63,7 +63,7 @@ def long_run(spec, length=128, seed=3):
     return batch, mask_once(batch, spec, Ids.mask, RANDOM_IDS, seed)
 
 
-@pytest.mark.parametrize("unit", masking.UNITS)
+@pytest.mark.parametrize("unit", selection.UNITS)
 def test_shares_in_the_long_run(unit):
     batch, masked = long_run(masking.MaskingSpec(0.15, unit, max_predictions=20))
     count = masked.weights.sum()

@@ -10,7 +10,7 @@ from scipy import stats
 
 from data.input.drawn_corruption import Drawing, draw
 from data.recipes.electra import ELECTRA_REPLACEMENT
-from data.rows import instances, masking, sampling
+from data.rows import instances, masking, sampling, selection
 from data.rows.corruption import Tokens
 from data.rows.masking import Masks
 from data.rows.row_features import numbered_in_row
@@ -24,7 +24,7 @@ WIDTH, ROWS, BATCHES = 64, 300, 12
 # Chance of a false alarm for each figure, were the seeds not fixed.
 ALARM = 1e-4
 MLM = masking.BERT_REPLACEMENT
-NGRAMS = {"macbert": masking.DEFAULT_NGRAM_PROBS, "albert": (6 / 11, 3 / 11, 2 / 11)}
+NGRAMS = {"macbert": selection.DEFAULT_NGRAM_PROBS, "albert": (6 / 11, 3 / 11, 2 / 11)}
 
 
 @functools.lru_cache(maxsize=None)
@@ -75,11 +75,11 @@ def in_pipeline(batch, spec):
 def electra(share=0.15, width=WIDTH):
     room = masking.predictions_limit(share, width)
     replacement = ELECTRA_REPLACEMENT
-    return masking.MaskingSpec(share, "wordpiece", (1.0,), replacement, room, True)
+    return masking.MaskingSpec(share, "wordpiece", (1.0,), room, replacement, True)
 
 
-def spec_of(unit, replacement=MLM, room=20, ngrams=masking.DEFAULT_NGRAM_PROBS):
-    return masking.MaskingSpec(0.15, unit, ngrams, replacement, room)
+def spec_of(unit, replacement=MLM, room=20, ngrams=selection.DEFAULT_NGRAM_PROBS):
+    return masking.MaskingSpec(0.15, unit, ngrams, room, replacement)
 
 
 # name -> (sampler, specification, pieces in a word). With words of two pieces and an even number
