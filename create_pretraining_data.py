@@ -23,21 +23,19 @@ with watched_imports():
 
     from cli import corpus_flags, family_flags, original_names
     from cli.app import PARTS_KEPT, given_values, require, run_script
+    from cli.creation.report import print_report
     from cli.help import topics
-    from common.errors import UserError, some
+    from common.errors import UserError
     from common.log import log_lines, warn
-    from common.tags import KINDS
     from common.terminal import say
     from common.validation import number_fault
     from data import recipes
     from data.creation import CreationSettings, RecordWork
     from data.jobs import runner
     from data.jobs.executors import LocalProcesses
-    from data.records import manifest
     from data.rows import selection
     from data.text import corpus, documents, segmentation
-    from data.text.tags import names_of
-    from data.tokenizers import reachability, vocabulary_file
+    from data.tokenizers import vocabulary_file
     from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
 
 FLAGS = flags.FLAGS
@@ -54,11 +52,6 @@ SETTINGS_FLAGS = (
     "random_seed",
     "eval_fraction",
 )
-# Of the pieces; usual sentences in usual rows lose less, or little more.
-LEFT_OUT_LIMIT = 0.05
-# Of the documents; the others' masks are of fewer texts than it seems.
-DUPLICATES_LIMIT = 0.01
-_COUNTS = ("records", "tokens", "padding_share", "documents", "sentences", "characters")
 FAMILY_OPTIONS = [recipe.options for recipe in recipes.all_recipes().values()]
 
 
@@ -268,69 +261,6 @@ def _ngram_probs():
     return shares
 
 
-def print_report(result, names):
-    """The manifest in a few lines, and some rows with their words in brackets."""
-    say(
-        "{:,} records, {:,} tokens, {:.1%} padding, from {:,} documents, {:,} sentences, "
-        "{:,} characters".format(*(result[k] for k in _COUNTS))
-    )
-    masked = "masks are drawn in training"
-    if result["masking"]["kind"] == "static":
-        masked = "masked {:.2%} of the tokens".format(result["masked_share"])
-    say(
-        "{}, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
-            masked,
-            result["unknown_share"],
-            _shown_unknown(result),
-            result["unaligned_words"],
-        )
-    )
-    _report_left_out(result)
-    if result["duplicate_share"] > DUPLICATES_LIMIT:
-        say(
-            "note: {:.1%} of the documents are copies of others; python -m data.scan_corpus "
-            "--drop_duplicates leaves them out".format(result["duplicate_share"])
-        )
-    recipe = recipes.get_recipe(result["objective"])
-    if recipe.takes_other_documents and result["one_document_share"] > 0.01:
-        say(
-            "note: {:.1%} of the blocks hold one document only, so their random second sentences "
-            "are its own; separate documents by blank lines".format(result["one_document_share"])
-        )
-    corpus_flags.say_user_dict(result)
-    for note in (*reachability.notes(result), *_notes_on_words(result)):
-        say("note: " + note)
-    say("manifest: {}".format(manifest.manifest_path(names)))
-    for example in result["examples"][:2]:
-        say("example: {}".format(example))
-
-
-def _shown_unknown(result):
-    if result["flags"]["keep_text_private"] and result["unknown_share"]:
-        return "not shown"
-    return " ".join(list(result["unknown_top"])[:10]) or "none"
-
-
-def _report_left_out(result):
-    """What of the text is in no row, with a warning where it is much."""
-    divided = ""
-    if result["divided_sentences"]:
-        divided = "; {:,} sentences longer than a row were divided".format(
-            result["divided_sentences"]
-        )
-    say("{:.2%} of the pieces are in no row{}".format(result["left_out_share"], divided))
-    if result["left_out_share"] > LEFT_OUT_LIMIT:
-        flags_given, remedy = result["flags"], "a longer row loses less"
-        if flags_given["input_format"] == "text":
-            remedy += ", and so does --input_format=raw where lines hold several sentences"
-        warn(
-            "{:.1%} of the text is in no row: sentences that do not fit are cut at "
-            "--max_seq_length={}; {}".format(
-                result["left_out_share"], flags_given["max_seq_length"], remedy
-            )
-        )
-
-
 def _say_default_masking(settings):
     """A line on what is masked where no flag says it: Google's program takes single pieces."""
     asked = (FLAGS.masking_unit, FLAGS.do_whole_word_mask, FLAGS.ngram_probs)
@@ -342,24 +272,6 @@ def _say_default_masking(settings):
                 "whole words" if unit == "word" else "runs of whole words", settings.objective
             )
         )
-
-
-def _notes_on_words(result):
-    """Yields notes on words and tags that could not be used as they were."""
-    if result["unaligned_sentences"]:
-        examples = ", ".join(result["unaligned_examples"])
-        yield (
-            "{:,} sentences whose words do not join to their text are masked piece by "
-            "piece{}".format(
-                result["unaligned_sentences"], examples and ", for instance " + examples
-            )
-        )
-    if result["unknown_tags"]:
-        listed = ["{} ({:,})".format(*item) for item in result["unknown_tags"].items()]
-        yield "tags outside the tag set count as unknown: {}".format(some(listed))
-    for kind in KINDS if result["tag_counts"] else ():
-        if not any(name in result["tag_counts"] for name in names_of(kind)):
-            yield "no word has a tag of the kind {0}: every label of {0}_labels is -1".format(kind)
 
 
 def main(argv):

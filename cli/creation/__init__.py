@@ -1,0 +1,1 @@
+"""What create_pretraining_data.py says."""
