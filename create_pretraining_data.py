@@ -282,6 +282,7 @@ def main(argv):
     held_out_name = corpus_flags.held_out_name(names)
     _say_default_masking(settings)
     work = RecordWork(settings)
+    log_lines(work.reports())
     for note in work.notes():
         warn(note)
     units = runner.plan(work, inputs, len(names))

@@ -31,6 +31,7 @@ from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.vocabulary_file import WORDPIECE
 
 _LISTED_UNKNOWN = 100
+_LISTED_CHANGES = 20
 # Less room for predictions than this share of what a full row has is warned of.
 _LEAST_ROOM = 0.9
 _PREDICTIONS = "max_predictions_per_seq"
@@ -257,9 +258,13 @@ class RecordWork(Work):
         settings.check()
         self._vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
         self._dictionary = self._read_dictionary()
+        self._corruption = settings.corruption().with_files(
+            settings.family_options, self._vocabulary, settings.do_lower_case
+        )
         self.identity = {
             "vocabulary": self._vocabulary.sha256,
             "user_dict": segmentation.sha256_of(settings.user_dict),
+            "masking": self._corruption.to_manifest(),
         }
         uses_ltp = settings.segmenter == "ltp"
         used = LIBRARIES if uses_ltp else [settings.segmenter]
@@ -292,6 +297,10 @@ class RecordWork(Work):
 
     def notes(self):
         return [*self._dictionary.notes(), *self._notes_on_room()]
+
+    def reports(self):
+        """Lines for people on what was read beside the text: list of str."""
+        return list(self._corruption.notes())
 
     def _notes_on_room(self):
         """Yields a line where full rows have no room for their share of predictions."""
@@ -361,6 +370,7 @@ class RecordWork(Work):
             "ngram_distribution": {
                 n: round(count / runs, 6) for n, count in sorted(total["ngrams"].items())
             },
+            **self._changes(total),
             "documents": total["documents"],
             "duplicate_share": round(copies_share(total["sampled_documents"]), 6),
             "held_out": self._side(total),
@@ -383,6 +393,17 @@ class RecordWork(Work):
             "unknown_top": dict(top_counts(total["unknown"], _LISTED_UNKNOWN)),
             "examples": total["examples"],
             "one_document_share": round(total["one_document_blocks"] / total["blocks"], 6),
+        }
+
+    @staticmethod
+    def _changes(total):
+        """What became of chosen words, and the most frequent changes with an example each."""
+        changes = dict(top_counts(total["changes"], _LISTED_CHANGES))
+        texts = total["change_examples"]
+        return {
+            "corruption_counts": total["corruption_counts"],
+            "changes": changes,
+            "change_examples": {name: texts[name] for name in changes if name in texts},
         }
 
     def _side(self, total):

@@ -13,7 +13,7 @@ from data.records import encoding, tfrecord
 from data.rows import alignment, instances
 from data.rows.corruption import tokens_of
 from data.rows.division import divide_long_sentences
-from data.rows.row_features import example, features_of
+from data.rows.row_features import changed_text, example, features_of, shown_change
 from data.text import segmentation
 from data.text.characters import code_points
 from data.text.documents import normalization
@@ -25,6 +25,8 @@ from data.tokenizers.vocabularies import read_vocabulary
 # Pieces of rows made at once: large enough for numpy, small enough for flat memory.
 _BATCH_PIECES = 1 << 18
 _TOP_UNKNOWN = 1000
+# The most frequent changes of words in a batch of rows are kept with the text around them.
+_CHANGES_SHOWN = 20
 # Seconds that a block's pieces and words take beside those of one pass over it, by segmenter, and
 # the share of a pass that its pairs take; for the progress display alone.
 _PREPARING, _PAIRING = {"ltp": 300.0, None: 2.5}, 0.25
@@ -55,6 +57,9 @@ def new_statistics():
     return dict(
         counts,
         ngrams={},
+        corruption_counts={},
+        changes={},
+        change_examples={},
         unknown={},
         tag_counts={},
         unknown_tags={},
@@ -75,8 +80,10 @@ class RecordProcessor(Processor):
         settings.check()
         self.side = settings.side
         self.recipe = get_recipe(settings.objective)
-        self.corruption = settings.corruption()
         self.vocabulary = read_vocabulary(settings.vocab_file, settings.tokenizer)
+        self.corruption = settings.corruption().with_files(
+            settings.family_options, self.vocabulary, settings.do_lower_case
+        )
         self.tokens = tokens_of(self.vocabulary, settings.do_lower_case)
         self.tokenizer = self.vocabulary.make_tokenizer(
             settings.do_lower_case, blanks_part_words=settings.input_format == "presegmented"
@@ -222,11 +229,23 @@ class RecordProcessor(Processor):
         statistics["tokens"] += int(batch.lengths.sum())
         if corrupted:
             statistics["masked"] += int(corrupted.predicted.sum())
-            for i, count in enumerate(corrupted.ngrams):
-                name = str(i + 1)
-                statistics["ngrams"][name] = statistics["ngrams"].get(name, 0) + int(count)
+            runs = {str(i + 1): int(count) for i, count in enumerate(corrupted.ngrams)}
+            add_statistics(
+                statistics, {"ngrams": runs, "corruption_counts": dict(corrupted.counts)}
+            )
+            self._count_changes(batch, corrupted, statistics)
         for row in range(min(EXAMPLES - len(statistics["examples"]), len(batch.lengths))):
             statistics["examples"].append(example(batch, corrupted, row, self.vocabulary.tokens))
+
+    def _count_changes(self, batch, corrupted, statistics):
+        named = [(shown_change(change), change) for change in corrupted.changes]
+        examples = {
+            name: changed_text(batch, change, self.vocabulary)
+            for name, change in named[:_CHANGES_SHOWN]
+            if name not in statistics["change_examples"]
+        }
+        counts = {name: change.count for name, change in named}
+        add_statistics(statistics, {"changes": counts, "change_examples": examples})
 
 
 def _tag_counts(unit):

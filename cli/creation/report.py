@@ -14,6 +14,7 @@ from data.tokenizers import reachability
 _LEFT_OUT_LIMIT = 0.05
 # Of the documents; the others' masks are of fewer texts than it seems.
 _DUPLICATES_LIMIT = 0.01
+_CHANGES_SHOWN = 10
 _COUNTS = ("records", "tokens", "padding_share", "documents", "sentences", "characters")
 
 
@@ -34,6 +35,7 @@ def print_report(result, names):
             result["unaligned_words"],
         )
     )
+    _report_changes(result)
     _report_left_out(result)
     if result["duplicate_share"] > _DUPLICATES_LIMIT:
         say(
@@ -58,6 +60,17 @@ def _shown_unknown(result):
     if result["flags"]["keep_text_private"] and result["unknown_share"]:
         return "not shown"
     return " ".join(list(result["unknown_top"])[:10]) or "none"
+
+
+def _report_changes(result):
+    """What the corruption did beside masks, and its most frequent changes of words."""
+    if result["corruption_counts"]:
+        corruption = recipes.get_recipe(result["objective"]).corruption
+        for line in corruption.report(result["corruption_counts"]):
+            say(line)
+    for name, count in list(result["changes"].items())[:_CHANGES_SHOWN]:
+        text = result["change_examples"].get(name)
+        say("{:>9,}  {}{}".format(count, name, (text and "  " + text) or ""))
 
 
 def _report_left_out(result):

@@ -11,7 +11,8 @@ from common.errors import UserError
 from data.text import corpus, documents, privacy
 
 # Statistics whose keys, or texts, are from the corpus.
-_QUOTING, _EXAMPLES = ("unknown",), ("examples", "unaligned_examples")
+_QUOTING = ("unknown", "changes", "change_examples")
+_EXAMPLES = ("examples", "unaligned_examples")
 
 
 class Processor:

@@ -53,6 +53,21 @@ def tokens_of(vocabulary, do_lower_case):
     return Tokens(vocabulary.mask, vocabulary.random_replacements(do_lower_case), special_ids)
 
 
+class Change(NamedTuple):
+    """A word that was put in the place of another.
+
+    Attributes:
+      old, new: texts.
+      count: how often.
+      place: row, first column and column after the last, of one of them.
+    """
+
+    old: str
+    new: str
+    count: int
+    place: Tuple[int, int, int]
+
+
 class Corrupted(NamedTuple):
     """Rows as a model reads them, and what it is to predict.
 
@@ -61,12 +76,16 @@ class Corrupted(NamedTuple):
       predicted: bool [rows, S], the pieces whose originals are predicted.
       targets: dict name of a feature -> array [rows, ...]; see Corruption.targets.
       ngrams: how many runs of 1, 2, ... words were chosen; empty where runs are not counted.
+      counts: dict name -> how often, for Corruption.report.
+      changes: list of Change, the most frequent first; empty where words are not followed.
     """
 
     ids: np.ndarray
     predicted: np.ndarray
     targets: Dict[str, np.ndarray]
     ngrams: Sequence[int] = ()
+    counts: Dict[str, int] = {}
+    changes: Sequence[Change] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +133,30 @@ class Corruption:
         changes = {} if probability is None else {"probability": probability}
         spec = dataclasses.replace(self.spec, max_predictions=max_predictions, **changes)
         return dataclasses.replace(self, spec=spec)
+
+    def with_files(self, options, vocabulary, do_lower_case):
+        """The same corruption with the contents of the files that it reads; itself where it reads
+        none. `corrupt` and `draw` need it.
+
+        Args:
+          options: FamilyOptions that name the files, those of the recipe or of the objective.
+          vocabulary: of the records (data/tokenizers/vocabularies.py).
+          do_lower_case: of the tokenizer.
+
+        Raises:
+          UserError: a file is missing, damaged, or another one than the specification's.
+        """
+        del options, vocabulary, do_lower_case
+        return self
+
+    def notes(self):
+        """Yields lines for people on what was read by `with_files`."""
+        return iter(())
+
+    def report(self, counts):
+        """Yields lines for people on the sums of Corrupted.counts: dict name -> how often."""
+        del counts
+        return iter(())
 
     def to_manifest(self):
         """dict for the manifest's object "masking", without "kind" (static or dynamic)."""

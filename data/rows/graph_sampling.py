@@ -26,7 +26,7 @@ class _Groups(NamedTuple):
 
 
 # Draws of one batch, in the order of the second half of their seeds.
-_ORDER, _RUNS, _KIND, _RANDOM = range(4)
+_ORDER, _RUNS, KIND, RANDOM = range(4)
 
 
 def draw_masks(features, spec, tokens, uniform):
@@ -69,15 +69,25 @@ def choose_pieces(features, spec, uniform):
       spec: masking.MaskingSpec, or another specification with its probability, unit,
         max_predictions and, for "ngram", ngram_probs.
     """
-    word_groups = features["word_groups"]
+    word_groups = groups_of(features, spec)
     seq = word_groups.shape.as_list()[1]
-    if spec.unit == "wordpiece":
-        numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
-        word_groups = tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
     room = predictions_per_row(features["input_mask"], spec)
     groups = _list_groups(word_groups, features["segment_ids"], seq)
     taken = _choose_groups(groups, room, spec, uniform)
     return tf.logical_and(tf.gather(taken, word_groups, batch_dims=1), word_groups > 0)
+
+
+def groups_of(features, spec):
+    """int32 [batch, seq]: numbers of the groups that are chosen as a whole, as word_groups.
+
+    Args:
+      features, spec: see `choose_pieces`.
+    """
+    word_groups = features["word_groups"]
+    if spec.unit != "wordpiece":
+        return word_groups
+    numbers = tf.cumsum(tf.cast(word_groups > 0, tf.int32), axis=1)
+    return tf.where(word_groups > 0, numbers, tf.zeros_like(numbers))
 
 
 def _draw_pieces(features, spec, tokens, uniform):
@@ -92,7 +102,7 @@ def _draw_pieces(features, spec, tokens, uniform):
     positions = tf.gather(candidates, tf.maximum(0, tf.minimum(drawn, count - 1)), batch_dims=1)
     # Where there is no candidate at all, nothing counts; the original computes 0 / 0 there.
     wanted = predictions_per_row(features["input_mask"], spec) * tf.minimum(1, count[:, 0])
-    is_replaced = uniform(shape, _KIND) < spec.replacement[0]
+    is_replaced = uniform(shape, KIND) < spec.replacement[0]
     return mask_drawn(ids, positions, is_replaced, wanted, tokens.mask_id)
 
 
@@ -260,10 +270,10 @@ def predictions(ids, positions, real):
 
 def _replace(ids, chosen, spec, tokens, uniform):
     to_mask, to_random, _ = spec.replacement
-    kind = uniform(tf.shape(ids), _KIND)
+    kind = uniform(tf.shape(ids), KIND)
     count = len(tokens.random_ids)
     table = tf.constant(tokens.random_ids, tf.int32)
-    draw = tf.cast(uniform(tf.shape(ids), _RANDOM) * count, tf.int32)
+    draw = tf.cast(uniform(tf.shape(ids), RANDOM) * count, tf.int32)
     other = tf.gather(table, tf.minimum(draw, count - 1))
     new = tf.where(kind < to_mask, tf.fill(tf.shape(ids), tokens.mask_id), other)
     replaced = tf.logical_and(chosen, kind < to_mask + to_random)

@@ -8,6 +8,9 @@ from data.rows.display import bracketed, shown_tags, word_starts
 from data.rows.instances import group_heads
 from data.text.tags import UNKNOWN
 
+# Pieces on each side of a word that is shown.
+_AROUND = 10
+
 
 def features_of(batch, corrupted=None, names=(WORD_STARTS,)):
     """The values of records: {name: array [rows, values]}.
@@ -78,3 +81,27 @@ def example(batch, corrupted, row, tokens):
     if batch.tags is not None:
         tags = shown_tags(np.where(is_shown[:, None], batch.tags[row, :length], UNKNOWN))
     return bracketed(ids, original, starts, tokens, tags)
+
+
+def shown_change(change):
+    """A corruption.Change in short: new<-old, as in rows."""
+    return "{}<-{}".format(change.new, change.old)
+
+
+def changed_text(batch, change, vocabulary):
+    """The original text around a changed word, which is written as `shown_change` does.
+
+    Args:
+      batch: instances.Instances.
+      change: corruption.Change.
+      vocabulary: of WordPiece tokens.
+    """
+    row, first, end = change.place
+    ids, is_text = batch.ids[row], batch.group_ids[row] >= 0
+
+    def text(begin, stop):
+        columns = [i for i in range(max(begin, 0), min(stop, len(ids))) if is_text[i]]
+        return "".join(vocabulary.spelling(int(ids[i])).text for i in columns)
+
+    before, after = text(first - _AROUND, first), text(end, end + _AROUND)
+    return "{}({}){}".format(before, shown_change(change), after)

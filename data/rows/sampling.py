@@ -73,7 +73,8 @@ def choose_pieces(instances, spec, rng):
     Returns:
       bool [rows, S], True on the pieces to predict; int64 [n], counts of runs of 1, 2, ... groups.
     """
-    groups = _list_groups(instances, spec.unit)
+    groups = list_groups(instances, spec.unit)
+    segments = instances.segment_ids[groups.row, groups.first]
     row_count, width = instances.ids.shape
     counts = np.bincount(groups.row, minlength=row_count)
     longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
@@ -94,7 +95,7 @@ def choose_pieces(instances, spec, rng):
         second = turn >= counts[active]
         candidate = order[active, turn - second * counts[active]]
         size = np.where(second, 1, np.minimum(wanted[active], left[active]))
-        size, length = _fitting_run(groups, candidate, size, taken, left[active])
+        size, length = _fitting_run(groups, segments, candidate, size, taken, left[active])
         fits = size > 0
         rows, chosen, size = active[fits], candidate[fits], size[fits]
         for i in range(longest):
@@ -113,27 +114,44 @@ def _draw_runs(spec, count, longest, rng):
     return 1 + np.searchsorted(np.cumsum(spec.ngram_probs)[:-1], rng.random(count), "right")
 
 
-class _GroupList(NamedTuple):
-    """The groups of a batch, row by row.
+class Groups(NamedTuple):
+    """Groups of a batch, row by row.
 
     Attributes:
       row: int64 [groups].
       first: int64 [groups], column of the first piece.
       end: int64 [groups], column after the last.
-      segment: int64 [groups], segment id.
     """
 
     row: np.ndarray
     first: np.ndarray
     end: np.ndarray
-    segment: np.ndarray
 
 
-def _list_groups(instances, unit):
+def list_groups(instances, unit, among=None):
+    """Groups of the rows: single pieces for the unit "wordpiece", words for the others.
+
+    Args:
+      instances: instances.Instances.
+      unit: of the specification.
+      among: bool [rows, S], True on all pieces of the groups wanted; None: all groups.
+    """
     ids = instances.group_ids
     heads = ids >= 0 if unit == "wordpiece" else group_heads(ids)
+    ends = _group_ends(instances, heads)
     row, first = places(heads)
-    return _GroupList(row, first, _group_ends(instances, heads), instances.segment_ids[row, first])
+    if among is None:
+        return Groups(row, first, ends)
+    wanted = among[row, first]
+    return Groups(row[wanted], first[wanted], ends[wanted])
+
+
+def pieces_of_groups(groups):
+    """Rows and columns of the pieces of groups, group by group: two int64 [pieces]."""
+    sizes = groups.end - groups.first
+    before = np.cumsum(sizes) - sizes
+    columns = np.arange(sizes.sum()) + np.repeat(groups.first - before, sizes)
+    return np.repeat(groups.row, sizes), columns
 
 
 def _group_ends(instances, heads):
@@ -164,7 +182,7 @@ def _shuffled_within_rows(counts, rng):
     return (keys & ((1 << bits) - 1)) + (np.cumsum(counts) - counts)[:, None]
 
 
-def _fitting_run(groups, candidate, wanted, taken, room):
+def _fitting_run(groups, segments, candidate, wanted, taken, room):
     """Whether a run of `wanted` groups from each candidate is free in one segment.
 
     Where it is but has more than `room` pieces, it is shortened until it fits.
@@ -178,7 +196,7 @@ def _fitting_run(groups, candidate, wanted, taken, room):
     for i in range(int(wanted.max())):
         member = np.minimum(candidate + i, len(groups.row) - 1)
         same_segment = (groups.row[member] == groups.row[candidate]) & (
-            groups.segment[member] == groups.segment[candidate]
+            segments[member] == segments[candidate]
         )
         needed = i < wanted
         free &= ~needed | ((member == candidate + i) & same_segment & ~taken[member])

@@ -100,7 +100,7 @@ class WordReplacement(Selection):
         return {"similar_words": _digest(path) if path else ""}
 
     def with_files(self, options, vocabulary, do_lower_case):
-        path = options.similar_words
+        path = getattr(options, "similar_words", None)
         if not path:
             raise UserError(
                 "words are drawn from the table of similar words that the records were made with: "

@@ -4,6 +4,7 @@ from common.errors import UserError
 from common.features import SENTENCE_LABEL
 from modeling.objectives.electra import Electra
 from modeling.objectives.lert import Lert
+from modeling.objectives.macbert import Macbert
 from modeling.objectives.masked_lm import MaskedLm
 
 OBJECTIVES = {
@@ -12,6 +13,7 @@ OBJECTIVES = {
     "lert": Lert("lert"),
     "albert": MaskedLm("albert", sentence_pair="sentence_order"),
     "electra": Electra("electra"),
+    "macbert": Macbert("macbert"),
 }
 
 

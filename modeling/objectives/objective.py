@@ -123,7 +123,8 @@ class Objective:
     def settings(self, config):
         """The objective's part of run_config.json beside its name: dict option -> value."""
         del config
-        return self.options.to_dict()
+        values = self.options.to_dict()
+        return {o.name: values[o.name] for o in self.options.declared() if not o.of_drawing}
 
     def notes(self):
         """What a user who watches the losses of a training should know of them: list of lines."""

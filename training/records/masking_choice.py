@@ -87,10 +87,12 @@ def choose_drawing(
 
     Raises:
       UserError: vocab_file is missing or not the model's, the records hold masks, the objective
-        reads what the corruption does not make, or the share is out of range.
+        reads what the corruption does not make, the share is out of range, or a file that the
+        corruption reads is missing or another one.
     """
     keeps_original = MASKED_IDS in objective.feature_names
     if stated is None and not keeps_original:
+        _refuse_options_of_drawing(objective)
         return None
     if stated is None:
         corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
@@ -114,8 +116,21 @@ def choose_drawing(
             origin if probability is None else "the share was asked for",
         )
     )
+    corruption = corruption.with_files(objective.options, vocabulary, is_lower)
+    for note in corruption.notes():
+        log(note)
     tokens = tokens_of(vocabulary, is_lower)
     return Drawing(corruption, tokens, run_config.seed, keeps_original)
+
+
+def _refuse_options_of_drawing(objective):
+    for declared in objective.options.declared():
+        if declared.of_drawing and getattr(objective.options, declared.name) is not None:
+            raise UserError(
+                "--{} cannot be combined with records that hold their masks; remove it".format(
+                    declared.name
+                )
+            )
 
 
 def _check_targets(objective, corruption):

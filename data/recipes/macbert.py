@@ -1,0 +1,47 @@
+"""MacBERT: words replaced by similar ones, never by [MASK], and the order of two segments."""
+
+import dataclasses
+from typing import Optional
+
+from common.errors import UserError
+from common.options import TEXT, FamilyOptions, option
+from data.recipes import BERT_FEATURES, Recipe
+from data.rows import pairs
+from data.rows.word_replacement import ReplacementSpec, WordReplacement
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(FamilyOptions):
+    """MacBERT's own options of data creation."""
+
+    title = "MacBERT"
+
+    similar_words: Optional[str] = option(
+        None,
+        "Table of similar words: a word, a tab, its neighbours with blanks between them; python -m "
+        "data.similar_words makes one.",
+        kind=TEXT,
+    )
+
+    def check(self):
+        if not self.similar_words:
+            raise UserError(
+                "--objective=macbert replaces words by similar ones: give their table, "
+                "--similar_words, which python -m data.similar_words makes"
+            )
+
+
+def _pairs(unit, settings, seed):
+    return pairs.sentence_order_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
+
+
+# The label keeps BERT's name, next_sentence_labels: 0 in order, 1 swapped (as ALBERT's, whose task
+# it is: Cui et al. 2020, arXiv 2004.13922, section 3.2).
+RECIPE = Recipe(
+    name="macbert",
+    pairs=_pairs,
+    features=BERT_FEATURES,
+    corruption=WordReplacement(ReplacementSpec(unit="ngram")),
+    options=Options,
+    short_seq_prob=0.1,
+)
