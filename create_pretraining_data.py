@@ -26,7 +26,7 @@ with watched_imports():
     from cli.creation.report import print_report
     from cli.help import topics
     from common.errors import UserError
-    from common.log import log_lines, warn
+    from common.log import log, log_lines, warn
     from common.terminal import say
     from common.validation import number_fault
     from data import recipes
@@ -282,7 +282,8 @@ def main(argv):
     held_out_name = corpus_flags.held_out_name(names)
     _say_default_masking(settings)
     work = RecordWork(settings)
-    log_lines(work.reports())
+    for line in work.reports():
+        log(line)
     for note in work.notes():
         warn(note)
     units = runner.plan(work, inputs, len(names))

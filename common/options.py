@@ -55,8 +55,8 @@ class Option(NamedTuple):
       shapes_rows: the rows of examples depend on it.
       of_model: a fine-tuned model keeps it, beside those that shape rows: its figures depend on it.
       remembered: a fine-tuned model keeps it as the default of later calls, which may have another.
-      of_drawing: it tells how a corruption is drawn in training; refused where records hold what the
-        corruption makes, and no part of the record of a run.
+      of_drawing: it tells how a corruption is drawn in training; refused where records hold what it
+        makes, and no part of the record of a run.
       supersedes: names of options whose values from --hparams give way to this one where the
         command line has it.
     """

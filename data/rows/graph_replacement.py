@@ -45,7 +45,9 @@ def draw_words(features, spec, table, tokens, uniform):
     entry, is_kept = _draw_entries(table, words, spec.replacement, kind, which)
     start = tf.where(entry < 0, entry, tf.gather(table.starts, tf.maximum(entry, 0)))
     start = tf.gather(start, groups, batch_dims=1)
-    written = tf.gather(tf.constant(table.pieces), tf.maximum(start + words.offsets, 0))
+    # Padding is one long group, which is never chosen.
+    at = tf.clip_by_value(start + words.offsets, 0, len(table.pieces) - 1)
+    written = tf.gather(tf.constant(table.pieces), at)
     # Pieces of a word for which the table has no random one: draws of the row's words serve again.
     random = tf.gather(tf.constant(tokens.random_ids), _place(which[:, 1:], len(tokens.random_ids)))
     new = tf.where(start < 0, random, written)

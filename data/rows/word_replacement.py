@@ -144,7 +144,7 @@ class WordReplacement(Selection):
         chosen, ngrams = sampling.choose_pieces(instances, self.spec, rng)
         places = sampling.list_groups(instances, self.spec.unit, chosen)
         draws = rng.random(len(places.row)), rng.random(len(places.row))
-        drawn = _draw_words(self.words.table, instances.ids, places, self.spec.replacement, *draws)
+        drawn = draw_words(self.words.table, instances.ids, places, self.spec.replacement, *draws)
         ids = instances.ids.copy()
         _write(ids, self.words.table, places, drawn.entry)
         wanting = sampling.Groups(*(values[drawn.is_without_random] for values in places))
@@ -195,7 +195,7 @@ def _digest_of_state(path, time, size):
     return sha256_of(path)
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
     """What becomes of the chosen words, [words] each.
 
     Attributes:
@@ -215,8 +215,8 @@ class _Drawn(NamedTuple):
     is_without_random: np.ndarray
 
 
-def _draw_words(table, ids, places, replacement, kind, which):
-    """The new words: _Drawn.
+def draw_words(table, ids, places, replacement, kind, which):
+    """The new words: Drawn.
 
     Args:
       table: word_table.WordTable.
@@ -241,7 +241,7 @@ def _draw_words(table, ids, places, replacement, kind, which):
     has_random = size_first[size + 1] > size_first[size]
     random = table.by_size[_one_of(size_first, np.where(has_random, size, 1), which)]
     entry = np.where(is_similar, table.similar[slot], np.where(has_random, random, -1))
-    return _Drawn(
+    return Drawn(
         np.where(is_kept, -1, entry),
         np.where(is_similar, slot, -1),
         number,

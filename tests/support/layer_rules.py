@@ -79,6 +79,7 @@ READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")
 USERS_OF_TENSORFLOW = (
     "data.input",
     "data.records.checks.record_contents",
+    "data.rows.graph_replacement",
     "data.rows.graph_sampling",
 )
 

@@ -7,13 +7,16 @@ import pytest
 from record_files import VOCAB, learnable_records, write_records
 
 from common.errors import UserError
+from common.options import FamilyOptions
 from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.manifest import find_manifests
 from data.rows.masking import BERT_REPLACEMENT, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 from training.records import masking_choice
 
-Objective = collections.namedtuple("Objective", ["name", "feature_names"])
+Objective = collections.namedtuple(
+    "Objective", ["name", "feature_names", "options"], defaults=[FamilyOptions()]
+)
 Run = collections.namedtuple("Run", ["max_seq_length", "max_predictions_per_seq", "seed"])
 Model = collections.namedtuple("Model", ["vocab_size", "source"])
 
