@@ -7,6 +7,10 @@ from common.tags import KINDS
 ROW = ("input_ids", "input_mask", "segment_ids")
 # Targets of masking.
 MASKED_LM = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+# Targets of a permutation: labels are places, too.
+PERMUTED = ("permuted_positions", "permuted_labels", "permuted_weights")
+# What happens to the pieces that are predicted -> their features: places, labels, weights.
+PREDICTIONS = {"masked": MASKED_LM, "permuted": PERMUTED}
 # The label of two segments, google-research/bert's name for it.
 SENTENCE_LABEL = "next_sentence_labels"
 # The masked ids of an objective that reads the original ones, too; in no record.

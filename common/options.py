@@ -50,7 +50,8 @@ class Option(NamedTuple):
       help: text of the flag; the default, where there is one, is put after it.
       choices: values of CHOICE.
       length: how many numbers STEPS has.
-      low, above, below: least value, or what values must be above or below; None: no limit.
+      low, high, above, below: least and greatest value, or what values must be above or below;
+        None: no limit.
       from_training: an evaluation that does not give the option takes the training's.
       shapes_rows: the rows of examples depend on it.
       of_model: a fine-tuned model keeps it, beside those that shape rows: its figures depend on it.
@@ -68,6 +69,7 @@ class Option(NamedTuple):
     choices: Tuple[str, ...] = ()
     length: int = 0
     low: Optional[float] = None
+    high: Optional[float] = None
     above: Optional[float] = None
     below: Optional[float] = None
     from_training: bool = False
@@ -104,6 +106,8 @@ class Option(NamedTuple):
             )
         if self.above is not None and value <= self.above:
             return "must be positive" if self.above == 0 else "must be above {}".format(self.above)
+        if self.high is not None and value > self.high:
+            return "must be {} or less".format(self.high)
         if self.below is not None and value >= self.below:
             return "must be below {}".format(self.below)
         return None

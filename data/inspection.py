@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.features import (
     MASKED_LM,
     PIECE_TAGS,
+    PREDICTIONS,
     ROW,
     SENTENCE_LABEL,
     TAG_LABELS,
@@ -32,9 +33,9 @@ class ShownRow(NamedTuple):
     """One record as arrays.
 
     Attributes:
-      ids: int64 [seq], with the masks.
-      original: int64 [seq], with the masks undone.
-      positions: int64 [masked], the masked pieces.
+      ids: int64 [seq], as the model reads them.
+      original: int64 [seq], those of the text.
+      positions: int64 [predictions], the pieces that are predicted.
       length: int, pieces without padding.
       label: int, the sentence label; None where the record has none.
       word_groups: int64 [seq], where masks are drawn in training, else None.
@@ -42,6 +43,7 @@ class ShownRow(NamedTuple):
         tags.
       segments: how many the row has.
       starts: bool [seq], True where a word begins; None where the record does not say.
+      participle: what happened to the predicted pieces, a key of PREDICTIONS.
     """
 
     ids: np.ndarray
@@ -53,13 +55,14 @@ class ShownRow(NamedTuple):
     tags: Optional[np.ndarray] = None
     segments: int = 2
     starts: Optional[np.ndarray] = None
+    participle: str = "masked"
 
 
 def read_rows(path, vocab_size):
     """Yields the ShownRows of a shard.
 
     Raises:
-      UserError: damaged file, no masked-LM records, or ids outside the vocabulary.
+      UserError: damaged file, no records of pre-training, or ids outside the vocabulary.
     """
     # Imports TensorFlow, which the program tells how much to log before.
     from data.records.checks.record_contents import NoExample, example_of
@@ -75,7 +78,10 @@ def read_rows(path, vocab_size):
 
 def _row(features, vocab_size, where):
     unmasked = "word_groups" in features or set(features) == set(ROW)
-    needed = _NEEDED if unmasked else _NEEDED + MASKED_LM
+    participle, predictions = next(
+        (item for item in PREDICTIONS.items() if item[1][0] in features), ("masked", MASKED_LM)
+    )
+    needed = _NEEDED if unmasked else _NEEDED + predictions
     missing = [name for name in needed if name not in features]
     if missing:
         raise UserError("{} has no feature {}".format(where, ", ".join(missing)))
@@ -83,13 +89,15 @@ def _row(features, vocab_size, where):
     if not len(ids):
         raise UserError("{}: input_ids holds no whole numbers".format(where))
     length = int(_integers(features, "input_mask", 2, where, len(ids)).sum())
-    weights = np.array(features["masked_lm_weights"].float_list.value)
-    positions = _integers(features, "masked_lm_positions", len(ids), where, len(weights))
-    labels = _integers(features, "masked_lm_ids", vocab_size, where, len(weights))
+    places, labels, weights = predictions
+    limit = vocab_size if FEATURES[labels].limit == "V" else len(ids)
+    weights = np.array(features[weights].float_list.value)
+    positions = _integers(features, places, len(ids), where, len(weights))
+    labels = _integers(features, labels, limit, where, len(weights))
     tags = _tags(features, positions, weights > 0, len(ids), where)
     positions, labels = positions[weights > 0], labels[weights > 0]
     original = ids.copy()
-    original[positions] = labels
+    original[positions] = labels if predictions == MASKED_LM else ids[labels]
     groups = starts = label = None
     if "word_groups" in features:
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
@@ -101,7 +109,9 @@ def _row(features, vocab_size, where):
     if SENTENCE_LABEL in features:
         label = int(_integers(features, SENTENCE_LABEL, 2, where, 1)[0])
     segments = 1 + int(_integers(features, "segment_ids", 2, where).max(initial=0))
-    return ShownRow(ids, original, positions, length, label, groups, tags, segments, starts)
+    return ShownRow(
+        ids, original, positions, length, label, groups, tags, segments, starts, participle
+    )
 
 
 def _tags(features, positions, real, length, where):
@@ -191,7 +201,7 @@ def _guessed_starts(ids, vocabulary, segmenter):
 def summarize(rows, vocabulary):
     """Lines about many rows: lengths, masked share, kinds of replacement, tags, labels, [UNK]."""
     lengths, labels = [], collections.Counter()
-    tagged, single = [], 0
+    tagged, single, participle = [], 0, "masked"
     kinds = np.zeros(3, dtype=np.int64)
     width = masked = unknown = 0
     for row in rows:
@@ -200,6 +210,7 @@ def summarize(rows, vocabulary):
         labels[row.label] += 1
         single += row.segments == 1
         masked += len(row.positions)
+        participle = row.participle
         new, old = row.ids[row.positions], row.original[row.positions]
         is_mask, kept = new == vocabulary.mask, new == old
         kinds += np.array([is_mask.sum(), (~is_mask & ~kept).sum(), (~is_mask & kept).sum()])
@@ -217,17 +228,17 @@ def summarize(rows, vocabulary):
     ]
     lines += _histogram(np.array(lengths), width)
     if masked:
-        lines.append("masked: {:.2%} of the tokens".format(masked / tokens))
+        lines.append("{}: {:.2%} of the tokens".format(participle, masked / tokens))
         lines.append(
-            "masked pieces: {:.1%} [MASK], {:.1%} another piece, {:.1%} kept".format(
-                *(kinds / masked)
+            "{} pieces: {:.1%} [MASK], {:.1%} another piece, {:.1%} kept".format(
+                participle, *(kinds / masked)
             )
         )
     else:
         lines.append("masked: nothing")
     if sum(map(len, tagged)):
         shares = zip(KINDS, np.concatenate(tagged).mean(axis=0))
-        which = "masked pieces" if masked else "pieces"
+        which = participle + " pieces" if masked else "pieces"
         lines.append(
             "tags: {} of the {}".format(", ".join("{} {:.1%}".format(*s) for s in shares), which)
         )

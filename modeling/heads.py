@@ -1,7 +1,11 @@
 """Pre-training heads on the encoder, and the classification layer."""
 
+from common.features import POSITION_IDS, ROW_SEGMENT_IDS
 from common.lazy_tensorflow import tf
 from modeling import layers
+
+# Of the variables of PERT's head.
+POSITION_SCOPE = "cls/position_predictions"
 
 
 def gather_positions(sequence, positions):
@@ -35,15 +39,15 @@ def masked_lm_transform(config, store, kernels, vectors):
     )
 
 
-def transform(config, store, kernels, vectors, width, prefix):
+def transform(config, store, kernels, vectors, width, prefix, first_gamma=1.0):
     """layer_norm(activation(dense(vectors))): [N, hidden] -> [N, width].
 
-    `prefix`: of the variables dense/* and LayerNorm/*.
+    `prefix`: of the variables dense/* and LayerNorm/*; `first_gamma`: see layers.norm_parameters.
     """
     kernel, bias = layers.dense_parameters(
         config, store, prefix + "/dense", vectors.shape.as_list()[-1], width
     )
-    gamma, beta = layers.norm_parameters(store, prefix + "/LayerNorm", width)
+    gamma, beta = layers.norm_parameters(store, prefix + "/LayerNorm", width, first_gamma)
     return kernels.layer_norm(kernels.dense(vectors, kernel, bias, config.activation), gamma, beta)
 
 
@@ -71,6 +75,46 @@ def tag_logits(config, store, kernels, transformed, name, count):
     width = transformed.shape.as_list()[-1]
     kernel, bias = layers.dense_parameters(config, store, scope, width, count)
     return kernels.scores(transformed, kernel, bias)
+
+
+def position_logits(config, store, kernels, sequence, features, positions):
+    """Scores of the places of a row as those where the pieces of given slots now sit.
+
+    softmax over the row's places of layer_norm(activation(dense(h of the slot))) . H + bias of the
+    place (Cui et al. 2022, arXiv 2203.06906, section 3.3). Padding and, in rows with several texts,
+    the other texts score MASKED_SCORE. Products of two normalised vectors vary by `hidden`: with a
+    gamma of 1, all but one place start at no probability, and training stays at chance. So gamma
+    starts at 1 / sqrt(hidden), and the variance at 1.
+
+    Args:
+      config, store, kernels: as for masked_lm_logits.
+      sequence: H [batch, seq, hidden], of the encoder.
+      features: dict of input_mask int32 [batch, seq]; of rows with several texts also position_ids
+        and row_segment_ids.
+      positions: slots, int32 [batch, P].
+
+    Returns:
+      float32 [batch, P, seq].
+    """
+    seq_length, width = layers.axis_size(sequence, 1), config.hidden_size
+    vectors = gather_positions(sequence, positions)
+    scope, first_gamma = POSITION_SCOPE + "/transform", width**-0.5
+    vectors = transform(config, store, kernels, vectors, width, scope, first_gamma)
+    vectors = tf.reshape(vectors, tf.concat([tf.shape(positions), [width]], axis=0))
+    table = store.get(
+        POSITION_SCOPE + "/output_bias", [config.max_position_embeddings], tf.zeros_initializer()
+    )
+    visible = (features["input_mask"] > 0)[:, tf.newaxis, :]
+    if POSITION_IDS in features:
+        bias = tf.gather(table, features[POSITION_IDS])
+        texts = features[ROW_SEGMENT_IDS]
+        of_slots = tf.gather(texts, positions, batch_dims=1)
+        same = tf.equal(of_slots[:, :, tf.newaxis], texts[:, tf.newaxis, :])
+        visible = tf.logical_and(visible, same)
+    else:
+        bias = tf.slice(table, [0], [seq_length])[tf.newaxis, :]
+    bias = bias[:, tf.newaxis, :] + layers.MASKED_SCORE * (1.0 - tf.cast(visible, tf.float32))
+    return kernels.products_of_states(vectors, sequence) + bias
 
 
 def discriminator_logits(config, store, kernels, sequence):

@@ -90,10 +90,10 @@ def dense_parameters(config, store, name, in_width, out_width, initializer=None)
     return kernel, bias
 
 
-def norm_parameters(store, name, width):
-    """(gamma [width], beta [width]) of the layer norm `name`."""
+def norm_parameters(store, name, width, first_gamma=1.0):
+    """(gamma [width], beta [width]) of the layer norm `name`; `first_gamma`: initial value."""
     beta = store.get(name + "/beta", [width], tf.zeros_initializer())
-    gamma = store.get(name + "/gamma", [width], tf.ones_initializer())
+    gamma = store.get(name + "/gamma", [width], tf.constant_initializer(first_gamma))
     return gamma, beta
 
 

@@ -26,7 +26,8 @@ def print_report(result, names):
     )
     masked = "masks are drawn in training"
     if result["masking"]["kind"] == "static":
-        masked = "masked {:.2%} of the tokens".format(result["masked_share"])
+        participle = recipes.get_recipe(result["objective"]).corruption.participle
+        masked = "{} {:.2%} of the tokens".format(participle, result["masked_share"])
     say(
         "{}, [UNK] {:.2%} of the pieces ({}), {:,} words unaligned".format(
             masked,

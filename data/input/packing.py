@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.features import MASKED_LM, POSITION_IDS, ROW_SEGMENT_IDS, TEXT_STARTS
+from common.features import POSITION_IDS, PREDICTIONS, ROW_SEGMENT_IDS, TEXT_STARTS
 from common.lazy_tensorflow import tf
 from data.records.schema import FEATURES
 
 # Few sizes of batches, since a GPU or a compiler plans anew for each: rows are rounded up to a
 # multiple of one for so many texts, predictions of a row to one of PREDICTION_STEP.
 TEXTS_PER_STEP, PREDICTION_STEP = 64, 8
-_POSITIONS, _, _WEIGHTS = MASKED_LM
 
 
 class Places(NamedTuple):
@@ -78,7 +77,7 @@ def pack(features, multiple):
 
     Returns:
       dict name -> [rows, ...]. Features of pieces: [rows, S]. Those of predictions:
-      [rows, predictions], only what counts, masked_lm_positions in the new row. Those of texts:
+      [rows, predictions], only what counts, places in the new row. Those of texts:
       [rows, texts of a row, values]. And int32 position_ids [rows, S], from 0 in every text;
       row_segment_ids [rows, S], from 1, 0 on padding; text_starts [rows, texts of a row], the place
       of each text's first piece, -1 where there is none.
@@ -97,7 +96,7 @@ def pack(features, multiple):
         if feature.shape == "S":
             packed[name] = pieces.put(values, feature.pad, layout.row_count, width)
         elif feature.shape == "P":
-            if name == _POSITIONS:
+            if feature.limit == "S":  # a place in the row
                 values += layout.starts[:, tf.newaxis]
             packed[name] = predictions.put(
                 values, feature.pad, layout.row_count, layout.predictions_per_row
@@ -123,10 +122,12 @@ def _extent(features, width):
     places = tf.range(1, width + 1)[tf.newaxis, :]
     lengths = tf.reduce_max(places * tf.cast(features["input_mask"] > 0, tf.int32), axis=1)
     lengths = tf.maximum(1, lengths)
-    if _WEIGHTS not in features:
+    given = [names for names in PREDICTIONS.values() if names[-1] in features]
+    if not given:
         return lengths, tf.zeros_like(features["input_mask"][:, :0], tf.bool)
-    real = features[_WEIGHTS] > 0
-    predicted = (features[_POSITIONS] + 1) * tf.cast(real, tf.int32)
+    ((positions, _, weights),) = given
+    real = features[weights] > 0
+    predicted = (features[positions] + 1) * tf.cast(real, tf.int32)
     return tf.maximum(lengths, tf.reduce_max(predicted, axis=1)), real
 
 

@@ -16,7 +16,7 @@ from data.rows.corruption import Corruption
 from data.rows.masking import MaskingSpec, Masks
 
 # Modules of this package.
-FAMILIES = ("bert", "roberta", "albert", "electra", "lert", "macbert")
+FAMILIES = ("bert", "roberta", "albert", "electra", "lert", "macbert", "pert")
 
 # Google's reader asks for exactly these.
 BERT_FEATURES = (*ROW, *MASKED_LM, SENTENCE_LABEL)

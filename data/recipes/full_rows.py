@@ -14,7 +14,7 @@ class Options(FamilyOptions):
 
     rows: str = option(
         FULL,
-        "What a row holds, for roberta and lert: full (default), running text up to "
+        "What a row holds, for roberta, lert and pert: full (default), running text up to "
         "--max_seq_length as two segments; sentences, one sentence as one segment, for titles, "
         "comments and other short texts (pre-train them with --pack).",
         kind=CHOICE,

@@ -80,6 +80,9 @@ FEATURES = {
     "masked_lm_positions": Feature("int64", "P", 0, "S", role=TARGET),
     "masked_lm_ids": Feature("int64", "P", 0, "V", role=TARGET),
     "masked_lm_weights": Feature("float32", "P", 0.0, None, role=TARGET),
+    "permuted_positions": Feature("int64", "P", 0, "S", role=TARGET),
+    "permuted_labels": Feature("int64", "P", 0, "S", role=TARGET),
+    "permuted_weights": Feature("float32", "P", 0.0, None, role=TARGET),
     SENTENCE_LABEL: Feature("int64", "1", 0, 2),
     # Class of a fine-tuning example; the objective knows how many there are.
     "label_ids": Feature("int64", "1", 0, 1 << 21),

@@ -100,6 +100,8 @@ class Corruption:
         pieces that is predicted, and `max_predictions`, the most of a row.
       targets: names of the features (data/records/schema.py, role TARGET) that it makes.
       needs_words: whether it must know the words of a row, or pieces alone will do.
+      participle: what happens to the chosen pieces, for messages; a key of
+        common.features.PREDICTIONS.
       stated_values: the contents of the manifest's object "masking", for messages; None: the names
         of its values.
     """
@@ -107,6 +109,7 @@ class Corruption:
     spec: Any
     targets = ()
     needs_words = True
+    participle = "masked"
     stated_values = None
 
     def for_settings(self, settings):

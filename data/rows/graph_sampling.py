@@ -1,4 +1,5 @@
-"""Masks drawn anew for every batch in the input pipeline: the samplers of sampling.py as graphs.
+"""Masks and permutations drawn anew for every batch in the input pipeline: the samplers of
+sampling.py as graphs.
 
 Groups are drawn by the same procedure as in sampling.py, single pieces with replacement as
 google-research/electra draws them; in graph operations, so that it also runs on the host of a TPU.
@@ -6,7 +7,7 @@ google-research/electra draws them; in graph operations, so that it also runs on
 
 from typing import NamedTuple
 
-from common.features import MASKED_LM
+from common.features import MASKED_LM, PERMUTED
 from common.lazy_tensorflow import tf
 from data.records.schema import DERIVED
 
@@ -130,6 +131,41 @@ def mask_drawn(ids, positions, is_replaced, wanted, mask_id):
     times = tf.scatter_nd(tf.stack([rows, positions], axis=-1), written, tf.shape(ids))
     masked = tf.where(times > 0, tf.fill(tf.shape(ids), mask_id), ids)
     return predictions(ids, positions, real), masked
+
+
+def draw_permutation(features, spec, uniform):
+    """Permutes a batch; see corruption.Corruption.draw and permutation.Permutation.
+
+    Args:
+      features: dict with input_ids, input_mask, segment_ids, word_groups, int32 [batch, seq].
+      spec: permutation.PermutationSpec.
+      uniform: function (shape, purpose) -> float32 tensor.
+
+    Returns:
+      Permuted ids, int32 [batch, seq]; dict of permuted_positions, permuted_labels int32
+      [batch, P], permuted_weights float32 [batch, P].
+    """
+    ids = features["input_ids"]
+    chosen = choose_pieces(features, spec, uniform)
+    slots, real = true_columns(chosen, spec.max_predictions)
+    shape = tf.shape(slots)
+    shuffled = tf.logical_and(real, uniform(shape, KIND) < spec.permuted_share)
+    # The shuffled ones first, in random order: the n-th of them in the row goes to the n-th here.
+    keys = tf.where(shuffled, uniform(shape, RANDOM), tf.fill(shape, 2.0))
+    order = tf.argsort(keys, axis=1)
+    rank = tf.maximum(0, tf.cumsum(tf.cast(shuffled, tf.int32), axis=1) - 1)
+    targets = tf.gather(slots, tf.gather(order, rank, batch_dims=1), batch_dims=1)
+    labels = tf.where(shuffled, targets, slots)
+    weights = tf.cast(real, tf.float32)
+    return _move(ids, slots, labels), dict(zip(PERMUTED, (slots, labels, weights)))
+
+
+def _move(ids, slots, targets):
+    """ids int32 [batch, seq] with the pieces of slots at their targets, the same places in another
+    order: int32 [batch, P] each; what stays may occur any number of times."""
+    rows = tf.zeros_like(slots) + tf.range(tf.shape(ids)[0])[:, tf.newaxis]
+    change = tf.gather(ids, slots, batch_dims=1) - tf.gather(ids, targets, batch_dims=1)
+    return ids + tf.scatter_nd(tf.stack([rows, targets], axis=-1), change, tf.shape(ids))
 
 
 def _labels(tags, features):

@@ -31,20 +31,35 @@ def predictions(instances, chosen, max_predictions):
       [rows, P], 1 on real predictions; of rows with tags also pos_labels and the like, int8
       [rows, P], UNKNOWN on padding.
     """
-    rows, columns = places(chosen)
-    rank = _rank_in_row(rows, len(chosen))
-    shape = (len(chosen), max_predictions)
-    positions, ids = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    weights = np.zeros(shape, np.float32)
-    positions[rows, rank] = columns
-    ids[rows, rank] = instances.ids[rows, columns]
-    weights[rows, rank] = 1.0
+    positions, ids, weights = values_at(chosen, instances.ids, max_predictions)
     targets = dict(zip(MASKED_LM, (positions, ids, weights)))
     if instances.tags is not None:
         tags = np.take_along_axis(instances.tags, positions[:, :, None], axis=1)
         tags = np.where(weights[:, :, None] > 0, tags, np.int8(UNKNOWN))
         targets.update(zip(TAG_LABELS, np.moveaxis(tags, 2, 0)))
     return targets
+
+
+def values_at(chosen, values, max_predictions):
+    """Values of chosen pieces, in the order of their places, zeros at the end.
+
+    Args:
+      chosen: bool [rows, S].
+      values: int [rows, S].
+      max_predictions: P, at least as many as a row has chosen pieces.
+
+    Returns:
+      places and values int32 [rows, P], weights float32 [rows, P], 1 where there is a piece.
+    """
+    rows, columns = places(chosen)
+    rank = _rank_in_row(rows, len(chosen))
+    shape = (len(chosen), max_predictions)
+    positions, found = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    weights = np.zeros(shape, np.float32)
+    positions[rows, rank] = columns
+    found[rows, rank] = values[rows, columns]
+    weights[rows, rank] = 1.0
+    return positions, found, weights
 
 
 def places(matrix):
@@ -78,7 +93,7 @@ def choose_pieces(instances, spec, rng):
     row_count, width = instances.ids.shape
     counts = np.bincount(groups.row, minlength=row_count)
     longest = len(spec.ngram_probs) if spec.unit == "ngram" else 1
-    order = _shuffled_within_rows(counts, rng)
+    order = shuffled_within_rows(counts, rng)
     left = predictions_per_row(instances.lengths, spec)
     wanted = _draw_runs(spec, row_count, longest, rng)
     taken = np.zeros(len(groups.row), dtype=bool)
@@ -162,15 +177,16 @@ def _group_ends(instances, heads):
     return ends % heads.shape[1] + 1
 
 
-def _shuffled_within_rows(counts, rng):
-    """The groups of each row in random order: int64 [rows, most groups], indices of all groups.
+def shuffled_within_rows(counts, rng):
+    """The items of each row, such as its groups, in random order: int64 [rows, most items], indices
+    of the items of all rows.
 
-    The first counts[row] of a row are its own. A row of keys has 30 random bits and the index of a
-    group of the row in one integer: numpy sorts short rows of integers tens of times as fast as one
+    The first counts[row] of a row are its own. A row of keys has 30 random bits and the index of an
+    item of the row in one integer: numpy sorts short rows of integers tens of times as fast as one
     long array, and ties cannot depend on the sorting method.
 
     Args:
-      counts: int64 [rows], groups of each row.
+      counts: int64 [rows], items of each row.
       rng: numpy Generator.
     """
     index = np.arange(int(counts.max(initial=0)))

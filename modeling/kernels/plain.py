@@ -49,6 +49,11 @@ class PlainKernels:
         """x @ kernel + bias as what a loss is computed of: float32 [rows, out]; see `matmul`."""
         return tf.nn.bias_add(self.matmul(x, kernel, transpose_kernel), bias)
 
+    def products_of_states(self, x, states):
+        """Every state of x times every one of `states` in the same row, as what a loss is computed
+        of: states [batch, n, width] and [batch, seq, width] -> float32 [batch, n, seq]."""
+        return tf.matmul(tf.cast(x, tf.float32), tf.cast(states, tf.float32), transpose_b=True)
+
     def cross_entropy(self, scores, labels):
         """-log softmax(scores)[label]: scores [N, classes], labels int32 [N] -> float32 [N]."""
         return losses.cross_entropy(scores, labels)

@@ -6,6 +6,7 @@ from modeling.objectives.electra import Electra
 from modeling.objectives.lert import Lert
 from modeling.objectives.macbert import Macbert
 from modeling.objectives.masked_lm import MaskedLm
+from modeling.objectives.pert import Pert
 
 OBJECTIVES = {
     "bert": MaskedLm("bert", sentence_pair="next_sentence", recognised_by=SENTENCE_LABEL),
@@ -14,6 +15,7 @@ OBJECTIVES = {
     "albert": MaskedLm("albert", sentence_pair="sentence_order"),
     "electra": Electra("electra"),
     "macbert": Macbert("macbert"),
+    "pert": Pert("pert"),
 }
 
 

@@ -1,7 +1,7 @@
 """The objective of a run: the requested one, or that of its records."""
 
 from common.errors import UserError
-from common.features import MASKED_LM
+from common.features import PREDICTIONS
 from common.log import log, warn
 from data.records.checks import record_contents
 from modeling.objectives import OBJECTIVES, get_objective
@@ -47,9 +47,9 @@ def choose_objective(requested, record_files, manifests):
 
 
 def _recognised(features):
-    """The objective that the features of a masked record tell, of several the one that reads most
+    """The objective that the features of a record with predictions tell, of several the one that reads most
     of them; None where they tell none."""
-    if MASKED_LM[0] not in features:
+    if not any(places in features for places, _, _ in PREDICTIONS.values()):
         return None
     candidates = [o for o in OBJECTIVES.values() if o.recognised_by in features]
     return max(candidates, key=lambda objective: len(objective.feature_names), default=None)

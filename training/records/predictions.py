@@ -1,6 +1,6 @@
 """Room for predictions in the rows of a run: as its records have it, or by the share of masks."""
 
-from common.features import MASKED_LM
+from common.features import PREDICTIONS
 from common.log import log
 from data.records.checks import record_contents
 from data.rows.masking import MaskingSpec, predictions_of_row
@@ -29,9 +29,10 @@ def settle(given, manifests, corruption, record_files, max_seq_length):
             return _noted(manifest[KEY], given, "as manifest {} says".format(path))
     if given is not None:
         return given
-    masked = record_contents.first_records(record_files[0], 1)[0].get(MASKED_LM[0])
-    if masked is not None:
-        return _noted(len(masked), given, "as {} has it".format(record_files[0]))
+    record = record_contents.first_records(record_files[0], 1)[0]
+    for places, _, _ in PREDICTIONS.values():
+        if places in record:
+            return _noted(len(record[places]), given, "as {} has it".format(record_files[0]))
     spec = corruption.spec if corruption else MaskingSpec()
     return predictions_of_row(spec.probability, max_seq_length)
 
