@@ -67,6 +67,13 @@ EXPECTED = (
         "it is new, as a model that was trained without tags has none, and this training makes it",
         is_usual=True,
     ),
+    ExpectedComponent(
+        "position head",
+        "cls/position_predictions/",
+        "it is new, as a model that was trained on something else, or released without its heads, "
+        "has none, and this training makes it",
+        is_usual=True,
+    ),
 )
 
 

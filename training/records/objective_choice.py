@@ -47,8 +47,8 @@ def choose_objective(requested, record_files, manifests):
 
 
 def _recognised(features):
-    """The objective that the features of a record with predictions tell, of several the one that reads most
-    of them; None where they tell none."""
+    """The objective that the features of a record with predictions tell, of several the one that
+    reads most of them; None where they tell none."""
     if not any(places in features for places, _, _ in PREDICTIONS.values()):
         return None
     candidates = [o for o in OBJECTIVES.values() if o.recognised_by in features]

@@ -56,6 +56,9 @@ def texts():
         "masked_lm_positions": positions * real,
         "masked_lm_ids": rng.randint(5, SIZES["vocab_size"], real.shape) * real,
         "masked_lm_weights": real.astype(np.float32),
+        "permuted_positions": positions * real,
+        "permuted_labels": np.roll(positions, 1, axis=1) * real,
+        "permuted_weights": real.astype(np.float32),
         "label_ids": rng.randint(0, 3, (TEXTS, 1)),
         "label_indicators": rng.randint(0, 2, (TEXTS, 4)),
         "tag_ids": np.where(mask, rng.randint(-1, 3, mask.shape), -1),
@@ -64,7 +67,7 @@ def texts():
         labels = rng.randint(-1, len(TAGS[kind]), real.shape)
         features[kind + "_labels"] = np.where(real, labels, -1)
     return {
-        name: value.astype(np.float32 if name == "masked_lm_weights" else np.int32)
+        name: value.astype(np.float32 if name.endswith("_weights") else np.int32)
         for name, value in features.items()
     }
 
@@ -120,9 +123,10 @@ def compare(objective, config, num_micro_batches=1, kernels=EvenKernels, is_exac
 
 
 @pytest.mark.parametrize(
-    ("name", "network"), [("lert", "bert"), *(("roberta", network) for network in sorted(CONFIGS))]
+    ("name", "network"),
+    [("lert", "bert"), *((name, net) for name in ("roberta", "pert") for net in sorted(CONFIGS))],
 )
-def test_masked_language_models(name, network):
+def test_language_models(name, network):
     objective = get_objective(name)
     assert objective.packing_fault() is None
     assert compare(objective, CONFIGS[network]) < TEXTS
@@ -157,7 +161,9 @@ def test_tasks(kind, network, monkeypatch):
     assert compare(objective, CONFIGS[network]) < TEXTS
 
 
-@pytest.mark.parametrize("objective", [get_objective("lert"), Classification("t", 3)])
+@pytest.mark.parametrize(
+    "objective", [*map(get_objective, ("lert", "pert")), Classification("t", 3)]
+)
 def test_micro_batches_of_packed_rows(objective, monkeypatch):
     monkeypatch.setattr("modeling.task_heads.DROPOUT", 0.0)
     for number in (2, 5):  # of five the last has no text
@@ -171,7 +177,8 @@ def test_fused_kernels(dtype, micro_batches, monkeypatch):
     """Sizes of packed rows are not known before they are there; with the fused cross entropy."""
     monkeypatch.setattr("modeling.kernels.fused.WIDE_SCORES", SIZES["vocab_size"])
     fused = functools.partial(FusedKernels, dtype=dtype)
-    compare(get_objective("lert"), CONFIGS["bert"], micro_batches, fused, dtype == tf.float32)
+    for name in ("lert", "pert"):
+        compare(get_objective(name), CONFIGS["bert"], micro_batches, fused, dtype == tf.float32)
 
 
 def test_what_a_head_says_of_each_text(monkeypatch):

@@ -93,6 +93,23 @@ def tagged_records(count, seed=0):
     return records
 
 
+def permuted_records(count, seed=0):
+    """Rows of a run of ids, three of them in other places: where follows from their neighbours."""
+    rng = np.random.RandomState(seed)
+    records = []
+    for record in learnable_records(count, seed):
+        real = record["masked_lm_weights"] > 0
+        slots, ids = record.pop("masked_lm_positions"), record["input_ids"]
+        ids[slots[real]] = record.pop("masked_lm_ids")[real]
+        places = np.append(rng.permutation(slots[real]), slots[~real])
+        ids[places[real]] = ids[slots[real]]
+        del record["next_sentence_labels"]
+        record["permuted_positions"], record["permuted_labels"] = slots, places
+        record["permuted_weights"] = record.pop("masked_lm_weights")
+        records.append(record)
+    return records
+
+
 def write_records(path, records):
     """Writes dicts name -> array (integers, or floats for float features) as a TFRecord file."""
     with tf.python_io.TFRecordWriter(str(path)) as writer:
