@@ -92,6 +92,10 @@ topics.begin("--task=fill_mask, --task=answer")
 flags.DEFINE_integer(
     "top_k", 5, "Number of tokens and words to name for a mask, or of answers to a question."
 )
+topics.begin("--task=correct")
+flags.DEFINE_float(
+    "min_probability", 0.5, "Least probability of a piece that replaces one of the text."
+)
 topics.begin("--task=classify")
 flags.DEFINE_float(
     "decision_threshold",
@@ -172,6 +176,10 @@ def check_flags():
         raise UserError(
             "--max_seq_length={} leaves no room for a token between [CLS] and [SEP]; it must be "
             "at least {}".format(FLAGS.max_seq_length, MIN_SEQ_LENGTH)
+        )
+    if not 0.0 <= FLAGS.min_probability <= 1.0:
+        raise UserError(
+            "--min_probability must be from 0 to 1, found {}".format(FLAGS.min_probability)
         )
     if FLAGS.decision_threshold is not None:
         MultiLabelOptions(decision_threshold=FLAGS.decision_threshold).check_values()

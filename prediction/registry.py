@@ -4,6 +4,7 @@ from common.errors import UserError
 from prediction.answer import Answer
 from prediction.choose import Choose
 from prediction.classify import Classify
+from prediction.correct import Correct
 from prediction.features import Features
 from prediction.fill_mask import FillMask
 from prediction.ner import Ner
@@ -14,6 +15,7 @@ PREDICTION_TASKS = {
     "answer": Answer,
     "choose": Choose,
     "classify": Classify,
+    "correct": Correct,
     "features": Features,
     "fill_mask": FillMask,
     "ner": Ner,
