@@ -22,6 +22,7 @@ SCRIPTS = (
     "pretrain_bert_wwm.sh",
     "pretrain_electra.sh",
     "pretrain_lert.sh",
+    "pretrain_macbert.sh",
     "pretrain_roberta_wwm_ext.sh",
 )
 
