@@ -70,9 +70,9 @@ def prepare(shape, threads, objective="bert", config=None, run=None):
     )
     session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
 
-    def run_steps(count):
+    def run_steps(count, **traced):
         for _ in range(count):
-            session.run([spec.train_op, spec.loss])
+            session.run([spec.train_op, spec.loss], **traced)
 
     return run_steps
 
