@@ -18,7 +18,7 @@ from common.tags import POS
 from data.text.characters import is_cjk
 from data.text.privacy import shown, shown_at
 from data.text.sentences import TERMINATORS, split_sentences
-from data.text.word_lists import entries
+from data.text.word_lists import entries, pieces_of
 from data.text.words import OUTSIDE
 
 _FREQUENCY_DIGITS = 9
@@ -103,10 +103,7 @@ class UserDictionary:
         """
         if not self.words:
             return self
-        lengths = np.array([len(word.text) + 1 for word in self.words], dtype=np.int64)
-        starts = np.cumsum(lengths) - lengths
-        pieces = tokenizer.tokenize("\n".join(word.text for word in self.words), starts)
-        owners = np.searchsorted(starts, pieces.starts, side="right") - 1
+        pieces, owners = pieces_of([word.text for word in self.words], tokenizer)
         counts = np.bincount(owners, minlength=len(self.words))
         unknown = set(owners[pieces.ids == tokenizer.vocabulary.unk].tolist())
         faults = []

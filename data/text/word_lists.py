@@ -1,4 +1,6 @@
-"""Lists of words in files, an entry a line."""
+"""Lists of words in files, an entry a line, and the pieces of such words."""
+
+import numpy as np
 
 from common import files, packed
 from common.errors import UserError
@@ -32,3 +34,19 @@ def entries(path, flag):
         raise UserError(
             "cannot read {}: {} (--{})".format(path, files.reason(error), flag)
         ) from None
+
+
+def pieces_of(words, tokenizer):
+    """The pieces of words, each of which stands alone.
+
+    Args:
+      words: list of str without line ends.
+      tokenizer: of a vocabulary (data/tokenizers/vocabularies.py).
+
+    Returns:
+      (Pieces over the words with a line end behind each, int [pieces] of numbers of words).
+    """
+    lengths = np.array([len(word) + 1 for word in words], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    pieces = tokenizer.tokenize("\n".join(words), starts)
+    return pieces, np.searchsorted(starts, pieces.starts, side="right") - 1
