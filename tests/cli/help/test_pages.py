@@ -39,6 +39,7 @@ PROGRAMS = {
     "data.scan_corpus": (),
     "data.build_vocab": (),
     "data.extend_vocab": (),
+    "data.similar_words": ("Table", "Vectors of a file", "Vectors of a corpus"),
 }
 SCREEN = 45
 

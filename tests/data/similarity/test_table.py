@@ -8,6 +8,8 @@ import pytest
 from common.errors import UserError
 from data.similarity.table import read_table
 
+pytestmark = pytest.mark.tf1  # trainings read tables
+
 LINES = """# made by hand
 
 医生\t大夫:0.83 医师:-0.5 护士
