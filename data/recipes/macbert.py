@@ -4,10 +4,10 @@ import dataclasses
 from typing import Optional
 
 from common.errors import UserError
-from common.options import TEXT, FamilyOptions, option
+from common.options import CHOICE, TEXT, FamilyOptions, option
 from data.recipes import BERT_FEATURES, Recipe
 from data.rows import pairs
-from data.rows.word_replacement import ReplacementSpec, WordReplacement
+from data.rows.word_replacement import FALLBACKS, RANDOM, ReplacementSpec, WordReplacement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,14 @@ class Options(FamilyOptions):
         "Table of similar words: a word, a tab, its neighbours with blanks between them; python -m "
         "data.similar_words makes one.",
         kind=TEXT,
+    )
+
+    without_similar: str = option(
+        RANDOM,
+        "What becomes of a word without a similar one: random (default), a random word, as the "
+        "paper has it; kept: it stays, and is predicted.",
+        kind=CHOICE,
+        choices=FALLBACKS,
     )
 
     def check(self):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from common.lazy_tensorflow import tf
 from data.rows import graph_sampling, word_table
+from data.rows.word_replacement import KEPT
 
 
 class _Words(NamedTuple):
@@ -42,7 +43,7 @@ def draw_words(features, spec, table, tokens, uniform):
     shape = tf.shape(words.keys)
     kind = uniform(shape, graph_sampling.KIND)
     which = uniform(shape, graph_sampling.RANDOM)
-    entry, is_kept = _draw_entries(table, words, spec.replacement, kind, which)
+    entry, is_kept = _draw_entries(table, words, spec, kind, which)
     start = tf.where(entry < 0, entry, tf.gather(table.starts, tf.maximum(entry, 0)))
     start = tf.gather(start, groups, batch_dims=1)
     # Padding is one long group, which is never chosen.
@@ -71,10 +72,10 @@ def _list_words(ids, groups):
     return _Words(tf.reshape(keys, shape), tf.reshape(sizes, shape), offsets)
 
 
-def _draw_entries(table, words, replacement, kind, which):
+def _draw_entries(table, words, spec, kind, which):
     """Entries of the table for words, int32 [batch, seq + 1], -1 where random pieces are drawn;
     whether words are kept, bool [batch, seq + 1]."""
-    to_similar, to_random, _ = replacement
+    to_similar, to_random, _ = spec.replacement
     keys = tf.constant(table.keys)
     number = tf.reshape(tf.searchsorted(keys, tf.reshape(words.keys, [-1])), tf.shape(words.keys))
     number = tf.minimum(number, len(table.keys) - 1)
@@ -88,7 +89,11 @@ def _draw_entries(table, words, replacement, kind, which):
     at = tf.minimum(at, len(table.by_size) - 1)
     random = tf.where(has_random, tf.gather(tf.constant(table.by_size), at), -tf.ones_like(at))
     is_similar = tf.logical_and(kind < to_similar, has_similar)
-    return tf.where(is_similar, similar, random), kind >= to_similar + to_random
+    is_kept = kind >= to_similar + to_random
+    if spec.without_similar == KEPT:
+        without = tf.logical_and(kind < to_similar, tf.logical_not(has_similar))
+        is_kept = tf.logical_or(is_kept, without)
+    return tf.where(is_similar, similar, random), is_kept
 
 
 def _one_of(first, number, which):

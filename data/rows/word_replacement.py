@@ -16,10 +16,9 @@ from data.similarity.table import read_table
 from data.text.segmentation import sha256_of
 from data.tokenizers.vocabulary_file import WORDPIECE
 
-# Changes of words in a batch that are shown with the text around them.
-_SHOWN = 10
 # Similar word, random word, kept: MacBERT, arXiv 2004.13922, section 3.2; drawn per word.
 SHARES = (0.8, 0.1, 0.1)
+_KEPT_WORDS = {}
 # Counts of words, see Corrupted.counts.
 SIMILAR, RANDOM, KEPT, WITHOUT, PIECES, ROWS = (
     "similar",
@@ -29,6 +28,7 @@ SIMILAR, RANDOM, KEPT, WITHOUT, PIECES, ROWS = (
     "without_random",
     "rows_without_similar",
 )
+FALLBACKS = (RANDOM, KEPT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ class ReplacementSpec(SelectionSpec):
 
     Attributes:
       replacement: probabilities of a similar word, a random word and the word itself.
+      without_similar: what becomes of a word without a similar one, of FALLBACKS.
       similar_words: SHA-256 of the table, in hexadecimal.
 
     Raises:
@@ -44,6 +45,7 @@ class ReplacementSpec(SelectionSpec):
     """
 
     replacement: Tuple[float, ...] = SHARES
+    without_similar: str = RANDOM
     similar_words: str = ""
 
     def __post_init__(self):
@@ -55,6 +57,12 @@ class ReplacementSpec(SelectionSpec):
                 "replacement must be the three probabilities of a similar word, a random word and "
                 "the word itself, found {}".format(listed(self.replacement))
             )
+        if self.without_similar not in FALLBACKS:
+            raise UserError(
+                "without_similar must be one of {}, found {}".format(
+                    ", ".join(FALLBACKS), self.without_similar
+                )
+            )
 
 
 class Words(NamedTuple):
@@ -65,12 +73,14 @@ class Words(NamedTuple):
       table: word_table.WordTable.
       left_out: word_table.LeftOut.
       words: how many the file has.
+      sha256: of the file.
     """
 
     path: str
     table: Any
     left_out: Any
     words: int
+    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +89,8 @@ class WordReplacement(Selection):
     are predicted (MacBERT: Cui et al. 2020, arXiv 2004.13922, section 3.2).
 
     The kind is drawn per word, inside n-grams, too. A word without a similar word becomes a random
-    one; a random word is any word of the table with as many pieces, and where it has none of that
-    size, a random piece for each.
+    one (or stays, see ReplacementSpec); a random word is any word of the table with as many pieces,
+    and where it has none of that size, a random piece for each.
 
         corruption = get_recipe("macbert").corruption.for_settings(settings)
         corruption = corruption.with_files(settings.family_options, vocabulary, True)
@@ -96,8 +106,10 @@ class WordReplacement(Selection):
 
     def own_settings(self, settings, unit):
         del unit
-        path = settings.family_options.similar_words
-        return {"similar_words": _digest(path) if path else ""}
+        options = settings.family_options
+        path = options.similar_words
+        digest = _digest(path) if path else ""
+        return {"similar_words": digest, "without_similar": options.without_similar}
 
     def with_files(self, options, vocabulary, do_lower_case):
         path = getattr(options, "similar_words", None)
@@ -111,14 +123,12 @@ class WordReplacement(Selection):
                 "--similar_words needs a WordPiece vocabulary: with {} the pieces of a word depend "
                 "on what stands before it".format(vocabulary.kind)
             )
-        similar = read_table(path)
-        if similar.sha256 != self.spec.similar_words:
+        words = _read_words(path, vocabulary, do_lower_case)
+        if words.sha256 != self.spec.similar_words:
             raise UserError(
                 "--similar_words {} is not the table that the records were made with: its SHA-256 "
-                "is {}, theirs {}".format(path, similar.sha256, self.spec.similar_words)
+                "is {}, theirs {}".format(path, words.sha256, self.spec.similar_words)
             )
-        table, left_out = word_table.build(similar, vocabulary.make_tokenizer(do_lower_case))
-        words = Words(path, table, left_out, len(similar.words))
         return dataclasses.replace(self, words=words)
 
     def notes(self):
@@ -144,7 +154,7 @@ class WordReplacement(Selection):
         chosen, ngrams = sampling.choose_pieces(instances, self.spec, rng)
         places = sampling.list_groups(instances, self.spec.unit, chosen)
         draws = rng.random(len(places.row)), rng.random(len(places.row))
-        drawn = draw_words(self.words.table, instances.ids, places, self.spec.replacement, *draws)
+        drawn = draw_words(self.words.table, instances.ids, places, self.spec, *draws)
         ids = instances.ids.copy()
         _write(ids, self.words.table, places, drawn.entry)
         wanting = sampling.Groups(*(values[drawn.is_without_random] for values in places))
@@ -164,8 +174,8 @@ class WordReplacement(Selection):
         wanted = counts[SIMILAR] + counts[WITHOUT]
         yield (
             "of {:,} words {:.1%} became similar words, {:.1%} random ones, {:.1%} were kept; "
-            "{:.1%} of those to become similar have a similar word, the others, in {:,} records, "
-            "became random ones".format(
+            "{:.1%} of those to become similar have a similar word, those in {:,} records have "
+            "none".format(
                 words,
                 counts[SIMILAR] / max(1, words),
                 counts[RANDOM] / max(1, words),
@@ -181,18 +191,35 @@ class WordReplacement(Selection):
             )
 
 
+def _read_words(path, vocabulary, do_lower_case):
+    """Words of a file. The last ones are kept: a process needs them for its checks, and again for
+    its rows, and reading takes seconds."""
+    key = (path, _state(path), vocabulary.sha256, do_lower_case)
+    if key not in _KEPT_WORDS:
+        similar = read_table(path)
+        table, left_out = word_table.build(similar, vocabulary.make_tokenizer(do_lower_case))
+        _KEPT_WORDS.clear()
+        _KEPT_WORDS[key] = Words(path, table, left_out, len(similar.words), similar.sha256)
+    return _KEPT_WORDS[key]
+
+
 def _digest(path):
-    try:
-        state = os.stat(path)
-    except OSError:
-        return sha256_of(path)  # which says what is wrong
-    return _digest_of_state(path, state.st_mtime_ns, state.st_size)
+    return _digest_of_state(path, _state(path))
 
 
 @functools.lru_cache(maxsize=8)
-def _digest_of_state(path, time, size):
-    del time, size
-    return sha256_of(path)
+def _digest_of_state(path, state):
+    del state
+    return sha256_of(path)  # which says what is wrong with a path
+
+
+def _state(path):
+    """What tells that a file was changed; None where it cannot be read."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
 
 
 class Drawn(NamedTuple):
@@ -215,18 +242,18 @@ class Drawn(NamedTuple):
     is_without_random: np.ndarray
 
 
-def draw_words(table, ids, places, replacement, kind, which):
+def draw_words(table, ids, places, spec, kind, which):
     """The new words: Drawn.
 
     Args:
       table: word_table.WordTable.
       ids: int32 [rows, S].
       places: sampling.Groups, the chosen words.
-      replacement: ReplacementSpec.replacement.
+      spec: ReplacementSpec.
       kind, which: float64 [words], uniform in [0, 1): what becomes of a word, and which word of
         those that it may become.
     """
-    to_similar, to_random, _ = replacement
+    to_similar, to_random, _ = spec.replacement
     sizes = places.end - places.first
     rows, columns = sampling.pieces_of_groups(places)
     number, has_similar = table.find(
@@ -234,6 +261,7 @@ def draw_words(table, ids, places, replacement, kind, which):
     )
     is_kept = kind >= to_similar + to_random
     without = (kind < to_similar) & ~has_similar
+    is_kept |= without & (spec.without_similar == KEPT)
     is_similar = (kind < to_similar) & has_similar
     slot = _one_of(table.first, number, which)
     size = np.minimum(sizes, len(table.size_first) - 1)

@@ -176,20 +176,23 @@ def plain_word(word, kind, which, table, spec):
         return word
     near = neighbours_of(LISTED.index(word)) if word in LISTED and kind < to_similar else ()
     near = [other for other in near if len(other) == len(word)]
+    if kind < to_similar and not near and spec.without_similar == "kept":
+        return word
     if near:
         return near[int(which * len(near))]
     alike = [other for other in table.texts if len(other) == len(word)]
     return alike[int(which * len(alike))] if alike else None
 
 
-def test_rows_are_the_papers_where_the_draws_are_pinned(vocabulary, table, tmp_path):
-    corruption = corruption_of(vocabulary, tmp_path)
+@pytest.mark.parametrize("fallback", ["random", "kept"])
+def test_rows_are_the_papers_where_the_draws_are_pinned(vocabulary, table, tmp_path, fallback):
+    corruption = corruption_of(vocabulary, tmp_path, without_similar=fallback)
     batch, words = make_rows(vocabulary, 4, 1000)
     rng = np.random.default_rng(4)
     chosen, _ = sampling.choose_pieces(batch, corruption.spec, rng)
     places = sampling.list_groups(batch, "ngram", chosen)
     kind, which = rng.random((2, len(places.row)))
-    drawn = draw_words(table, batch.ids, places, corruption.spec.replacement, kind, which)
+    drawn = draw_words(table, batch.ids, places, corruption.spec, kind, which)
     text_at = [dict(placed) for placed in words]
     for i, (row, first, end) in enumerate(zip(*places)):
         word = text_at[row][first]
@@ -270,9 +273,11 @@ def in_graph(corruption, batch, tokens, draws):
     return ids, chosen
 
 
-@pytest.mark.parametrize("unit", ["wordpiece", "word", "ngram"])
-def test_the_graph_puts_in_the_same_words(vocabulary, tmp_path, unit):
-    corruption = corruption_of(vocabulary, tmp_path, unit=unit)
+@pytest.mark.parametrize(
+    ("unit", "fallback"), [("wordpiece", "random"), ("word", "kept"), ("ngram", "random")]
+)
+def test_the_graph_puts_in_the_same_words(vocabulary, tmp_path, unit, fallback):
+    corruption = corruption_of(vocabulary, tmp_path, unit=unit, without_similar=fallback)
     batch, _ = make_rows(vocabulary, 8, 200)
     tokens = tokens_of(vocabulary, True)
     draws = np.random.default_rng(1).random((4, 200, 200)).astype(np.float32)
@@ -284,7 +289,7 @@ def test_the_graph_puts_in_the_same_words(vocabulary, tmp_path, unit):
     numbers = groups[places.row, places.first]
     kind, which = (draws[purpose][places.row, numbers] for purpose in (2, 3))
     table = corruption.words.table
-    drawn = draw_words(table, batch.ids, places, corruption.spec.replacement, kind, which)
+    drawn = draw_words(table, batch.ids, places, corruption.spec, kind, which)
     assert not drawn.is_without_random.any()
     changed = batch.ids.copy()
     for entry, row, first, end in zip(drawn.entry, *places):
@@ -329,5 +334,7 @@ def test_files_are_the_records_own(vocabulary, tmp_path):
 def test_a_wrong_replacement_is_refused():
     with pytest.raises(UserError, match="three probabilities of a similar word, a random word"):
         ReplacementSpec(replacement=(0.5, 0.5))
+    with pytest.raises(UserError, match="without_similar must be one of random, kept"):
+        ReplacementSpec(without_similar="masked")
     with pytest.raises(UserError, match="give their table, --similar_words"):
         Options().check()
