@@ -4,9 +4,13 @@ import collections
 import glob
 import os
 
+import numpy as np
 from conftest import ROOT
 
+from data.similarity.table import read_table
+from data.text.segmentation import make_segmenter
 from data.text.sentences import split_sentences
+from data.text.word_lists import pieces_of
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 SAMPLE = os.path.join(ROOT, "sample")
@@ -119,3 +123,24 @@ def test_the_vocabulary_is_made_by_its_command(run_script, tmp_path):
     assert tuple(vocabulary.tokens[:5]) == SPECIAL_TOKENS
     assert len(set(vocabulary.tokens)) == len(vocabulary)
     assert not [t for t in vocabulary.tokens if len(t) == 3 and t[0] == "#" and t[2] > "\u4e00"]
+
+
+def test_similar_words_are_words_of_the_corpus_with_neighbours_of_as_many_pieces():
+    table = read_table(os.path.join(SAMPLE, "similar_words.txt"))
+    assert 100 <= len(table.words) <= 300
+    text = "\n".join(map(read, CORPUS))
+    none = np.zeros(0, np.int64)
+    marks = make_segmenter("rjieba").words(text, none, none, lambda share: None).starts
+    borders = [*np.flatnonzero(marks).tolist(), len(text)]
+    words = collections.Counter(text[a:b] for a, b in zip(borders, borders[1:]))
+    assert [word for word in table.words if not words[word]] == []
+    vocabulary = Vocabulary(os.path.join(SAMPLE, "vocab.txt"))
+    listed = sorted({*table.words, *(w for near in table.neighbours for w in near)})
+    pieces, owners = pieces_of(listed, vocabulary.make_tokenizer(True))
+    assert vocabulary.unk not in pieces.ids
+    sizes = dict(zip(listed, np.bincount(owners).tolist()))
+    for word, near in zip(table.words, table.neighbours):
+        assert {sizes[other] for other in near} == {sizes[word]}
+        # Neighbours of each other, where both have a line.
+        lines = [table.neighbours[table.words.index(w)] for w in near if w in table.words]
+        assert all(word in line for line in lines)
