@@ -28,7 +28,7 @@ with watched_imports():
 
 FLAGS = flags.FLAGS
 _READING = ("input_format", "encoding", "t2s", "segmenter", "ltp_model", "user_dict")
-_TRAINING = ("min_count", "vector_size", "epochs", "seed")
+_TRAINING = ("min_count", "vector_size", "window", "epochs", "seed")
 _TABLE = ("top_k", "min_similarity")
 
 topics.lead(
@@ -90,6 +90,12 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer("min_count", 5, "Rarer words have no vector.")
 flags.DEFINE_integer("vector_size", 100, "Values of a vector.")
+flags.DEFINE_integer(
+    "window",
+    2,
+    "Most words on either side from which a word is learnt: few bring words near that can stand in "
+    "each other's place, many those of one topic.",
+)
 flags.DEFINE_integer("epochs", 10, "Passes over the text.")
 flags.DEFINE_integer("seed", 12345, "Seed of every random choice.")
 
@@ -119,6 +125,7 @@ def _check_flags():
         ("top_k", 1, neighbours.MOST),
         ("min_count", 1, None),
         ("vector_size", 1, vectors.MOST_VALUES),
+        ("window", 1, None),
         ("epochs", 1, None),
         ("seed", 0, (1 << 32) - 1),
     ):

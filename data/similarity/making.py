@@ -11,6 +11,8 @@ from data.similarity import neighbours, word_choice
 _EXAMPLES, _SHOWN = 8, 5  # words, and neighbours of each
 # Examples are of the more frequent words, which people know.
 _FREQUENT = 4000
+# Half of the nearest neighbours of vectors that have learnt something are further apart.
+_HARDLY_DIFFERENT = 0.95
 
 
 class TableSettings(NamedTuple):
@@ -64,6 +66,13 @@ class Table(NamedTuple):
         )
         if self.untagged:
             yield "{:,} words have no part of speech, and so no neighbours".format(self.untagged)
+        nearest = np.median(self.similarities[has_some, 0])
+        if nearest > _HARDLY_DIFFERENT:
+            yield (
+                "note: half of the nearest neighbours have a similarity above {:.2f}: vectors that "
+                "hardly differ come of too little text or training, and so do wrong "
+                "neighbours".format(nearest)
+            )
         first = np.flatnonzero(has_some[:_FREQUENT])
         steps = np.linspace(0, len(first) - 1, min(_EXAMPLES, len(first))).astype(int)
         for number in first[steps].tolist():

@@ -36,7 +36,7 @@ class SimilarWords(NamedTuple):
 
 
 def read_table(path, flag="similar_words"):
-    """The table of a file; about 60 MB of memory for 130,000 words with ten neighbours each.
+    """The table of a file; some 300 bytes of memory for a word with ten neighbours.
 
     Args:
       path: a file of UTF-8, compressed where its name ends in .gz or .bz2.

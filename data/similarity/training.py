@@ -21,8 +21,6 @@ from data.text import corpus, documents, encodings, segmentation, simplification
 from data.text.sentences import DEFAULT_MAX_CHARS
 from data.text.user_dictionary import read_user_dictionary
 
-# Words on either side of one that it is learnt from; drawn from 1 to this number, as in word2vec.
-_WINDOW = 5
 # gensim takes 10,000 words of a sentence at most, and drops the rest in silence.
 _MOST_WORDS = 1000
 _BLOCK_WORDS = 4096
@@ -80,12 +78,16 @@ class TrainingSettings:
     Attributes:
       min_count: rarer words have no vector.
       vector_size: values of a vector.
+      window: most words on either side from which a word is learnt. With few, words are near that
+        can stand in each other's place, with many, those of one topic (Levy and Goldberg 2014,
+        section 4.2).
       epochs: passes over the corpus.
       seed: of all random choices.
     """
 
     min_count: int = 5
     vector_size: int = 100
+    window: int = 2
     epochs: int = 10
     seed: int = 12345
 
@@ -201,7 +203,7 @@ def _train(sentences, training):
     with _quiet("gensim"):
         model = Word2Vec(
             vector_size=training.vector_size,
-            window=_WINDOW,
+            window=training.window,
             min_count=training.min_count,
             sg=1,
             # Several workers, and Python's hash of texts, give other vectors in every run.

@@ -102,6 +102,7 @@ RUNS = {
         "train_on": "corpus.txt",
         "input_format": "text",
         "vector_size": 16,
+        "window": 5,
         "epochs": 10,
         "min_count": 3,
         "min_similarity": 0.3,
@@ -136,6 +137,7 @@ REFUSED = {
             "user_dict": "dictionary",
             "min_count": 2,
             "vector_size": 50,
+            "window": 3,
             "epochs": 2,
             "seed": 1,
         }.items()
