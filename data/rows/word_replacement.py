@@ -174,8 +174,8 @@ class WordReplacement(Selection):
         wanted = counts[SIMILAR] + counts[WITHOUT]
         yield (
             "of {:,} words {:.1%} became similar words, {:.1%} random ones, {:.1%} were kept; "
-            "{:.1%} of those to become similar have a similar word; {:,} records hold words without "
-            "one".format(
+            "{:.1%} of those to become similar have a similar word; {:,} records hold words "
+            "without one".format(
                 words,
                 counts[SIMILAR] / max(1, words),
                 counts[RANDOM] / max(1, words),
