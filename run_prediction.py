@@ -96,6 +96,10 @@ topics.begin("--task=correct")
 flags.DEFINE_float(
     "min_probability", 0.5, "Least probability of a piece that replaces one of the text."
 )
+topics.begin("--task=positions")
+flags.DEFINE_float(
+    "moved_share", 0.12, "Share of the tokens that are out of place, as far as you know."
+)
 topics.begin("--task=classify")
 flags.DEFINE_float(
     "decision_threshold",
@@ -181,6 +185,8 @@ def check_flags():
         raise UserError(
             "--min_probability must be from 0 to 1, found {}".format(FLAGS.min_probability)
         )
+    if not 0.0 < FLAGS.moved_share < 1.0:
+        raise UserError("--moved_share={} must lie between 0 and 1".format(FLAGS.moved_share))
     if FLAGS.decision_threshold is not None:
         MultiLabelOptions(decision_threshold=FLAGS.decision_threshold).check_values()
     options = {

@@ -45,6 +45,7 @@ setup(
         "google-crc32c",
         "grpcio",
         "scikit-learn",
+        "scipy",
         "sentencepiece>=0.2",
         "tokenizers",
         "tqdm",

@@ -8,6 +8,7 @@ from prediction.correct import Correct
 from prediction.features import Features
 from prediction.fill_mask import FillMask
 from prediction.ner import Ner
+from prediction.positions import Positions
 from prediction.replaced import Replaced
 from prediction.tags import Tags
 
@@ -19,6 +20,7 @@ PREDICTION_TASKS = {
     "features": Features,
     "fill_mask": FillMask,
     "ner": Ner,
+    "positions": Positions,
     "replaced": Replaced,
     "tags": Tags,
 }

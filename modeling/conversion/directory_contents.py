@@ -64,10 +64,12 @@ FILES = (
         "tokenizer_config.json, special_tokens_map.json",
     ),
     FileDecision(
-        r"task\.json|lert_heads\.safetensors|pooler\.safetensors|\.quanci\.json",
+        r"task\.json|(lert_heads|pert_head|pooler)\.safetensors|\.quanci\.json",
         USED,
-        "written by a conversion: labels and settings, tag heads, pooler, list of its files",
-        shown="task.json, lert_heads.safetensors, pooler.safetensors, .quanci.json",
+        "written by a conversion: labels and settings, tag heads, position head, pooler, list of "
+        "its files",
+        shown="task.json, lert_heads.safetensors, pert_head.safetensors, pooler.safetensors, "
+        ".quanci.json",
     ),
     FileDecision(
         r"adapter_(config\.json|model\..*)",

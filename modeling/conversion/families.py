@@ -128,6 +128,11 @@ class Family(typing.NamedTuple):
         held = [f.component for f in self.side_files if set(f.needs) & set(components)]
         return [component for component in components if component in held]
 
+    def heads_beside(self, components):
+        """Those of the components (names) that are heads in side files of their own."""
+        held = [f.component for f in self.side_files if f.is_head]
+        return [component for component in components if component in held]
+
     def num_labels(self, shapes):
         """Number of labels of the fine-tuned head.
 
@@ -167,6 +172,7 @@ _BERT_COMPONENTS = [
     Component("classifier", r"output_(weights|bias)", "classifier logits"),
     Component("answers", r"cls/squad/output_(weights|bias)", "start and end logits"),
 ]
+_POSITIONS = Component("positions", r"cls/position_predictions/.*", "position logits")
 # Questions before classification: checkpoints of CJRC have a classifier for kinds of answers, too.
 _BERT_HEADS = collections.OrderedDict(
     [
@@ -185,8 +191,11 @@ BERT = Family(
     model_type="bert",
     config_class=BertConfig,
     names=name_tables.BERT,
-    components=_BERT_COMPONENTS,
-    heads=_BERT_HEADS,
+    components=[*_BERT_COMPONENTS, _POSITIONS],
+    heads=collections.OrderedDict(
+        (head, [*names, _POSITIONS.name] if head == PRETRAINING else names)
+        for head, names in _BERT_HEADS.items()
+    ),
     task=_GOOGLE_TASK,
     architectures=[
         Architecture(
@@ -207,7 +216,7 @@ BERT = Family(
         Architecture("BertModel", [], {}),
     ],
     files=Files("bert_model.ckpt", "bert_config.json"),
-    side_files=(name_tables.LERT_HEADS, name_tables.BERT_POOLER),
+    side_files=(name_tables.LERT_HEADS, name_tables.PERT_HEAD, name_tables.BERT_POOLER),
 )
 
 ALBERT = Family(
@@ -319,7 +328,7 @@ def google_task(family, name, head=None):
         components = [own if c.name == "classifier" else c for c in components]
         heads = [
             (head, [own.name]) if other == CLASSIFICATION else (other, of_other)
-            for other, of_other in _BERT_HEADS.items()
+            for other, of_other in family.heads.items()
         ]
         class_name = family.architectures[-1].name.replace("Model", ending)
         architecture = Architecture(class_name, needed, {own.name: "logits"})

@@ -13,10 +13,10 @@ from modeling.conversion.families import (
     electra_generator,
 )
 
-SUPPORTED = "BERT, RoBERTa-wwm, MacBERT, LERT, ALBERT and ELECTRA"
+SUPPORTED = "BERT, RoBERTa-wwm, MacBERT, LERT, PERT, ALBERT and ELECTRA"
 # The same for directories, by the classes of transformers.
 SUPPORTED_TYPES = (
-    "bert (BERT, RoBERTa-wwm, MacBERT, LERT), albert and electra (classes BertModel, "
+    "bert (BERT, RoBERTa-wwm, MacBERT, LERT, PERT), albert and electra (classes BertModel, "
     "BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, "
     "BertForTokenClassification, BertForMultipleChoice, BertForQuestionAnswering, and the others' "
     "alike)"

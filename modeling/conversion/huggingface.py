@@ -154,7 +154,8 @@ def read_directory(path, network=None, task_name=None):
         _check_tied(path, family.names, tensors, converted.tensors)
     components = [component.name for component in family.components_in(converted.tensors)]
     for side_file in family.side_files:
-        if set(side_file.needs) & set(components) and side_file.component not in components:
+        is_due = side_file.is_head or set(side_file.needs) & set(components)
+        if is_due and side_file.component not in components:
             converted.tensors.update(_read_side_file(path, side_file))
     return Directory(path, family, converted.tensors, sorted(converted.unknown), notes)
 

@@ -187,7 +187,8 @@ class SideFile(typing.NamedTuple):
     Attributes:
       file: its name.
       what: what messages call the variables.
-      needs: names of components; the file is written with any of them.
+      needs: names of components; the file is written with any of them. Where `component` is among
+        them, it is a head that the classes of transformers lack.
       component: name of the component that the variables form, or None.
       variables: pattern of their names.
       rules: NameMap, whose Hugging Face names are those of PyTorch modules at the same place.
@@ -199,6 +200,11 @@ class SideFile(typing.NamedTuple):
     component: typing.Optional[str]
     variables: str
     rules: NameMap
+
+    @property
+    def is_head(self):
+        """Whether it holds a head by itself, which the model's own tensors do not tell of."""
+        return self.component in self.needs
 
     def of(self, names):
         """Those of `names` (of variables) that belong to it."""
@@ -220,6 +226,28 @@ LERT_HEADS = SideFile(
                 "cls.predictions.output_{}_layer".format(kind),
             )
         ],
+        base="",
+        word_table=None,
+        output_table=None,
+    ),
+)
+
+
+PERT_HEAD = SideFile(
+    "pert_head.safetensors",
+    "PERT's position head",
+    ("positions",),
+    "positions",
+    r"cls/position_predictions/.*",
+    NameMap(
+        dense(
+            "cls/position_predictions/transform/dense", "cls.position_predictions.transform.dense"
+        )
+        + norm(
+            "cls/position_predictions/transform/LayerNorm",
+            "cls.position_predictions.transform.LayerNorm",
+        )
+        + [Rule("cls/position_predictions/output_bias", "cls.position_predictions.bias", False)],
         base="",
         word_table=None,
         output_table=None,

@@ -66,7 +66,8 @@ def outputs(source, components, inputs):
       Dict: HIDDEN_STATES -> list of [batch, seq, hidden], embeddings first, then one for each
       layer (of ALBERT's layers the last block); component -> its array: pooler [batch, hidden],
       masked_lm [batch, seq, vocab], sentence_pair [batch, 2], classifier [batch, labels],
-      tagger [batch, seq, labels], chooser [batch, 1], replaced [batch, seq]; answers -> list of
+      tagger [batch, seq, labels], chooser [batch, 1], positions [batch, seq, seq], replaced
+      [batch, seq]; answers -> list of
       two, scores of starts and ends [batch, seq] of all tokens.
     """
     reader = checkpoint.open_reader(source.prefix)
@@ -106,6 +107,18 @@ def _replaced(trunk, head):
     )
 
 
+def _positions(trunk, head):
+    """All tokens as slots, and as the places of each: no class of Hugging Face has this head."""
+    del head
+    sequence = trunk.encoded.sequence_output
+    shape = tf.shape(sequence)[:2]
+    slots = tf.zeros(shape, tf.int32) + tf.range(shape[1])[tf.newaxis, :]
+    features = {"input_mask": tf.ones(shape, tf.int32)}
+    return heads.position_logits(
+        trunk.config, trunk.store, trunk.kernels, sequence, features, slots
+    )
+
+
 def _answers(trunk, head):
     """[starts, ends], each [batch, seq]. ELECTRA's heads exclude question and padding from answers,
     Hugging Face's classes do not; so all tokens count as the passage here."""
@@ -124,6 +137,7 @@ OUTPUTS = {
     "tagger": lambda trunk, head: head.network.tag_logits(trunk, head.labels),
     "chooser": lambda trunk, head: head.network.class_logits(trunk, 1),
     "answers": _answers,
+    "positions": _positions,
     "replaced": _replaced,
 }
 

@@ -53,11 +53,13 @@ class Selection(typing.NamedTuple):
       components: list of their names, in the order of the family.
       architecture: Architecture, the class of transformers for them.
       skipped: list of the names of the variables that are not converted.
+      heads_beside: list of the names of the components that are heads in side files.
     """
 
     components: list
     architecture: families.Architecture
     skipped: list
+    heads_beside: typing.Sequence = ()
 
 
 def open_checkpoint(prefix, config, family, shown=None):
@@ -122,8 +124,9 @@ def select(source, head=AUTO):
                 head, source.shown, " or ".join("--head=" + h for h in _heads_in(family, present))
             )
         )
+    heads_beside = family.heads_beside(of_head)
     architecture = family.architecture([n for n in present if n == "pooler" or n in of_head])
-    if of_head and not architecture.components:
+    if of_head and not (architecture.components or heads_beside):
         raise UserError(
             "checkpoint {} has a {} head, but not {}; use --head=none".format(
                 source.shown,
@@ -138,14 +141,15 @@ def select(source, head=AUTO):
     components = [name for name in components if name not in beside]
     kept = [n for n in source.plan.loaded if family.component_of(n) in [None] + components]
     skipped = [n for n in source.plan.loaded if n not in kept] + source.plan.unused
-    return Selection(components, architecture, sorted(skipped))
+    return Selection(components, architecture, sorted(skipped), heads_beside)
 
 
 def everything(source):
     """Selection of all components that a checkpoint has, whichever head they belong to."""
     beside = source.family.components_beside(source.components)
     components = [name for name in source.components if name not in beside]
-    return Selection(components, source.family.architecture(source.components), [])
+    architecture = source.family.architecture(source.components)
+    return Selection(components, architecture, [], source.family.heads_beside(beside))
 
 
 def skipped_lines(source, selection, reasons=()):
@@ -177,7 +181,8 @@ def read_side_files(source, selection):
 
 
 def _side_files(source, selection):
-    return [f for f in source.family.side_files if set(f.needs) & set(selection.components)]
+    converted = {*selection.components, *selection.heads_beside}
+    return [f for f in source.family.side_files if set(f.needs) & converted]
 
 
 def read_variables(source, selection):

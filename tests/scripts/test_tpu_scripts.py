@@ -12,6 +12,7 @@ from flag_probe import probe
 from record_files import (
     TINY_CONFIG,
     learnable_records,
+    permuted_records,
     tagged_records,
     write_json,
     write_records,
@@ -23,6 +24,7 @@ SCRIPTS = (
     "pretrain_electra.sh",
     "pretrain_lert.sh",
     "pretrain_macbert.sh",
+    "pretrain_pert.sh",
     "pretrain_roberta_wwm_ext.sh",
 )
 
@@ -93,6 +95,7 @@ def folder(tmp_path_factory):
         ("bert/512", learnable_records(32)),
         ("electra", unmasked),
         ("lert", tagged_records(32)),
+        ("pert", permuted_records(32)),
     ):
         (path / name).mkdir(parents=True)
         write_records(path / name / "tf_examples.tfrecord.00000", records)
@@ -123,6 +126,7 @@ def outputs(folder):
     bert = {"DATA_DIR": "bert"}
     electra = ["--bert_config_file=electra.json", "--generator_config_file=", "--do_eval"]
     lert = {"DATA_DIR": "lert", "MODEL_DIR": "lert_model"}
+    pert = {"DATA_DIR": "pert", "MODEL_DIR": "pert_model"}
     continued = {"DATA_DIR": "lert", "MODEL_DIR": "continued", "PRESET": "lert_continue"}
     for name, arguments, changes in (
         ("pretrain_bert_wwm.sh", [], bert),
@@ -130,6 +134,7 @@ def outputs(folder):
         ("pretrain_electra.sh", electra, {"DATA_DIR": "electra", "MODEL_DIR": "electra_model"}),
         ("pretrain_lert.sh", ["--do_eval"], lert),
         ("pretrain_lert.sh", [], continued),
+        ("pretrain_pert.sh", ["--do_eval"], pert),
     ):
         start_small(folder, name, str(folder / "recorder"), *arguments, **changes)
     text = (folder / "commands").read_text(encoding="utf-8")
@@ -139,6 +144,7 @@ def outputs(folder):
     done = run_many("run_pretraining", [command[1:] for command in commands], folder=str(folder))
     assert all(code == 0 for code, _, _ in done), done
     names = ["phase1", "phase2", "phase1 again", "phase2 again", "electra", "lert", "continued"]
+    names.append("pert")
     assert len(done) == len(names)
     return {name: out for name, (_, out, _) in zip(names, done)}
 
@@ -179,3 +185,9 @@ def test_lert_runs_on_this_machine(folder, outputs):
     assert "preset: lert_continue (" in output and "step 4/4" in output
     with open(str(folder / "continued" / "run_config.json"), encoding="utf-8") as reader:
         assert json.load(reader)["run"]["objective_settings"]["lip_steps"] == [0, 0, 0]
+
+
+def test_pert_runs_on_this_machine(outputs):
+    output = outputs["pert"]
+    assert "objective: pert" in output and "preset: pert_base (" in output
+    assert "position_accuracy" in output.split("evaluating")[1] and "step 4/4" in output

@@ -92,7 +92,9 @@ def test_missing_parts(tmp_path):
 def test_other_families_by_model_type(model_type, tmp_path):
     message = import_refused(make(tmp_path / "a", {"model_type": model_type}))
     assert "config.json: model_type {!r} cannot be imported".format(model_type) in message
-    assert "only bert (BERT, RoBERTa-wwm, MacBERT, LERT), albert and electra (classes" in message
+    assert (
+        "only bert (BERT, RoBERTa-wwm, MacBERT, LERT, PERT), albert and electra (classes" in message
+    )
     assert ("RoBERTa-wwm is a BERT network" in message) == (model_type == "roberta")
 
 

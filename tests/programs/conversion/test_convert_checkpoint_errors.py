@@ -290,7 +290,7 @@ def test_task_of_another_checkpoint(tmp_path):
 def test_other_families(case, what, tmp_path):
     values = {"tf_checkpoint_path": golden_cases.path(case), "config_file": "any"}
     values["pytorch_dump_path"] = tmp_path / "out"
-    words = "only BERT, RoBERTa-wwm, MacBERT, LERT, ALBERT and ELECTRA can"
+    words = "only BERT, RoBERTa-wwm, MacBERT, LERT, PERT, ALBERT and ELECTRA can"
     refused_and_clean(tmp_path, what, words, **values)
 
 

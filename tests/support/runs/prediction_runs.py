@@ -35,8 +35,9 @@ def random_weights(objective, seed=5, config=CONFIG):
     names = objective.feature_names
     with tf.Graph().as_default():
         store = ParameterStore(seed)
-        floats = ("masked_lm_weights",)
-        inputs = {n: tf.zeros([1, 4], tf.float32 if n in floats else tf.int32) for n in names}
+        inputs = {
+            n: tf.zeros([1, 4], tf.float32 if n.endswith("_weights") else tf.int32) for n in names
+        }
         for name in ("label_ids", "next_sentence_labels"):
             inputs[name] = tf.zeros([1, 1], tf.int32)
         objective.build(BertConfig(config), store, PlainKernels(), inputs, is_training=False)
