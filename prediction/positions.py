@@ -40,8 +40,8 @@ class Positions(PredictionTask):
     def __init__(self, setup, moved_share):
         """`moved_share`: share of the tokens of a text that are not where they belong."""
         super().__init__(setup)
-        odds = [stay / (1.0 - stay) for stay in (1.0 - moved_share, _TRAINED_STAY)]
-        self._own_bonus = float(np.log(odds[0] / odds[1]))
+        odds_in_training = _TRAINED_STAY / (1.0 - _TRAINED_STAY)
+        self._own_bonus = float(np.log1p(-moved_share) - np.log(moved_share * odds_in_training))
 
     def build(self, config, store, kernels, features):
         """scores [batch, seq, seq], of the second axis' places for the slots of the first; see
