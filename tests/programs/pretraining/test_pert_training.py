@@ -67,8 +67,8 @@ def test_the_objective_is_told_by_the_records_and_is_learnt(folder, done):
     said = out_of(done, "long")
     assert "objective: pert (no manifest, and" in said and "has permuted_labels" in said
     results = dict(results_of(folder / "long"))
-    assert results["loss"] == results["position_loss"] < 1.8 < np.log(SEQ)
-    assert results["position_accuracy"] > 0.5
+    assert results["loss"] == results["position_loss"] < 2.0 < np.log(SEQ)
+    assert results["position_accuracy"] > 0.4
     values = newest(folder / "long", STEPS)
     assert sorted(name for name in values if name.startswith(HEAD) and "adam" not in name) == [
         HEAD + "output_bias",
