@@ -68,7 +68,7 @@ class AnnotationSettings:
         check_numbers(self)
         if self.t2s:
             simplification.check(self.input_format)
-        segmentation.check("ltp", self.ltp_model, self.user_dict, self.ltp_precision)
+        segmentation.check("ltp", self.ltp_model, self.user_dict, self.ltp_precision, self.encoding)
         if self.input_format not in FORMATS:
             raise UserError(
                 "unknown --input_format {!r}; known are {}".format(
@@ -183,7 +183,7 @@ class AnnotationWork(Work):
 def _dictionary(settings):
     """user_dictionary.UserDictionary of what LTP can find."""
     normalize = normalization(settings.normalize_quotes, settings.t2s)
-    words = read_user_dictionary(settings.user_dict, normalize)
+    words = read_user_dictionary(settings.user_dict, normalize, settings.encoding)
     return words.usable("ltp", is_split=settings.input_format in ("raw", "jsonl"))
 
 

@@ -196,7 +196,9 @@ class CreationSettings:
                     self.tag_set, ", ".join(documents.TAG_SETS)
                 )
             )
-        segmentation.check(self.segmenter, self.ltp_model, self.user_dict, self.ltp_precision)
+        segmentation.check(
+            self.segmenter, self.ltp_model, self.user_dict, self.ltp_precision, self.encoding
+        )
         tags_found = self.segmenter == "ltp" and self.input_format != "presegmented"
         if is_tagged(recipe) and self.input_format != "conllu" and not tags_found:
             raise UserError(
@@ -287,7 +289,7 @@ class RecordWork(Work):
         """user_dictionary.UserDictionary of what can be found and masked."""
         settings = self.settings
         normalize = documents.normalization(settings.normalize_quotes, settings.t2s)
-        words = read_user_dictionary(settings.user_dict, normalize)
+        words = read_user_dictionary(settings.user_dict, normalize, settings.encoding)
         is_split = settings.input_format in ("raw", "jsonl")
         words = words.usable(settings.segmenter, is_split)
         most = settings.max_seq_length - SPECIAL_TOKENS_PER_PAIR

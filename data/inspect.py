@@ -21,6 +21,7 @@ with watched_imports():
     from data.records.checks.completeness import check_complete
     from data.text import segmentation
     from data.text.documents import normalization
+    from data.text.encodings import UTF8
     from data.text.ltp.precision import FP32
     from data.tokenizers.vocabularies import read_vocabulary
 
@@ -47,6 +48,7 @@ def _guess_of(path, description, override, ltp_model):
         made_with.get("user_dict"),
         normalization(bool(made_with.get("normalize_quotes")), bool(made_with.get("t2s"))),
         made_with.get("ltp_precision", FP32),
+        made_with.get("encoding", UTF8),
     )
     given = (("segmenter", override), ("ltp_model", ltp_model))
     unused = ", ".join("--{}={}".format(*flag) for flag in given if flag[1])

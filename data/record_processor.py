@@ -102,7 +102,13 @@ class RecordProcessor(Processor):
         if settings.input_format == "conllu":
             return None, None
         normalize = normalization(settings.normalize_quotes, settings.t2s)
-        arguments = (settings.ltp_model, settings.user_dict, normalize, settings.ltp_precision)
+        arguments = (
+            settings.ltp_model,
+            settings.user_dict,
+            normalize,
+            settings.ltp_precision,
+            settings.encoding,
+        )
         if is_tagged(self.recipe):
             return None, segmentation.make_tagger(*arguments)
         if not self.corruption.needs_words:

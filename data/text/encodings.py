@@ -6,6 +6,7 @@ holds, so files are cut into units as they lie on the disk.
 
 import codecs
 import io
+import re
 
 from common import files, packed
 from common.errors import UserError
@@ -25,6 +26,9 @@ _MARKS = {
 # What is looked at from the first byte on that is not ASCII, and how far that is looked for.
 _SAMPLE_BYTES, _MOST_ASCII_BYTES = 64 << 10, 16 << 20
 _BLOCK_BYTES = 1 << 16
+# Characters of two bytes in GB18030 and Big5, and halves of those of four.
+_FEWEST_BYTES = 32  # of such characters: fewer often look like the other encoding
+_DOUBLE_BYTES = re.compile(rb"[\x81-\xfe][\x30-\x39\x40-\x7e\x80-\xfe]")
 
 
 def is_stream(encoding):
@@ -52,22 +56,25 @@ def is_whole_elsewhere(line, encoding):
     return _decodes(line, GB18030 if encoding == UTF8 else UTF8)
 
 
-def not_decoded(where, encoding, error):
+def not_decoded(where, encoding, error, remedy=None):
     """UserError for a line that cannot be decoded.
 
     Args:
       where: its file and line.
       encoding: of CHOICES, as which it was read.
       error: the UnicodeDecodeError.
+      remedy: what helps, where there is no --encoding.
     """
-    given = (
-        "give the encoding of the file (--encoding=gb18030, or auto)"
-        if encoding == UTF8
-        else "give another --encoding, or mend the line"
-    )
+    if not remedy:
+        remedy = (
+            "give the encoding of the file (--encoding=gb18030, or auto)"
+            if encoding == UTF8
+            else "give another --encoding, or mend the line"
+        )
+        remedy += "; data.scan_corpus finds all such lines"
     return UserError(
-        "{} is not {} (byte 0x{:02x}); {}; data.scan_corpus finds all such lines".format(
-            where, encoding.upper(), error.object[error.start], given
+        "{} is not {} (byte 0x{:02x}); {}".format(
+            where, encoding.upper(), error.object[error.start], remedy
         )
     )
 
@@ -157,10 +164,20 @@ def _guess_double_bytes(sample):
     if 2 * len(whole) < len(lines):
         return None
     isolated = [GB18030, BIG5, _CODECS[BIG5]]
-    best = charset_normalizer.from_bytes(b"\n".join(whole), cp_isolation=isolated).best()
-    if best is None:
+    # To the library many marks beside few words, as in JSON, are the sign of a wrong encoding.
+    words = b"\n".join(b"".join(map(_word_bytes, _DOUBLE_BYTES.finditer(line))) for line in whole)
+    if len(words) < _FEWEST_BYTES:
         return None
-    return GB18030 if best.encoding == GB18030 else BIG5
+    for content in (words, b"\n".join(whole)):
+        best = charset_normalizer.from_bytes(content, cp_isolation=isolated).best()
+        if best is not None:
+            return GB18030 if best.encoding == GB18030 else BIG5
+    return None
+
+
+def _word_bytes(pair):
+    """Nothing of marks, whose first byte is one of A1 to A3 in both encodings."""
+    return b"" if 0xA1 <= pair[0][0] <= 0xA3 else pair[0]
 
 
 def _decodes(line, encoding):
@@ -182,10 +199,12 @@ class Utf8Stream(io.RawIOBase):
       path: for messages.
       encoding: of CHOICES.
       errors: what becomes of what cannot be decoded, as for bytes.decode.
+      remedy: see not_decoded.
     """
 
-    def __init__(self, stream, path, encoding, errors="strict"):
+    def __init__(self, stream, path, encoding, errors="strict", remedy=None):
         self._stream, self._path, self._encoding = stream, path, encoding
+        self._remedy = remedy
         self._decoder = codecs.getincrementaldecoder(_CODECS.get(encoding, encoding))(errors)
         self._ready, self._lines, self._ended = b"", 0, False
 
@@ -214,7 +233,7 @@ class Utf8Stream(io.RawIOBase):
             codec = _CODECS.get(self._encoding, self._encoding)
             before = error.object[: error.start].decode(codec, "replace").count("\n")
             where = files.line_of(self._path, self._lines + before + 1)
-            raise not_decoded(where, self._encoding, error) from None
+            raise not_decoded(where, self._encoding, error, self._remedy) from None
 
 
 def text_lines(path, asked=UTF8):

@@ -12,6 +12,7 @@ import numpy as np
 from common import files
 from common.errors import UserError
 from data.text.characters import code_points
+from data.text.encodings import UTF8
 from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
 from data.text.ltp.precision import BF16, FP32
@@ -25,7 +26,9 @@ SEGMENTERS = ("rjieba", "jieba", "ltp", "none")
 _PIECE_CHARS = 1 << 16
 
 
-def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str, ltp_precision=FP32):
+def make_segmenter(
+    name, ltp_model=None, user_dict=None, normalize=str, ltp_precision=FP32, encoding=UTF8
+):
     """Builds a segmenter.
 
         text, starts, ends = "今天天气真好", np.array([0]), np.array([6])
@@ -37,6 +40,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str, ltp_prec
       user_dict: file with a word a line, see user_dictionary.
       normalize: see user_dictionary.read_user_dictionary.
       ltp_precision: see data.text.ltp.precision.
+      encoding: of user_dict where it is not UTF-8, see data.text.word_lists.entries.
 
     Returns:
       An object with `words(text, starts, ends, progress)` -> words.Words.
@@ -46,7 +50,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str, ltp_prec
     """
     if name == "none":
         return None
-    dictionary = read_user_dictionary(user_dict, normalize).usable(name)
+    dictionary = read_user_dictionary(user_dict, normalize, encoding).usable(name)
     if name == "rjieba":
         return _TextSegmenter(_rjieba_cut(dictionary.words), dictionary)
     if name == "jieba":
@@ -56,7 +60,7 @@ def make_segmenter(name, ltp_model=None, user_dict=None, normalize=str, ltp_prec
     raise UserError("unknown segmenter {!r}; known are {}".format(name, ", ".join(SEGMENTERS)))
 
 
-def check(name, ltp_model, user_dict, ltp_precision=FP32):
+def check(name, ltp_model, user_dict, ltp_precision=FP32, encoding=UTF8):
     """Finds what is wrong with the choice of a segmenter before any work starts.
 
     Raises:
@@ -80,7 +84,7 @@ def check(name, ltp_model, user_dict, ltp_precision=FP32):
     if user_dict:
         if name == "none":
             raise UserError("--user_dict needs a segmenter; --segmenter is none")
-        read_user_dictionary(user_dict)
+        read_user_dictionary(user_dict, encoding=encoding)
 
 
 def _rjieba_cut(words):
@@ -214,12 +218,12 @@ def sha256_of(path):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def make_tagger(ltp_model, user_dict=None, normalize=str, ltp_precision=FP32):
+def make_tagger(ltp_model, user_dict=None, normalize=str, ltp_precision=FP32, encoding=UTF8):
     """LTP's words with their tags.
 
     Args:
       ltp_model: directory or hub name.
-      user_dict, normalize, ltp_precision: see make_segmenter.
+      user_dict, normalize, ltp_precision, encoding: see make_segmenter.
 
     Returns:
       ltp_annotator.LtpAnnotator.
@@ -227,7 +231,7 @@ def make_tagger(ltp_model, user_dict=None, normalize=str, ltp_precision=FP32):
     Raises:
       UserError: see make_segmenter; or the model has words only.
     """
-    dictionary = read_user_dictionary(user_dict, normalize).usable("ltp")
+    dictionary = read_user_dictionary(user_dict, normalize, encoding).usable("ltp")
     annotator = LtpAnnotator(ltp_model, dictionary.texts, tagged=True, precision=ltp_precision)
     if len(annotator.tasks) == 1:
         raise UserError("LTP model {} gives words but no tags (--ltp_model)".format(ltp_model))

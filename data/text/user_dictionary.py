@@ -16,6 +16,7 @@ from common import files
 from common.errors import UserError, some
 from common.tags import POS
 from data.text.characters import is_cjk
+from data.text.encodings import UTF8
 from data.text.privacy import shown, shown_at
 from data.text.sentences import TERMINATORS, split_sentences
 from data.text.word_lists import entries, pieces_of
@@ -175,12 +176,13 @@ def _unusable(word, segmenter, is_split):
     return None
 
 
-def read_user_dictionary(path, normalize=str):
+def read_user_dictionary(path, normalize=str, encoding=UTF8):
     """The dictionary of a file; an empty one without a path.
 
     Args:
       path: file name or None.
       normalize: function of a word that changes it as the text is, see documents.normalization.
+      encoding: of a file that is not UTF-8, see word_lists.entries.
 
     Raises:
       UserError: it cannot be read, or a line is none of a dictionary.
@@ -188,7 +190,7 @@ def read_user_dictionary(path, normalize=str):
     if not path:
         return UserDictionary()
     words, faults = {}, []
-    for number, line in entries(path, "user_dict"):
+    for number, line in entries(path, "user_dict", encoding):
         word = _entry(line, number, files.line_of(path, number))
         word = word._replace(text=normalize(word.text))
         before = words.pop(word.text, None)

@@ -10,6 +10,7 @@ from finetuning.layouts.tables import (
     BYTE_ORDER_MARK,
     checked,
     line_of,
+    opened,
     text_lines,
     without_empty,
 )
@@ -149,7 +150,7 @@ def objects_of(path, examples):
 
 def _is_array(path):
     try:
-        with files.open_file(path, "rb") as reader:
+        with opened(path, {}) as reader:
             start = reader.read(files.file_kinds.START_BYTES)
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
@@ -183,7 +184,7 @@ def load_json(path, examples):
       UserError: the file cannot be read, or is no JSON.
     """
     try:
-        with files.open_file(path, "rb") as reader:
+        with opened(path, examples.mended) as reader:
             content = bounded_json.read(reader, path, MOST_BYTES)
     except files.failures() as error:
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
@@ -192,8 +193,8 @@ def load_json(path, examples):
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
-            "{} is not UTF-8; convert the file first, for instance with iconv -f GB18030 "
-            "-t UTF-8".format(line_of(path, line))
+            "{} is not UTF-8; mend the line, or convert the file first, for instance with "
+            "iconv".format(line_of(path, line))
         ) from None
     if text.startswith("\ufeff"):
         examples.mended[BYTE_ORDER_MARK] = 1

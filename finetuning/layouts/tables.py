@@ -1,9 +1,12 @@
 """Examples of classification tasks from files with a tab, or in .csv a comma, between columns."""
 
+import contextlib
 import csv
+import io
 
 from common import files
 from common.errors import UserError
+from data.text import encodings
 from finetuning.examples import Example, Examples
 from finetuning.layouts import columns as table_columns
 from finetuning.layouts.columns import LABEL, TEXT_A, TEXT_B
@@ -156,6 +159,28 @@ def without_empty(rows, examples):
         yield number, row
 
 
+@contextlib.contextmanager
+def opened(path, mended):
+    """A binary file of some text as UTF-8. Another encoding is told by the beginning (a table has
+    rows enough for that, unlike a list of words) and counts as mended.
+
+    Args:
+      path: the file.
+      mended: Counter of what was corrected.
+
+    Raises:
+      UserError: in the block, for a line that cannot be decoded.
+      OSError, tf.errors.OpError: the file cannot be read.
+    """
+    encoding = encodings.encoding_of(path, encodings.AUTO, encodings.UTF8)
+    with files.open_file(path, "rb") as reader:
+        if encoding != encodings.UTF8:
+            mended["read as " + encoding] = 1
+            stream = encodings.Utf8Stream(reader, path, encoding, remedy="mend the line")
+            reader = io.BufferedReader(stream)
+        yield reader
+
+
 def text_lines(path, mended=None):
     """Yields (number from 1, text without line end and byte order mark) of a file's lines.
 
@@ -164,18 +189,18 @@ def text_lines(path, mended=None):
       mended: Counter of what was removed, or None.
 
     Raises:
-      UserError: the file cannot be read, or a line is not UTF-8.
+      UserError: the file cannot be read, or a line cannot be decoded.
     """
     mended = {} if mended is None else mended
     try:
-        with files.open_file(path, "rb") as reader:
+        with opened(path, mended) as reader:
             for number, raw in files.lines(reader, path, "a table or JSON lines in UTF-8"):
                 try:
                     line = raw.decode("utf-8")
                 except UnicodeDecodeError:
                     raise UserError(
-                        "{} is not UTF-8; convert the file first, for instance with "
-                        "iconv -f GB18030 -t UTF-8".format(line_of(path, number))
+                        "{} is not UTF-8; mend the line, or convert the file first, for instance "
+                        "with iconv".format(line_of(path, number))
                     ) from None
                 if number == 1 and line.startswith("\ufeff"):
                     line = line[1:]

@@ -263,7 +263,7 @@ def test_wrong_json_lines(tmp_path, line, message):
 def test_json_lines_that_are_not_utf8_or_empty(tmp_path):
     path = tmp_path / "dev.json"
     path.write_bytes(b'{"sentence": "a"}\n' + '{"sentence": "好"}\n'.encode("gb18030"))
-    with pytest.raises(UserError, match=r"dev.json, line 2 is not UTF-8; convert the file first"):
+    with pytest.raises(UserError, match=r"dev.json, line 2 is not UTF-8; mend the line"):
         get_task("tnews").read(str(tmp_path), "dev")
     path.write_bytes(b"\r\n\r\n")
     with pytest.raises(UserError, match=r"dev.json holds no example"):

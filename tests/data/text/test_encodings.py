@@ -12,12 +12,14 @@ from data.tokenizers.sentencepiece_training import train_model
 from data.tokenizers.vocabulary_building import build_vocabulary
 
 NOTE = "患者男，45岁，因发热三天入院。体温38.5℃，血压正常。\n既往体健，无药物过敏史！\n\n"
+COURT = '{"fact": "经审理查明，被告人李某×1。", "meta": {"accusation": [234], "term": 12}}\n' * 50
 OLD = NOTE.replace("发热", "發熱").replace("体", "體").replace("无药", "無藥").replace("℃", "度")
 FORMS = {
     "utf-8": NOTE.encode(),
     "utf-8 with a mark": b"\xef\xbb\xbf" + NOTE.encode(),
     "gb18030": NOTE.encode("gb18030"),
     "gb18030 with a mark": ("\ufeff" + NOTE).encode("gb18030"),
+    "gb18030 of JSON": COURT.encode("gb18030"),
     "gb18030 with damage": b"\xff\xff\n" + NOTE.encode("gb18030") * 3,
     "big5": OLD.encode("cp950", "ignore"),
     "utf-16-le": b"\xff\xfe" + NOTE.encode("utf-16-le"),

@@ -32,7 +32,8 @@ def test_both_name_what_they_cannot_read(tmp_path, read, flag):
     path.write_bytes("一\n".encode() + "二".encode("gb18030") + b"\n")
     with pytest.raises(UserError) as caught:
         read(str(path))
-    expected = "{} line 2 is not UTF-8 (byte 0xb6); convert the file (--{})".format(path, flag)
+    remedy = {"user_dict": "give --encoding=gb18030, or auto", "words": "convert the file"}[flag]
+    expected = "{} line 2 is not UTF-8 (byte 0xb6); {} (--{})".format(path, remedy, flag)
     assert str(caught.value) == expected
     with pytest.raises(UserError) as caught:
         read(str(tmp_path / "none"))
@@ -41,3 +42,28 @@ def test_both_name_what_they_cannot_read(tmp_path, read, flag):
     # Only the first line has a byte order mark.
     assert len(read_words([str(path)])) == len(read_user_dictionary(str(path)).words) == 2
     assert read_words([str(path)])[1].word == "\ufeff二"
+
+
+WORDS = "被告人\n公诉机关\n轻伤一级\t50\tn\n附带民事诉讼\n取保候审\n刑事拘留\n"
+
+
+@pytest.mark.parametrize("asked", ["gb18030", "auto", "utf-8"])
+def test_a_dictionary_may_be_in_the_encoding_of_the_corpus(tmp_path, asked):
+    """UTF-8 stays UTF-8 whatever the corpus is in."""
+    path = tmp_path / "words.txt"
+    expected = [line.split("\t")[0] for line in WORDS.split("\n") if line]
+    for encoding in ("utf-8",) if asked == "utf-8" else ("gb18030", "utf-8"):
+        path.write_bytes(WORDS.encode(encoding))
+        read = read_user_dictionary(str(path), encoding=asked)
+        assert [word.text for word in read.words] == expected
+        assert read.words[2].frequency == 50
+
+
+def test_what_is_in_no_encoding_of_the_corpus_is_named(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_bytes(WORDS.encode("gb18030") + b"\xff\xff\n")
+    with pytest.raises(UserError, match=r"line 7 is not GB18030 \(byte 0xff\); give another --enc"):
+        read_user_dictionary(str(path), encoding="gb18030")
+    path.write_bytes("词\n".encode("gb18030"))
+    with pytest.raises(UserError, match=r"words.txt cannot be told; give --encoding"):
+        read_user_dictionary(str(path), encoding="auto")

@@ -190,7 +190,7 @@ def test_files_that_cannot_be_read(tmp_path):
         read_questions(str(tmp_path / "none.json"))
     path = tmp_path / "q.json"
     path.write_bytes(b'{"data":\n[\n"' + "王".encode("gb18030") + b'"]}')
-    with pytest.raises(UserError, match=r"q.json, line 3 is not UTF-8; convert the file first"):
+    with pytest.raises(UserError, match=r"q.json, line 3 is not UTF-8; mend the line, or convert"):
         read_questions(str(path))
     path.write_text("{")
     with pytest.raises(UserError, match=r"q.json, line 1 is not JSON: "):
