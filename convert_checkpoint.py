@@ -25,7 +25,10 @@ with watched_imports():
 
 FLAGS = flags.FLAGS
 
-topics.lead(("pytorch_dump_path", "from_pytorch", "strip_optimizer"))
+topics.lead(
+    ("tf_checkpoint_path", "pytorch_dump_path", "from_pytorch", "tf_dump_path", "strip_optimizer"),
+    ("config_file", "vocab_file", "head", "task_name"),
+)
 topics.begin("TensorFlow to Hugging Face")
 flags.DEFINE_string(
     "pytorch_dump_path",

@@ -86,6 +86,7 @@ topics.lead(
         "masking",
         "num_shards",
         "num_workers",
+        "eval_fraction",
         "normalize_quotes",
     ),
 )

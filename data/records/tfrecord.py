@@ -4,6 +4,7 @@ Format: https://www.tensorflow.org/tutorials/load_data/tfrecord (length, its mas
 its masked CRC-32C).
 """
 
+import re
 import struct
 
 import google_crc32c
@@ -19,6 +20,10 @@ _BLOCK_BYTES = 1 << 20
 _SEARCHED_BYTES = 1 << 16
 
 CUT = "is cut off"
+
+# Of a file that is all text so far it is assumed to be text.
+_TEXT_BYTES = 32
+_CONTROL = re.compile(rb"[^\t\n\r -\x7e\x80-\xff]")
 
 
 def masked_crc(content):
@@ -78,6 +83,15 @@ def refuse_other_kind(path):
       OSError, tf.errors.OpError: it cannot be read.
     """
     files.refuse_other_kind(path, "records", accepted=(file_kinds.TFRECORD,))
+    if files.exists(path):
+        with files.open_file(path, "rb") as f:
+            start = f.read(_TEXT_BYTES)
+        # A header has zeros and a checksum, a text neither.
+        if len(start) == _TEXT_BYTES and not _CONTROL.search(start):
+            raise UserError(
+                "{} is text, not records; make records of it with "
+                "create_pretraining_data.py".format(path)
+            )
 
 
 def read_records(path):

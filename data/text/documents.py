@@ -7,7 +7,8 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from common import bounded_json, files
-from common.errors import UserError
+from common.errors import UserError, some
+from common.validation import is_object
 from data.text import conllu_text, encodings, held_out, sentences, simplification, ud_tags
 from data.text.characters import ascii_quotes, code_points
 from data.text.tags import TagNumbers
@@ -194,7 +195,9 @@ def json_document(line, text_fields):
     fields = [_json_field(record, name) for name in text_fields]
     if None in fields:
         name = text_fields[fields.index(None)]
-        raise NoDocument("has no text field {!r} (--text_fields)".format(name))
+        there = [key for key in record if _json_field(record, key)] if is_object(record) else []
+        fields = "; the fields that hold text are {}".format(some(there, 10)) if there else ""
+        raise NoDocument("has no text field {!r} (--text_fields){}".format(name, fields))
     # JSON can spell halves of a surrogate pair, which no text holds.
     body = re.sub("[\ud800-\udfff]", "\ufffd", "\n".join(fields))
     lines = (part.strip() for part in re.split("[\r\n]+", body))

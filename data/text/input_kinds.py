@@ -45,6 +45,12 @@ _KINDS = (
         "an object a line is read: jq -c '.[]' FILE > FILE.jsonl",
     ),
     _kind(
+        rb"\{\s*\n",
+        ("jsonl",),
+        "an object in JSON over several lines",
+        "an object a line is read: jq -c . FILE > FILE.jsonl, or of a list in it jq -c '.data[]'",
+    ),
+    _kind(
         rb"(?:#[^\n]*\n)*1(?:-\d+)?(?:\t[^\t\n]+){9}\r?\n",
         _TEXT,
         "CoNLL-U",

@@ -205,6 +205,8 @@ def check_found(table, found, labels_file, may_be_rare=False):
     if table.columns.is_given:
         return
     reason = _label_doubt(table, found, shown, may_be_rare)
+    if reason and _is_name_above(table, reason[1]):
+        raise _header_question(table, "its label is in no other line", labels_file, label=reason[1])
     if reason:
         note = "; if these are labels, list them in {}".format(labels_file)
         raise table.question(*reason, note=note)
@@ -241,13 +243,28 @@ def _first_label(table):
     return None if table.columns.names else table.counts.first[table.columns.places[LABEL]]
 
 
-def _header_question(table, reason, labels_file=None):
-    """UserError for a first line that names the columns, in words that are not known."""
+def _is_name_above(table, column):
+    """Whether a column that looks like labels begins with a value that is in no other line."""
+    counts = table.counts
+    return column is not None and counts.times(column, counts.first[column]) == 1
+
+
+def _header_question(table, reason, labels_file=None, label=None):
+    """UserError for a first line that names the columns, in words that are not known.
+
+    Args:
+      label: the labels' column, where it is likely to be another than the one that was read.
+    """
     places, first = table.columns.places, table.counts.first
-    texts = ",".join(first[places[name]] for name in (TEXT_A, TEXT_B) if name in places)
+    texts = [places[name] for name in (TEXT_A, TEXT_B) if name in places]
+    if label is not None and label != places[LABEL]:
+        texts = [column for column in range(len(first)) if column != label]
+    label = places[LABEL] if label is None else label
     advice = "write label, text_a, text_b there"
     if table.has_flags:
-        advice = "give --label_column={} --text_columns={}".format(first[places[LABEL]], texts)
+        advice = "give --label_column={} --text_columns={}".format(
+            first[label], ",".join(first[column] for column in texts)
+        )
     note = "; if it is an example, list the labels in {}".format(labels_file)
     return UserError(
         "{}: the first line seems to name the columns, {}: {}; if so, {}{}".format(
@@ -286,6 +303,9 @@ def check_known(table, labels):
     for column in range(counts.width):
         if set(counts.values(column)) <= known:
             raise table.question("{} holds the labels".format(table.shown(column)), column)
+    for column in range(counts.width):
+        if set(counts.values(column)) - {counts.first[column]} <= known:
+            raise _header_question(table, "its label is not known", label=column)
 
 
 def check_alike(table, other):

@@ -132,6 +132,16 @@ def test_bad_flags(attempt, flags, words):
         ),
         (TEXT.encode() + b"\xff\n", {"num_workers": 2}, ["in.txt line 4 is not UTF-8"]),
         ("{}\n", {"input_format": "jsonl"}, ["in.txt line 1 has no text field 'text'"]),
+        (
+            '{"id": 1, "fact": "查明", "title": "判决"}\n',
+            {"input_format": "jsonl"},
+            ["no text field 'text' (--text_fields); the fields that hold text are fact, title"],
+        ),
+        (
+            '{\n "data": [\n  {"text": "查明"}\n ]\n}\n',
+            {"input_format": "jsonl"},
+            ["in.txt is an object in JSON over several lines", "jq -c . FILE > FILE.jsonl"],
+        ),
         ("文字\n", {"input_format": "jsonl"}, ["in.txt line 1 is not JSON"]),
     ],
 )

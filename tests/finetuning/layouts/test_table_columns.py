@@ -1,5 +1,7 @@
 """Which column of a table is what: by position only where nothing speaks against it."""
 
+import json
+
 import pytest
 
 from common.errors import UserError
@@ -287,3 +289,43 @@ def test_weibo_senti_100k(tmp_path):
         ("￼更博了，爆照了,帅的呀[爱你]", None, "1"),
         ("不好[泪]", None, "0"),
     ]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+@pytest.mark.parametrize("name", ["train.tsv", "train.csv", "train.jsonl", "train.json"])
+def test_tables_of_other_encodings_are_read_and_counted(tmp_path, encoding, name):
+    texts = ["隔音很差，{}层都能听见走廊的声音".format(i) for i in "二三四五"]
+    rows = [(text, "差评") for text in texts] + [(text + "，但早餐丰富", "好评") for text in texts]
+    if name.startswith("train.j"):
+        objects = [json.dumps({"text": t, "label": x}, ensure_ascii=False) for t, x in rows]
+        text = "[{}]".format(",".join(objects)) if name == "train.json" else "\n".join(objects)
+    else:
+        text = "\n".join(("," if name == "train.csv" else "\t").join(row) for row in rows)
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    examples = examples_of(tmp_path, "tsv")[1]["train"]
+    assert [(example.text_a, example.label) for example in examples] == rows
+    expected = {"gb18030": {"read as gb18030": 1}}.get(encoding)
+    assert dict(examples.mended) == (expected or {"read as utf-16-le": 1, "byte order mark": 1})
+
+
+def test_a_line_that_is_damaged_in_another_encoding(tmp_path):
+    good = "隔音很差，走廊里的声音都能听见，不会再来了\t差评\n".encode("gb18030")
+    (tmp_path / "train.tsv").write_bytes(good * 3 + b"\xff\xff\t1\n")
+    with pytest.raises(UserError, match=r"line 4 is not GB18030 \(byte 0xff\); mend the line$"):
+        read_table(str(tmp_path / "train.tsv"))
+
+
+@pytest.mark.parametrize(
+    "task, labels, reason",
+    [
+        ("tsv", "差好", "its label is in no other line"),
+        ("chnsenticorp", "01", "its label is not known"),
+    ],
+)
+def test_a_header_of_own_names_over_labels_that_stand_first(tmp_path, task, labels, reason):
+    """Asked about at once by its names, not first by numbers, which would make it an example."""
+    rows = [(labels[i % 2], "第{}条点评，内容各不相同".format(i)) for i in range(30)]
+    write(tmp_path / "train.tsv", [("情感", "点评内容"), *rows])
+    message = asked(tmp_path, task)
+    assert "the first line seems to name the columns, '情感', '点评内容': " + reason in message
+    assert "give --label_column=情感 --text_columns=点评内容" in message
