@@ -1,5 +1,7 @@
 """The flags of run_pretraining.py, their checks, and the request made of them."""
 
+import os
+
 from absl import flags
 
 from cli import (
@@ -20,6 +22,7 @@ from common.log import log
 from common.validation import is_written_count
 from modeling.config_families import read_config
 from modeling.objectives import OBJECTIVES, get_objective, option_classes
+from training import model_files
 from training.pretraining_run import PretrainingRequest
 from training.run_config import RunConfig
 
@@ -250,7 +253,12 @@ def check(has_model):
     run_flags.check_something_is_asked()
     records = [] if FLAGS.eval_file and not FLAGS.do_train else ["input_file"]
     is_elsewhere = has_model or model_folder.is_asked_of(FLAGS.init_checkpoint, FLAGS.output_dir)
-    require(FLAGS, *records, "output_dir", *([] if is_elsewhere else ["config_file"]))
+    require(FLAGS, *records, "output_dir")
+    if not is_elsewhere and not FLAGS.config_file:
+        raise UserError(
+            "--config_file is required, or --init_checkpoint=DIR of a model that has its config "
+            "beside it"
+        )
     evaluation.settle_eval_file()
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
@@ -309,7 +317,7 @@ def request():
     log_notes(length)
     init_checkpoint = run_flags.initial_checkpoint()
     needed = () if hparams else ("config_file",)
-    model_folder.settle(init_checkpoint, FLAGS.output_dir, needed)
+    folders = model_folder.settle(init_checkpoint, FLAGS.output_dir, needed)
     config = model_config(hparams, init_checkpoint)
     run_flags.settle_lamb(config)
     optimizer = run_flags.make_optimizer_config(
@@ -317,6 +325,7 @@ def request():
     )
     if FLAGS.do_train and length.epochs is None:
         optimizer = length.apply(optimizer)
+    given = given_options()
     return PretrainingRequest(
         config=RunConfig(
             train_files=[],
@@ -331,7 +340,9 @@ def request():
         optimizer_config=optimizer,
         schedule=length,
         is_room_given=bool(FLAGS["max_predictions_per_seq"].present),
-        options=given_options(),
+        options=given,
+        options_beside=options_beside(given, folders),
+        vocab_beside=next(iter(model_files.find_vocabularies(folders)), None),
         **given_values(FLAGS, REQUEST_FLAGS),
     )
 
@@ -386,6 +397,28 @@ def given_options():
                 )
                 given[name] = None
     return given
+
+
+def options_beside(given, folders):
+    """The options that files beside the weights give, by Option.beside: dict option -> value.
+
+    Args:
+      given: what given_options returned.
+      folders: what model_folder.settle returned.
+
+    Raises:
+      UserError: a model config cannot be read.
+    """
+    found = {}
+    for option in family_flags.declared(option_classes()):
+        is_open = option.beside and not FLAGS[option.name].present
+        if not is_open or any(given[n] is not None for n in (option.name, *option.supersedes)):
+            continue
+        paths = [os.path.join(folder, option.beside) for folder in folders]
+        path = next(filter(files.exists, paths), None)
+        if path:
+            found[option.name] = read_config(path, FLAGS.gelu)
+    return found
 
 
 def parse_layers(model_config):

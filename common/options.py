@@ -60,6 +60,8 @@ class Option(NamedTuple):
         makes, and no part of the record of a run.
       supersedes: names of options whose values from --hparams give way to this one where the
         command line has it.
+      beside: name of the file beside the weights of a start that a MODEL_CONFIG is read from where
+        neither the option nor one that it supersedes is given.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Option(NamedTuple):
     remembered: bool = False
     of_drawing: bool = False
     supersedes: Tuple[str, ...] = ()
+    beside: Optional[str] = None
 
     def accepts(self, value):
         """Whether a value from JSON can be that of the option; a model config never is."""

@@ -47,7 +47,10 @@ class PretrainingRequest:
       input_file, eval_file: names or globs of record files; no eval_file: those of input_file, no
         input_file: nothing is trained.
       options: dict option -> value, None where the user gave none; of all families.
+      options_beside: dict option -> model config of a file beside the weights; of all families.
       vocab_file: path or None.
+      vocab_beside: the vocabulary beside the weights, for masks that are drawn in training where
+        there is no vocab_file; path or None.
       mask_prob: share of the pieces that are masked, None: as the manifests state.
       do_predict: whether the evaluation files are read for predictions.
       verify_records, skip_damaged_records: see record_files.
@@ -62,7 +65,9 @@ class PretrainingRequest:
     input_file: Optional[str]
     eval_file: Optional[str]
     options: Dict[str, Any]
+    options_beside: Dict[str, Any]
     vocab_file: Optional[str]
+    vocab_beside: Optional[str]
     mask_prob: Optional[float]
     do_predict: bool
     verify_records: bool
@@ -126,7 +131,7 @@ def find_records(request):
     room = config.max_predictions_per_seq if request.is_room_given else None
     manifest_agreement.check_manifests(manifests, request.model_config, config.max_seq_length, room)
     check_batch(config, request.optimizer_config.gradient_accumulation_steps)
-    stated = masking_choice.stated_by_manifests(manifests, request.vocab_file)
+    stated = masking_choice.stated_by_manifests(manifests, request.vocab_file, request.vocab_beside)
     return Records(train_files, eval_files, deciding_manifests, manifests, stated)
 
 
@@ -162,7 +167,7 @@ def build(request, records, devices):
         config.objective, deciding_files, records.deciding_manifests
     )
     objective_choice.warn_of_other_pairs(objective, model_config)
-    given = request.options
+    given = objective_choice.with_options_beside(request.options, objective, request.options_beside)
     if not config.do_train:
         given = objective_choice.with_options_of_training(given, objective, config.output_dir)
     objective = objective.for_run(optimizer.num_train_steps, **given)
@@ -184,6 +189,7 @@ def build(request, records, devices):
         model_config,
         config,
         request.mask_prob,
+        request.vocab_beside,
     )
     if drawing:
         room = drawing.spec.max_predictions

@@ -49,10 +49,11 @@ class ElectraOptions(FamilyOptions):
     )
     generator_config_file: Optional[ElectraConfig] = option(
         None,
-        "Config of the generator; --config_file is the discriminator's. Default: a quarter of its "
-        "width.",
+        "Config of the generator; --config_file is the discriminator's. Default: generator.json "
+        "beside the weights, else a quarter of the discriminator's width.",
         options.MODEL_CONFIG,
         supersedes=("generator_layers", "generator_hidden_size"),
+        beside="generator.json",
     )
 
     @property

@@ -12,6 +12,8 @@ from data.rows.corruption import Corruption, tokens_of
 from data.rows.masking import predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
+_BESIDE = "--vocab_file={}, beside the weights"
+
 
 class StatedCorruption(NamedTuple):
     """The manifests' description of masks drawn in training.
@@ -29,12 +31,13 @@ class StatedCorruption(NamedTuple):
     do_lower_case: bool = True
 
 
-def stated_by_manifests(manifests, vocab_file):
+def stated_by_manifests(manifests, vocab_file, vocab_beside=None):
     """The manifests' description of masks drawn in training.
 
     Args:
       manifests: {path: manifest} of all records.
       vocab_file: --vocab_file, or None.
+      vocab_beside: the vocabulary beside the weights, which counts without vocab_file; or None.
 
     Returns:
       StatedCorruption, or None where the records hold their masks.
@@ -53,6 +56,9 @@ def stated_by_manifests(manifests, vocab_file):
         raise UserError(
             "{} and {} were made with different masking; use records of one kind".format(*stating)
         )
+    if not vocab_file and vocab_beside:
+        log(_BESIDE.format(vocab_beside))
+        vocab_file = vocab_beside
     if not vocab_file:
         raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
     vocabulary = read_vocabulary(vocab_file)
@@ -65,7 +71,14 @@ def stated_by_manifests(manifests, vocab_file):
 
 
 def choose_drawing(
-    stated, objective, record_files, vocab_file, model_config, run_config, probability=None
+    stated,
+    objective,
+    record_files,
+    vocab_file,
+    model_config,
+    run_config,
+    probability=None,
+    vocab_beside=None,
 ):
     """The drawing of masks in training; None where the records hold them.
 
@@ -81,6 +94,7 @@ def choose_drawing(
       model_config: model config.
       run_config: RunConfig, of which max_seq_length, max_predictions_per_seq and seed count.
       probability: share of the pieces, instead of the manifests' or the recipe's.
+      vocab_beside: see stated_by_manifests.
 
     Returns:
       drawn_corruption.Drawing or None.
@@ -97,7 +111,7 @@ def choose_drawing(
     if stated is None:
         corruption, origin = get_recipe(objective.name).corruption, "no manifest says how"
         _check_unmasked(record_files[0], objective, corruption)
-        vocabulary = _vocabulary_for(objective, vocab_file, model_config)
+        vocabulary = _vocabulary_for(objective, vocab_file, vocab_beside, model_config)
         is_lower = True
     else:
         corruption, vocabulary = stated.corruption, stated.vocabulary
@@ -154,7 +168,10 @@ def _check_unmasked(path, objective, corruption):
         )
 
 
-def _vocabulary_for(objective, vocab_file, model_config):
+def _vocabulary_for(objective, vocab_file, vocab_beside, model_config):
+    if not vocab_file and vocab_beside:
+        log(_BESIDE.format(vocab_beside))
+        vocab_file = vocab_beside
     if not vocab_file:
         raise UserError(
             "--objective={} draws masks in training: give --vocab_file".format(objective.name)

@@ -76,6 +76,23 @@ def warn_of_other_pairs(objective, model_config):
     )
 
 
+def with_options_beside(given, objective, found):
+    """The options with those that files beside the weights give, as far as the objective has them.
+
+    Args:
+      given: dict option -> value, None where the user gave none.
+      objective: an object of modeling.objectives.
+      found: dict option -> model config of such a file.
+
+    Returns:
+      dict like `given`.
+    """
+    names = [option.name for option in objective.options.declared() if option.name in found]
+    for name in names:
+        log("--{}={}, beside the weights".format(name, found[name].source))
+    return {**given, **{name: found[name] for name in names}}
+
+
 def with_options_of_training(given, objective, output_dir):
     """The options of an evaluation: what is not given is as the training in output_dir had it.
 

@@ -61,6 +61,11 @@ def runs(tmp_path_factory):
     for path in glob.glob(os.path.join(golden, "electra_model.ckpt.*")):
         name = os.path.basename(path).replace("electra_model.ckpt", "electra_small")
         shutil.copy(path, str(folder / "release" / name))
+    shutil.copytree(str(folder / "release"), str(folder / "folder"))
+    shutil.copy(os.path.join(golden, "vocab.txt"), str(folder / "folder"))
+    for network in ("discriminator", "generator"):
+        path = os.path.join(golden, network + "_config.json")
+        shutil.copy(path, str(folder / "folder" / (network + ".json")))
     alone = str(folder / "alone")
     os.mkdir(alone)
     copy_without(os.path.join(golden, "electra_model.ckpt"), alone + "/electra_small", "generator")
@@ -119,6 +124,13 @@ def runs(tmp_path_factory):
         "alone": [
             *(*google, out("warm"), "--do_train", "--dry_run"),
             "--init_checkpoint={}/alone/electra_small.index".format(folder),
+        ],
+        # The folder of a training is all that a start from it needs.
+        "beside": [
+            *("--input_file={}/pretrain_data.tfrecord*".format(records), out("beside")),
+            *("--init_checkpoint={}/folder".format(folder), "--objective=electra", "--do_train"),
+            *("--max_seq_length=24", "--train_batch_size=4", "--num_train_steps=2"),
+            *("--num_warmup_steps=0", "--dry_run"),
         ],
         "evaluated": [*google, out("evaluated"), *init, "--do_eval"],
         "tied": [*google[:2], *google[3:], out("tied"), "--do_train", "--dry_run"]
@@ -234,6 +246,17 @@ def test_the_plan_has_both_networks(runs):
     assert "plan: 82,817 parameters" in output
     output = output_of(runs, "tied")
     assert "generator: 2 layers, hidden 64" in output
+
+
+def test_what_lies_beside_the_weights_is_taken(runs):
+    output = output_of(runs, "beside")
+    for flag, name in (
+        ("config_file", "discriminator.json"),
+        ("generator_config_file", "generator.json"),
+        ("vocab_file", "vocab.txt"),
+    ):
+        assert "--{}={}/folder/{}, beside the weights".format(flag, runs[0], name) in output
+    assert "generator: 2 layers, hidden 16, 1 heads" in output
 
 
 def test_files_of_sizes_win_over_hparams(runs):

@@ -56,10 +56,12 @@ def said(kind="dynamic", **changes):
     return {**spec, "replacement": list(BERT_REPLACEMENT), "kind": kind, **changes}
 
 
-def choose(paths, vocab_file, objective=ELECTRA, probability=None, run=RUN, model=MODEL):
-    stated = masking_choice.stated_by_manifests(find_manifests(paths), vocab_file)
+def choose(
+    paths, vocab_file, objective=ELECTRA, probability=None, run=RUN, model=MODEL, beside=None
+):
+    stated = masking_choice.stated_by_manifests(find_manifests(paths), vocab_file, beside)
     return masking_choice.choose_drawing(
-        stated, objective, paths, vocab_file, model, run, probability
+        stated, objective, paths, vocab_file, model, run, probability, beside
     )
 
 
@@ -121,6 +123,14 @@ def test_masked_records_are_refused(records, vocab_file, has_manifest):
     words = "rows holds masked rows, but --objective=electra draws masks in training; make records"
     with pytest.raises(UserError, match=words):
         choose([path], vocab_file)
+
+
+def test_the_vocabulary_beside_the_weights(records, vocab_file, capsys):
+    for path in (records(), records(vocab_file=vocab_file, **said())):
+        drawing = choose([path], None, beside=vocab_file)
+        assert drawing.spec == choose([path], vocab_file).spec and drawing.tokens.mask_id == 4
+        said_once = "--vocab_file={}, beside the weights".format(vocab_file)
+        assert capsys.readouterr().out.count(said_once) == 1
 
 
 def test_what_is_wrong_with_the_vocabulary(records, vocab_file, tmp_path):
