@@ -229,6 +229,7 @@ class FinetuningRequest:
     max_seq_length: Optional[int]
     do_lower_case: Optional[bool]
     normalize_quotes: Optional[bool]
+    t2s: Optional[bool]
     train_batch_size: Optional[int]
     eval_batch_size: int
     predict_batch_size: Optional[int]

@@ -102,6 +102,7 @@ def _difference_from(entry, split):
         "max_seq_length": max_seq_length,
         "do_lower_case": tokenizer.do_lower_case,
         "normalize_quotes": tokenizer.normalize_quotes,
+        "t2s": tokenizer.t2s,
         "head_options": task.head_options,
     }
     kept, options = entry.get("row_options", {}), task.model_options

@@ -161,7 +161,7 @@ def _check_folders(request, tasks):
     splits = [request.do_train and "train", request.do_eval and "dev", "test"]
     for task in tasks if not request.given_files else ():
         folder = request.task_dir(task.name)
-        if not files.is_remote(folder) and not files.exists(folder):
+        if not files.is_remote(folder) and not files.is_directory(folder):
             raise task.lacks(folder, next(filter(None, splits)))
 
 
@@ -192,7 +192,8 @@ def settle(request, task, saved, model_config, texts):
     options = {n: value for n, value in options.items() if n not in request.task_options}
     if defaults or options:
         taken = sorted(dict(defaults, **options).items())
-        taken = [item for item in taken if item != ("normalize_quotes", False)]  # the usual
+        usual = (("normalize_quotes", False), ("t2s", False))
+        taken = [item for item in taken if item not in usual]
         shown = " ".join("--{}={}".format(*item) for item in taken)
         log("defaults of {} for {} models: {}".format(task.name, size, shown))
     values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}

@@ -278,7 +278,7 @@ def _save_model_files(run, output_dir):
         now = {split.name: split.fingerprint for split in of_task}
         entries.append((task, dict(saved.get("fingerprints", {}), **now)))
     settings, (tokenizer, _) = run.settings, run.splits["train"][0].encoding
-    texts = TextSettings(settings.do_lower_case, settings.normalize_quotes)
+    texts = TextSettings(settings.do_lower_case, settings.normalize_quotes, settings.t2s)
     networks = run.objective.networks(run.model_config)
     with output_errors(output_dir):
         model_files.write(output_dir, networks, tokenizer.vocabulary, texts)
@@ -286,7 +286,6 @@ def _save_model_files(run, output_dir):
             output_dir,
             entries,
             settings.max_seq_length,
-            settings.do_lower_case,
+            texts,
             tokenizer.vocabulary,
-            settings.normalize_quotes,
         )

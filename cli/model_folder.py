@@ -9,6 +9,7 @@ from cli import run_flags
 from common import files
 from common.errors import UserError
 from common.log import log, warn
+from data.text import simplification
 from data.tokenizers import text_settings
 from data.tokenizers.vocabularies import read_vocabulary
 from modeling import checkpoint
@@ -116,7 +117,7 @@ def take_other_config(folders):
 
 
 def define_text_flags(default):
-    """--normalize_quotes of programs that read texts for a model.
+    """--normalize_quotes and --t2s of programs that read texts for a model.
 
     Args:
       default: where --do_lower_case comes from if it is not given, for the help.
@@ -127,24 +128,34 @@ def define_text_flags(default):
         "Read quotes, dashes and … as ASCII, as create_pretraining_data.py does by that name. "
         "Default: {}.".format(default),
     )
+    flags.DEFINE_bool(
+        "t2s",
+        None,
+        "Read traditional characters as simplified ones, as create_pretraining_data.py does by "
+        "that name (pip: opencc). Default: {}.".format(default),
+    )
 
 
 def settle_texts(vocabulary, folders, saved=None):
-    """choose_texts for --do_lower_case and --normalize_quotes."""
-    return choose_texts(vocabulary, folders, saved, FLAGS.do_lower_case, FLAGS.normalize_quotes)
+    """choose_texts for --do_lower_case, --normalize_quotes and --t2s."""
+    given = FLAGS.do_lower_case, FLAGS.normalize_quotes, FLAGS.t2s
+    return choose_texts(vocabulary, folders, saved, *given)
 
 
-def choose_texts(vocabulary, folders, saved=None, lower=None, quotes=None):
+def choose_texts(vocabulary, folders, saved=None, lower=None, quotes=None, t2s=None):
     """The TextSettings of a model; logs where they come from.
 
     Args:
       vocabulary: of the model.
       folders: of the model, see folders_of.
       saved: entry of the model's task.json, None or {} without one.
-      lower, quotes: what the user gave, or None.
+      lower, quotes, t2s: what the user gave, or None.
 
     Returns:
       text_settings.TextSettings.
+
+    Raises:
+      UserError: OpenCC is not installed, and needed.
     """
     stated = text_settings.stated_in(folders)
     known = stated.settings._asdict() if stated else {}
@@ -154,18 +165,25 @@ def choose_texts(vocabulary, folders, saved=None, lower=None, quotes=None):
     lower = run_flags.settle_lower_case(vocabulary, lower)
     if quotes is None:
         quotes = vocabulary.beside.normalize_quotes
-    chosen = text_settings.TextSettings(lower, bool(quotes))
+    t2s = known.get(text_settings.SIMPLIFIED) if t2s is None else t2s
+    if t2s is None:
+        t2s = vocabulary.beside.t2s
+    chosen = text_settings.TextSettings(lower, bool(quotes), bool(t2s))
+    if chosen.t2s:
+        simplification.check_library()
     # What the vocabulary's own folder says of lower case was compared above.
     has_own = stated and vocabulary.beside.source == stated.path
-    _log_texts(chosen, stated, ("normalize_quotes",) if has_own else chosen._fields)
+    _log_texts(chosen, stated, chosen._fields[1:] if has_own else chosen._fields)
     return chosen
 
 
 def _log_texts(chosen, stated, compared):
-    """Says that quotes are normalised, and warns of what differs from the folder's settings, by
-    the names `compared`."""
+    """Says what is done to texts, and warns of what differs from the folder's settings, by the
+    names `compared`."""
     if chosen.normalize_quotes:
         log("quotes, dashes and ellipses are read as their ASCII forms (--normalize_quotes)")
+    if chosen.t2s:
+        log("traditional characters are read as simplified ones (--t2s)")
     for name in compared if stated else ():
         value, said = getattr(chosen, name), getattr(stated.settings, name)
         if said != value:

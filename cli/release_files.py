@@ -136,11 +136,17 @@ def write_tokenizer(folder, vocabulary, config, texts):
       config: model config.
       texts: TextSettings.
     """
-    lower, quotes = texts
+    lower, quotes = texts.do_lower_case, texts.normalize_quotes
     write_vocabulary(vocabulary, folder)
     with folders.writing(folder):
-        huggingface_files.write(folder, vocabulary, lower, config.max_position_embeddings, quotes)
-    ours, texts = texts.make_tokenizer(vocabulary), huggingface_files.AWKWARD
+        huggingface_files.write(folder, vocabulary, texts, config.max_position_embeddings)
+    if texts.t2s:
+        warn(
+            "transformers does not simplify characters, as --t2s did for this model: give it "
+            "simplified text (opencc, t2s)"
+        )
+    ours = texts._replace(t2s=False).make_tokenizer(vocabulary)
+    texts = huggingface_files.AWKWARD
     theirs = separate_process.call(huggingface_files.__name__, "encode", folder, texts)
     differing = [t for t, ids in zip(texts, theirs) if ours.tokenize(t).ids.tolist() != ids]
     log(

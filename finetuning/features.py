@@ -157,6 +157,8 @@ def write_features(
         made_from["label_counts"] = labels
     if tokenizer.normalize_quotes:  # rows of earlier versions, all without, are kept
         made_from["normalize_quotes"] = True
+    if tokenizer.t2s:
+        made_from["t2s"] = True
     kept = _kept(path, made_from)
     if not kept and not is_owner:
         path = _own_path(path, made_from)

@@ -14,7 +14,7 @@ SHORTEST_ROW, LONGEST_ROW = 3, 65536
 BEST = "best"  # the folder of the best checkpoint, below that of the run
 
 
-def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None, normalize_quotes=False):
+def save(folder, entries, max_seq_length, settings, vocabulary=None):
     """Writes folder/task.json: an object, or a list of them where several tasks are trained at
     once.
 
@@ -23,9 +23,8 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None, normal
       entries: list of (task object whose labels are known, dict split -> features.fingerprint of
         its examples).
       max_seq_length: length of rows in training.
-      do_lower_case: bool, of the tokenizer.
+      settings: data.tokenizers.text_settings.TextSettings of the tokenizer.
       vocabulary: that of the model; None where it is not known.
-      normalize_quotes: bool, of the tokenizer, see data.tokenizers.text_settings.
     """
     digest = {"vocabulary": vocabulary.sha256} if vocabulary else {}
     values = [
@@ -35,8 +34,7 @@ def save(folder, entries, max_seq_length, do_lower_case, vocabulary=None, normal
             **({"texts": task.texts_per_example} if task.texts_per_example else {}),
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
-            "do_lower_case": do_lower_case,
-            "normalize_quotes": normalize_quotes,
+            **settings._asdict(),
             "row_options": task.saved_options,
             "head_options": task.head_options,
             "is_one_of_several": len(entries) > 1,
@@ -226,11 +224,13 @@ def _check_heads(path, values):
 
 def _check_settings(path, values):
     length, is_lower = values.get("max_seq_length"), values.get("do_lower_case")
-    quotes = values.setdefault("normalize_quotes", None)  # earlier versions did not say
+    # Earlier versions did not say.
+    quotes, simple = values.setdefault("normalize_quotes", None), values.setdefault("t2s", None)
     for key, value, is_right, what in (
         ("max_seq_length", length, is_whole(length), "a whole number"),
         ("do_lower_case", is_lower, isinstance(is_lower, bool), "true or false"),
         ("normalize_quotes", quotes, quotes is None or isinstance(quotes, bool), "true or false"),
+        ("t2s", simple, simple is None or isinstance(simple, bool), "true or false"),
     ):
         if not is_right:
             raise UserError("{}: {} is {}, but must be {}".format(path, key, quoted(value), what))

@@ -3,6 +3,7 @@
 import glob
 import os
 
+from data.tokenizers.text_settings import TextSettings
 from fuzzing import checkpoint_bytes, record_surfaces
 from fuzzing.mutations import LINE_BOMBS, mutate_bytes, mutate_gzip, mutate_json, mutate_text
 from fuzzing.surface import Surface, change_file, copy_tree, flags_of, get, get_json, put
@@ -240,7 +241,9 @@ def prepare_finetuning(seeds):
     weights = prediction_runs.random_weights(Classification("two", 2))
     folder = os.path.join(seeds, "two")
     write_checkpoint(os.path.join(folder, "model.ckpt-7"), weights)
-    task_file.save(folder, [(ClassificationTask("tsv", labels=["0", "1"]), {})], 16, True)
+    task_file.save(
+        folder, [(ClassificationTask("tsv", labels=["0", "1"]), {})], 16, TextSettings(True)
+    )
 
 
 def _finetuned_task(rng, seeds, folder):

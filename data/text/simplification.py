@@ -23,6 +23,11 @@ def check(input_format):
             "--t2s cannot be combined with --input_format=conllu, whose words and tags belong to "
             "the text as it is: give --t2s to annotate_corpus.py"
         )
+    check_library()
+
+
+def check_library():
+    """Raises UserError where OpenCC is not installed."""
     _converter()
 
 
@@ -38,6 +43,27 @@ def simplify(text):
       UserError: OpenCC is not installed.
     """
     return _converter().convert(text)
+
+
+def simplify_in_place(text):
+    """Like `simplify`, with every character at its place, for texts in which places count: a line
+    whose length a phrase would change is simplified character by character.
+
+    Args:
+      text: str.
+
+    Raises:
+      UserError: OpenCC is not installed.
+    """
+    return "\n".join(map(_line_in_place, text.split("\n")))
+
+
+def _line_in_place(line):
+    simplified = simplify(line)
+    if len(simplified) == len(line):
+        return simplified
+    alone = ((character, simplify(character)) for character in line)
+    return "".join(simple if len(simple) == 1 else character for character, simple in alone)
 
 
 @functools.lru_cache(maxsize=None)

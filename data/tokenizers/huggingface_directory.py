@@ -54,6 +54,10 @@ KEYS: Dict[str, Decision] = {
         USED,
         "of Quanci: quotes, dashes and … are read as ASCII where `--normalize_quotes` is not given",
     ),
+    "t2s": Decision(
+        USED,
+        "of Quanci: traditional characters are read as simplified ones where `--t2s` is not given",
+    ),
     "added_tokens_decoder": Decision(USED, "rows behind the vocabulary file's, as added_tokens"),
     "tokenizer_class": Decision(CHECKED, "a class of another family is a warning"),
     "strip_accents": Decision(CHECKED, "other than do_lower_case: a warning, as both go together"),
@@ -147,7 +151,7 @@ class Beside(NamedTuple):
       lower_case: do_lower_case that they state, or None.
       source: the file that states it.
       notes: list of (is_warning, line) for the log.
-      normalize_quotes: that they state; None: they are not of Quanci.
+      normalize_quotes, t2s: that they state; None: they are not of Quanci.
     """
 
     added: List[str]
@@ -155,6 +159,7 @@ class Beside(NamedTuple):
     source: Optional[str]
     notes: List[Any]
     normalize_quotes: Optional[bool] = None
+    t2s: Optional[bool] = None
 
 
 def read_beside(folder, tokens, special_tokens):
@@ -187,7 +192,8 @@ def read_beside(folder, tokens, special_tokens):
     if added:
         line = "{} rows follow those of the vocabulary file, by the tokenizer files in {}: {}"
         notes.append((False, line.format(len(added), folder, some(added))))
-    return Beside(added, lower, source, notes, _switch(config, "normalize_quotes", config_path))
+    own = (_switch(config, name, config_path) for name in ("normalize_quotes", "t2s"))
+    return Beside(added, lower, source, notes, *own)
 
 
 def _switch(config, key, path):

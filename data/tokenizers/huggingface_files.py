@@ -78,15 +78,15 @@ class Family(NamedTuple):
     make: Callable
 
 
-def write(folder, vocabulary, do_lower_case, max_length, normalize_quotes=False):
+def write(folder, vocabulary, settings, max_length):
     """Writes the files that stand beside a vocabulary; AutoTokenizer then gives our ids.
 
     Args:
       folder: local folder.
       vocabulary: of either kind, see data/tokenizers/vocabularies.py.
-      do_lower_case: bool.
+      settings: text_settings.TextSettings. Of t2s only the name is written: transformers has no
+        step for it.
       max_length: most pieces that the model takes.
-      normalize_quotes: see text_settings.TextSettings.
 
     Raises:
       OSError: they cannot be written.
@@ -96,16 +96,19 @@ def write(folder, vocabulary, do_lower_case, max_length, normalize_quotes=False)
     config = dict(
         family.special_tokens,
         tokenizer_class=CLASS,
-        do_lower_case=do_lower_case,
+        do_lower_case=settings.do_lower_case,
         model_max_length=max_length,
         **COMMON_SETTINGS,
         **family.settings,
     )
-    tokenizer = family.make(vocabulary, do_lower_case)
+    tokenizer = family.make(vocabulary, settings.do_lower_case)
     _add_special_tokens(tokenizer, vocabulary, family)
-    if normalize_quotes:
+    if settings.normalize_quotes:
         config["normalize_quotes"] = True
         _normalize_quotes(tokenizer)
+    if settings.t2s:
+        # Quanci takes its own settings only together.
+        config.update(normalize_quotes=settings.normalize_quotes, t2s=True)
     texts = {
         "tokenizer.json": tokenizer.to_str(pretty=True),
         "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",

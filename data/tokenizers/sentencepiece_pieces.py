@@ -107,7 +107,7 @@ def is_cut_again(piece):
 class SentencePieceTokenizer:
     """Tokenises long texts."""
 
-    normalize_quotes = False
+    normalize_quotes = t2s = False
     # A corpus of numbers could fill memory with pieces that never come back.
     MAX_CUT = 100000
 

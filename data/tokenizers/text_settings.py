@@ -1,5 +1,6 @@
-"""The settings that a model's texts are prepared with: letters in lower case, quotes in ASCII. They
-are kept beside the vocabulary in tokenizer_config.json, where transformers has the first one."""
+"""The settings that a model's texts are prepared with: letters in lower case, quotes in ASCII,
+characters simplified. They are kept beside the vocabulary in tokenizer_config.json, where
+transformers has the first one."""
 
 import json
 import os
@@ -8,10 +9,11 @@ from typing import NamedTuple
 from common import bounded_json, files
 from common.validation import is_object, is_switch
 from data.text.characters import ascii_quotes
+from data.text.simplification import simplify_in_place
 from data.tokenizers import huggingface_directory
 
 FILE_NAME = huggingface_directory.CONFIG
-LOWER_CASE, QUOTES = "do_lower_case", "normalize_quotes"
+LOWER_CASE, QUOTES, SIMPLIFIED = "do_lower_case", "normalize_quotes", "t2s"
 
 
 class TextSettings(NamedTuple):
@@ -21,10 +23,12 @@ class TextSettings(NamedTuple):
       do_lower_case: whether letters are lower-cased, and accents removed.
       normalize_quotes: whether quotes, dashes and … are read as their ASCII forms
         (data.text.characters.ascii_quotes).
+      t2s: whether traditional characters are read as simplified ones (data.text.simplification).
     """
 
     do_lower_case: bool
     normalize_quotes: bool = False
+    t2s: bool = False
 
     def to_json(self):
         """The content of FILE_NAME."""
@@ -37,21 +41,27 @@ class TextSettings(NamedTuple):
     def make_tokenizer(self, vocabulary):
         """The tokenizer of a vocabulary (vocabularies.read_vocabulary) for such texts."""
         tokenizer = vocabulary.make_tokenizer(self.do_lower_case)
-        return _AsciiQuotes(tokenizer) if self.normalize_quotes else tokenizer
+        return _Preparing(tokenizer, self) if self.normalize_quotes or self.t2s else tokenizer
 
 
-class _AsciiQuotes:
-    """A tokenizer that reads quotes, dashes and … as their ASCII forms; offsets stay."""
+class _Preparing:
+    """A tokenizer that reads texts as the settings say, in the order of data creation; offsets
+    stay."""
 
-    normalize_quotes = True
-
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, settings):
         self._tokenizer = tokenizer
         self.vocabulary, self.do_lower_case = tokenizer.vocabulary, tokenizer.do_lower_case
+        self.normalize_quotes, self.t2s = settings.normalize_quotes, settings.t2s
 
     def tokenize(self, text, *arguments, **named):
-        """See the tokenizers."""
-        return self._tokenizer.tokenize(ascii_quotes(text), *arguments, **named)
+        """See the tokenizers.
+
+        Raises:
+          UserError: OpenCC is not installed.
+        """
+        text = simplify_in_place(text) if self.t2s else text
+        text = ascii_quotes(text) if self.normalize_quotes else text
+        return self._tokenizer.tokenize(text, *arguments, **named)
 
 
 class Stated(NamedTuple):
@@ -82,5 +92,6 @@ def stated_in(folders):
                 values = bounded_json.load(reader, path, bounded_json.CONFIG_BYTES)
             known = is_object(values) and [values.get(name) for name in (LOWER_CASE, QUOTES)]
             if known and all(map(is_switch, known)):
-                return Stated(TextSettings(*known), path)
+                # Earlier versions did not say.
+                return Stated(TextSettings(*known, values.get(SIMPLIFIED) is True), path)
     return None

@@ -139,7 +139,7 @@ class Pieces(NamedTuple):
 class WordPieceTokenizer:
     """Tokenises long texts; holds the tables and the cache of runs already seen."""
 
-    normalize_quotes = False
+    normalize_quotes = t2s = False
     # A corpus of identifiers could fill memory with runs that never come back.
     MAX_CACHED_RUNS = 200000
 

@@ -11,6 +11,7 @@ from common.errors import UserError
 from data.records import schema
 from data.records.tfrecord import read_records
 from data.rows.sequences import encode_pieces, encode_text
+from data.tokenizers.text_settings import TextSettings
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary, WordPieceTokenizer
 from finetuning import audit, task_file
 from finetuning.examples import Example, Examples
@@ -120,7 +121,11 @@ def test_comma_tables(tmp_path):
         ("id\tlabel\n7\t1\n", None, "line 1: this header cannot be read; say which columns"),
         ("", None, "holds no example"),
         ("label\ttext_a\n", None, "holds no example"),
-        ("好\t1\n".encode() + "坏\t0\n".encode("gb18030"), None, "line 2 is not UTF-8; convert"),
+        (
+            "好\t1\n".encode() + "坏\t0\n".encode("gb18030"),
+            None,
+            "line 2 is not UTF-8; mend the line",
+        ),
     ],
 )
 def test_wrong_tables(tmp_path, content, is_pair, message):
@@ -311,7 +316,7 @@ def test_audit():
 
 def test_task_file(tmp_path):
     task = ClassificationTask("t", labels=["坏", "好"])
-    task_file.save(str(tmp_path), [(task, {})], 32, True)
+    task_file.save(str(tmp_path), [(task, {})], 32, TextSettings(True))
     for prefix in (tmp_path / "model.ckpt-1", tmp_path / "best" / "model.ckpt-1"):
         entry = task_file.find(str(prefix), "classification")
         assert entry["labels"] == ["坏", "好"] and entry["max_seq_length"] == 32
@@ -325,7 +330,7 @@ def test_task_file(tmp_path):
     with pytest.raises(UserError, match="labels must be a list of names"):
         task_file.find(str(tmp_path / "m"), "classification")
     for length in (-24, 0, 2, 65537):
-        task_file.save(str(tmp_path), [(task, {})], length, True)
+        task_file.save(str(tmp_path), [(task, {})], length, TextSettings(True))
         message = "max_seq_length is {}, but must be from 3 to 65536".format(length)
         with pytest.raises(UserError, match=message):
             task_file.find(str(tmp_path / "m"), "classification")
@@ -335,7 +340,7 @@ def test_texts_per_example_in_task_files(tmp_path):
     for name, text, count in (("t.tsv", "好\t1\n坏\t0\n", 1), ("p.tsv", "好\t坏\t1\n", 2)):
         task = ClassificationTask("t", labels=["0", "1"])
         task.read_file(write(tmp_path / name, text), "train")
-        task_file.save(str(tmp_path), [(task, {})], 32, True)
+        task_file.save(str(tmp_path), [(task, {})], 32, TextSettings(True))
         assert task_file.find(str(tmp_path / "m"), "classification")["texts"] == count
 
 
@@ -344,12 +349,12 @@ def test_vocabularies_in_task_files(tmp_path, vocabulary):
     task, path = ClassificationTask("t", labels=["坏", "好"]), tmp_path / "other.txt"
     path.write_text("\n".join(reversed(vocabulary.tokens)) + "\n", encoding="utf-8")
     other = Vocabulary(str(path))
-    task_file.save(str(tmp_path), [(task, {})], 32, True, vocabulary)
+    task_file.save(str(tmp_path), [(task, {})], 32, TextSettings(True), vocabulary)
     entry = task_file.find(str(tmp_path / "m"), "classification")
     task_file.check_vocabulary(entry, vocabulary, "m")
     with pytest.raises(UserError, match=r"other\.txt is not the vocabulary that the model in m"):
         task_file.check_vocabulary(entry, other, "m")
-    task_file.save(str(tmp_path), [(task, {})], 32, True)
+    task_file.save(str(tmp_path), [(task, {})], 32, TextSettings(True))
     entry = task_file.find(str(tmp_path / "m"), "classification")
     task_file.check_vocabulary(entry, other, "m")
     for key, value in (("vocabulary", 7), ("fingerprints", []), ("texts", 3)):
@@ -360,7 +365,7 @@ def test_vocabularies_in_task_files(tmp_path, vocabulary):
 
 def test_task_files_of_several_tasks(tmp_path):
     tasks = [ClassificationTask(name, labels=labels) for name, labels in (("a", "01"), ("b", "xy"))]
-    task_file.save(str(tmp_path), [(task, {}) for task in tasks], 32, True)
+    task_file.save(str(tmp_path), [(task, {}) for task in tasks], 32, TextSettings(True))
     path = str(tmp_path / "task.json")
     assert task_file.read(path, "classification", name="b")["labels"] == ["x", "y"]
     for name, message in (
@@ -372,7 +377,7 @@ def test_task_files_of_several_tasks(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             task_file.read(path, "classification", name=name)
-    task_file.save(str(tmp_path), [(tasks[0], {})], 32, True)
+    task_file.save(str(tmp_path), [(tasks[0], {})], 32, TextSettings(True))
     with pytest.raises(UserError, match="fine-tuned for task 'a', not for b"):
         task_file.read(path, "classification", name="b")
     (tmp_path / "task.json").write_text('{"tasks": 7}')

@@ -80,10 +80,12 @@ def texts_of_records(manifests):
       text_settings.TextSettings; None where a manifest does not say, or they differ, which is
       warned of.
     """
-    names = TextSettings._fields
+    flags = {path: manifest.get("flags", {}) for path, manifest in manifests.items()}
     stated = {
-        path: TextSettings(*(manifest.get("flags", {}).get(name) for name in names))
-        for path, manifest in manifests.items()
+        path: TextSettings(
+            values.get("do_lower_case"), values.get("normalize_quotes"), bool(values.get("t2s"))
+        )
+        for path, values in flags.items()
     }
     if not stated or any(None in settings for settings in stated.values()):
         return None

@@ -35,7 +35,7 @@ def make(folder, content, lower):
     """Our tokenizer for a folder of files."""
     (folder / "spiece.model").write_bytes(content)
     vocabulary = read_vocabulary(str(folder / "spiece.model"))
-    huggingface_files.write(str(folder), vocabulary, lower, 512)
+    huggingface_files.write(str(folder), vocabulary, TextSettings(lower), 512)
     return vocabulary.make_tokenizer(lower)
 
 
@@ -143,7 +143,7 @@ def test_a_directory_that_names_the_models_own_class(pair, tmp_path):
 def test_models_that_the_files_cannot_hold(tmp_path):
     path = sentencepiece_models.train(tmp_path / "x.model", model_type="bpe")
     with pytest.raises(UserError, match=r"x.model is not a unigram model, .* --model_type=unigram"):
-        huggingface_files.write(str(tmp_path), read_vocabulary(path), True, 512)
+        huggingface_files.write(str(tmp_path), read_vocabulary(path), TextSettings(True), 512)
 
 
 def test_a_vocabulary_goes_there_and_back(tmp_path, spiece, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from data.text import simplification
 from data.text.characters import ascii_quotes, quotes_by_form
 from data.tokenizers import huggingface_files
 from data.tokenizers.text_settings import Stated, TextSettings, stated_in
@@ -32,6 +33,30 @@ def test_pieces_are_those_of_the_ascii_forms_in_their_places(vocabulary):
     assert vocabulary.unk not in found.ids and vocabulary.unk in plain.tokenize(TEXT).ids
 
 
+def test_traditional_characters_are_read_as_simplified_ones_in_their_places(tmp_path):
+    """乾 is 干 or stays by the word around it."""
+    pytest.importorskip("opencc")
+    rows = (*SPECIAL_TOKENS, "干", "乾", "燥", "隆", "年", "间", "头", "发", '"')
+    (tmp_path / "vocab.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    vocabulary = read_vocabulary(str(tmp_path / "vocab.txt"))
+    settings = TextSettings(True, True, True)
+    tokenizer = settings.make_tokenizer(vocabulary)
+    assert tokenizer.t2s and not TextSettings(True).make_tokenizer(vocabulary).t2s
+    found = tokenizer.tokenize("乾燥\n乾隆年間“頭髮”")
+    expected = ["干", "燥", "乾", "隆", "年", "间", '"', "头", "发", '"']
+    assert [rows[i] for i in found.ids] == expected
+    assert found.starts.tolist() == [0, 1, *range(3, 11)]
+    (tmp_path / "tokenizer_config.json").write_text(settings.to_json())
+    assert stated_in([str(tmp_path)]).settings == settings
+    assert read_vocabulary(vocabulary.path).beside.t2s is True
+
+
+def test_a_line_whose_length_a_phrase_changes_keeps_its_places(monkeypatch):
+    changes = {"甲乙": "丙", "甲": "丁", "乙": "戊己"}
+    monkeypatch.setattr(simplification, "simplify", lambda text: changes.get(text, text))
+    assert simplification.simplify_in_place("甲乙\n甲") == "丁乙\n丁"
+
+
 def test_every_quote_has_one_form():
     for form, characters in quotes_by_form().items():
         assert ascii_quotes(characters) == form * len(characters)
@@ -41,7 +66,7 @@ def test_every_quote_has_one_form():
 @pytest.mark.parametrize("lower", [True, False])
 def test_tokenizer_json_does_the_same(tmp_path, vocabulary, lower):
     tokenizers = pytest.importorskip("tokenizers")
-    huggingface_files.write(str(tmp_path), vocabulary, lower, 64, normalize_quotes=True)
+    huggingface_files.write(str(tmp_path), vocabulary, TextSettings(lower, True), 64)
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     ours = TextSettings(lower, True).make_tokenizer(vocabulary)
     ids = theirs.encode(TEXT, add_special_tokens=False).ids
@@ -66,7 +91,9 @@ def test_settings_are_found_in_the_first_folder_that_has_ours(tmp_path):
     path = str(tmp_path / "ours" / "tokenizer_config.json")
     assert stated_in(folders) == Stated(TextSettings(False, True), path)
     assert stated_in(folders[:2]) is None and stated_in([]) is None
-    assert TextSettings(True, False).shown() == "--do_lower_case=true --normalize_quotes=false"
+    assert TextSettings(True, False).shown() == (
+        "--do_lower_case=true --normalize_quotes=false --t2s=false"
+    )
 
 
 def test_ours_are_believed_where_no_row_has_a_capital(tmp_path, vocabulary):

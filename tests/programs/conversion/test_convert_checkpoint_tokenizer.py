@@ -16,6 +16,7 @@ from record_files import write_json
 
 from data.tokenizers import huggingface_files
 from data.tokenizers.huggingface_files import AWKWARD
+from data.tokenizers.text_settings import TextSettings
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 
 pytestmark = pytest.mark.tf2_15
@@ -49,7 +50,7 @@ def make(folder, tokens, lower):
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     vocabulary = Vocabulary(str(folder / "vocab.txt"))
     assert vocabulary.tokens == tokens
-    huggingface_files.write(str(folder), vocabulary, lower, 512)
+    huggingface_files.write(str(folder), vocabulary, TextSettings(lower), 512)
     return WordPieceTokenizer(vocabulary, lower)
 
 

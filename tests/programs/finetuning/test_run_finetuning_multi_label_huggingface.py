@@ -18,6 +18,7 @@ from medical_tags import TAGS, flags_of, indicators_of
 from record_files import write_json
 from script_driver import error_of, out_of, run_many
 
+from data.tokenizers.text_settings import TextSettings
 from finetuning import task_file
 from finetuning.registry import get_task
 from modeling.conversion.huggingface import read_directory, write_checkpoint
@@ -60,7 +61,7 @@ def folder(tmp_path_factory):
     task = get_task("multi_label")
     task.labels = TAGS
     task.configure({"decision_threshold": 0.3, "label_separator": "|"})
-    task_file.save(str(folder / "ours"), [(task, {})], 12, True)
+    task_file.save(str(folder / "ours"), [(task, {})], 12, TextSettings(True))
     converted(
         tf_checkpoint_path=folder / "ours" / "model.ckpt",
         config_file=folder / "ours" / "bert_config.json",
