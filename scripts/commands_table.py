@@ -1,11 +1,12 @@
-"""docs/commands.md: the commands that the field's repositories print, and what becomes of each.
+"""docs/commands.md and docs/zh/commands.md: the commands that the field's repositories print, and
+what becomes of each.
 
 python scripts/commands_table.py
 
 reads docs/commands.json, asks the programs themselves which flags and tasks they know, and writes
-docs/commands.md. A command of the file may have: `add` and `drop` (flags that differ, with the
-reason), `becomes` (another command), `reason` (it is not taken), `run` (the page's test runs it),
-`tested` (another test, which runs it).
+both pages; `chinese` has the phrases of the second one. A command of the file may have: `add` and
+`drop` (flags that differ, with the reason), `becomes` (another command), `reason` (it is not
+taken), `run` (the page's test runs it), `tested` (another test, which runs it).
 """
 
 import collections
@@ -22,6 +23,7 @@ from common.outputs import write_atomically  # noqa: E402
 
 DATA = os.path.join(ROOT, "docs", "commands.json")
 PAGE = os.path.join(ROOT, "docs", "commands.md")
+CHINESE_PAGE = os.path.join(ROOT, "docs", "zh", "commands.md")
 _INTERPRETERS = ("python", "python3", "bash", "sh")
 
 # Prints what a program does not take of each of some command lines: flags that it does not have,
@@ -149,30 +151,32 @@ def faults_of(parsed):
     return found
 
 
-def verdict(command, faults, meanings):
+def verdict(command, faults, meanings, say=str):
     """What becomes of a command, in a sentence.
 
     Args:
       command: Command.
       faults: list of what its program does not take.
       meanings: the list of the data file: notes on flags that mean something else.
+      say: function of a phrase in English that puts it into the page's language.
     """
     entry = command.entry
     if "reason" in entry:
-        return "no: " + entry["reason"]
+        return say("no: {}").format(say(entry["reason"]))
     if "becomes" in entry:
-        return "with another command: " + entry["becomes"]
+        return say("with another command: {}").format(say(entry["becomes"]))
     if faults:
-        return "no: stops at " + ", ".join(faults)
+        return say("no: stops at {}").format(", ".join(faults))
     differences = []
     if command.prefix != [command.program]:
-        differences.append("as " + " ".join(command.prefix))
-    for what, flags in (("with", entry.get("add", {})), ("without", entry.get("drop", {}))):
-        differences += ["{} {} ({})".format(what, *item) for item in flags.items()]
+        differences.append(say("as {}").format(" ".join(command.prefix)))
+    for what, flags in (("with {} ({})", "add"), ("without {} ({})", "drop")):
+        listed = entry.get(flags, {}).items()
+        differences += [say(what).format(flag, say(reason)) for flag, reason in listed]
     for meaning in meanings:
         if _applies(meaning, command):
-            differences.append(meaning["note"])
-    return "; ".join(differences) or "as printed"
+            differences.append(say(meaning["note"]))
+    return say("; ").join(differences) or say("as printed")
 
 
 def _applies(meaning, command):
@@ -184,37 +188,49 @@ def _applies(meaning, command):
     )
 
 
-def check_of(command):
+def check_of(command, say=str):
     """How it is known: run by the test of this page, by another test, or by its flags alone."""
     if command.entry.get("run"):
-        return "run"
+        return say("run")
     if "tested" in command.entry:
-        return "run in " + command.entry["tested"]
-    return "flags read" if command.is_open else ""
+        return say("run in {}").format(command.entry["tested"])
+    return say("flags read") if command.is_open else ""
 
 
-def page(data):
-    """The text of docs/commands.md."""
+def pages(data):
+    """{path: text} of both pages.
+
+    Raises:
+      KeyError: a phrase has no Chinese in the data.
+    """
     sources = commands(data)
     parsed = [command for _, group in sources for command in group]
     faults = faults_of(parsed)
-    verdicts = [
-        verdict(command, faults.get(number, []), data["meanings"])
-        for number, command in enumerate(parsed)
-    ]
-    lines = [_INTRODUCTION.format(*_counts(verdicts)), ""]
-    rows = iter(zip(parsed, verdicts))
-    for name, group in sources:
-        lines += ["## " + name, "", "| command | here | checked |", "|---|---|---|"]
-        for _ in group:
-            command, sentence = next(rows)
-            cells = ["`{}`".format(command.entry["command"]), sentence, check_of(command)]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        lines.append("")
-    return "\n".join(lines)
+    judged = [(command, faults.get(number, [])) for number, command in enumerate(parsed)]
+    counts = _counts([verdict(*pair, data["meanings"]) for pair in judged])
+    languages = (
+        (PAGE, _INTRODUCTION, str),
+        (CHINESE_PAGE, _CHINESE_INTRODUCTION, data["chinese"].__getitem__),
+    )
+    found = {}
+    for path, introduction, say in languages:
+        lines = [introduction.format(*counts), ""]
+        rows = iter(judged)
+        for name, group in sources:
+            lines += ["## " + name, "", say("| command | here | checked |"), "|---|---|---|"]
+            for _ in group:
+                command, its_faults = next(rows)
+                sentence = verdict(command, its_faults, data["meanings"], say)
+                cells = ["`{}`".format(command.entry["command"]), sentence, check_of(command, say)]
+                lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            lines.append("")
+        found[path] = "\n".join(lines)
+    return found
 
 
 _INTRODUCTION = """# The field's commands
+
+[中文](zh/commands.md)
 
 The commands that the repositories of the BERT family print, and what becomes of each in this
 project's folder: {} of {} are taken as they are printed or under the program's name here, {} with a
@@ -225,6 +241,19 @@ and asks the program here for its flags and tasks. *run*: a test runs the comman
 on a tiny model with its own paths and sizes. *flags read*: the program takes all of its flags and
 values. What is run_classifier, run_squad or run_ner there is run_finetuning.py here, and
 extract_features a task of run_prediction.py. ymcui/Chinese-BERT-wwm prints no commands."""
+
+_CHINESE_INTRODUCTION = """# 其他项目的命令
+
+[English](../commands.md)
+
+BERT 系列各项目文档里的命令，拿到本项目目录下能不能用：共 {1} 条，{0} 条原样可用（最多换成这里
+的程序名），{2} 条要改动（写明改什么），{3} 条不支持（写明原因）。命令里的路径换成自己的。
+
+本页由 `scripts/commands_table.py` 根据 `docs/commands.json` 生成：它拆开每条命令，逐个核对这里的
+程序认不认这些参数和任务。“已运行”：有测试在很小的模型上实际跑过，同类命令取一条，路径和大小换成
+测试用的。“参数已核对”：程序接受其中的全部参数和取值。原来的 run_classifier、run_squad、run_ner
+对应这里的 run_finetuning.py，extract_features 对应 run_prediction.py 的一种任务。
+ymcui/Chinese-BERT-wwm 的文档里没有命令。"""
 
 
 def _counts(verdicts):
@@ -238,8 +267,9 @@ def _is_a_name(sentence):
 
 
 def main():
-    """Writes the page."""
-    write_atomically(PAGE, page(read_data()))
+    """Writes both pages."""
+    for path, text in pages(read_data()).items():
+        write_atomically(path, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/commands.md is what the programs say, and one command of each kind runs."""
+"""docs/commands.md, in both languages, is what the programs say; one command of each kind runs."""
 
 import importlib.util
 import json
@@ -43,9 +43,10 @@ def data():
     return commands_table.read_data()
 
 
-def test_the_page_is_what_the_programs_say(data):
-    with open(commands_table.PAGE, encoding="utf-8") as reader:
-        assert reader.read() == commands_table.page(data)
+def test_the_pages_are_what_the_programs_say(data):
+    for path, text in commands_table.pages(data).items():
+        with open(path, encoding="utf-8") as reader:
+            assert reader.read() == text
 
 
 def test_tests_that_are_named_exist(data):
