@@ -22,6 +22,7 @@ from data.similarity.table import SimilarWords
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 tf.disable_v2_behavior()
+pytestmark = pytest.mark.tf1
 
 ALARM = 1e-4
 LETTERS = [chr(0x4E00 + i) for i in range(120)]
