@@ -49,7 +49,7 @@ def test_chinese_pages_give_the_commands_of_the_english_ones(page):
 @pytest.mark.parametrize(
     "chinese, english",
     [(f"docs/zh/{page}", f"docs/{page}") for page in TRANSLATED]
-    + [("configs/README_ZH.md", "configs/README.md")],
+    + [(f"{folder}/README_ZH.md", f"{folder}/README.md") for folder in ("configs", "benchmarks")],
 )
 def test_chinese_pages_have_the_names_and_figures_of_the_english_ones(chinese, english):
     """Flags, files and messages, but for placeholders in Chinese; figures of the tables by row."""
@@ -70,7 +70,7 @@ def test_the_modules_that_pages_name_exist():
     there = glob.glob(os.path.join(ROOT, "**", "*.py"), recursive=True)
     there = {"/" + os.path.relpath(path, ROOT).replace(os.sep, "/") for path in there}
     pages = [*READMES, *PAGES, *CHINESE_PAGES]
-    pages += ["configs/README.md", "configs/README_ZH.md", "benchmarks/README.md"]
+    pages += [f"{folder}/{name}" for folder in ("configs", "benchmarks") for name in READMES]
     for page in pages:
         with open(os.path.join(ROOT, page), encoding="utf-8") as f:
             named = set(re.findall(r"`([a-z0-9_/]+\.py)`", f.read()))
