@@ -1,15 +1,18 @@
-"""Data creation: texts of every format, vocabularies, dictionaries, files of an interrupted run."""
+"""Data creation: texts of every format, vocabularies, dictionaries, similar words and the vectors
+that they are made of, files of an interrupted run.
+"""
 
 import glob
 import json
 import os
+import struct
 from unittest import mock
 
 from fuzzing.message_bytes import mutate_message
 from fuzzing.mutations import mutate_bytes, mutate_cells, mutate_gzip, mutate_json, mutate_text
 from fuzzing.surface import Surface, change_file, copy_tree, flags_of, get, get_json, put
 
-KIND, BUILD = "create_pretraining_data", "data.build_vocab"
+KIND, BUILD, SIMILAR = "create_pretraining_data", "data.build_vocab", "data.similar_words"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _SENTENCES, _MODEL_PIECES = 30, 2000
 
@@ -49,9 +52,23 @@ def prepare(seeds):
     put(os.path.join(seeds, "vocab.txt"), ("\n".join(tokens) + "\n").encode("utf-8"))
     words = ["{} {} n".format(line[i : i + 3], i) for i, line in enumerate(lines) if line.strip()]
     put(os.path.join(seeds, "words"), "\n".join(words[:40]).encode("utf-8"))
+    _put_similar_words(seeds, [word.split()[0] for word in words[:200]])
     model = train_model([os.path.join(seeds, "raw")], _MODEL_PIECES, do_lower_case=True)
     put(os.path.join(seeds, "spiece.model"), model)
     _leave_unfinished(seeds)
+
+
+def _put_similar_words(seeds, words):
+    """A table, and vectors in both formats; three values have many neighbours."""
+    words = list(dict.fromkeys(words))
+    table = ["{}\t{}:0.5 {}".format(*three) for three in zip(words, words[1:], words[2:])]
+    put(os.path.join(seeds, "similar"), "\n".join(table).encode("utf-8"))
+    vectors = [(i % 7 - 3.5, i % 5 - 2.5, i % 3 - 1.5) for i in range(len(words))]
+    header = "{} 3\n".format(len(words)).encode("utf-8")
+    lines = ["{} {} {} {}\n".format(word, *v).encode() for word, v in zip(words, vectors)]
+    put(os.path.join(seeds, "vectors.text"), header + b"".join(lines))
+    parts = [word.encode() + b" " + struct.pack("<3f", *v) for word, v in zip(words, vectors)]
+    put(os.path.join(seeds, "vectors.binary"), header + b"\n".join(parts) + b"\n")
 
 
 def _leave_unfinished(seeds):
@@ -186,6 +203,43 @@ def _restart(rng, seeds, folder):
     )
 
 
+def _similar_words(rng, seeds, folder):
+    table = mutate_text(rng, get(os.path.join(seeds, "similar")))
+    return _flags(
+        seeds,
+        folder,
+        input_file=os.path.join(seeds, "text"),
+        objective="macbert",
+        similar_words=put(os.path.join(folder, "similar"), table),
+        segmenter="rjieba",
+    )
+
+
+def _vectors(rng, seeds, folder):
+    form = rng.choice(["text", "binary"])
+    content = get(os.path.join(seeds, "vectors." + form))
+    content = mutate_text(rng, content) if form == "text" else mutate_bytes(rng, content)
+    name, mutate = "v", lambda _, content: content
+    if rng.random() < 0.3:
+        name, mutate = "v.gz", mutate_gzip
+    return flags_of(
+        vectors=put(os.path.join(folder, name), mutate(rng, content)),
+        vectors_format=rng.choice([None, None, form]),
+        vocab_file=rng.choice([None, os.path.join(seeds, "vocab.txt")]),
+        output_file=os.path.join(folder, "out"),
+    )
+
+
+def _parts_of_speech(rng, seeds, folder):
+    path = put(os.path.join(folder, "pos"), mutate_text(rng, get(os.path.join(seeds, "words"))))
+    return flags_of(
+        vectors=os.path.join(seeds, "vectors.text"),
+        same_pos="true",
+        pos_file=path,
+        output_file=os.path.join(folder, "out"),
+    )
+
+
 def _corpus_of_vocabulary(rng, seeds, folder):
     path = put(os.path.join(folder, "in"), mutate_text(rng, get(os.path.join(seeds, "raw"))))
     return flags_of(
@@ -207,4 +261,7 @@ SURFACES = [
     Surface("user dictionary", KIND, 3, _dictionary),
     Surface("restart", KIND, 6, _restart),
     Surface("corpus of a vocabulary", BUILD, 3, _corpus_of_vocabulary),
+    Surface("similar words", KIND, 3, _similar_words),
+    Surface("word vectors", SIMILAR, 3, _vectors),
+    Surface("parts of speech", SIMILAR, 1, _parts_of_speech),
 ]

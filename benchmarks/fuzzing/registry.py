@@ -42,7 +42,8 @@ def prepare(kind, seeds):
     module = importlib.import_module(kind)
     if hasattr(module, "_define_flags"):
         module._define_flags(flags)
-    if kind in (data_surfaces.KIND, data_surfaces.BUILD, record_surfaces.INSPECT):
+    of_data = (data_surfaces.KIND, data_surfaces.BUILD, data_surfaces.SIMILAR)
+    if kind in (*of_data, record_surfaces.INSPECT):
         data_surfaces.prepare(seeds)
     elif kind == annotation_surfaces.KIND:
         annotation_surfaces.prepare(seeds)

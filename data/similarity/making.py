@@ -69,9 +69,8 @@ class Table(NamedTuple):
         nearest = np.median(self.similarities[has_some, 0])
         if nearest > _HARDLY_DIFFERENT:
             yield (
-                "note: half of the nearest neighbours have a similarity above {:.2f}: vectors that "
-                "hardly differ come of too little text or training, and so do wrong "
-                "neighbours".format(nearest)
+                "note: the median similarity of nearest neighbours is {:.3f}: the vectors hardly "
+                "differ, as after too little training, and neighbours mean little".format(nearest)
             )
         first = np.flatnonzero(has_some[:_FREQUENT])
         steps = np.linspace(0, len(first) - 1, min(_EXAMPLES, len(first))).astype(int)

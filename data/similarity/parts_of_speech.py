@@ -39,7 +39,7 @@ def read_parts_of_speech(path=None):
             raise UserError(
                 "{}: {} has the part of speech {} and before {}; keep the line of the more "
                 "frequent one (--{})".format(
-                    files.line_of(path, number), shown(word), tag, tags[word], _FLAG
+                    files.line_of(path, number), *map(shown, (word, tag, tags[word])), _FLAG
                 )
             )
     if not tags:

@@ -16,7 +16,7 @@ from common.errors import UserError, quoted
 
 TEXT, BINARY = FORMATS = ("text", "binary")
 _WANTED = "word vectors (--vectors)"
-_HEADER = re.compile(rb"\s*(\d{1,12})[ \t]+(\d{1,12})\s*")
+_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\d{1,12})[ \t]+(\d{1,12})\s*")
 # Larger ones are another file: the longest that are published have 1,024 values.
 MOST_VALUES = 1 << 16
 _MOST_WORD_BYTES = 4096

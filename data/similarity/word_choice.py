@@ -60,7 +60,8 @@ def choose(blocks, tokenizer=None):
     for block in blocks:
         read += len(block.words)
         keys = _keys(block.words, tokenizer)
-        lengths = np.linalg.norm(block.vectors, axis=1)
+        values = block.vectors.astype(np.float64)  # squares of large ones are beyond float32
+        lengths = np.linalg.norm(values, axis=1)
         kept = []
         for number, (word, key) in enumerate(zip(block.words, keys)):
             reason = _fault(word) or (key is None and UNKNOWN) or (key in seen and REPEATED)
@@ -72,7 +73,7 @@ def choose(blocks, tokenizer=None):
             kept.append(number)
             words.append(word)
             sizes.append(len(key) if tokenizer else 0)
-        vectors.append(block.vectors[kept] / lengths[kept, None])
+        vectors.append((values[kept] / lengths[kept, None]).astype(np.float32))
     left_out = {reason: left_out[reason] for reason in REASONS if left_out[reason]}
     if not words:
         raise UserError("none of the {:,} words can be used: {}".format(read, described(left_out)))

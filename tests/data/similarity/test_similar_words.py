@@ -8,7 +8,7 @@ import pytest
 from script_driver import error_of, out_of, run_many
 
 from common.errors import UserError
-from data.similarity import training
+from data.similarity import making, training, word_choice
 from data.similarity.table import read_table
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
@@ -37,6 +37,8 @@ TAGS = "医生\tn\n大夫 20 n\n看病 v\n药剂师 n\nct x\nmr x\n"
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("similar")
     lines = ["{} {:.6f} {:.6f}".format(w, np.cos(a), np.sin(a)) for w, a in _radians()]
+    # Values of any size, whose squares are beyond float32.
+    lines[1] = "医生 {:.6e} {:.6e}".format(3e38 * np.cos(np.pi / 18), 3e38 * np.sin(np.pi / 18))
     contents = {
         "vectors": "\n".join(["{} 2".format(len(lines) + 1), *lines, "零 0 0", ""]),
         "vocab.txt": "\n".join(VOCAB) + "\n",
@@ -169,7 +171,7 @@ REFUSED = {
     ),
     "two tags": (
         {"same_pos": "true", "pos_file": "twice"},
-        "twice line 3: '医生' has the part of speech v and before n; keep the line of the more",
+        "twice line 3: '医生' has the part of speech 'v' and before 'n'; keep the line of the more",
     ),
     "missing tag": (
         {"same_pos": "true", "pos_file": "untagged"},
@@ -251,11 +253,21 @@ def test_vectors_of_a_corpus(done, folder):
     # Words that the dictionary cannot give are named, and the same words come out every time.
     assert "dictionary (--user_dict): not used, since ## is a mark of vocabularies" in out
     assert "12,000 words in 3,000 sentences" in out
+    assert "note: the median similarity of nearest neighbours is 0.9" in out
     table = read_table(str(folder / "trained"))
     found = dict(zip(table.words, table.neighbours))
     assert all(one in found[other] and other in found[one] for one, other in ALIKE)
     assert lines_of(folder / "new" / "again") == lines_of(folder / "trained")
     assert not [name for name in os.listdir(str(folder)) if name.startswith((".", "tmp"))]
+
+
+@pytest.mark.parametrize("cosine", [0.94, 0.96])
+def test_vectors_that_hardly_differ_are_told_of(cosine):
+    vectors = np.array([[1, 0], [cosine, (1 - cosine**2) ** 0.5]], np.float32)
+    chosen = word_choice.Chosen(["医生", "大夫"], vectors, np.zeros(2, np.int64), 2, {})
+    table = making.make(chosen, making.TableSettings(), lambda line: None)
+    notes = [line for line in table.report() if line.startswith("note: ")]
+    assert len(notes) == (cosine > 0.95)
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -45,7 +45,7 @@ def test_a_word_that_is_not_utf8_and_line_ends(tmp_path):
         (tmp_path / "v").write_bytes(binary(words, values, end))
         found, read_words, vectors = read(tmp_path / "v")
         assert (found, read_words, vectors.tolist()) == (BINARY, ["医", None, "b"], values)
-    text = b"3 2\r\n\xe5\x8c\xbb 1 2 \r\n\xe5\x8c 0 -1\r\nb 3e0 4.0\r\n\r\n"  # as fastText's
+    text = b"\xef\xbb\xbf3 2\r\n\xe5\x8c\xbb 1 2 \r\n\xe5\x8c 0 -1\r\nb 3e0 4.0\r\n\r\n"
     (tmp_path / "v").write_bytes(text)
     found, read_words, vectors = read(tmp_path / "v", TEXT)
     assert (found, read_words, vectors.tolist()) == (TEXT, ["医", None, "b"], values)
