@@ -1,5 +1,6 @@
 """benchmarks/similar_words.py: a small table, and the published vectors where they are at hand."""
 
+import glob
 import os
 import subprocess
 import sys
@@ -46,8 +47,13 @@ def test_the_published_vectors(tmp_path, shared):
 @pytest.mark.slow
 @pytest.mark.skipif(not VECTORS, reason="QUANCI_SYNONYMS_VECTORS names no file of vectors")
 def test_the_benchmark(tmp_path, shared):
+    texts = glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt"))
+    with open(str(tmp_path / "corpus"), "wb") as corpus:
+        for path in sorted(texts):
+            with open(path, "rb") as text:
+                corpus.write(text.read() + b"\n\n")
     command = [sys.executable, os.path.join(ROOT, "benchmarks", "similar_words.py")]
-    command += ["--vectors", VECTORS, "--corpus", os.path.join(ROOT, "sample/corpus/law.txt")]
+    command += ["--vectors", VECTORS, "--corpus", "corpus"]
     command += ["--vocab_file", os.path.join(SHARED, "datasets", "vocab", "vocab.txt")]
     done = subprocess.run(command, cwd=str(tmp_path), capture_output=True, text=True, check=True)
     tables = [part.splitlines() for part in done.stdout.split("\n\n")]
