@@ -162,9 +162,11 @@ def say_user_dict(result):
     line = "{}: {:,} of {:,} words occur".format(path, found["found"], found["words"])
     missing = found["words"] - found["found"]
     if missing:
-        line += "; {:,} never do, as they are written (case does not count, width does)".format(
-            missing
+        text = (
+            "; {:,} never do, as they are written (case does not count, width does) and as words "
+            "of their own"
         )
+        line += text.format(missing)
     if never:
         line += ": " + " ".join(never[:_SHOWN_WORDS]) + " ..." * (missing > _SHOWN_WORDS)
     (say if found["found"] else warn)(line)

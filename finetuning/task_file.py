@@ -224,13 +224,13 @@ def _check_heads(path, values):
 
 def _check_settings(path, values):
     length, is_lower = values.get("max_seq_length"), values.get("do_lower_case")
-    # Earlier versions did not say.
-    quotes, simple = values.setdefault("normalize_quotes", None), values.setdefault("t2s", None)
+    # Earlier versions did not say, and did not simplify.
+    quotes, simple = values.setdefault("normalize_quotes", None), values.setdefault("t2s", False)
     for key, value, is_right, what in (
         ("max_seq_length", length, is_whole(length), "a whole number"),
         ("do_lower_case", is_lower, isinstance(is_lower, bool), "true or false"),
         ("normalize_quotes", quotes, quotes is None or isinstance(quotes, bool), "true or false"),
-        ("t2s", simple, simple is None or isinstance(simple, bool), "true or false"),
+        ("t2s", simple, isinstance(simple, bool), "true or false"),
     ):
         if not is_right:
             raise UserError("{}: {} is {}, but must be {}".format(path, key, quoted(value), what))

@@ -140,7 +140,8 @@ def show(summary):
     for seed in SEEDS:
         of_seed = [word for word in summary["words"] if word["seed"] == seed]
         for word in of_seed[:SHOWN]:
-            table.add_row(word["text"], word["word"], word["trained"], word["random"])
+            text = word["text"].replace("[MASK]", "＿")  # which no line end cuts in two
+            table.add_row(text, word["word"], word["trained"], word["random"])
         right = summary["right"][seed]
         shown = ["{} of {}".format(right[kind], COUNT) for kind in ("trained", "random")]
         table.add_row("right, all words of seed {}".format(seed), "", *shown, end_section=True)

@@ -98,6 +98,15 @@ def notes(of_files, input_format):
         lines.append(
             "files in {}: give --encoding=auto to the other programs".format(", ".join(others))
         )
+    without = [
+        one.path
+        for one in of_files
+        if input_format == "jsonl" and one.counts[blocks.DAMAGED] and not one.counts["documents"]
+    ]
+    if without:
+        lines.append(
+            "no line is an object with the fields of --text_fields: {}".format(some(without))
+        )
     whole = [
         one.path
         for one in of_files

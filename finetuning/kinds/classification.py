@@ -74,6 +74,7 @@ class ClassificationTask(Task):
         if figure:
             self.metric, self.headline = "eval_" + figure, (figure,)
         self._is_pair, self._layout = is_pair, layout
+        self._is_like_own_tables = layout is None and labels is not None
         self._label_files, self._aliases = label_files, aliases or {}
         self._no_labels, self._has_numbers = no_labels, has_numbers
         self._tables = []
@@ -230,7 +231,7 @@ class ClassificationTask(Task):
     def _hint(self, label, known):
         """What may be wrong with an unknown label, for messages; known: labels."""
         del label, known
-        return ""
+        return "; --task_name=tsv takes other labels" if self._is_like_own_tables else ""
 
     def is_labelled(self, example):
         """See Task."""

@@ -304,7 +304,8 @@ def check_known(table, labels):
         if set(counts.values(column)) <= known:
             raise table.question("{} holds the labels".format(table.shown(column)), column)
     for column in range(counts.width):
-        if set(counts.values(column)) - {counts.first[column]} <= known:
+        others = set(counts.values(column)) - {counts.first[column]}
+        if others and others <= known and _is_name_above(table, column):
             raise _header_question(table, "its label is not known", label=column)
 
 

@@ -320,6 +320,13 @@ def test_task_file(tmp_path):
     for prefix in (tmp_path / "model.ckpt-1", tmp_path / "best" / "model.ckpt-1"):
         entry = task_file.find(str(prefix), "classification")
         assert entry["labels"] == ["坏", "好"] and entry["max_seq_length"] == 32
+    content = json.loads((tmp_path / "task.json").read_text(encoding="utf-8"))
+    del content["t2s"]  # as earlier versions wrote it
+    (tmp_path / "task.json").write_text(json.dumps(content))
+    assert task_file.find(str(tmp_path / "m"), "classification")["t2s"] is False
+    (tmp_path / "task.json").write_text(json.dumps(dict(content, t2s=1)))
+    with pytest.raises(UserError, match="t2s is 1, but must be true or false"):
+        task_file.find(str(tmp_path / "m"), "classification")
     with pytest.raises(UserError, match="fine-tuned for 'classification', not for tagging"):
         task_file.find(str(tmp_path / "m"), "tagging")
     assert task_file.path_beside(str(tmp_path / "other run" / "model.ckpt-1")) is None

@@ -13,8 +13,8 @@ from script_driver import error_of, out_of
 
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
-TOKENS = (*SPECIAL_TOKENS, *GOOD, *BAD, *OTHERS, '"', "'", "-", ".")
-QUOTED, PLAIN = "天“好”地…", '天"好"地.'
+TOKENS = (*SPECIAL_TOKENS, *GOOD, *BAD, *OTHERS, "国", '"', "'", "-", ".")
+QUOTED, PLAIN = "天“好”國…", '天"好"国.'
 
 
 def flags(**values):
@@ -28,7 +28,7 @@ def run(script, runs, texts=None):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A task, records whose quotes are in ASCII, and a model that was trained on them and moved."""
+    """A task, records of simplified text with ASCII quotes, a model trained on them and moved."""
     path = tmp_path_factory.mktemp("alone")
     make_task(path)
     (path / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
         [str(path / "corpus.txt")],
         vocab_file=str(path / "vocab.txt"),
         normalize_quotes=True,
+        t2s=True,
         max_seq_length=16,
         max_predictions_per_seq=4,
         segmenter="none",
@@ -125,7 +126,7 @@ def predicted(folder, finetuned):
     return run("run_prediction", runs, [lines.get(name, text) for name in runs])
 
 
-SETTINGS = {"do_lower_case": True, "normalize_quotes": True, "t2s": False}
+SETTINGS = {"do_lower_case": True, "normalize_quotes": True, "t2s": True}
 
 
 def settings_in(path):
@@ -154,9 +155,10 @@ def test_a_fine_tuning_starts_from_it(folder, finetuned):
     for flag, name in (("config_file", "bert_config.json"), ("vocab_file", "vocab.txt")):
         assert "--{}={}, beside the weights".format(flag, folder / "moved" / name) in said
     assert "quotes, dashes and ellipses are read as their ASCII forms (--normalize_quotes)" in said
+    assert "traditional characters are read as simplified ones (--t2s)" in said
     for place in (folder / "task", folder / "task" / "best"):
-        assert settings_in(place)["normalize_quotes"]
-        assert json.loads((place / "task.json").read_text())["normalize_quotes"] is True
+        assert settings_in(place) == SETTINGS
+        assert json.loads((place / "task.json").read_text()).items() >= SETTINGS.items()
         assert {"bert_config.json", "vocab.txt"} <= set(os.listdir(str(place)))
     assert "nothing to train" in out_of(finetuned, "again")
     assert "is trained with --normalize_quotes=True, not False" in error_of(finetuned, "as typed")

@@ -134,6 +134,11 @@ def test_json_lines(tmp_path):
     assert sorted(of_files[0].examples[blocks.EMPTY]) == [4, 6]
     assert [(row[1], row[3]) for row in rows_of(of_files, found)] == [("5", "1")]
     assert text_of(output) == rows[0] + "\n"
+    (tmp_path / "b.jsonl").write_text(rows[2] + "\n", encoding="utf-8")
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    of_files, _ = scanned(paths, input_format="jsonl")
+    without = "no line is an object with the fields of --text_fields: {}".format(paths[1])
+    assert report.notes(of_files, "jsonl")[-1] == without
 
 
 def test_units_and_workers_change_nothing(tmp_path, monkeypatch):

@@ -106,6 +106,7 @@ def test_annotations_have_the_words_as_the_text_has_them(tmp_path, run_script, m
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     said = ": 1 of 3 words occur; 2 never do, as they are written (case does not count, width does)"
+    said += " and as words of their own"
     assert words + said in result.stdout
     written = (tmp_path / "out").read_text(encoding="utf-8").split("\t")
     assert "ct检查" in written and "CT检查" not in written

@@ -188,6 +188,12 @@ def test_a_header_in_one_split_only(tmp_path):
     assert splits["dev"][0].text_a == FIRST[0]
 
 
+def test_labels_of_another_task_are_for_tsv(tmp_path):
+    write(tmp_path / "train.tsv", [(text, "好评") for text in FIRST])
+    message = "unknown label '好评'; known are 0, 1; --task_name=tsv takes other labels"
+    assert asked(tmp_path, "chnsenticorp").endswith(message)
+
+
 def test_the_first_line_of_a_task_with_labels_of_its_own(tmp_path):
     write(tmp_path / "train.tsv", [("病历", "结论"), *[(text, "1") for text in FIRST]])
     assert asked(tmp_path, "chnsenticorp").endswith(
