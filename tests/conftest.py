@@ -37,6 +37,7 @@ if sys.version_info < (3, 10):
         "programs/test_annotate_corpus.py",
         "data/text/test_conllu_text.py",
         "data/recipes/test_lert_recipe.py",
+        "data/recipes/test_pert_recipe.py",
         "data/similarity/test_similar_words.py",
         "data/text/ltp/test_directory_check.py",
         "data/text/ltp/test_precision.py",

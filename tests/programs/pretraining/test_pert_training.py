@@ -15,8 +15,10 @@ from record_files import (
 )
 from script_driver import error_of, out_of
 
+from modeling import checkpoint
 from modeling.config import BertConfig
 from modeling.objectives import get_objective
+from modeling.objectives.classification import Classification
 from training.model_fn import model_parameters
 
 HEAD = "cls/position_predictions/"
@@ -94,6 +96,16 @@ def test_a_model_without_the_head_gives_its_encoder(folder, done):
     assert "the position head is not in {}".format(folder / "bert.ckpt") in said
     assert "start at random values; it is new, as a model that was trained on something" in said
     assert "unused: cls/predictions" in said and not done["warm"][2]
+
+
+def test_fine_tuning_takes_the_encoder(folder, done):
+    out_of(done, "straight")
+    config = BertConfig.from_json_file(str(folder / "config.json"))
+    store = model_parameters(config, Classification("topics", 3), SEQ, PREDICTIONS)
+    prefix = str(folder / "straight" / "model.ckpt-8")
+    plan = checkpoint.plan_loading(prefix, store.shapes(), config.source)
+    assert sorted(plan.new) == ["output_bias", "output_weights"] and not plan.gaps()
+    assert {name.startswith(HEAD) for name in plan.unused} == {True}
 
 
 def test_records_without_permutations_are_refused(done):
