@@ -67,7 +67,8 @@ def cost(flags):
     objective = get_objective(flags["objective"]).for_run(flags["num_train_steps"], **options)
     rows, length = flags["train_batch_size"], flags["max_seq_length"]
     networks = list(objective.networks(config).values())
-    step = step_flops(networks, rows, length, flags["max_predictions_per_seq"])
+    predictions = flags["max_predictions_per_seq"] if objective.predicts_words else 0
+    step = step_flops(networks, rows, length, predictions)
     return rows * length * flags["num_train_steps"], step * flags["num_train_steps"]
 
 

@@ -34,6 +34,8 @@ def describe(run, parameters):
     use = row_use.measure(run.config, optimizer.gradient_accumulation_steps, run.devices.replicas)
     config = _with_packed_rows(run.config, use, optimizer.gradient_accumulation_steps)
     tokens = config.train_batch_size * config.max_seq_length
+    if not run.objective.predicts_words:  # no scores of the vocabulary
+        config = dataclasses.replace(config, max_predictions_per_seq=0)
     lines = [
         "plan: {:,} parameters, {} with rate {:g}, {:,} steps ({:,} of them warm-up)".format(
             parameters.count(),

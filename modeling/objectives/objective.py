@@ -40,6 +40,8 @@ class Objective:
       options: the family's options, a FamilyOptions object.
       texts_per_row: sequences in a row. Where there are several, features of pieces are
         [batch, texts_per_row, seq].
+      predicts_words: whether predictions are compared with the vocabulary, which costs time and
+        memory.
       follows_steps: names of settings that follow from the number of training steps where they are
         not given.
       optional: part of the names of variables that its losses and predictions do not depend on, or
@@ -52,6 +54,7 @@ class Objective:
     options = FamilyOptions()
     texts_per_row = 1
     optional = None
+    predicts_words = True
     follows_steps = ()
 
     def build(self, config, store, kernels, features, is_training):

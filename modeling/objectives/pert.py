@@ -15,6 +15,7 @@ class Pert(Objective):
 
     recognised_by = PERMUTED[1]
     optional = POOLER
+    predicts_words = False
 
     def __init__(self, name):
         self.name = name

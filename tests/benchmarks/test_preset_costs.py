@@ -45,5 +45,8 @@ def test_every_preset_with_sizes_has_a_row():
     lines = preset_costs.table()[2:]
     names = [line.split("|")[1].strip() for line in lines]
     assert "lert" in names and "roberta_wwm_ext_large" in names
+    # As large and as long a training, without a softmax over the vocabulary.
+    costs = [preset_costs.cost(flags_of(n))[1] for n in ("pert_base", "roberta_wwm_ext")]
+    assert 0.9 * costs[1] < costs[0] < costs[1]
     # Continues models of any size.
     assert "continue_domain" not in names
