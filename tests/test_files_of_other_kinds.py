@@ -42,6 +42,7 @@ READERS = {
     "LTP": local_ltp_directory,
     "text of a vocabulary": lambda path: build_vocabulary([path], 1000, 1, True),
 }
+READERS_OF_UTF16 = ("table", "questions")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,9 @@ def kinds(tmp_path_factory):
 
 @pytest.mark.parametrize("reader", READERS)
 def test_every_reader_says_what_a_file_is(reader, kinds):
-    for path, what in kinds.values():
+    for name, (path, what) in kinds.items():
+        if name == "utf16.txt" and reader in READERS_OF_UTF16:
+            continue
         with pytest.raises(UserError) as caught:
             READERS[reader](path)
         message = str(caught.value)
@@ -108,6 +111,7 @@ def test_files_that_are_no_vocabulary(tmp_path):
         ('{"text": "今天"}\n', "raw", "JSON, not text .* --input_format=jsonl"),
         ('\ufeff{"text": "今天"}\n', "text", "JSON, not text"),
         ('[\n{"text": "今天"}]\n', "jsonl", "a list in JSON, .* jq -c '.\\[\\]' FILE"),
+        ('{\n "text": "今天"\n}\n', "jsonl", "an object in JSON over several .* jq -c . FILE"),
         ("# newdoc\n# text = 我\n1\t我\t_\t_\tr\t_\t0\tHED\t_\t_\n", "raw", "CoNLL-U, .*=conllu"),
     ],
 )
