@@ -73,7 +73,7 @@ def test_every_feature_has_its_range(tmp_path):
     """The first wrong value of all features, by the table alone."""
     sizes = {"S": SEQ, "V": VOCAB}
     for name, feature in FEATURES.items():
-        if name == "masked_lm_weights":
+        if name.endswith("_weights"):  # numbers with a point, in a test of their own
             continue
         limit = sizes.get(feature.limit, feature.limit)
         for value in (feature.low - 1, limit):
