@@ -167,10 +167,10 @@ def _blocks():
     reading = training.CorpusSettings(
         text_fields=tuple(FLAGS.text_fields), **given_values(FLAGS, _READING)
     )
+    paths = files.matching(FLAGS.train_on, "--train_on")
     training.check_library()
     for note in reading.check():
         warn(note)
-    paths = files.matching(FLAGS.train_on, "--train_on")
     folder = None  # with room for the words of the corpus
     if not files.is_remote(FLAGS.output_file):
         folder = os.path.dirname(FLAGS.output_file) or "."

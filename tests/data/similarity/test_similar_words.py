@@ -1,10 +1,13 @@
 """python -m data.similar_words: which words and neighbours are written, and what is refused."""
 
+import glob
 import os
+import pathlib
 import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from script_driver import error_of, out_of, run_many
 
 from common.errors import UserError
@@ -52,6 +55,7 @@ def folder(tmp_path_factory):
         "wrong": "2 2\n医 1 0\n生 0 1 0\n",
         "dictionary": "大夫 10\n" + "##医\n",
         "corpus.txt": "\n".join(sentences()) + "\n",
+        "words.txt": "张 医生 ， 在\u3000医院 。\n大夫\t好\n",
     }
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
@@ -110,6 +114,17 @@ RUNS = {
         "min_similarity": 0.3,
         "top_k": 3,
         "user_dict": "dictionary",
+    },
+    "annotated": {
+        "train_on": os.path.join(ROOT, "sample", "annotations", "*.conllu"),
+        "input_format": "conllu",
+        "min_similarity": 0.1,
+    },
+    "words with blanks": {
+        "train_on": "words.txt",
+        "input_format": "presegmented",
+        "min_count": 1,
+        "min_similarity": -1,
     },
 }
 REFUSED = {
@@ -259,6 +274,20 @@ def test_vectors_of_a_corpus(done, folder):
     assert all(one in found[other] and other in found[one] for one, other in ALIKE)
     assert lines_of(folder / "new" / "again") == lines_of(folder / "trained")
     assert not [name for name in os.listdir(str(folder)) if name.startswith((".", "tmp"))]
+
+
+def test_words_that_the_text_has(done, folder):
+    pytest.importorskip("gensim")
+    with_signs = sum(
+        line[:1].isdigit() and any(map(str.isalnum, line.split("\t")[1]))
+        for path in glob.glob(RUNS["annotated"]["train_on"])
+        for line in lines_of(pathlib.Path(path))
+    )
+    words = "{:,} words in 224 sentences".format(with_signs)
+    assert words in out_of(done, "annotated")
+    assert "6 words in 2 sentences" in out_of(done, "words with blanks")
+    table = read_table(str(folder / "words with blanks"))
+    assert sorted(table.words) == sorted(["张", "医生", "在", "医院", "大夫", "好"])
 
 
 @pytest.mark.parametrize("cosine", [0.94, 0.96])
