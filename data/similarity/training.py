@@ -184,16 +184,29 @@ def _words_between(text, marks, start, end):
 
 
 class _Stored:
-    """Sentences in a file, a line each, for any number of passes."""
+    """Sentences in a file, a line each, for any number of passes.
+
+    gensim reads them in a thread of its own and waits for ever where that fails. So a pass that
+    fails ends, and check() raises what was wrong.
+    """
 
     def __init__(self, f, progress):
-        self._f, self._progress = f, progress
+        self._f, self._progress, self._failure = f, progress, None
 
     def __iter__(self):
-        self._f.seek(0)
-        for line in self._f:
-            yield line.rstrip("\n").split("\t")
-            self._progress(1)
+        if self._failure:
+            return
+        try:
+            self._f.seek(0)
+            for line in self._f:
+                yield line.rstrip("\n").split("\t")
+                self._progress(1)
+        except Exception as error:
+            self._failure = error
+
+    def check(self):
+        if self._failure:
+            raise self._failure
 
 
 def _train(sentences, training):
@@ -212,9 +225,11 @@ def _train(sentences, training):
             seed=training.seed,
         )
         model.build_vocab(sentences)
+        sentences.check()
         if not len(model.wv):
             return None
         model.train(sentences, total_examples=model.corpus_count, epochs=training.epochs)
+        sentences.check()
     words, vectors = model.wv.index_to_key, model.wv.vectors
     ends = range(0, len(words), _BLOCK_WORDS)
     return (Block(words[at : at + _BLOCK_WORDS], vectors[at : at + _BLOCK_WORDS]) for at in ends)

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 from script_driver import error_of, out_of, run_many
 
+from common import progress
 from common.errors import UserError
 from data.similarity import making, training, word_choice
 from data.similarity.table import read_table
@@ -55,6 +56,7 @@ def folder(tmp_path_factory):
         "wrong": "2 2\n医 1 0\n生 0 1 0\n",
         "dictionary": "大夫 10\n" + "##医\n",
         "corpus.txt": "\n".join(sentences()) + "\n",
+        "signs.txt": "，。\n",
         "words.txt": "张 医生 ， 在\u3000医院 。\n大夫\t好\n",
     }
     for name, content in contents.items():
@@ -169,6 +171,10 @@ REFUSED = {
     "rare": (
         {"vectors": "", "train_on": "corpus.txt", "min_count": 10000},
         "no word occurs 10000 times in corpus.txt; lower --min_count, or give more text",
+    ),
+    "signs": (
+        {"vectors": "", "train_on": "signs.txt", "min_count": 1},
+        "no word occurs 1 times in signs.txt; lower --min_count, or give more text",
     ),
     "no corpus": ({"vectors": "", "train_on": "none*"}, "no file matches none* (--train_on)"),
     "nothing near": (
@@ -301,10 +307,27 @@ def test_vectors_that_hardly_differ_are_told_of(cosine):
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(done, folder, case):
-    if case == "rare":
+    if case in ("rare", "signs"):
         pytest.importorskip("gensim")
     assert REFUSED[case][1] in error_of(done, case)
     assert not (folder / "refused").exists()
+
+
+def test_a_reader_of_the_output_that_leaves_ends_the_training(folder, monkeypatch):
+    """In gensim's own thread, which would be waited for without end."""
+    pytest.importorskip("gensim")
+    monkeypatch.setattr(progress, "_LINE_SECONDS", -1.0)
+    said = []
+
+    def say(line):
+        said.append(line)
+        if line.startswith("training: 4,000 sentences"):  # in the first epoch of 3,000
+            raise BrokenPipeError
+
+    settings = training.CorpusSettings(input_format="text")
+    with pytest.raises(BrokenPipeError):
+        training.trained([str(folder / "corpus.txt")], settings, training.TrainingSettings(), say)
+    assert said[-1].startswith("training: 4,000 sentences")
 
 
 def test_gensim_that_is_missing_is_named(monkeypatch):
