@@ -201,13 +201,13 @@ def _words(groups):
 def figures(rows):
     """Counts of rows by chosen tokens, of slots by how far their token went, and of stretches of
     chosen tokens by length, of (slots, labels) of rows."""
-    counts, moves, stretches = np.zeros(12, int), np.zeros(6, int), np.zeros(6, int)
+    counts, moves, stretches = np.zeros(12, int), np.zeros(6, int), np.zeros(11, int)
     for slots, labels in rows:
         counts[len(slots)] += 1
         far = np.abs(np.array(labels, int) - np.array(slots, int))
         np.add.at(moves, np.digitize(far, [1, 2, 5, 10, 20]), 1)
         edges = np.flatnonzero(np.diff(np.concatenate([[-9], slots, [999]])) > 1)
-        np.add.at(stretches, np.minimum(np.diff(edges), 6) - 1, 1)
+        np.add.at(stretches, np.diff(edges) - 1, 1)
     return counts, moves, stretches
 
 
