@@ -15,7 +15,7 @@ from modeling.conversion.families import FAMILIES
 CONFIGS = tuple(dict.fromkeys(family.files.config for family in FAMILIES))
 TASK = "task.json"
 # Configs under other names in releases: bert_config_rbt3.json, base_discriminator_config.json.
-_OTHER_CONFIG = re.compile(r"(?!sentence_).*(bert|lert|electra|discriminator).*config.*\.json")
+_OTHER_CONFIG = re.compile(r"(?!sentence_).*(bert|lert|pert|electra|discriminator).*config.*\.json")
 NAMES = (*CONFIGS, *FILE_NAMES, text_settings.FILE_NAME, TASK)
 
 

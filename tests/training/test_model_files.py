@@ -68,6 +68,7 @@ def test_files_are_written_found_and_copied(tmp_path):
         (["albert_config_tiny.json", "albert_config_small.json"], None),
         (["base_discriminator_config.json", "base_generator_config.json"],
          "base_discriminator_config.json"),
+        (["pert_config.json", "tokenizer_config.json"], "pert_config.json"),
         (["config.json"], "config.json"),
         (["tokenizer_config.json", "run_config.json", "task.json"], None),
     ],
