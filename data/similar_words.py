@@ -19,6 +19,7 @@ with watched_imports():
     from common import files, outputs, packed
     from common.errors import UserError
     from common.log import log_lines, warn
+    from common.progress import Progress
     from common.terminal import printable, say
     from data.jobs.shard import cannot_write
     from data.similarity import making, neighbours, parts_of_speech, training, vectors, word_choice
@@ -163,7 +164,7 @@ def _tokenizer():
 def _blocks():
     """The words and their vectors."""
     if FLAGS.vectors:
-        return vectors.VectorFile(FLAGS.vectors, FLAGS.vectors_format).blocks()
+        return _read_blocks(vectors.VectorFile(FLAGS.vectors, FLAGS.vectors_format))
     reading = training.CorpusSettings(
         text_fields=tuple(FLAGS.text_fields), **given_values(FLAGS, _READING)
     )
@@ -177,6 +178,13 @@ def _blocks():
     return training.trained(
         paths, reading, training.TrainingSettings(**given_values(FLAGS, _TRAINING)), say, folder
     )
+
+
+def _read_blocks(of_file):
+    with Progress("vectors", of_file.header.words, say, "words") as progress:
+        for block in of_file.blocks():
+            yield block
+            progress(len(block.words))
 
 
 def _origin(settings):
