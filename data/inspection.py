@@ -90,14 +90,15 @@ def _row(features, vocab_size, where):
         raise UserError("{}: input_ids holds no whole numbers".format(where))
     length = int(_integers(features, "input_mask", 2, where, len(ids)).sum())
     places, labels, weights = predictions
-    limit = vocab_size if FEATURES[labels].limit == "V" else len(ids)
+    are_places = FEATURES[labels].limit == "S"
+    limit = len(ids) if are_places else vocab_size
     weights = np.array(features[weights].float_list.value)
     positions = _integers(features, places, len(ids), where, len(weights))
     labels = _integers(features, labels, limit, where, len(weights))
     tags = _tags(features, positions, weights > 0, len(ids), where)
     positions, labels = positions[weights > 0], labels[weights > 0]
     original = ids.copy()
-    original[positions] = labels if predictions == MASKED_LM else ids[labels]
+    original[positions] = ids[labels] if are_places else labels
     groups = starts = label = None
     if "word_groups" in features:
         groups = _integers(features, "word_groups", len(ids), where, len(ids))
