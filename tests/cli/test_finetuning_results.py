@@ -39,7 +39,7 @@ class Settings:
 
 def split_of(examples="ab", name="dev", length=12, task="t"):
     task = types.SimpleNamespace(name=task, labels=["0", "1"], model_options={}, head_options={})
-    tokenizer = types.SimpleNamespace(do_lower_case=True, normalize_quotes=False)
+    tokenizer = types.SimpleNamespace(do_lower_case=True, normalize_quotes=False, t2s=False)
     return types.SimpleNamespace(
         name=name,
         task=task,
