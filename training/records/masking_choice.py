@@ -12,8 +12,6 @@ from data.rows.corruption import Corruption, tokens_of
 from data.rows.masking import predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
-_BESIDE = "--vocab_file={}, beside the weights"
-
 
 class StatedCorruption(NamedTuple):
     """The manifests' description of masks drawn in training.
@@ -56,9 +54,7 @@ def stated_by_manifests(manifests, vocab_file, vocab_beside=None):
         raise UserError(
             "{} and {} were made with different masking; use records of one kind".format(*stating)
         )
-    if not vocab_file and vocab_beside:
-        log(_BESIDE.format(vocab_beside))
-        vocab_file = vocab_beside
+    vocab_file = vocab_file or _taken(vocab_beside)
     if not vocab_file:
         raise UserError("{} says that masks are drawn in training: give --vocab_file".format(path))
     vocabulary = read_vocabulary(vocab_file)
@@ -168,10 +164,14 @@ def _check_unmasked(path, objective, corruption):
         )
 
 
+def _taken(vocab_beside):
+    if vocab_beside:
+        log("--vocab_file={}, beside the weights".format(vocab_beside))
+    return vocab_beside
+
+
 def _vocabulary_for(objective, vocab_file, vocab_beside, model_config):
-    if not vocab_file and vocab_beside:
-        log(_BESIDE.format(vocab_beside))
-        vocab_file = vocab_beside
+    vocab_file = vocab_file or _taken(vocab_beside)
     if not vocab_file:
         raise UserError(
             "--objective={} draws masks in training: give --vocab_file".format(objective.name)
