@@ -15,9 +15,9 @@ with watched_imports():
     from common.errors import UserError
     from common.terminal import say
     from data.jobs.shard import cannot_write
-    from data.tokenizers.sentencepiece_training import train_model
+    from data.tokenizers.building.from_corpus import build_vocabulary
+    from data.tokenizers.building.sentencepiece_training import train_model
     from data.tokenizers.vocabularies import read_vocabulary
-    from data.tokenizers.vocabulary_building import build_vocabulary
     from data.tokenizers.vocabulary_file import (
         KINDS,
         SENTENCEPIECE,

@@ -9,12 +9,13 @@ The embedding and the output bias of a new row are means over the pieces that th
 from cli.start import watched_imports
 
 with watched_imports():
-    from cli import original_names, vocabulary_extension
+    from cli import original_names
     from cli.app import prepare_tensorflow, require, run_script
     from cli.conversion import ModelFiles
     from cli.help import topics
+    from cli.vocabulary import extension
     from common import files
-    from data.tokenizers.vocabulary_extension import PLACES, UNUSED, read_words
+    from data.tokenizers.building.extension import PLACES, UNUSED, read_words
 
 
 def _define_flags(flags):
@@ -54,8 +55,8 @@ def main(argv):
     lines = read_words(files.matching(FLAGS.words, "--words"))
     prepare_tensorflow()
     model = ModelFiles(FLAGS.init_checkpoint, FLAGS.config_file, FLAGS.vocab_file)
-    words = vocabulary_extension.Words(lines, FLAGS.where, FLAGS.do_lower_case)
-    vocabulary_extension.extend(model, words, FLAGS.output_dir, FLAGS.write_meta_graph)
+    words = extension.Words(lines, FLAGS.where, FLAGS.do_lower_case)
+    extension.extend(model, words, FLAGS.output_dir, FLAGS.write_meta_graph)
     return 0
 
 

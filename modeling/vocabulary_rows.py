@@ -16,24 +16,18 @@ def is_table(name):
     return bool(_TABLE.fullmatch(name))
 
 
-def extend(table, rows, size):
-    """A table with new rows, each the mean of others.
+def remake(table, copied, means):
+    """The table of another vocabulary.
 
     Args:
       table: float32 [old size, ...].
-      rows: {new row: rows of the old table}; a row below the old size is overwritten.
-      size: rows of the result.
+      copied: int [size]: the old row that each row is.
+      means: {row: old rows whose mean it is instead}.
 
     Returns:
-      float32 [size, ...]; rows that are not new are those of before, bit for bit.
-
-    Raises:
-      ValueError: there are rows of neither.
+      float32 [size, ...]; copied rows are those of before, bit for bit.
     """
-    if any(row not in rows for row in range(len(table), size)):
-        raise ValueError("rows from {} to {} must be new".format(len(table), size - 1))
-    extended = np.zeros((size, *table.shape[1:]), table.dtype)
-    extended[: len(table)] = table
-    for row, of in rows.items():
-        extended[row] = table[list(of)].mean(axis=0, dtype=np.float64)
-    return extended
+    remade = table[np.asarray(copied, dtype=np.int64)]
+    for row, of in means.items():
+        remade[row] = table[list(of)].mean(axis=0, dtype=np.float64)
+    return remade

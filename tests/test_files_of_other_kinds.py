@@ -16,8 +16,8 @@ from data.records import tfrecord
 from data.text import corpus
 from data.text.ltp.loading import local_ltp_directory
 from data.text.user_dictionary import read_user_dictionary
+from data.tokenizers.building.from_corpus import build_vocabulary
 from data.tokenizers.vocabularies import read_vocabulary
-from data.tokenizers.vocabulary_building import build_vocabulary
 from finetuning.examples import Examples
 from finetuning.layouts import json_lines, tables
 from modeling import checkpoint

@@ -19,7 +19,7 @@ _SENTENCES, _MODEL_PIECES = 30, 2000
 
 def prepare(seeds):
     """Valid inputs below the folder `seeds`."""
-    from data.tokenizers.sentencepiece_training import train_model
+    from data.tokenizers.building.sentencepiece_training import train_model
 
     lines = []
     for path in sorted(glob.glob(os.path.join(ROOT, "sample", "corpus", "*.txt"))):

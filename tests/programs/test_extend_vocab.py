@@ -15,11 +15,11 @@ from golden_cases import needs_golden
 from pretraining_runs import checkpoint_values
 from script_driver import out_of, run_many
 
-from cli import vocabulary_extension
 from cli.conversion import ModelFiles
-from cli.vocabulary_extension import Words, extend
+from cli.vocabulary import extension
+from cli.vocabulary.extension import Words, extend
 from common.errors import UserError
-from data.tokenizers.vocabulary_extension import Line, read_words
+from data.tokenizers.building.extension import Line, read_words
 from data.tokenizers.wordpiece import Vocabulary
 
 pytestmark = needs_golden
@@ -374,4 +374,4 @@ def test_the_program(tmp_path, spare, run_script, one_line_error):
     assert (tmp_path / "out" / "bert_model.ckpt.meta").exists()
     del flags["words"]
     one_line_error(run_script("-m data.extend_vocab", **flags), "--words is required")
-    assert vocabulary_extension.WORDS_FILE in os.listdir(str(tmp_path / "out"))
+    assert extension.WORDS_FILE in os.listdir(str(tmp_path / "out"))

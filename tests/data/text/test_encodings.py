@@ -8,8 +8,8 @@ from test_corpus import options
 
 from common.errors import UserError
 from data.text import corpus, documents, encodings
-from data.tokenizers.sentencepiece_training import train_model
-from data.tokenizers.vocabulary_building import build_vocabulary
+from data.tokenizers.building.from_corpus import build_vocabulary
+from data.tokenizers.building.sentencepiece_training import train_model
 
 NOTE = "患者男，45岁，因发热三天入院。体温38.5℃，血压正常。\n既往体健，无药物过敏史！\n\n"
 COURT = '{"fact": "经审理查明，被告人李某×1。", "meta": {"accusation": [234], "term": 12}}\n' * 50

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from data.text.user_dictionary import read_user_dictionary
-from data.tokenizers.vocabulary_extension import read_words
+from data.tokenizers.building.extension import read_words
 
 CONTENT = "\ufeff髌\r\n\r\n\u3000\n 鞣 \n".encode() + "X光".encode()
 

@@ -9,7 +9,7 @@ from creation_runs import CORPUS, VOCAB, make
 
 from common.errors import UserError
 from data.tokenizers import vocabularies, vocabulary_file
-from data.tokenizers.sentencepiece_training import train_model
+from data.tokenizers.building.sentencepiece_training import train_model
 from data.tokenizers.vocabularies import read_vocabulary
 
 

@@ -26,7 +26,7 @@ def write_sample_model(folder):
     """Path of a model of the sample corpus, 3,000 pieces."""
     from creation_runs import CORPUS
 
-    from data.tokenizers.sentencepiece_training import train_model
+    from data.tokenizers.building.sentencepiece_training import train_model
 
     path = folder / "spiece.model"
     path.write_bytes(train_model(CORPUS, 3000, do_lower_case=True))

@@ -57,17 +57,23 @@ class Extension(NamedTuple):
     Attributes:
       added: list of NewWord.
       refused: {reason: list of Line}.
-      size: rows of the new vocabulary.
+      old_size, size: rows of the vocabulary before and after.
       content: bytes of its file.
     """
 
     added: List[NewWord]
     refused: Dict[str, List[Line]]
+    old_size: int
     size: int
     content: bytes
 
     @property
-    def rows(self):
+    def copied(self):
+        """For each row the row that it was; what stands at the end is in `means`."""
+        return [*range(self.old_size), *(0 for _ in range(self.old_size, self.size))]
+
+    @property
+    def means(self):
         """{new row: tuple of the pieces' rows}."""
         return {word.row: word.pieces for word in self.added}
 
@@ -125,7 +131,7 @@ def extend(vocabulary, lines, where, do_lower_case):
         for (token, line), row in zip(tokens.items(), rows)
     ]
     size = max(len(vocabulary), added[-1].row + 1)
-    return Extension(added, refused, size, _content(vocabulary, added))
+    return Extension(added, refused, len(vocabulary), size, _content(vocabulary, added))
 
 
 def _sorted_out(vocabulary, lines, table):
@@ -183,13 +189,18 @@ def _rows(vocabulary, count, where):
 
 def _content(vocabulary, added):
     """The file of a vocabulary with new words, all other rows as they stand there."""
-    rows = list(vocabulary.tokens)
-    if vocabulary.is_as_file:
-        text = read_vocabulary_file(vocabulary.path).decode("utf-8-sig")
-        rows = [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
+    rows = rows_as_written(vocabulary)
     for word in added:
         rows[word.row : word.row + 1] = [word.token]
     return ("\n".join(rows) + "\n").encode("utf-8")
+
+
+def rows_as_written(vocabulary):
+    """List of the rows of a vocab.txt as the file has them, with their blanks."""
+    if not vocabulary.is_as_file:
+        return list(vocabulary.tokens)
+    text = read_vocabulary_file(vocabulary.path).decode("utf-8-sig")
+    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
 
 
 def shown(lines, limit=5):

@@ -3,12 +3,14 @@
 import collections
 import io
 
+import numpy as np
 import sentencepiece
 from tokenizers import normalizers, pre_tokenizers
 
 from common.errors import UserError
 from data.text import encodings
 from data.text.characters import is_cjk, is_punctuation
+from data.text.word_lists import pieces_of
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
 
 
@@ -33,14 +35,11 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case, encoding=encodin
     Raises:
       UserError: a file cannot be read or decoded, there is no text, `size` is too small.
     """
-    words = _count_words(paths, do_lower_case, encoding)
+    words = count_words(paths, do_lower_case, encoding)
     single, runs = collections.Counter(), collections.Counter()
     for word, count in words.items():
         if count >= min_frequency:
-            alone = len(word) == 1 and (is_cjk(ord(word)) or is_punctuation(word))
-            (single if alone else runs)[word] += count
-    if not words:
-        raise UserError("no text in {}".format(", ".join(paths)))
+            (single if stands_alone(word) else runs)[word] += count
     letters = collections.Counter(c for run in runs for c in run)
     tokens = sorted(single) + sorted(letters) + sorted("##" + c for c in letters)
     room = size - len(SPECIAL_TOKENS) - len(tokens)
@@ -49,25 +48,62 @@ def build_vocabulary(paths, size, min_frequency, do_lower_case, encoding=encodin
             "--vocab_size {} is too small for the {} characters of the corpus; raise it, or "
             "--min_frequency".format(size, len(tokens))
         )
-    pieces = _word_pieces(runs, room + len(letters)) if runs and room else []
+    pieces = word_pieces(runs, room + len(letters)) if runs and room else []
     known = set(tokens)
     tokens += [piece for piece in pieces if piece not in known][:room]
     return list(SPECIAL_TOKENS) + tokens
 
 
-def _count_words(paths, do_lower_case, encoding):
-    """Counter of what BERT's basic tokenizer makes of the files."""
+def count_words(paths, do_lower_case, encoding=encodings.UTF8, prepare=None):
+    """Counter of what BERT's basic tokenizer makes of files.
+
+    Args:
+      paths: text files.
+      do_lower_case: bool.
+      encoding: of the files, see encodings.CHOICES.
+      prepare: function of a line that gives the text to count, or None.
+
+    Raises:
+      UserError: a file cannot be read or decoded, or there is no text.
+    """
     normalizer = normalizers.BertNormalizer(lowercase=do_lower_case, strip_accents=do_lower_case)
     splitter = pre_tokenizers.BertPreTokenizer()
     words = collections.Counter()
     for path in paths:
         for line in encodings.text_lines(path, encoding):
-            splits = splitter.pre_tokenize_str(normalizer.normalize_str(line))
+            text = prepare(line) if prepare else line
+            splits = splitter.pre_tokenize_str(normalizer.normalize_str(text))
             words.update(word for word, _ in splits)
+    if not words:
+        raise UserError("no text in {}".format(", ".join(paths)))
     return words
 
 
-def _word_pieces(runs, size):
+def stands_alone(word):
+    """Whether a word of the basic tokenizer is a Chinese character or punctuation."""
+    return len(word) == 1 and (is_cjk(ord(word)) or is_punctuation(word))
+
+
+def piece_counts(words, vocabulary, do_lower_case):
+    """How often each row of a vocabulary occurs in counted words.
+
+    Args:
+      words: Counter of count_words.
+      vocabulary: of data/tokenizers/vocabularies.py.
+      do_lower_case: of the tokenizer.
+
+    Returns:
+      int64 [rows].
+    """
+    distinct = list(words)
+    pieces, owners = pieces_of(distinct, vocabulary.make_tokenizer(do_lower_case))
+    counts = np.array([words[word] for word in distinct], dtype=np.int64)
+    totals = np.zeros(len(vocabulary), dtype=np.int64)
+    np.add.at(totals, pieces.ids, counts[owners])
+    return totals
+
+
+def word_pieces(runs, size):
     """Pieces of the words in `runs`, the most useful first, in WordPiece spelling."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from data.tokenizers.vocabulary_extension import END, UNUSED, Line, extend
+from data.tokenizers.building.extension import END, UNUSED, Line, extend
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 ROWS = [
@@ -53,7 +53,7 @@ def test_any_words(tmp_path_factory, vocabulary, words, lower, where):
         assert extended.tokens[word.row] == word.token
         assert tuple(before.tokenize(word.line.word).ids.tolist()) == word.pieces
         assert ROWS[word.row : word.row + 1] in ([], ["[unused1]"], ["[unused2]"], ["[unused3]"])
-    kept = [i for i in range(len(ROWS)) if i not in extension.rows]
+    kept = [i for i in range(len(ROWS)) if i not in extension.means]
     assert [extended.tokens[i] for i in kept] == [ROWS[i] for i in kept]
     refused = [line for lines in extension.refused.values() for line in lines]
     assert sorted([*refused, *(word.line for word in extension.added)]) == sorted(lines)
@@ -64,4 +64,4 @@ def test_any_words(tmp_path_factory, vocabulary, words, lower, where):
         for line in some:
             ids = after.tokenize(line.word).ids.tolist()
             assert (len(ids) == 1 and ids != [extended.unk]) if known else len(ids) != 1, line
-    assert not extended.unreachable(lower).ids() & set(extension.rows)
+    assert not extended.unreachable(lower).ids() & set(extension.means)
