@@ -7,7 +7,8 @@ import typing
 import numpy as np
 
 from benchmarks.speed.rounds import ROOT, Subject
-from benchmarks.speed.shapes import SHAPES
+from benchmarks.speed.shapes import SHAPES, VOCAB
+from data.tokenizers.building.token_classes import CLUE_COUNTS
 
 # Names of subjects in tables.
 GOOGLE, HF, HF_BF16, HF_SORTED = "google", "hf fp32", "hf bf16", "hf bf16 sorted"
@@ -18,6 +19,7 @@ _KERNELS = {
     BF16: {"precision": "bf16", "kernels": "fused"},
 }
 _ELECTRA_SMALL = {"model_type": "electra", "embedding_size": 128}
+CLUE_ROWS = sum(CLUE_COUNTS.values())
 MIXED_TEXTS, MIXED_BATCH, MIXED_MEAN = 192, 32, 40
 
 
@@ -51,6 +53,7 @@ def comparisons(google_python=None):
     for name, steps in (("base128", 1), ("base512", 1), ("small128", 2), ("tiny", 5)):
         made.append(_pretraining(SHAPES[name], steps, google_python or sys.executable))
     base, small = SHAPES["base128"], SHAPES["small128"]
+    made.append(_vocabularies(base))
     made.append(_own("lert_base128", base, 1, objective="lert"))
     made.append(_own("electra_small128", small, 2, objective="electra", config=_ELECTRA_SMALL))
     made.append(
@@ -95,6 +98,16 @@ def _pretraining(shape, steps, google_python):
 def _own(name, shape, steps, **settings):
     subjects = [_quanci(kind, shape, **settings) for kind in _KERNELS]
     return Comparison("training_" + name, shape, subjects, PLAIN, steps)
+
+
+def _vocabularies(shape):
+    """The same network with the rows of Google's vocabulary and with those of CLUE's."""
+    subjects = [
+        _quanci(PLAIN, shape, config={"vocab_size": rows})._replace(name="{:,} rows".format(rows))
+        for rows in (VOCAB, CLUE_ROWS)
+    ]
+    name = "training_vocabulary_" + shape.name
+    return Comparison(name, shape, subjects, subjects[0].name, 1)
 
 
 def _inference(name, shape, **texts):

@@ -67,12 +67,13 @@ class NewVocabulary(conversion.Edition):
     def variables(self, values):
         """See conversion.Edition."""
         change, old_size = self.change, self._old_size
-        tables = [
-            name
-            for name, value in values.items()
-            if vocabulary_rows.is_table(name) and value.shape[:1] == (old_size,)
-        ]
+        tables = [name for name in values if vocabulary_rows.is_table(name)]
         for name in tables:
+            if len(values[name]) != old_size:
+                raise UserError(
+                    "{} has {:,} rows, and the vocabulary has {:,}: the checkpoint is of another "
+                    "one".format(name, len(values[name]), old_size)
+                )
             values[name] = vocabulary_rows.remake(values[name], change.copied, change.means)
         log("a row for each token of the vocabulary, made anew: " + ", ".join(tables))
         others = [n for n, v in values.items() if n not in tables and old_size in v.shape]

@@ -31,18 +31,19 @@ def check_library():
     _converter()
 
 
-def simplify(text):
+def simplify(text, asked_by="--t2s"):
     """The text with simplified characters; phrases decide where a character has several.
 
         simplify("乾隆年間，天氣乾燥")  # "乾隆年间，天气干燥"
 
     Args:
       text: str, of any length. The result may have another length.
+      asked_by: the flag that asks for it, for the message.
 
     Raises:
       UserError: OpenCC is not installed.
     """
-    return _converter().convert(text)
+    return _converter(asked_by).convert(text)
 
 
 def simplify_in_place(text):
@@ -67,11 +68,13 @@ def _line_in_place(line):
 
 
 @functools.lru_cache(maxsize=None)
-def _converter():
+def _converter(asked_by="--t2s"):
     try:
         import opencc
     except ImportError:
         raise UserError(
-            "--t2s needs the package opencc, which is not installed: pip install opencc"
+            "{} needs the package opencc, which is not installed: pip install opencc".format(
+                asked_by
+            )
         ) from None
     return opencc.OpenCC(_CONVERSION)

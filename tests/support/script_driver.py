@@ -90,6 +90,10 @@ def run_one(script, arguments, text):
 
 if __name__ == "__main__":
     chosen = importlib.import_module(sys.argv[1])
+    if hasattr(chosen, "_define_flags"):  # a program that defines them only where it is run
+        from absl import flags
+
+        chosen._define_flags(flags)
     if sys.argv[2:]:
         hurry()
     json.dump([run_one(chosen, *one) for one in json.load(sys.stdin)], sys.stdout)

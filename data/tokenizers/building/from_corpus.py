@@ -2,6 +2,7 @@
 
 import collections
 import io
+from typing import NamedTuple
 
 import numpy as np
 import sentencepiece
@@ -12,6 +13,20 @@ from data.text import encodings
 from data.text.characters import is_cjk, is_punctuation
 from data.text.word_lists import pieces_of
 from data.tokenizers.wordpiece import SPECIAL_TOKENS
+
+
+class Coverage(NamedTuple):
+    """How a vocabulary fits a corpus.
+
+    Attributes:
+      characters: of the corpus, without blanks.
+      pieces: of the corpus.
+      unknown: pieces that are [UNK].
+    """
+
+    characters: int
+    pieces: int
+    unknown: int
 
 
 def build_vocabulary(paths, size, min_frequency, do_lower_case, encoding=encodings.UTF8):
@@ -101,6 +116,13 @@ def piece_counts(words, vocabulary, do_lower_case):
     totals = np.zeros(len(vocabulary), dtype=np.int64)
     np.add.at(totals, pieces.ids, counts[owners])
     return totals
+
+
+def coverage(words, vocabulary, do_lower_case):
+    """The Coverage of counted words; arguments as of piece_counts."""
+    counts = piece_counts(words, vocabulary, do_lower_case)
+    characters = sum(len(word) * count for word, count in words.items())
+    return Coverage(characters, int(counts.sum()), int(counts[vocabulary.unk]))
 
 
 def word_pieces(runs, size):
