@@ -115,10 +115,11 @@ class _WithRows(NewVocabulary):
 
 def _choose(vocabulary, selection, beside, target):
     """subset.Subset of a Selection; reports what it is. `beside`: folders of the model."""
-    lower, quotes = model_folder.choose_texts(vocabulary, beside, lower=selection.do_lower_case)
-    words, simplifier = None, clue_style.Simplifier() if selection.is_clue else None
+    texts = model_folder.choose_texts(vocabulary, beside, lower=selection.do_lower_case)
+    lower, words = texts.do_lower_case, None
+    simplifier = clue_style.Simplifier() if selection.is_clue or texts.t2s else None
     if selection.paths:
-        prepare = _prepared(quotes, simplifier)
+        prepare = _prepared(texts.normalize_quotes, simplifier)
         words = from_corpus.count_words(selection.paths, lower, selection.encoding, prepare)
     wanted = subset.Wanted(
         words,

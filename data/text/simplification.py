@@ -28,7 +28,7 @@ def check(input_format):
 
 def check_library():
     """Raises UserError where OpenCC is not installed."""
-    _converter()
+    _converter("--t2s")
 
 
 def simplify(text, asked_by="--t2s"):
@@ -68,7 +68,7 @@ def _line_in_place(line):
 
 
 @functools.lru_cache(maxsize=None)
-def _converter(asked_by="--t2s"):
+def _converter(asked_by):
     try:
         import opencc
     except ImportError:

@@ -1,4 +1,4 @@
-"""data.build_vocab --from_vocab on the original programs' checkpoints: the model with fewer rows."""
+"""data.build_vocab --from_vocab on the original programs' checkpoints: models with fewer rows."""
 
 import glob
 import json
