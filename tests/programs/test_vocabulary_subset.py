@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import shutil
+import types
 
 import golden_cases
 import numpy as np
@@ -13,7 +14,7 @@ from golden_cases import needs_golden
 from pretraining_runs import checkpoint_values
 
 from cli.conversion import ModelFiles
-from cli.vocabulary.subset import Selection, pick, pick_model
+from cli.vocabulary.subset import Selection, _WithRows, pick, pick_model
 from common.errors import UserError
 from data.tokenizers.building.extension import Line
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
@@ -136,6 +137,18 @@ def test_it_is_the_same_model(folder, case, which):
             *([a] if isinstance(a, np.ndarray) else a for a in (values, wanted))
         ):
             assert ours.tobytes() == theirs.tobytes(), component
+
+
+def test_a_generator_with_embeddings_of_its_own():
+    release = _WithRows(Selection())
+    release.change, release._old_size = types.SimpleNamespace(copied=[0, 2], means={}, size=2), 3
+    name, bias = "generator/embeddings/word_embeddings", "generator_predictions/output_bias"
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    made = release.variables({name: table, bias: table[:, 0], "generator/other": table})
+    assert made[name].tolist() == [[0, 1], [4, 5]] and made[bias].tolist() == [0, 4]
+    assert made["generator/other"] is table
+    with pytest.raises(UserError, match=name + " has 4 rows, and the vocabulary has 3"):
+        release.variables({name: np.zeros((4, 2), np.float32)})
 
 
 def test_texts_of_kept_pieces_are_cut_as_before(folder):

@@ -11,7 +11,7 @@ import string
 from typing import Dict, List
 
 from common.errors import UserError
-from data.text.simplification import simplify
+from data.text.simplification import simplify, simplify_in_place
 from data.tokenizers.building import from_corpus
 from data.tokenizers.building.token_classes import (
     CLUE_COUNTS,
@@ -46,7 +46,8 @@ class Simplifier:
     def __call__(self, line):
         text = simplify(line, STYLE_FLAG)
         if text != line:
-            self.changed += sum(a != b for a, b in zip(line, text))
+            # A phrase may change the length: what is counted are characters at their places.
+            self.changed += sum(a != b for a, b in zip(line, simplify_in_place(line)))
         return text
 
 
