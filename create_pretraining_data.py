@@ -33,7 +33,7 @@ with watched_imports():
     from data.creation import CreationSettings, RecordWork
     from data.jobs import runner
     from data.jobs.executors import LocalProcesses
-    from data.rows import selection
+    from data.rows.corruptions import selection
     from data.text import corpus, documents, segmentation
     from data.tokenizers import vocabulary_file
     from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary

@@ -31,8 +31,8 @@ from data.input import packing, pipeline
 from data.input.drawn_corruption import Drawing
 from data.records import tfrecord
 from data.records.encoding import RecordLayout
-from data.rows.corruption import tokens_of
-from data.rows.masking import MaskingSpec, Masks, predictions_limit
+from data.rows.corruptions.corruption import tokens_of
+from data.rows.corruptions.masking import MaskingSpec, Masks, predictions_limit
 from data.tokenizers.vocabularies import read_vocabulary
 from modeling.config_families import read_config
 from modeling.kernels import KINDS, PRECISIONS

@@ -17,8 +17,8 @@ from data.recipes import all_recipes, get_recipe, is_tagged, stated_corruption
 from data.record_processor import RecordProcessor
 from data.records import manifest_schema
 from data.records.schema import stored_features
+from data.rows.corruptions.masking import predictions_of_row
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR
-from data.rows.masking import predictions_of_row
 from data.text import corpus, documents, segmentation, simplification
 from data.text.encodings import UTF8
 from data.text.fingerprints import copies_share
@@ -50,7 +50,7 @@ class CreationSettings:
       options: those that the family of `objective` alone has, an instance of its
         recipes.Recipe.options; None: their defaults (see family_options).
       max_predictions_per_seq: None: what a full row has by its share of masks.
-      masking: "static" or "dynamic", see data/rows/corruption.py.
+      masking: "static" or "dynamic", see data/rows/corruptions/corruption.py.
       masking_unit, masked_lm_prob, ngram_probs: None for the family's own.
 
     The others are described by the flags of create_pretraining_data.py.

@@ -11,7 +11,7 @@ from data.jobs.statistics import add_statistics, top_counts
 from data.recipes import get_recipe, is_tagged
 from data.records import encoding, tfrecord
 from data.rows import alignment, instances
-from data.rows.corruption import tokens_of
+from data.rows.corruptions.corruption import tokens_of
 from data.rows.division import divide_long_sentences
 from data.rows.row_features import changed_text, example, features_of, shown_change
 from data.text import segmentation

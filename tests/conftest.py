@@ -57,7 +57,7 @@ if sys.version_info < (3, 10):
         "test_files_of_other_kinds.py",
         "data/jobs/test_creation_restart.py",
         "data/test_inspect.py",
-        "data/rows/test_masking.py",
+        "data/rows/corruptions/test_masking.py",
         "scripts/test_quickstart.py",
         "programs/test_models_alone.py",
         "programs/test_streams.py",

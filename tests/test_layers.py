@@ -203,7 +203,7 @@ def test_a_broken_rule_is_said(path, source, expected):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("data/x.py", "import os, numpy\nfrom common import files\nfrom data.rows import masking"),
+        ("data/x.py", "import os, numpy\nfrom common import files\nfrom data.rows import pairs"),
         ("data/input/x.py", "from common.lazy_tensorflow import tf"),
         ("data/rows/x.py", "def show():\n    import tensorflow.compat.v1 as tf"),
         ("benchmarks/x.py", "import tensorflow.compat.v1 as tf"),

@@ -26,8 +26,9 @@ from common.errors import UserError
 from common.features import MASKED_LM, ROW
 from common.options import FamilyOptions, option
 from data.recipes import Recipe
-from data.rows import pairs, sampling
-from data.rows.corruption import Corrupted, Corruption
+from data.rows import pairs
+from data.rows.corruptions import sampling
+from data.rows.corruptions.corruption import Corrupted, Corruption
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Shift(Corruption):
     def draw(self, features, tokens, uniform):
         import tensorflow.compat.v1 as tf
 
-        from data.rows import graph_sampling
+        from data.rows.corruptions import graph_sampling
 
         ids, table = features["input_ids"], tf.constant(tokens.random_ids, tf.int32)
         chosen = graph_sampling.choose_pieces(features, self.spec, uniform)
@@ -142,7 +143,7 @@ from data.input import pipeline
 from data.input.drawn_corruption import Drawing
 from data.recipes import get_recipe, stated_corruption
 from data.records.manifest import find_manifests
-from data.rows.corruption import tokens_of
+from data.rows.corruptions.corruption import tokens_of
 from data.tokenizers.wordpiece import Vocabulary
 
 path, vocab_file = sys.argv[1:]

@@ -17,7 +17,7 @@ def prepare_training(seeds):
     import numpy as np
     import record_files
 
-    from data.rows.masking import MaskingSpec, Masks
+    from data.rows.corruptions.masking import MaskingSpec, Masks
 
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list("甲乙丙丁戊己庚辛壬癸")
     tokens += ["t{}".format(i) for i in range(record_files.VOCAB - len(tokens))]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from common.features import MASKED_IDS
 from common.lazy_tensorflow import tf
 from data.records.schema import FEATURES, SOURCE
-from data.rows.corruption import Corruption, Tokens
+from data.rows.corruptions.corruption import Corruption, Tokens
 
 _PURPOSES = 4  # that a batch has seeds for
 

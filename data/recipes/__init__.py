@@ -12,8 +12,8 @@ from common.errors import UserError
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from common.options import FamilyOptions
 from data.records.schema import DERIVED, FEATURES, TARGET
-from data.rows.corruption import Corruption
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.corruption import Corruption
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 # Modules of this package.
 FAMILIES = ("bert", "roberta", "albert", "electra", "lert", "macbert", "pert")

@@ -2,7 +2,7 @@
 
 from data.recipes import BERT_FEATURES, Recipe
 from data.rows import pairs
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 # p(n) ~ 1/n for n up to 3: Lan et al. 2019 (arXiv 1909.11942), section 4.1.
 NGRAM_PROBS = (6 / 11, 3 / 11, 2 / 11)

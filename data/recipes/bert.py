@@ -2,7 +2,7 @@
 
 from data.recipes import BERT_FEATURES, Recipe
 from data.rows import pairs
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 
 def _pairs(unit, settings, seed):

@@ -9,7 +9,7 @@ from common.features import ROW
 from common.options import CHOICE, FamilyOptions, option
 from data.recipes import Recipe
 from data.rows import instances, pairs
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 ELECTRA_REPLACEMENT = (0.85, 0.0, 0.15)  # google-research/electra, pretrain/pretrain_helpers.py
 # google-research/electra, build_pretraining_dataset.py.

@@ -2,7 +2,7 @@
 
 from common.features import MASKED_LM, ROW, TAG_LABELS
 from data.recipes import Recipe, full_rows
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 # What LERT's reader asks for, and no more.
 FEATURES = ROW + MASKED_LM + TAG_LABELS

@@ -7,7 +7,12 @@ from common.errors import UserError
 from common.options import CHOICE, TEXT, FamilyOptions, option
 from data.recipes import BERT_FEATURES, Recipe
 from data.rows import pairs
-from data.rows.word_replacement import FALLBACKS, RANDOM, ReplacementSpec, WordReplacement
+from data.rows.corruptions.word_replacement import (
+    FALLBACKS,
+    RANDOM,
+    ReplacementSpec,
+    WordReplacement,
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import dataclasses
 from common.features import PERMUTED, ROW
 from common.options import option
 from data.recipes import Recipe, full_rows
-from data.rows.permutation import Permutation, PermutationSpec
+from data.rows.corruptions.permutation import Permutation, PermutationSpec
 
 
 @dataclasses.dataclass(frozen=True)

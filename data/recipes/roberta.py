@@ -1,7 +1,7 @@
 """RoBERTa-wwm: masked LM on full-length pairs; the sentence label is there for Google's reader."""
 
 from data.recipes import BERT_FEATURES, Recipe, full_rows
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 RECIPE = Recipe(
     name="roberta",

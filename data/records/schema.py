@@ -32,7 +32,7 @@ class Feature(NamedTuple):
         None: no limit.
       low: least value; -1 where a label may be unknown.
       role: ROW_PART: of the row itself, whatever becomes of its ids. TARGET: made by a corruption
-        (data/rows/corruption.py). SOURCE: what a corruption reads beside the row; only in records
+        (data/rows/corruptions). SOURCE: what a corruption reads beside the row; only in records
         whose corruption is drawn in training.
       source: of a TARGET: the feature of all pieces that its values at the predicted ones are of,
         counted from 1 there and from 0 here; None for others.
@@ -118,7 +118,7 @@ def stored_features(names, corruption=None):
 
     Args:
       names: features of a model.
-      corruption: rows.corruption.Corruption that is drawn in training; None where the records hold
+      corruption: Corruption that is drawn in training; None where the records hold
         what it made.
     """
     if corruption is None:

@@ -80,8 +80,8 @@ READERS_OF_FLAGS = (*PROGRAMS, "benchmarks", "cli")
 USERS_OF_TENSORFLOW = (
     "data.input",
     "data.records.checks.record_contents",
-    "data.rows.graph_replacement",
-    "data.rows.graph_sampling",
+    "data.rows.corruptions.graph_replacement",
+    "data.rows.corruptions.graph_sampling",
 )
 
 # Modules that import what a variable names: classes of LTP, calls in another process, modules that

@@ -5,7 +5,7 @@ import types
 import pytest
 
 from common.errors import UserError
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.masking import MaskingSpec, Masks
 from training import evaluations
 from training.checkpoints.best import read_results, results_text
 from training.run_config import RunConfig

@@ -8,8 +8,8 @@ from common.log import log
 from data.input.drawn_corruption import Drawing
 from data.recipes import get_recipe, missing_targets, stated_corruption
 from data.records.checks import record_contents
-from data.rows.corruption import Corruption, tokens_of
-from data.rows.masking import predictions_limit
+from data.rows.corruptions.corruption import Corruption, tokens_of
+from data.rows.corruptions.masking import predictions_limit
 from data.tokenizers.vocabularies import model_vocabulary, read_vocabulary
 
 

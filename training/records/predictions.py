@@ -3,7 +3,7 @@
 from common.features import PREDICTIONS
 from common.log import log
 from data.records.checks import record_contents
-from data.rows.masking import MaskingSpec, predictions_of_row
+from data.rows.corruptions.masking import MaskingSpec, predictions_of_row
 
 KEY = "max_predictions_per_seq"
 

@@ -11,8 +11,8 @@ from common.features import MASKED_LM, ROW
 from data.input import packing, pipeline
 from data.input.drawn_corruption import Drawing
 from data.records.schema import FEATURES
-from data.rows.corruption import Tokens
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.masking import MaskingSpec, Masks
 
 tf.disable_v2_behavior()
 pytestmark = pytest.mark.tf1

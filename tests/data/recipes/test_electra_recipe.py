@@ -22,8 +22,8 @@ from data.recipes import electra
 from data.records import manifest
 from data.records.checks import record_contents
 from data.rows import instances
-from data.rows.corruption import tokens_of
-from data.rows.masking import MaskingSpec, Masks, predictions_limit
+from data.rows.corruptions.corruption import tokens_of
+from data.rows.corruptions.masking import MaskingSpec, Masks, predictions_limit
 from data.text import corpus, documents
 from data.tokenizers.wordpiece import Vocabulary, WordPieceTokenizer
 

@@ -22,8 +22,8 @@ from data.recipes import Recipe
 from data.recipes.lert import FEATURES
 from data.records import manifest
 from data.records.encoding import RecordLayout
-from data.rows.corruption import tokens_of
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.corruption import tokens_of
+from data.rows.corruptions.masking import MaskingSpec, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
 SAMPLE = sorted(glob.glob(os.path.join(ROOT, "sample", "annotations", "*.conllu")))

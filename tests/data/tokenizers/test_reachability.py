@@ -15,9 +15,9 @@ from places import ROOT
 
 from data.input.drawn_corruption import Drawing, draw
 from data.records.manifest import find_manifests
-from data.rows.corruption import tokens_of
+from data.rows.corruptions.corruption import tokens_of
+from data.rows.corruptions.masking import MaskingSpec, Masks
 from data.rows.instances import Instances
-from data.rows.masking import MaskingSpec, Masks
 from data.tokenizers import reachability
 from data.tokenizers.vocabularies import read_vocabulary
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary

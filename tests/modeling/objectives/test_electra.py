@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from golden_cases import needs_golden
 from kernel_kinds import EXACT_KERNELS
 
-from data.rows.graph_sampling import mask_drawn
+from data.rows.corruptions.graph_sampling import mask_drawn
 from modeling import checkpoint, losses
 from modeling.config_families import read_config
 from modeling.objectives import get_objective

@@ -19,8 +19,8 @@ from data.input.drawn_corruption import Drawing
 from data.input.pipeline import stored_features
 from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.schema import FEATURES, feature_length
-from data.rows.corruption import Tokens
-from data.rows.masking import MaskingSpec, Masks
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.masking import MaskingSpec, Masks
 from modeling.config import BertConfig
 from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig

@@ -4,8 +4,8 @@ import collections
 
 import numpy as np
 
-from data.rows.corruption import Tokens
-from data.rows.masking import Masks
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.masking import Masks
 
 Masked = collections.namedtuple("Masked", ["ids", "positions", "labels", "weights", "ngrams"])
 

@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.options import FamilyOptions
 from data.recipes.electra import ELECTRA_REPLACEMENT
 from data.records.manifest import find_manifests
-from data.rows.masking import BERT_REPLACEMENT, Masks
+from data.rows.corruptions.masking import BERT_REPLACEMENT, Masks
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 from training.records import masking_choice
 

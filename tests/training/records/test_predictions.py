@@ -4,7 +4,7 @@ import pytest
 from record_files import PREDICTIONS, SEQ, learnable_records, write_records
 
 from common.errors import UserError
-from data.rows.masking import MaskingSpec, Masks, predictions_of_row
+from data.rows.corruptions.masking import MaskingSpec, Masks, predictions_of_row
 from training.records import predictions
 from training.records.manifest_agreement import check_manifests, refuse_held_out
 

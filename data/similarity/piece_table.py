@@ -1,7 +1,7 @@
 """Words and their similar words as pieces of a vocabulary, in arrays that rows look them up in.
 
-table, left_out = word_table.build(read_table("similar.txt"), tokenizer)
-numbers, is_known = table.find(word_table.keys_of(pieces, starts))
+table, left_out = piece_table.build(read_table("similar.txt"), tokenizer)
+numbers, is_known = table.find(piece_table.keys_of(pieces, starts))
 """
 
 from typing import List, NamedTuple

@@ -11,9 +11,10 @@ from random_units import Ids, assemble, make_unit, rows_of
 from scipy import stats
 
 from common.errors import UserError
-from data.rows import pairs, sampling, selection
-from data.rows.corruption import Tokens
-from data.rows.permutation import Permutation, PermutationSpec
+from data.rows import pairs
+from data.rows.corruptions import sampling, selection
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.permutation import Permutation, PermutationSpec
 from data.rows.row_features import numbered_in_row
 
 tf.disable_v2_behavior()

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Tuple
 
 from common.errors import UserError
-from data.rows.corruption import Corruption
+from data.rows.corruptions.corruption import Corruption
 
 UNITS = ("wordpiece", "word", "ngram")
 DEFAULT_NGRAM_PROBS = (0.4, 0.3, 0.2, 0.1)  # MacBERT, arXiv 2004.13922, section 3.2

@@ -8,9 +8,9 @@ import numpy as np
 
 from common.errors import UserError
 from common.features import MASKED_LM, TAG_LABELS
-from data.rows import sampling
-from data.rows.corruption import Corrupted
-from data.rows.selection import Selection, SelectionSpec, check_shares, listed
+from data.rows.corruptions import sampling
+from data.rows.corruptions.corruption import Corrupted
+from data.rows.corruptions.selection import Selection, SelectionSpec, check_shares, listed
 
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
 
@@ -86,7 +86,7 @@ class Masks(Selection):
         return ids
 
     def draw(self, features, tokens, uniform):
-        from data.rows import graph_sampling
+        from data.rows.corruptions import graph_sampling
 
         return graph_sampling.draw_masks(features, self.spec, tokens, uniform)
 

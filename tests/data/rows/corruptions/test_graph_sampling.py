@@ -13,10 +13,11 @@ from common.errors import UserError
 from data.input import drawn_corruption
 from data.input.drawn_corruption import Drawing
 from data.recipes.electra import ELECTRA_REPLACEMENT
-from data.rows import masking, pairs, sampling, selection
-from data.rows.corruption import Tokens
-from data.rows.graph_sampling import mask_drawn, predictions_per_row
-from data.rows.masking import Masks
+from data.rows import pairs
+from data.rows.corruptions import masking, sampling, selection
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.graph_sampling import mask_drawn, predictions_per_row
+from data.rows.corruptions.masking import Masks
 from data.rows.row_features import numbered_in_row
 
 pytestmark = pytest.mark.tf1

@@ -8,7 +8,8 @@ from mask_draws import mask_once
 from random_units import RANDOM_IDS, Ids, assemble, make_unit, rows_of
 
 from common.errors import UserError
-from data.rows import masking, pairs, sampling, selection
+from data.rows import pairs
+from data.rows.corruptions import masking, sampling, selection
 
 kinds = st.sampled_from(["nsp", "order", "full"])
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from common.errors import UserError
 from common.features import PERMUTED
-from data.rows import sampling
-from data.rows.corruption import Corrupted
-from data.rows.selection import Selection, SelectionSpec
+from data.rows.corruptions import sampling
+from data.rows.corruptions.corruption import Corrupted
+from data.rows.corruptions.selection import Selection, SelectionSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Permutation(Selection):
         return Corrupted(ids, chosen, dict(zip(PERMUTED, targets)), ngrams, counts)
 
     def draw(self, features, tokens, uniform):
-        from data.rows import graph_sampling
+        from data.rows.corruptions import graph_sampling
 
         return graph_sampling.draw_permutation(features, self.spec, uniform)
 

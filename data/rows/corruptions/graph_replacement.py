@@ -3,15 +3,16 @@
 from typing import NamedTuple
 
 from common.lazy_tensorflow import tf
-from data.rows import graph_sampling, word_table
-from data.rows.word_replacement import KEPT
+from data.rows.corruptions import graph_sampling
+from data.rows.corruptions.word_replacement import KEPT
+from data.similarity import piece_table
 
 
 class _Words(NamedTuple):
     """The groups of a batch, counted from 1 in each row; 0 is special tokens and padding.
 
     Attributes:
-      keys: int64 [batch, seq + 1], of word_table.keys_of.
+      keys: int64 [batch, seq + 1], of piece_table.keys_of.
       sizes: int32 [batch, seq + 1], in pieces.
       offsets: int32 [batch, seq], place of a piece in its group.
     """
@@ -27,7 +28,7 @@ def draw_words(features, spec, table, tokens, uniform):
     Args:
       features: dict with input_ids, input_mask, segment_ids, word_groups, int32 [batch, seq].
       spec: word_replacement.ReplacementSpec.
-      table: word_table.WordTable.
+      table: piece_table.WordTable.
       tokens: corruption.Tokens.
       uniform: function (shape, purpose) -> float32 tensor.
 
@@ -64,7 +65,7 @@ def _list_words(ids, groups):
     columns = tf.zeros_like(ids) + tf.range(seq)[tf.newaxis, :]
     first = tf.math.unsorted_segment_min(tf.reshape(columns, [-1]), flat, cells)
     offsets = tf.reshape(tf.reshape(columns, [-1]) - tf.gather(first, flat), tf.shape(ids))
-    factors = tf.constant(word_table.powers(seq).view("int64"))
+    factors = tf.constant(piece_table.powers(seq).view("int64"))
     terms = (tf.cast(ids, tf.int64) + 1) * tf.gather(factors, offsets)
     keys = tf.math.unsorted_segment_sum(tf.reshape(terms, [-1]), flat, cells)
     sizes = tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, cells)

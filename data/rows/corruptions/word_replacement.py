@@ -9,9 +9,10 @@ import numpy as np
 
 from common.errors import UserError
 from common.features import MASKED_LM
-from data.rows import sampling, word_table
-from data.rows.corruption import Change, Corrupted
-from data.rows.selection import Selection, SelectionSpec, check_shares, listed
+from data.rows.corruptions import sampling
+from data.rows.corruptions.corruption import Change, Corrupted
+from data.rows.corruptions.selection import Selection, SelectionSpec, check_shares, listed
+from data.similarity import piece_table
 from data.similarity.table import read_table
 from data.text.segmentation import sha256_of
 from data.tokenizers.vocabulary_file import WORDPIECE
@@ -70,8 +71,8 @@ class Words(NamedTuple):
 
     Attributes:
       path: of the file.
-      table: word_table.WordTable.
-      left_out: word_table.LeftOut.
+      table: piece_table.WordTable.
+      left_out: piece_table.LeftOut.
       words: how many the file has.
       sha256: of the file.
     """
@@ -165,7 +166,7 @@ class WordReplacement(Selection):
         return Corrupted(ids, chosen, targets, ngrams, _counts(places, drawn), changes)
 
     def draw(self, features, tokens, uniform):
-        from data.rows import graph_replacement
+        from data.rows.corruptions import graph_replacement
 
         return graph_replacement.draw_words(features, self.spec, self.words.table, tokens, uniform)
 
@@ -197,7 +198,7 @@ def _read_words(path, vocabulary, do_lower_case):
     key = (path, _state(path), vocabulary.sha256, do_lower_case)
     if key not in _KEPT_WORDS:
         similar = read_table(path)
-        table, left_out = word_table.build(similar, vocabulary.make_tokenizer(do_lower_case))
+        table, left_out = piece_table.build(similar, vocabulary.make_tokenizer(do_lower_case))
         _KEPT_WORDS.clear()
         _KEPT_WORDS[key] = Words(path, table, left_out, len(similar.words), similar.sha256)
     return _KEPT_WORDS[key]
@@ -246,7 +247,7 @@ def draw_words(table, ids, places, spec, kind, which):
     """The new words: Drawn.
 
     Args:
-      table: word_table.WordTable.
+      table: piece_table.WordTable.
       ids: int32 [rows, S].
       places: sampling.Groups, the chosen words.
       spec: ReplacementSpec.
@@ -257,7 +258,7 @@ def draw_words(table, ids, places, spec, kind, which):
     sizes = places.end - places.first
     rows, columns = sampling.pieces_of_groups(places)
     number, has_similar = table.find(
-        word_table.keys_of(ids[rows, columns], np.cumsum(sizes) - sizes)
+        piece_table.keys_of(ids[rows, columns], np.cumsum(sizes) - sizes)
     )
     is_kept = kind >= to_similar + to_random
     without = (kind < to_similar) & ~has_similar

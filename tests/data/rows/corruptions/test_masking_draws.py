@@ -10,9 +10,10 @@ from scipy import stats
 
 from data.input.drawn_corruption import Drawing, draw
 from data.recipes.electra import ELECTRA_REPLACEMENT
-from data.rows import instances, masking, sampling, selection
-from data.rows.corruption import Tokens
-from data.rows.masking import Masks
+from data.rows import instances
+from data.rows.corruptions import masking, sampling, selection
+from data.rows.corruptions.corruption import Tokens
+from data.rows.corruptions.masking import Masks
 from data.rows.row_features import numbered_in_row
 
 tf.disable_v2_behavior()

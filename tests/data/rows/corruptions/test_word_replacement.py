@@ -13,11 +13,13 @@ from scipy import stats
 from common.errors import UserError
 from common.options import FamilyOptions
 from data.recipes.macbert import Options
-from data.rows import instances, sampling, word_table
-from data.rows.corruption import tokens_of
-from data.rows.graph_replacement import draw_words as draw_in_graph
+from data.rows import instances
+from data.rows.corruptions import sampling
+from data.rows.corruptions.corruption import tokens_of
+from data.rows.corruptions.graph_replacement import draw_words as draw_in_graph
+from data.rows.corruptions.word_replacement import ReplacementSpec, WordReplacement, draw_words
 from data.rows.row_features import changed_text, numbered_in_row, shown_change
-from data.rows.word_replacement import ReplacementSpec, WordReplacement, draw_words
+from data.similarity import piece_table
 from data.similarity.table import SimilarWords
 from data.tokenizers.wordpiece import SPECIAL_TOKENS, Vocabulary
 
@@ -47,7 +49,7 @@ def vocabulary(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(vocabulary):
-    return word_table.build(TABLE, vocabulary.make_tokenizer(True))[0]
+    return piece_table.build(TABLE, vocabulary.make_tokenizer(True))[0]
 
 
 def spell(vocabulary, word):
@@ -99,12 +101,12 @@ def test_the_table_keeps_what_rows_can_use(vocabulary):
         [("丁一", "七", "一丁"), ("龘", "丈"), ("一丁",), ("万",)],
         "",
     )
-    table, left_out = word_table.build(similar, vocabulary.make_tokenizer(True))
+    table, left_out = piece_table.build(similar, vocabulary.make_tokenizer(True))
     assert table.texts[:4] == similar.words
     known = {}
     for word in ("一丁", "七", "丈三"):
         number, is_known = table.find(
-            word_table.keys_of(np.array(spell(vocabulary, word)), np.array([0]))
+            piece_table.keys_of(np.array(spell(vocabulary, word)), np.array([0]))
         )
         if is_known[0]:
             entries = table.similar[table.first[number[0]] : table.first[number[0] + 1]]
@@ -116,7 +118,7 @@ def test_the_table_keeps_what_rows_can_use(vocabulary):
 def test_a_table_without_use_is_refused(vocabulary):
     similar = SimilarWords(["一丁"], [("七",)], "")
     with pytest.raises(UserError, match="none of the 1 words of the table has a similar word"):
-        word_table.build(similar, vocabulary.make_tokenizer(True))
+        piece_table.build(similar, vocabulary.make_tokenizer(True))
 
 
 def test_different_words_have_different_keys():
@@ -124,10 +126,10 @@ def test_different_words_have_different_keys():
     words = {tuple(rng.integers(0, 21128, rng.integers(1, 7)).tolist()) for _ in range(50000)}
     sizes = np.array([len(word) for word in words])
     pieces = np.array([piece for word in words for piece in word])
-    keys = word_table.keys_of(pieces, np.cumsum(sizes) - sizes)
+    keys = piece_table.keys_of(pieces, np.cumsum(sizes) - sizes)
     assert len(np.unique(keys)) == len(words)
     # By hand: (7 + 1) + (9 + 1) * base, modulo 2^64.
-    key = word_table.keys_of(np.array([7, 9]), np.array([0]))[0]
+    key = piece_table.keys_of(np.array([7, 9]), np.array([0]))[0]
     assert int(key) % 2**64 == (8 + 10 * 0x9E3779B97F4A7C15) % 2**64
 
 
