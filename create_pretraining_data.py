@@ -30,7 +30,8 @@ with watched_imports():
     from common.terminal import say
     from common.validation import number_fault
     from data import recipes
-    from data.creation import CreationSettings, RecordWork
+    from data.creation import RecordWork
+    from data.creation_settings import CreationSettings
     from data.jobs import runner
     from data.jobs.executors import LocalProcesses
     from data.rows.corruptions import selection

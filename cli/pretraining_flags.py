@@ -1,7 +1,5 @@
 """The flags of run_pretraining.py, their checks, and the request made of them."""
 
-import os
-
 from absl import flags
 
 from cli import (
@@ -15,12 +13,10 @@ from cli import (
 from cli.app import given_values, require
 from cli.help import topics
 from cli.hparams import define_hparams_flags
-from cli.pretraining import evaluation, schedule
-from common import files, options, outputs
+from cli.pretraining import evaluation, family_options, model, schedule
+from common import files, outputs
 from common.errors import UserError
 from common.log import log
-from common.validation import is_written_count
-from modeling.config_families import read_config
 from modeling.objectives import OBJECTIVES, get_objective, option_classes
 from training import model_files
 from training.pretraining_run import PretrainingRequest
@@ -318,20 +314,20 @@ def request():
     init_checkpoint = run_flags.initial_checkpoint()
     needed = () if hparams else ("config_file",)
     folders = model_folder.settle(init_checkpoint, FLAGS.output_dir, needed)
-    config = model_config(hparams, init_checkpoint)
+    config = model.model_config(hparams, init_checkpoint)
     run_flags.settle_lamb(config)
     optimizer = run_flags.make_optimizer_config(
         length.steps or schedule.TRAIN_STEPS, 0, FLAGS.learning_rate
     )
     if FLAGS.do_train and length.epochs is None:
         optimizer = length.apply(optimizer)
-    given = given_options()
+    given = family_options.given_options()
     return PretrainingRequest(
         config=RunConfig(
             train_files=[],
             eval_files=[],
             init_checkpoint=init_checkpoint,
-            init_layers=parse_layers(config),
+            init_layers=model.parse_layers(config),
             max_eval_steps=evaluation.max_eval_steps(),
             eval_while_training=bool(FLAGS.do_train and FLAGS.do_eval and FLAGS.eval_file),
             **given_values(FLAGS, RUN_FLAGS),
@@ -341,110 +337,7 @@ def request():
         schedule=length,
         is_room_given=bool(FLAGS["max_predictions_per_seq"].present),
         options=given,
-        options_beside=options_beside(given, folders),
+        options_beside=family_options.options_beside(given, folders),
         vocab_beside=next(iter(model_files.find_vocabularies(folders)), None),
         **given_values(FLAGS, REQUEST_FLAGS),
     )
-
-
-def model_config(hparams, init_checkpoint):
-    """Model config from --config_file, or else from ELECTRA's hyperparameters.
-
-    Args:
-      hparams: what apply_preset returned.
-      init_checkpoint: what run_flags.initial_checkpoint returned.
-
-    Raises:
-      UserError: it makes no model, or the table of positions is too short.
-    """
-    if hparams is None or FLAGS.config_file:
-        overridden = pretraining_hparams.model_keys(hparams[0]) if hparams else ()
-        if overridden:
-            log(
-                "{} overridden by the command line: {} (by --config_file={})".format(
-                    hparams[1], ", ".join(overridden), FLAGS.config_file
-                )
-            )
-        return run_flags.read_model_config(FLAGS.max_seq_length, init_checkpoint)
-    config = pretraining_hparams.model_config(*hparams, gelu=FLAGS.gelu)
-    run_flags.check_length(config, FLAGS.max_seq_length)
-    return config
-
-
-def given_options():
-    """The families' options that flags give: dict option -> value, None where there is none.
-
-    Raises:
-      UserError: a value is refused, or a model config cannot be read.
-    """
-    given = family_flags.given(FLAGS, option_classes())
-    configs = [
-        option
-        for option in family_flags.declared(option_classes())
-        if option.kind == options.MODEL_CONFIG
-    ]
-    for option in configs:
-        path = given[option.name]
-        # An empty name takes back what a preset gives.
-        given[option.name] = read_config(path, FLAGS.gelu) if path else None
-        superseded = [name for name in option.supersedes if given[name] is not None and path]
-        for name in superseded:
-            if FLAGS[name].using_default_value:
-                log(
-                    "{}={} of --hparams overridden by the command line: --{}={}".format(
-                        name, given[name], option.name, path
-                    )
-                )
-                given[name] = None
-    return given
-
-
-def options_beside(given, folders):
-    """The options that files beside the weights give, by Option.beside: dict option -> value.
-
-    Args:
-      given: what given_options returned.
-      folders: what model_folder.settle returned.
-
-    Raises:
-      UserError: a model config cannot be read.
-    """
-    found = {}
-    for option in family_flags.declared(option_classes()):
-        is_open = option.beside and not FLAGS[option.name].present
-        if not is_open or any(given[n] is not None for n in (option.name, *option.supersedes)):
-            continue
-        paths = [os.path.join(folder, option.beside) for folder in folders]
-        path = next(filter(files.exists, paths), None)
-        if path:
-            found[option.name] = read_config(path, FLAGS.gelu)
-    return found
-
-
-def parse_layers(model_config):
-    """--init_layers as a list of ints, or None.
-
-    Raises:
-      UserError: it is no list of numbers, one for each layer of the model.
-    """
-    if not FLAGS.init_layers:
-        return None
-    if not all(is_written_count(layer.strip()) for layer in FLAGS.init_layers):
-        raise UserError(
-            "--init_layers={} must be layer numbers with commas, as 0,1,2".format(
-                ",".join(FLAGS.init_layers)
-            )
-        )
-    if model_config.shares_layers:
-        raise UserError(
-            "--init_layers cannot be combined with config {}: its layers share their weights, "
-            "whatever their number; remove it".format(model_config.source)
-        )
-    layers = [int(layer) for layer in FLAGS.init_layers]
-    if len(layers) != model_config.num_hidden_layers:
-        raise UserError(
-            "--init_layers names {} layers, but num_hidden_layers in {} is {}".format(
-                len(layers), model_config.source, model_config.num_hidden_layers
-            )
-        )
-    return layers

@@ -230,7 +230,8 @@ def test_what_the_rules_allow(path, source):
 @pytest.mark.parametrize(
     "code",
     [
-        "import create_pretraining_data, data.creation; from data.creation import *; "
+        "import create_pretraining_data; from data.creation import RecordWork; "
+        "from data.creation_settings import CreationSettings; "
         "RecordWork(CreationSettings('sample/vocab.txt')).make_processor()",
         "import annotate_corpus, data.annotation",
     ],

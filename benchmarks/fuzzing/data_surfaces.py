@@ -88,7 +88,8 @@ def _leave_unfinished(seeds):
 
 def _create(seeds, name, form, **changes):
     """Runs data creation on the valid input of a format: two shards in seeds/NAME."""
-    from data.creation import CreationSettings, RecordWork
+    from data.creation import RecordWork
+    from data.creation_settings import CreationSettings
     from data.jobs import runner
 
     values = {"input_format": form, "segmenter": "none", "dupe_factor": 1, **changes}

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from record_checks import check_shards, read_shard, restored
 
 from common.errors import UserError
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.inspection import read_rows
 from data.jobs import runner
 from data.jobs.executors import LocalProcesses

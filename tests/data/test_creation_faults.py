@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from common.errors import UserError
 from common.options import FamilyOptions
-from data.creation import CreationSettings
+from data.creation_settings import CreationSettings
 from data.recipes import electra
 
 VOCAB = os.path.join(ROOT, "sample", "vocab.txt")

@@ -2,7 +2,8 @@
 
 from creation_runs import CORPUS, VOCAB
 
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.text import corpus
 
 PASSES = 20

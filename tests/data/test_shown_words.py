@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from common.features import WORD_STARTS
 from data import inspect, record_processor
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.inspection import read_rows, show_row
 from data.record_processor import new_statistics
 from data.records import encoding

@@ -116,7 +116,7 @@ class Corruption:
         """The same corruption with the specification that the settings of data creation ask for.
 
         Args:
-          settings: creation.CreationSettings; None in an attribute: the recipe's default.
+          settings: creation_settings.CreationSettings; None in an attribute: the recipe's default.
 
         Raises:
           UserError: a value is out of range, or does not fit the others.

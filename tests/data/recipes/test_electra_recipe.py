@@ -15,7 +15,8 @@ from random_units import Ids, make_unit
 from record_checks import read_shard
 
 from data import inspection
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.input import pipeline
 from data.input.drawn_corruption import Drawing
 from data.recipes import electra

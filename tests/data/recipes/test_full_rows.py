@@ -5,7 +5,7 @@ from creation_runs import VOCAB, make
 from record_checks import read_shard
 
 from common.errors import UserError
-from data.creation import CreationSettings
+from data.creation_settings import CreationSettings
 from data.recipes.full_rows import Options
 from data.tokenizers.vocabularies import read_vocabulary
 

@@ -7,7 +7,7 @@ from creation_runs import CORPUS, VOCAB, contents, make
 from record_checks import read_shard
 
 from common.errors import UserError
-from data.creation import CreationSettings
+from data.creation_settings import CreationSettings
 from data.inspection import read_rows, summarize
 from data.recipes import get_recipe, stated_corruption
 from data.recipes.pert import Options

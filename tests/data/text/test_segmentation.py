@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ltp_models import GOLD, RAW_SENTENCES, SENTENCES, raw_text, write_vocabulary
 
 from common.errors import UserError
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.record_processor import new_statistics
 from data.text import corpus, documents, segmentation
 from data.text.ltp import annotator

@@ -9,7 +9,8 @@ from creation_runs import VOCAB, make
 from record_checks import check_shards
 
 from common.errors import UserError
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.jobs.statistics import add_statistics
 from data.text.documents import normalization
 from data.text.segmentation import make_segmenter

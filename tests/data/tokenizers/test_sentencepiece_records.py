@@ -6,7 +6,8 @@ import sentencepiece_models
 from creation_runs import contents, make
 
 from common.tags import KINDS, TAGS
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.inspection import ShownRow, show_row
 from data.record_processor import new_statistics
 from data.records.checks import record_contents

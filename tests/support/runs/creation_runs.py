@@ -6,7 +6,8 @@ import os
 
 from places import ROOT
 
-from data.creation import CreationSettings, RecordWork
+from data.creation import RecordWork
+from data.creation_settings import CreationSettings
 from data.jobs import runner
 from data.jobs.executors import LocalProcesses
 
