@@ -51,7 +51,8 @@ def folder(tmp_path_factory):
 
 REFUSED = [
     ({"task": None}, "--task is required"),
-    ({"task": "fill"}, "--task=fill is not known; known are answer, choose, classify, features"),
+    ({"task": "fill"}, "--task=fill is not known; known are answer, choose, classify, correct"),
+    ({"task": "correct", "min_probability": 1.5}, "--min_probability must be from 0 to 1, found"),
     (
         {"vocab_file": None, "init_checkpoint": "{}/tuned"},
         "--vocab_file is required; none, or more than one, lies in {}/tuned",
