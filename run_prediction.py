@@ -23,7 +23,13 @@ with watched_imports():
     from modeling import checkpoint
     from modeling.conversion import huggingface
     from prediction.features import FORMATS, PLAIN, POOLINGS
-    from prediction.lines import ResultFile, check_different, count_lines, read_lines
+    from prediction.lines import (
+        ResultFile,
+        check_beginning,
+        check_different,
+        count_lines,
+        read_lines,
+    )
     from prediction.prediction_task import TaskSetup, predict_lines
     from prediction.predictor import Predictor, session_config
     from prediction.registry import PREDICTION_TASKS, get_prediction_task
@@ -147,6 +153,7 @@ def main(argv):
     del argv
     prepare_tensorflow()
     task_class = check_flags()
+    check_beginning(FLAGS.input_file)
     results = ResultFile(FLAGS.output_file)
     # Standard output holds nothing but results where they go there.
     log_stream = sys.stderr if results.is_stream else sys.stdout

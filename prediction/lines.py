@@ -60,6 +60,22 @@ def read_lines(path):
         ) from None
 
 
+def check_beginning(path):
+    """Reads the first line of a file, before a model is loaded for it; not of streams and pipes,
+    which can be read once only.
+
+    Raises:
+      UserError: see read_lines.
+    """
+    if not _is_stream(path) and not _is_pipe(path):
+        next(read_lines(path), None)
+
+
+def _is_pipe(path):
+    is_known = os.path.isfile(path) or os.path.isdir(path)
+    return os.path.exists(path) and not is_known
+
+
 def count_lines(path):
     """The number of lines of a local file that is not compressed; None for all else, which is read
     once only."""

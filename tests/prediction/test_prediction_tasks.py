@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import sys
 import types
 from unittest import mock
@@ -18,7 +19,7 @@ from data.tokenizers.wordpiece import Spelling, Vocabulary, WordPieceTokenizer
 from modeling import checkpoint
 from modeling.config import BertConfig
 from prediction import fill_mask
-from prediction.lines import Line, ResultFile, read_lines
+from prediction.lines import Line, ResultFile, check_beginning, read_lines
 from prediction.prediction_task import LineNotes, TaskSetup, predict_lines
 from prediction.predictor import Predictor
 from prediction.registry import get_prediction_task
@@ -292,3 +293,20 @@ def test_lines_are_bounded(tmp_path, monkeypatch, name):
         list(lines)
     (tmp_path / "short").write_bytes(content[101:201])
     assert [line.text for line in read_lines(str(tmp_path / "short"))] == ["b" * 99]
+
+
+def test_a_file_is_looked_at_before_a_model_is_loaded(tmp_path):
+    (tmp_path / "good.txt").write_text("今天\n", encoding="utf-8")
+    (tmp_path / "later.txt").write_bytes("今天\n".encode() + b"\xc4\xe3\n")
+    (tmp_path / "bad.txt").write_bytes(b"\xc4\xe3\n")
+    os.mkfifo(str(tmp_path / "pipe"))
+    for name in ("good.txt", "later.txt", "pipe"):
+        check_beginning(str(tmp_path / name))
+    check_beginning(None)
+    for name, message in (
+        ("bad.txt", "line 1 is not UTF-8"),
+        ("none.txt", "No such file or directory"),
+        ("", "Is a directory"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_beginning(str(tmp_path / name))
