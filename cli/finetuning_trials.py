@@ -91,7 +91,7 @@ class FinetuningTrials:
         """RunConfig of a trial on `count` training rows, kernels and precision as asked for."""
         settings, steps = self.settings, self._num_train_steps(count)
         path = self.weights.path if self.weights else None
-        interval = settings.save_checkpoints_steps or round(count / settings.train_batch_size)
+        interval = settings.save_checkpoints_steps or epoch_steps(count, settings.train_batch_size)
         return RunConfig(
             output_dir=output_dir,
             objective=self.objective.name,
@@ -289,3 +289,9 @@ def _save_model_files(run, output_dir):
             texts,
             tokenizer.vocabulary,
         )
+
+
+def epoch_steps(count, batch_size):
+    """Updates of an epoch of `count` rows, rounded up: rounded down, a training would be evaluated
+    once for the last epoch and again for the few steps that follow it."""
+    return -(-count // batch_size)
