@@ -18,7 +18,7 @@ with watched_imports():
     from common import files, outputs
     from common.errors import UserError
     from common.terminal import say
-    from data.jobs.shard import cannot_write
+    from data.jobs.shard import cannot_write, make_room
     from data.tokenizers.building import clue_style, from_corpus
     from data.tokenizers.building.extension import read_words
     from data.tokenizers.building.sentencepiece_training import train_model
@@ -133,7 +133,7 @@ def _build(FLAGS):
                 "--{} is for a part of an existing vocabulary: give --from_vocab, too".format(name)
             )
     require(FLAGS, "input_file", "output_file")
-    outputs.check(FLAGS.output_file, "--output_file")
+    make_room(FLAGS.output_file)
     paths = files.matching(FLAGS.input_file, "--input_file")
     size = FLAGS.vocab_size or SIZES[FLAGS.style]
     if FLAGS.tokenizer == SENTENCEPIECE:
@@ -191,7 +191,7 @@ def _pick(FLAGS):
             if FLAGS[name].present:
                 raise UserError("--{} is of a model: give --init_checkpoint, too".format(name))
         require(FLAGS, "output_file")
-        outputs.check(FLAGS.output_file, "--output_file")
+        make_room(FLAGS.output_file)
         subset.pick(FLAGS.from_vocab, selection, FLAGS.output_file)
         return
     if FLAGS.output_file:

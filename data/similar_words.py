@@ -21,7 +21,7 @@ with watched_imports():
     from common.log import log_lines, warn
     from common.progress import Progress
     from common.terminal import printable, say
-    from data.jobs.shard import cannot_write
+    from data.jobs.shard import cannot_write, make_room
     from data.similarity import making, neighbours, parts_of_speech, training, vectors, word_choice
     from data.text import corpus, segmentation
     from data.tokenizers.vocabularies import choose_lower_case, read_vocabulary
@@ -134,15 +134,11 @@ def _check_flags():
         if not low <= value <= (value if high is None else high):
             limits = "{} or more".format(low) if high is None else "from {} to {}".format(low, high)
             raise UserError("--{} must be {}, found {}".format(name, limits, value))
-    outputs.check(FLAGS.output_file, "--output_file")
     if packed.is_packed(FLAGS.output_file):
         raise UserError(
             "--output_file {} would not be compressed; give another name".format(FLAGS.output_file)
         )
-    try:
-        files.make_directories(os.path.dirname(FLAGS.output_file) or ".")
-    except files.failures() as error:
-        raise cannot_write(FLAGS.output_file, error) from None
+    make_room(FLAGS.output_file)
 
 
 def _tokenizer():

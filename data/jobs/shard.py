@@ -96,3 +96,17 @@ class Shard:
 def cannot_write(name, error):
     """UserError for an output that cannot be written."""
     return UserError("cannot write {} (--output_file): {}".format(name, files.reason(error)))
+
+
+def make_room(name):
+    """Checks --output_file of a program that writes one file, and makes its folder; to be called
+    before the work begins.
+
+    Raises:
+      UserError: no file can be written there.
+    """
+    outputs.check(name, "--output_file")
+    try:
+        files.make_directories(os.path.dirname(name) or ".")
+    except files.failures() as error:
+        raise cannot_write(name, error) from None

@@ -234,6 +234,9 @@ def test_build_vocab_errors(run_script, one_line_error, tmp_path):
     source.write_text("中文", encoding="utf-8")
     nowhere = run_script(name, input_file=str(source), output_file="/proc/nothing/v.txt")
     one_line_error(nowhere, "cannot write /proc/nothing/v.txt")
+    missing = str(tmp_path / "not yet" / "v.txt")
+    assert run_script(name, input_file=str(source), output_file=missing).returncode == 0
+    assert os.path.exists(missing)
     assert not os.path.exists(output)
 
 
