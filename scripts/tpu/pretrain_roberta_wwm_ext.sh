@@ -23,17 +23,7 @@
 set -euo pipefail
 
 PRESET=${PRESET:-roberta_wwm_ext}
-DATA_DIR=${DATA_DIR:?where tf_examples.tfrecord.* lie}
-MODEL_DIR=${MODEL_DIR:?where the model is written}
-INIT_CHECKPOINT=${INIT_CHECKPOINT?checkpoint of the released Chinese BERT; empty: random weights}
+start="checkpoint of the released Chinese BERT"
 
-# shellcheck source=scripts/tpu/machine.sh
-source "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
-
-"$PYTHON" "$script" \
-    --preset="$PRESET" \
-    --input_file="${DATA_DIR}/tf_examples.tfrecord.*" \
-    --output_dir="$MODEL_DIR" \
-    --init_checkpoint="$INIT_CHECKPOINT" \
-    --do_train=True \
-    "${machine[@]}" "$@"
+# shellcheck source=scripts/tpu/one_phase.sh
+source "$(dirname "${BASH_SOURCE[0]}")/one_phase.sh"

@@ -45,12 +45,15 @@ def test_shell_scripts_parse_and_say_what_is_missing(name, tmp_path):
 
 def test_the_flags_of_the_shell_scripts_exist():
     known = {name: probe(name)["flags"] for name in ("run_pretraining", "create_pretraining_data")}
-    with open(os.path.join(ROOT, "scripts", "tpu", "machine.sh"), encoding="utf-8") as reader:
-        machine = reader.read()  # a part of each of them
+    parts = {}
+    for name in ("machine.sh", "one_phase.sh"):
+        with open(os.path.join(ROOT, "scripts", "tpu", name), encoding="utf-8") as reader:
+            parts[name] = reader.read()
     for name in SCRIPTS:
         with open(os.path.join(ROOT, "scripts", "tpu", name), encoding="utf-8") as reader:
             head, code = reader.read().split("set -euo pipefail")
-        code += machine
+        code += parts["one_phase.sh"] if "/one_phase.sh" in code else ""
+        code += parts["machine.sh"]  # a part of each of them
         records = head[head.index("python create_pretraining_data.py") :]
         for script, text in (("create_pretraining_data", records), ("run_pretraining", code)):
             used = set(re.findall(r"--(\w+)=", text))
