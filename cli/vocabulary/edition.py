@@ -12,7 +12,26 @@ from modeling.config import read_json_object
 from modeling.conversion import export, folders, huggingface
 
 
-def refuse_hugging_face(path):
+def write_model(model, folder, edition, write_meta_graph):
+    """Writes a model with another vocabulary.
+
+    Args:
+      model: conversion.ModelFiles, with the vocabulary.
+      folder: directory to write.
+      edition: NewVocabulary.
+      write_meta_graph: whether to write a .meta file; see modeling.meta_graph.
+
+    Raises:
+      UserError: the model cannot be read or changed, or the folder holds something else.
+    """
+    _refuse_hugging_face(model.checkpoint)
+    destination = folders.Destination(
+        "--output_dir=" + folder, folder.rstrip("/") or "/", edition.title
+    )
+    conversion.write_release(model, destination, edition, write_meta_graph)
+
+
+def _refuse_hugging_face(path):
     """Refuses a Hugging Face directory where a TensorFlow checkpoint is read.
 
     Args:
@@ -40,6 +59,7 @@ class NewVocabulary(conversion.Edition):
     the file).
     """
 
+    title = None  # of what is written, for messages
     what_to_do = None  # with a pre-trained checkpoint, in the words of a message
     table_file = None  # beside the model: what became of each row or word
 

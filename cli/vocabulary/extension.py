@@ -2,12 +2,10 @@
 
 import typing
 
-from cli import conversion
-from cli.vocabulary.edition import NewVocabulary, refuse_hugging_face
+from cli.vocabulary.edition import NewVocabulary, write_model
 from common.log import log, warn
 from data.tokenizers.building import extension
 from data.tokenizers.building.extension import UNUSED, shown
-from modeling.conversion import folders
 
 # Beside the model: what became of each word.
 WORDS_FILE = "words.tsv"
@@ -43,16 +41,13 @@ def extend(model, words, folder, write_meta_graph=False):
       UserError: a file is missing or does not fit the others, no word can be added, the model is
         fine-tuned, or the folder holds something else.
     """
-    refuse_hugging_face(model.checkpoint)
-    destination = folders.Destination(
-        "--output_dir=" + folder, folder.rstrip("/") or "/", "a model with further words"
-    )
-    conversion.write_release(model, destination, _WithWords(words), write_meta_graph)
+    write_model(model, folder, _WithWords(words), write_meta_graph)
 
 
 class _WithWords(NewVocabulary):
     """A release with further words."""
 
+    title = "a model with further words"
     what_to_do, table_file = "add the words to", WORDS_FILE
 
     def __init__(self, words):

@@ -2,9 +2,9 @@
 
 import typing
 
-from cli import conversion, model_folder
+from cli import model_folder
 from cli.vocabulary import report
-from cli.vocabulary.edition import NewVocabulary, refuse_hugging_face
+from cli.vocabulary.edition import NewVocabulary, write_model
 from common import files, outputs
 from common.errors import some
 from common.log import log, warn
@@ -14,7 +14,6 @@ from data.text.characters import ascii_quotes
 from data.tokenizers.building import clue_style, from_corpus, subset
 from data.tokenizers.building.extension import shown
 from data.tokenizers.vocabularies import read_vocabulary
-from modeling.conversion import folders
 
 # Beside the model: the rows kept, with their ids before.
 ROWS_FILE = "rows.tsv"
@@ -79,16 +78,13 @@ def pick_model(model, selection, folder, write_meta_graph=False):
       UserError: a file is missing or does not fit the others, see subset.choose, the model is
         fine-tuned, or the folder holds something else.
     """
-    refuse_hugging_face(model.checkpoint)
-    destination = folders.Destination(
-        "--output_dir=" + folder, folder.rstrip("/") or "/", "a model with a part of its rows"
-    )
-    conversion.write_release(model, destination, _WithRows(selection), write_meta_graph)
+    write_model(model, folder, _WithRows(selection), write_meta_graph)
 
 
 class _WithRows(NewVocabulary):
     """A release with a part of the rows."""
 
+    title = "a model with a part of its rows"
     what_to_do, table_file = "pick the rows of", ROWS_FILE
 
     def __init__(self, selection):
