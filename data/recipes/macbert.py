@@ -5,8 +5,7 @@ from typing import Optional
 
 from common.errors import UserError
 from common.options import CHOICE, TEXT, FamilyOptions, option
-from data.recipes import BERT_FEATURES, Recipe
-from data.rows import pairs
+from data.recipes import BERT_FEATURES, Recipe, ordered_segments
 from data.rows.corruptions.word_replacement import (
     FALLBACKS,
     RANDOM,
@@ -44,15 +43,11 @@ class Options(FamilyOptions):
             )
 
 
-def _pairs(unit, settings, seed):
-    return pairs.sentence_order_pairs(unit, settings.max_seq_length, settings.short_seq_prob, seed)
-
-
 # The label keeps BERT's name, next_sentence_labels: 0 in order, 1 swapped (as ALBERT's, whose task
 # it is: Cui et al. 2020, arXiv 2004.13922, section 3.2).
 RECIPE = Recipe(
     name="macbert",
-    pairs=_pairs,
+    pairs=ordered_segments.rows,
     features=BERT_FEATURES,
     corruption=WordReplacement(ReplacementSpec(unit="ngram")),
     options=Options,

@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.features import MASKED_LM, TAG_LABELS
 from data.rows.corruptions import sampling
 from data.rows.corruptions.corruption import Corrupted
-from data.rows.corruptions.selection import Selection, SelectionSpec, check_shares, listed
+from data.rows.corruptions.selection import Selection, SelectionSpec, listed, settle_replacement
 
 BERT_REPLACEMENT = (0.8, 0.1, 0.1)  # [MASK], random piece, kept; drawn per piece
 
@@ -33,13 +33,7 @@ class MaskingSpec(SelectionSpec):
 
     def __post_init__(self):
         super().__post_init__()
-        object.__setattr__(self, "replacement", tuple(self.replacement))
-        check_shares("replacement", self.replacement)
-        if len(self.replacement) != 3:
-            raise UserError(
-                "replacement must be the three probabilities of [MASK], a random piece and the "
-                "piece itself, found {}".format(listed(self.replacement))
-            )
+        settle_replacement(self, "[MASK], a random piece and the piece itself")
         if self.with_replacement and (self.unit != "wordpiece" or self.replacement[1]):
             raise UserError(
                 "draws with replacement take single pieces (wordpiece) and put in no random ones, "

@@ -60,6 +60,26 @@ def check_shares(name, shares):
         )
 
 
+def settle_replacement(spec, kinds):
+    """Makes the `replacement` of a specification a tuple, and checks it.
+
+    Args:
+      spec: frozen dataclass with `replacement`, three probabilities.
+      kinds: what they are of, for the message.
+
+    Raises:
+      UserError: they are none, or not three.
+    """
+    object.__setattr__(spec, "replacement", tuple(spec.replacement))
+    check_shares("replacement", spec.replacement)
+    if len(spec.replacement) != 3:
+        raise UserError(
+            "replacement must be the three probabilities of {}, found {}".format(
+                kinds, listed(spec.replacement)
+            )
+        )
+
+
 def listed(shares):
     """Numbers with commas."""
     return ",".join(str(share) for share in shares)

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.features import MASKED_LM
 from data.rows.corruptions import sampling
 from data.rows.corruptions.corruption import Change, Corrupted
-from data.rows.corruptions.selection import Selection, SelectionSpec, check_shares, listed
+from data.rows.corruptions.selection import Selection, SelectionSpec, settle_replacement
 from data.similarity import piece_table
 from data.similarity.table import read_table
 from data.text.segmentation import sha256_of
@@ -51,13 +51,7 @@ class ReplacementSpec(SelectionSpec):
 
     def __post_init__(self):
         super().__post_init__()
-        object.__setattr__(self, "replacement", tuple(self.replacement))
-        check_shares("replacement", self.replacement)
-        if len(self.replacement) != 3:
-            raise UserError(
-                "replacement must be the three probabilities of a similar word, a random word and "
-                "the word itself, found {}".format(listed(self.replacement))
-            )
+        settle_replacement(self, "a similar word, a random word and the word itself")
         if self.without_similar not in FALLBACKS:
             raise UserError(
                 "without_similar must be one of {}, found {}".format(
