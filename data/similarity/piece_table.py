@@ -9,6 +9,7 @@ from typing import List, NamedTuple
 import numpy as np
 
 from common.errors import UserError
+from data.text.word_lists import pieces_of
 
 # A word's key is a polynomial of its pieces modulo 2^64 at this odd number: of 130,000 words, two
 # have one key with a probability of 5e-10.
@@ -106,8 +107,8 @@ def build(similar_words, tokenizer):
     Raises:
       UserError: nothing is left.
     """
-    texts = list(dict.fromkeys(similar_words.words))
-    texts = list(dict.fromkeys([*texts, *(w for n in similar_words.neighbours for w in n)]))
+    others = (word for neighbours in similar_words.neighbours for word in neighbours)
+    texts = list(dict.fromkeys([*similar_words.words, *others]))
     number_of = {text: number for number, text in enumerate(texts)}
     pieces, starts, sizes, usable = _pieces_of(texts, tokenizer)
     owners, others = _pairs(similar_words, number_of)
@@ -123,14 +124,14 @@ def build(similar_words, tokenizer):
             "in as many pieces".format(len(similar_words.words), tokenizer.vocabulary.path)
         )
     # Words that the vocabulary spells alike (ABC, abc) are one.
-    found, at = np.unique(keys[owners], return_inverse=True)
+    found, one, at = np.unique(keys[owners], return_index=True, return_inverse=True)
     order = np.argsort(at, kind="stable")
     entries = np.flatnonzero(usable)
     by_size = entries[np.argsort(sizes[entries], kind="stable")]
     in_size = np.bincount(sizes[by_size])
     table = WordTable(
         found,
-        owners[np.unique(keys[owners], return_index=True)[1]].astype(np.int32),
+        owners[one].astype(np.int32),
         np.append(0, np.cumsum(np.bincount(at))).astype(np.int32),
         others[order].astype(np.int32),
         starts.astype(np.int32),
@@ -151,10 +152,7 @@ def build(similar_words, tokenizer):
 def _pieces_of(texts, tokenizer):
     """Pieces of words: int32 [n]; first piece and number of them, int64 [words]; whether the
     vocabulary knows them all, bool [words]."""
-    lengths = np.array([len(text) + 1 for text in texts], dtype=np.int64)
-    begins = np.cumsum(lengths) - lengths
-    pieces = tokenizer.tokenize("\n".join(texts), begins)
-    owners = np.searchsorted(begins, pieces.starts, side="right") - 1
+    pieces, owners = pieces_of(texts, tokenizer)
     sizes = np.bincount(owners, minlength=len(texts))
     known = sizes > 0
     known[owners[pieces.ids == tokenizer.vocabulary.unk]] = False
