@@ -41,7 +41,7 @@ def add_statistics(total, more):
         if name == _TEXTS:
             texts = total[name]
             for key, text in value.items():
-                if key in texts or len(texts) < _MOST_TEXTS:
+                if len(texts) < _MOST_TEXTS:
                     texts.setdefault(key, text)
         elif isinstance(value, dict):
             counter = total[name]
