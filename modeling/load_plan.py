@@ -4,7 +4,7 @@ import collections
 import re
 import typing
 
-from common.errors import some
+from common.errors import UserError, some
 
 MLM_HEAD = "cls/predictions/"
 _LISTED_GAPS = 40
@@ -75,6 +75,20 @@ EXPECTED = (
         is_usual=True,
     ),
 )
+
+
+class Head(typing.NamedTuple):
+    """The head on the encoder that the results depend on.
+
+    Attributes:
+      prefix: str, or tuple of them: beginnings of its variables' names.
+      name: name in messages.
+      hint: what to do about a checkpoint without it.
+    """
+
+    prefix: typing.Any
+    name: str
+    hint: str
 
 
 class LoadPlan(typing.NamedTuple):
@@ -185,6 +199,44 @@ class LoadPlan(typing.NamedTuple):
     def lacks(self, optional=None):
         """The list `new` without the names that contain `optional`, a str or None."""
         return [name for name in self.new if not (optional and optional in name)]
+
+    def check_complete(self, config, head=None, optional=None):
+        """Refuses weights with gaps for a network that is not trained: random values in their place
+        would give plausible rubbish.
+
+        Args:
+          config: model config of the network.
+          head: Head on the encoder, or None.
+          optional: part of the names of variables that may be missing, or None.
+
+        Raises:
+          UserError: the encoder or the head is not whole, or the encoder is larger.
+        """
+        missing = self.lacks(optional)
+        body = [n for n in missing if not (head and n.startswith(head.prefix))]
+        if body:
+            raise UserError(
+                "the encoder in {} is not whole, it lacks {}; is {} its own config?".format(
+                    self.shown, some(body, 1), config.source
+                )
+            )
+        if missing:
+            raise UserError(
+                "checkpoint {} has no {} (it lacks {}), and a random one would give rubbish; "
+                "{}".format(self.shown, head.name, some(missing, 1), head.hint)
+            )
+        surplus = [n for n in self.unused if n.startswith(config.scope + "/encoder/")]
+        if surplus:
+            raise UserError(
+                "the encoder in {} is larger than {} says, {} would be skipped; take the "
+                "checkpoint's own config".format(self.shown, config.source, some(surplus, 1))
+            )
+
+    def below(self, scope):
+        """The plan for the same variables, named below `scope` in the graph."""
+        loaded = [(scope + name, source) for name, source in self.loaded.items()]
+        new = [scope + name for name in self.new]
+        return self._replace(loaded=collections.OrderedDict(loaded), new=new)
 
     def slots(self, slot_names):
         """Optimizer slots of the loaded variables: ordered dict slot variable -> its source.

@@ -5,10 +5,9 @@ import numpy as np
 from common.lazy_tensorflow import tf
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import MLM_HEAD, POOLER
+from modeling.load_plan import MLM_HEAD, POOLER, Head
 from prediction.batches import OF_TOKENS
 from prediction.prediction_task import PredictionTask, rounded_probability
-from prediction.predictor import Head
 
 _TOKENS_AT_A_TIME = 512
 

@@ -11,11 +11,10 @@ from common.lazy_tensorflow import tf
 from data.text.characters import is_letter
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import MLM_HEAD, POOLER
+from modeling.load_plan import MLM_HEAD, POOLER, Head
 from prediction.batches import OF_POSITIONS
 from prediction.masked_text import MaskedTextTask
 from prediction.prediction_task import rounded_probability
-from prediction.predictor import Head
 
 # Least width of the beam search, whatever --top_k.
 MIN_BEAMS = 8

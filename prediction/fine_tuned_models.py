@@ -7,7 +7,7 @@ from finetuning.head_styles import heads_for
 from finetuning.registry import name_among
 from modeling import checkpoint
 from modeling.conversion import huggingface
-from prediction.predictor import Head
+from modeling.load_plan import Head
 
 
 def make_heads(setup, name, prefixes=("output_",)):
@@ -19,7 +19,7 @@ def make_heads(setup, name, prefixes=("output_",)):
       prefixes: beginnings of their variables' names where they have no scope of their own.
 
     Returns:
-      (object of modeling.task_heads, prediction.predictor.Head).
+      (object of modeling.task_heads, modeling.load_plan.Head).
     """
     saved = setup.saved
     heads = heads_for(

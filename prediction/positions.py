@@ -5,9 +5,8 @@ import numpy as np
 from common.lazy_tensorflow import tf
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import POOLER
+from modeling.load_plan import POOLER, Head
 from prediction.prediction_task import PredictionTask, rounded_probability
-from prediction.predictor import Head
 
 # Of the tokens that a training asks for, the share that is where it was: the tenth that stays, and
 # what the shuffle leaves in its place. Of all tokens of a text another share is.

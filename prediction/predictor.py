@@ -1,11 +1,10 @@
 """A network as a function of rows: ids in, arrays out."""
 
 import tempfile
-import typing
 
 import numpy as np
 
-from common.errors import UserError, some
+from common.errors import UserError
 from common.lazy_tensorflow import tf
 from common.log import log
 from modeling import checkpoint
@@ -16,20 +15,6 @@ from training.checkpoints.initial_weights import InitialWeights
 from training.devices.numerics import Numerics
 
 PLAIN = Numerics()
-
-
-class Head(typing.NamedTuple):
-    """The head on the encoder that the results depend on.
-
-    Attributes:
-      prefix: str, or tuple of them: beginnings of its variables' names.
-      name: name in messages.
-      hint: what to do about a checkpoint without it.
-    """
-
-    prefix: typing.Any
-    name: str
-    hint: str
 
 
 def session_config():
@@ -65,7 +50,7 @@ class Predictor:
               int32 [batch, seq], for others [batch, most values in a row];
             shares: dict output name -> prediction.batches.Share, where it computes rows of several
               texts, too (`features` then has PACKED_FEATURES); else None;
-            head: Head, or None where the encoder suffices;
+            head: load_plan.Head, or None where the encoder suffices;
             optional: part of the names of variables that the checkpoint may lack, or None.
           path: a checkpoint's prefix, or a Hugging Face directory.
           batch_size: rows computed at a time.
@@ -92,7 +77,7 @@ class Predictor:
             plan = weights.plan(store.shapes(), model_config.source)
             for line in plan.spellings:
                 log(line)
-            _check_complete(plan, network, model_config)
+            plan.check_complete(model_config, network.head, network.optional)
             self.new = plan.new
             checkpoint.initialize(prefix, plan.loaded)
             self._session = tf.Session(config=session_config())
@@ -145,28 +130,3 @@ class Predictor:
                     "damaged, or a training that went wrong wrote them".format(self._path, name)
                 )
         return outputs
-
-
-def _check_complete(plan, network, config):
-    """Refuses weights with gaps: random values in their place would give plausible rubbish."""
-    missing = plan.lacks(network.optional)
-    head = network.head
-    body = [n for n in missing if not (head and n.startswith(head.prefix))]
-    if body:
-        raise UserError(
-            "the encoder in {} is not whole, it lacks {}; is {} its own config?".format(
-                plan.shown, some(body, 1), config.source
-            )
-        )
-    if missing:
-        raise UserError(
-            "checkpoint {} has no {} (it lacks {}), and a random one would give rubbish; {}".format(
-                plan.shown, head.name, some(missing, 1), head.hint
-            )
-        )
-    surplus = [n for n in plan.unused if n.startswith(config.scope + "/encoder/")]
-    if surplus:
-        raise UserError(
-            "the encoder in {} is larger than {} says, {} would be skipped; take the "
-            "checkpoint's own config".format(plan.shown, config.source, some(surplus, 1))
-        )

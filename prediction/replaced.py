@@ -3,9 +3,9 @@
 from common.lazy_tensorflow import tf
 from modeling import heads
 from modeling.encoder import encode
+from modeling.load_plan import Head
 from prediction.batches import OF_TOKENS
 from prediction.prediction_task import PredictionTask, rounded_probability
-from prediction.predictor import Head
 
 # A token counts as replaced above this probability, as in the metrics of training.
 THRESHOLD = 0.5

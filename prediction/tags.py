@@ -7,12 +7,11 @@ from common.tags import TAGS
 from data.rows.alignment import word_groups
 from modeling import heads
 from modeling.encoder import encode
-from modeling.load_plan import MLM_HEAD, POOLER
+from modeling.load_plan import MLM_HEAD, POOLER, Head
 from modeling.objectives.lert import all_tag_logits
 from prediction.batches import OF_POSITIONS
 from prediction.masked_text import MASK, MaskedTextTask
 from prediction.prediction_task import PredictionTask, rounded_probability
-from prediction.predictor import Head
 
 WORDS_BY = ("rjieba", "jieba")
 
