@@ -11,12 +11,14 @@ from cli import (
     run_flags,
 )
 from cli.app import given_values, require
+from cli.distillation import flags as distillation
 from cli.help import topics
 from cli.hparams import define_hparams_flags
 from cli.pretraining import evaluation, family_options, model, schedule
 from common import files, outputs
 from common.errors import UserError
 from common.log import log
+from modeling.distillation.options import PretrainingDistillationOptions
 from modeling.objectives import OBJECTIVES, get_objective, option_classes
 from training import model_files
 from training.pretraining_run import PretrainingRequest
@@ -129,6 +131,7 @@ def define():
     run_flags.define_packing_flag()
     run_flags.define_device_flags()
     evaluation.define()
+    distillation.define(PretrainingDistillationOptions)
     family_flags.define(option_classes())
     define_electra_flags()
 
@@ -263,6 +266,7 @@ def check(has_model):
     if FLAGS.masked_lm_prob is not None and not 0 < FLAGS.masked_lm_prob < 1:
         raise UserError("--masked_lm_prob={} must lie between 0 and 1".format(FLAGS.masked_lm_prob))
     run_flags.check_devices(FLAGS.dry_run)
+    distillation.check(PretrainingDistillationOptions)
     for name in ("init_layers", "init_slots", "allow_partial_init"):
         if getattr(FLAGS, name) and not FLAGS.init_checkpoint:
             raise UserError("--{} needs --init_checkpoint".format(name))
@@ -308,6 +312,7 @@ def request():
     """
     original_names.take_original_names()
     hparams = apply_preset()
+    distillation.start_of_layers()
     check(has_model=hparams is not None)
     length = schedule.read()
     log_notes(length)
@@ -338,6 +343,7 @@ def request():
         is_room_given=bool(FLAGS["max_predictions_per_seq"].present),
         options=given,
         options_beside=family_options.options_beside(given, folders),
+        teacher=distillation.request(PretrainingDistillationOptions),
         vocab_beside=next(iter(model_files.find_vocabularies(folders)), None),
         **given_values(FLAGS, REQUEST_FLAGS),
     )

@@ -51,11 +51,12 @@ def initialize(prefix, sources):
 
 
 def variables_by_name():
-    """Global variables of the default graph: dict of name -> variable.
+    """Global and local variables of the default graph: dict of name -> variable.
 
     By `name`: under a tf.distribute strategy `op` is that of a replica's copy, with a longer name.
     """
-    return {variable.name.split(":")[0]: variable for variable in tf.global_variables()}
+    variables = [*tf.local_variables(), *tf.global_variables()]
+    return {variable.name.split(":")[0]: variable for variable in variables}
 
 
 def resolve(path):

@@ -45,7 +45,12 @@ class ParameterStore:
         store._variables = self._variables
         return store
 
-    def get(self, name, shape, initializer, trainable=True):
+    def frozen(self, scope):
+        """An object with `get`, whose variables are named below `scope` and are not trained, nor
+        saved, nor given slots: they are local variables, which every session initializes anew."""
+        return _FrozenParameters(self, scope)
+
+    def get(self, name, shape, initializer, trainable=True, in_collections=None):
         """Returns the tensor of parameter `name`, creating its variable at first use.
 
         Args:
@@ -53,6 +58,7 @@ class ParameterStore:
           shape: list of ints.
           initializer: a tf.keras-style v1 initializer; its seed is replaced.
           trainable: False excludes the parameter from `trainable()`.
+          in_collections: list of the graph's collections that the variable is in; None: the usual.
 
         Returns:
           float32 tensor of `shape`.
@@ -68,7 +74,7 @@ class ParameterStore:
             return self._parameters[name].tensor
         variable = self._variables.get(name)
         if variable is None:
-            variable = self._create(name, shape, initializer, trainable)
+            variable = self._create(name, shape, initializer, trainable, in_collections)
         tensor = tf.convert_to_tensor(variable)
         self._parameters[name] = Parameter(variable, tensor)
         return tensor
@@ -87,7 +93,7 @@ class ParameterStore:
         """Number of weights in all parameters."""
         return sum(p.variable.shape.num_elements() for p in self._parameters.values())
 
-    def _create(self, name, shape, initializer, trainable):
+    def _create(self, name, shape, initializer, trainable, in_collections):
         # Reading a resource variable copies its value on both TensorFlow versions; a reference
         # variable could change while it is read.
         self._variables[name] = tf.get_variable(
@@ -96,6 +102,7 @@ class ParameterStore:
             dtype=tf.float32,
             initializer=self._seeded(initializer, name),
             trainable=trainable,
+            collections=in_collections,
             use_resource=True,
         )
         return self._variables[name]
@@ -108,3 +115,16 @@ class ParameterStore:
             return initializer
         settings["seed"] = (zlib.crc32(name.encode("utf-8")) + self._seed) % (2**31 - 1)
         return type(initializer).from_config(settings)
+
+
+class _FrozenParameters:
+    """See ParameterStore.frozen."""
+
+    def __init__(self, store, scope):
+        self._store, self._scope = store, scope
+
+    def get(self, name, shape, initializer, trainable=True):
+        """See ParameterStore."""
+        del trainable
+        collection = [tf.GraphKeys.LOCAL_VARIABLES]
+        return self._store.get(self._scope + name, shape, initializer, False, collection)

@@ -38,7 +38,7 @@ _OF_OPTIMIZER = {
     "layerwise_lr_decay": "--layerwise_lr_decay",
 }
 # Settings that a resumed run may change, with a warning.
-_NOTED = ("num_train_steps", "pack", "precision", "kernels")
+_NOTED = ("num_train_steps", "pack", "precision", "kernels", "teacher_precision")
 _DIGITS = 12  # of a digest in messages
 
 
@@ -78,7 +78,8 @@ def check_same(run, step, flags=None, may_extend=True):
     now = json.loads(json.dumps(dict(now, **dataclasses.asdict(run.optimizer_config))))
     differing = [
         *_settings(run, before, now, step, flags or {}, may_extend),
-        *_initial_weights(before, now),
+        *_weights("init_checkpoint", "init_digest", before, now),
+        *_weights("teacher_checkpoint", "teacher_digest", before, now),
         *_model(saved.get("model"), run.model_config),
         *_records(before.get("records"), now["records"]),
     ]
@@ -100,7 +101,8 @@ def _settings(run, before, now, step, flags, may_extend):
         shown[total] = "--" + total
     shown.update(dict({name: "--" + name for name in _OF_RUN}, **_OF_OPTIMIZER))
     # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
-    own = [n for n, v in (run.config.objective_settings or {}).items() if not is_object(v)]
+    parts = run.config.objective_settings, run.config.distillation
+    own = [n for part in parts for n, v in (part or {}).items() if not is_object(v)]
     shown.update((name, "--" + name) for name in own)
     if extended and may_extend:
         # What follows from the number of steps where it is not given.
@@ -113,21 +115,19 @@ def _settings(run, before, now, step, flags, may_extend):
     ]
 
 
-def _initial_weights(before, now):
-    """The same of --init_checkpoint, which is known by its content."""
-    paths = before.get("init_checkpoint"), now["init_checkpoint"]
-    digests = before.get("init_digest"), now["init_digest"]
+def _weights(flag, key, before, now):
+    """The same of the weights that a flag names, which are known by their content, under `key`."""
+    paths, digests = (before.get(flag), now[flag]), (before.get(key), now[key])
     if OWN in digests:
         return []
-    if "init_digest" in before:
-        differs = digests[0] != digests[1]
-    else:  # written by an earlier version
+    differs = digests[0] != digests[1]
+    if key not in before:  # written by an earlier version
         differs = bool(paths[0]) != bool(paths[1])
     texts = [
         "{} ({})".format(_text(path), _short(digest)) if digest else _text(path)
         for path, digest in zip(paths, digests)
     ]
-    return [_difference("--init_checkpoint", *texts)] if differs else []
+    return [_difference("--" + flag, *texts)] if differs else []
 
 
 def _model(before, model_config):

@@ -1,6 +1,7 @@
 """Model config + objective + optimizer -> the model_fn of a TPUEstimator."""
 
 import collections
+import dataclasses
 
 from common.features import TEXT_STARTS
 from common.lazy_tensorflow import tf
@@ -22,12 +23,13 @@ TOTAL_LOSS = "total_loss"
 TEXTS = "evaluated_texts"
 
 
-def make_model_fn(run, init_plan=None):
+def make_model_fn(run, plans=()):
     """Composes the model_fn.
 
     Args:
       run: training.run.Run.
-      init_plan: checkpoint.LoadPlan to start from where output_dir has no checkpoint, or None.
+      plans: list of LoadPlan of the variables that a session starts with: those of a start where
+        output_dir has no checkpoint, and those of a teacher.
 
     Returns:
       model_fn(features, labels, mode, params) -> TPUEstimatorSpec.
@@ -41,7 +43,7 @@ def make_model_fn(run, init_plan=None):
         # An evaluation alone is of the checkpoint as it is, its step included: weights of losses
         # depend on it. A training begins at step 0.
         has_own_step = mode == estimator.ModeKeys.EVAL and not run_config.do_train
-        scaffold_fn = _scaffold_fn(init_plan, slots, has_own_step) if init_plan else None
+        scaffold_fn = _scaffold_fn(plans, slots, has_own_step) if plans else None
         if mode == estimator.ModeKeys.TRAIN:
             return _train_spec(run, features, scaffold_fn)
         store = ParameterStore(seed=run_config.seed)
@@ -72,7 +74,7 @@ def make_model_fn(run, init_plan=None):
 def _train_spec(run, features, scaffold_fn):
     estimator, run_config, objective = estimators.load(), run.config, run.objective
     global_step = tf.train.get_global_step()
-    forward = make_forward(run.model_config, objective, run_config, global_step)
+    forward = make_forward(run.model_config, objective, run_config, global_step, run.distillation)
     replicas = current_replicas(on_tpu=run_config.use_tpu)
     train = build_train_op(
         forward,
@@ -119,7 +121,7 @@ def _per_step(run_config, objective, features):
     return texts, "texts"  # how many tokens are computed differs from batch to batch
 
 
-def make_forward(model_config, objective, run_config, global_step):
+def make_forward(model_config, objective, run_config, global_step, distillation=None):
     """The pass through the model that build_train_op asks for.
 
     Args:
@@ -127,6 +129,7 @@ def make_forward(model_config, objective, run_config, global_step):
       objective: an object of modeling.objectives.
       run_config: RunConfig.
       global_step: the step counter; dropout is a function of it, the seed and the rows.
+      distillation: see Run.
 
     Returns:
       function of features (dict name -> [rows, ...]) that returns a Forward. Every call uses the
@@ -139,9 +142,17 @@ def make_forward(model_config, objective, run_config, global_step):
         store = first.again() if passes else first
         # The rows are part of the seed, so that micro-batches and replicas draw different masks.
         step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
-        kernels = _kernels(run_config, step_seed, earlier=passes[0] if passes else None)
-        passes.append(kernels)
-        output = objective.build(model_config, store, kernels, features, is_training=True)
+        earlier, of_teacher = passes[0] if passes else (None, None)
+        kernels = _kernels(run_config, step_seed, earlier=earlier)
+        if distillation:
+            numerics = distillation.numerics._asdict()
+            settings = dataclasses.replace(run_config, **numerics)
+            of_teacher = _kernels(settings, step_seed, earlier=of_teacher)
+            built = distillation.distilled(objective)
+            output = built.build(model_config, store, kernels, features, of_teacher)
+        else:
+            output = objective.build(model_config, store, kernels, features, is_training=True)
+        passes.append((kernels, of_teacher))
         return Forward(output.losses, store.trainable())
 
     return forward
@@ -159,30 +170,51 @@ def _kernels(run_config, step_seed, holds_weights=False, earlier=None):
     )
 
 
-def model_parameters(model_config, objective, max_seq_length, max_predictions_per_seq=None):
+def model_parameters(
+    model_config, objective, max_seq_length, max_predictions_per_seq=None, distillation=None
+):
     """The parameters of a model, from a temporary graph.
 
     Args:
       model_config: model config.
       objective: an object of modeling.objectives.
       max_seq_length, max_predictions_per_seq: of the records.
+      distillation: see Run; of its parameters those that are trained.
 
     Returns:
       ParameterStore, for names, shapes and counts only.
     """
-    labels = objective.label_counts()
     with tf.Graph().as_default():
         store = ParameterStore()
-        features = {}
-        for name in objective.feature_names:
-            feature = FEATURES[name]
-            dtype = tf.float32 if feature.dtype == "float32" else tf.int32
-            shape = [None, feature_length(name, max_seq_length, max_predictions_per_seq, labels)]
-            if feature.shape == "S" and objective.texts_per_row > 1:
-                shape.insert(1, objective.texts_per_row)
-            features[name] = tf.placeholder(dtype, shape, name=name)
+        features = _placeholders(objective, max_seq_length, max_predictions_per_seq)
         objective.build(model_config, store, make_kernels(), features, is_training=False)
+        if distillation:
+            distillation.distilled(objective).own_parameters(model_config, store)
         return store
+
+
+def teacher_parameters(distillation, objective, max_seq_length, max_predictions_per_seq=None):
+    """The same of a teacher, under the names that its checkpoint has."""
+    with tf.Graph().as_default():
+        store = ParameterStore()
+        features = _placeholders(objective, max_seq_length, max_predictions_per_seq)
+        features = objective.sequences(features)
+        positions = distillation.positions()
+        distillation.teacher.build(store, make_kernels(), features, positions)
+        return store
+
+
+def _placeholders(objective, max_seq_length, max_predictions_per_seq):
+    """dict feature -> placeholder [None, ...] of what an objective reads."""
+    features, labels = {}, objective.label_counts()
+    for name in objective.feature_names:
+        feature = FEATURES[name]
+        dtype = tf.float32 if feature.dtype == "float32" else tf.int32
+        shape = [None, feature_length(name, max_seq_length, max_predictions_per_seq, labels)]
+        if feature.shape == "S" and objective.texts_per_row > 1:
+            shape.insert(1, objective.texts_per_row)
+        features[name] = tf.placeholder(dtype, shape, name=name)
+    return features
 
 
 def _text_count(features):
@@ -263,19 +295,20 @@ def _streaming_sum(name, values):
     return total.read_value(), total.assign_add(batch)
 
 
-def _scaffold_fn(init_plan, slot_names, has_own_step=False):
-    """Function that starts variables at the values of a LoadPlan, with those optimizer slots, and
-    the step counter at the checkpoint's own step or at 0."""
+def _scaffold_fn(plans, slot_names, has_own_step=False):
+    """Function that starts variables at the values of LoadPlans, with those optimizer slots, and
+    the step counter at a checkpoint's own step or at 0."""
 
     def scaffold_fn():
         there = checkpoint.variables_by_name()
-        sources = dict(init_plan.loaded)
-        sources.update(init_plan.slots(slot_names))
-        if has_own_step and checkpoint.has_step(init_plan.prefix):
-            sources[checkpoint.STEP] = checkpoint.STEP
-        # An evaluation has no slots, and of several tasks one head only.
-        sources = {name: source for name, source in sources.items() if name in there}
-        checkpoint.initialize(init_plan.prefix, sources)
+        for plan in plans:
+            sources = dict(plan.loaded)
+            sources.update(plan.slots(slot_names))
+            if has_own_step and checkpoint.has_step(plan.prefix):
+                sources[checkpoint.STEP] = checkpoint.STEP
+            # An evaluation has no slots and no teacher, and of several tasks one head only.
+            sources = {name: source for name, source in sources.items() if name in there}
+            checkpoint.initialize(plan.prefix, sources)
         return tf.train.Scaffold()
 
     return scaffold_fn

@@ -17,6 +17,7 @@ from data.records.manifest import find_manifests
 from training import run_numerics
 from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
+from training.distillation import distillation
 from training.records import (
     manifest_agreement,
     masking_choice,
@@ -55,6 +56,7 @@ class PretrainingRequest:
       do_predict: whether the evaluation files are read for predictions.
       verify_records, skip_damaged_records: see record_files.
       dry_run: nothing may be written to output_dir.
+      teacher: distillation.TeacherRequest, None without a teacher.
     """
 
     config: RunConfig
@@ -73,6 +75,7 @@ class PretrainingRequest:
     verify_records: bool
     skip_damaged_records: bool
     dry_run: bool
+    teacher: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,8 +217,12 @@ def build(request, records, devices):
             config.train_records, config.train_batch_size, optimizer.num_train_steps, bool(drawing)
         )
     networks = objective.networks(model_config)
+    config = run_numerics.settle(config, networks, optimizer.num_train_steps)
+    teaching = _distillation(request.teacher, objective, model_config, config)
+    if teaching:
+        config = dataclasses.replace(config, **distillation.settings(teaching))
     return Run(
-        run_numerics.settle(config, networks, optimizer.num_train_steps),
+        config,
         model_config,
         objective,
         optimizer,
@@ -223,7 +230,17 @@ def build(request, records, devices):
         devices,
         request.dry_run,
         scratch=readable.scratch,
+        distillation=teaching,
     )
+
+
+def _distillation(teacher, objective, model_config, config):
+    """distillation.Distillation, None without a teacher."""
+    if not teacher:
+        return None
+    vocab_sha256 = config.records["vocab_sha256"]
+    settled = distillation.settle(teacher, objective, model_config, config, vocab_sha256)
+    return distillation.settle_numerics(settled, config, teacher.precision)
 
 
 def _with_steps(request, readable):

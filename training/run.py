@@ -23,6 +23,7 @@ class Run:
         layerwise_rates.rate_factor.
       scratch: temporary folder of copies that are in config.train_files, which stays as long as the
         run; None without.
+      distillation: training.distillation.distillation.Distillation, None without a teacher.
       weights: InitialWeights of config.init_checkpoint, where several runs share them.
     """
 
@@ -35,4 +36,5 @@ class Run:
     dry_run: bool = False
     layers: Optional[Dict[str, int]] = None
     weights: Any = None
+    distillation: Any = None
     scratch: Any = None

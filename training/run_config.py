@@ -26,6 +26,9 @@ class RunConfig:
       objective_settings: see Objective.settings.
       init_digest: what the weights of init_checkpoint are, see initial_weights.digest_of.
       records: see record_identity.describe; None: not compared.
+      teacher_checkpoint, teacher_digest: the same of a distillation's teacher; None without one.
+      teacher_precision: of its products, see modeling.kernels.PRECISIONS.
+      distillation: its DistillationOptions as a dict.
       The others: flags of the same names.
     """
 
@@ -64,6 +67,10 @@ class RunConfig:
     kernels: str = "plain"
     write_meta_graph: bool = False
     pack: bool = False
+    teacher_checkpoint: Optional[str] = None
+    teacher_digest: Optional[str] = None
+    teacher_precision: Optional[str] = None
+    distillation: Optional[Dict[str, Any]] = None
 
     def __post_init__(self):
         """Raises UserError for a number that is nan, inf or huge."""
@@ -111,10 +118,13 @@ def saved_options(output_dir, options, names):
 
 
 def with_settings(run):
-    """The "run" of a run_config.json with the objective's settings among its own: earlier versions
-    wrote some of them there."""
-    settings = run.get("objective_settings")
-    return dict(run, **(settings if is_object(settings) else {}))
+    """The "run" of a run_config.json with the objective's settings among its own, where earlier
+    versions wrote some of them, and those of a distillation."""
+    parts = [run.get(name) for name in ("objective_settings", "distillation")]
+    settings = dict(run)
+    for part in filter(is_object, parts):
+        settings.update(part)
+    return settings
 
 
 def is_evaluated_by_training(output_dir):

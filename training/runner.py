@@ -20,7 +20,7 @@ from training.checkpoints.saving import SaverHook
 from training.devices.strategies import check_batch
 from training.failures import output_errors, session_errors
 from training.hooks import EvaluationHook
-from training.model_fn import make_model_fn, model_parameters
+from training.model_fn import make_model_fn, model_parameters, teacher_parameters
 from training.stopping import StopHook, StopSignals
 
 
@@ -71,8 +71,10 @@ class Runner:
             run.objective,
             run.config.max_seq_length,
             run.config.max_predictions_per_seq,
+            run.distillation,
         )
         self._init_plan = self._plan_start(self.parameters.shapes())
+        self._teacher_plan = self._plan_teacher()
         for line in self._describe_networks():
             log(line)
         log(run.model_config.describe_activation())
@@ -299,6 +301,16 @@ class Runner:
             log("optimizer state: starts at 0, as does the step (--init_slots would take it over)")
         return plan
 
+    def _plan_teacher(self):
+        """Logs the teacher; returns its LoadPlan, None without one."""
+        distillation, config = self._run.distillation, self._config
+        if not distillation:
+            return None
+        store = teacher_parameters(
+            distillation, self._objective, config.max_seq_length, config.max_predictions_per_seq
+        )
+        return distillation.plan(store.shapes())
+
     def _check_resume(self, shapes):
         config = self._config
         step = checkpoint.saved_step(self._resume)
@@ -324,7 +336,8 @@ class Runner:
         run = self._run
         if objective:
             run = dataclasses.replace(run, objective=objective)
-        return self._devices.make_estimator(make_model_fn(run, self._init_plan), self._config)
+        plans = list(filter(None, (self._init_plan, self._teacher_plan)))
+        return self._devices.make_estimator(make_model_fn(run, plans), self._config)
 
     def _training_input(self, step):
         config = self._config

@@ -55,6 +55,10 @@ class Electra(Objective):
             return "a token of the two-tower generator reads the states beside it in the row"
         return None
 
+    def distillation_fault(self, has_soft_labels):
+        """See Objective."""
+        return "the discriminator reads tokens that its generator draws anew in every step"
+
     def networks(self, config):
         """See Objective."""
         options, generator = self.options, self.options.generator_of(config)

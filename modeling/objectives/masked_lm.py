@@ -5,6 +5,9 @@ import math
 from common.features import MASKED_LM, ROW, SENTENCE_LABEL
 from common.lazy_tensorflow import tf
 from modeling import heads, losses
+from modeling.distillation.options import MASKED
+from modeling.distillation.outputs import SoftLabels
+from modeling.distillation.words import WordTeacher, word_labels
 from modeling.encoder import encode
 from modeling.load_plan import POOLER
 from modeling.objectives.objective import Objective, new_output
@@ -37,6 +40,22 @@ class MaskedLm(Objective):
     def packing_fault(self):
         """See Objective."""
         return "its rows are pairs of sentences" if self.sentence_pair else None
+
+    def distillation_fault(self, has_soft_labels):
+        """See Objective."""
+        return None
+
+    def of_teacher(self):
+        """See Objective."""
+        return WordTeacher()
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective: of words."""
+        if positions != MASKED:
+            encoded = tensors["encoder"]
+            return word_labels(config, store, kernels, features, encoded, positions)
+        weights = tf.reshape(features["masked_lm_weights"], [-1])
+        return [SoftLabels("masked_lm", tensors["masked_lm_logits"], weights)]
 
     def build(self, config, store, kernels, features, is_training):
         """Builds the network and its losses.

@@ -46,6 +46,7 @@ class Objective:
         not given.
       optional: part of the names of variables that its losses and predictions do not depend on, or
         None.
+      head: load_plan.Head that a teacher must have, None where the encoder says what is missing.
     """
 
     best_by = "loss"
@@ -54,6 +55,7 @@ class Objective:
     options = FamilyOptions()
     texts_per_row = 1
     optional = None
+    head = None
     predicts_words = True
     follows_steps = ()
 
@@ -79,6 +81,49 @@ class Objective:
         neighbours: `build` then reads position_ids, row_segment_ids and text_starts, too.
         """
         return "its losses are computed of a row as a whole"
+
+    def distillation_fault(self, has_soft_labels):
+        """Why a student cannot be trained on it beside a teacher (modeling/distillation), as a
+        sentence; None where it can.
+
+        Args:
+          has_soft_labels: whether the teacher's classes are asked for, which `soft_labels` gives.
+        """
+        del has_soft_labels
+        return "its networks cannot be compared with one teacher"
+
+    def of_teacher(self):
+        """The objective that builds the teacher of a student with this one: an object with `build`
+        and `soft_labels`."""
+        return self
+
+    def network_config(self, config, shapes, shown, has_soft_labels):
+        """The config of the network that a teacher has, see BertConfig.as_encoder.
+
+        Args:
+          config: model config of the teacher.
+          shapes, shown: its checkpoint's variables and name.
+          has_soft_labels: see distillation_fault.
+        """
+        del has_soft_labels
+        return config.as_encoder(shapes, shown)
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """The scores that a teacher and its student are compared by.
+
+        Args:
+          config, store, kernels, features: as for `build`.
+          tensors: of its ObjectiveOutput.
+          positions: of modeling.distillation.options, which tokens; for objectives on words.
+
+        Returns:
+          List of modeling.distillation.outputs.SoftLabels.
+        """
+        raise NotImplementedError
+
+    def sequences(self, features):
+        """The features as the encoder reads them, those of pieces [sequences, seq]."""
+        return features
 
     def for_run(self, num_train_steps, **given):
         """The objective with the options of a run.

@@ -3,6 +3,7 @@
 from common.features import PERMUTED, ROW
 from common.lazy_tensorflow import tf
 from modeling import heads, layers, losses
+from modeling.distillation.words import WordTeacher
 from modeling.encoder import encode
 from modeling.load_plan import POOLER
 from modeling.objectives.masked_lm import MASKED_LM_EPSILON
@@ -24,6 +25,16 @@ class Pert(Objective):
     def packing_fault(self):
         """See Objective."""
         return None
+
+    def distillation_fault(self, has_soft_labels):
+        """See Objective."""
+        if has_soft_labels:
+            return "it predicts no words; give --soft_label_weight=0 and compare layers"
+        return None
+
+    def of_teacher(self):
+        """See Objective."""
+        return WordTeacher()
 
     def build(self, config, store, kernels, features, is_training):
         """See Objective.

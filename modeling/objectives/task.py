@@ -37,10 +37,6 @@ class TaskObjective(Objective):
         output.tensors["encoder"] = encoded
         return output
 
-    def sequences(self, features):
-        """The features as the encoder reads them, those of pieces [sequences, seq]."""
-        return features
-
     def build_on(self, trunk, features, counted):
         """Builds the heads and their loss.
 

@@ -47,7 +47,7 @@ def place_of(use_tpu):
     return "GPU" if tf.config.experimental.list_physical_devices("GPU") else "CPU"
 
 
-def choose(kernels, precision, place, flops=0.0, before=None):
+def choose(kernels, precision, place, flops=0.0, before=None, logs=True):
     """Settles --kernels and --precision; logs them where they are not plain and float32.
 
     Args:
@@ -56,6 +56,7 @@ def choose(kernels, precision, place, flops=0.0, before=None):
       place: see place_of.
       flops: floating-point operations of the training to come; 0: there is none.
       before: Numerics of the steps before in a run that is resumed, which "auto" keeps; else None.
+      logs: whether the choice is logged.
 
     Returns:
       Numerics.
@@ -72,7 +73,8 @@ def choose(kernels, precision, place, flops=0.0, before=None):
     elif kernels == "fused" and _lacks_compiler(place):
         raise UserError("--kernels=fused {}; remove it".format(_lacks_compiler(place)))
     chosen = Numerics(kernels, precision)
-    _report(chosen, place)
+    if logs:
+        _report(chosen, place)
     return chosen
 
 

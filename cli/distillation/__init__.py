@@ -1,0 +1,1 @@
+"""The teacher of a training, on the command line."""

@@ -1,0 +1,1 @@
+"""Teachers of a training: where their outputs come from, and what must fit."""

@@ -1,0 +1,192 @@
+"""The teacher of a run, and what must fit between it and the student."""
+
+import dataclasses
+import os
+from typing import Any, Optional
+
+from common.errors import UserError
+from common.log import log, log_lines
+from modeling import checkpoint
+from modeling.config_families import read_config
+from modeling.distillation.distilled import Distilled
+from modeling.distillation.teacher import SCOPE, NetworkTeacher
+from training.checkpoints.initial_weights import OWN, InitialWeights, digest_of
+from training.devices import numerics
+
+# Below output_dir, of a TPU: a teacher that was converted.
+FOLDER = "teacher"
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherRequest:
+    """The teacher that flags name.
+
+    Attributes:
+      path: a checkpoint's prefix that is held (checkpoint.hold), or a Hugging Face directory.
+      config_file: its model config.
+      gelu: see BertConfig.
+      options: DistillationOptions.
+      precision: of the teacher's products, of numerics.PRECISIONS.
+      vocabulary: of data.tokenizers.vocabularies, that beside the teacher; None: there is none.
+    """
+
+    path: str
+    config_file: str
+    gelu: str
+    options: Any
+    precision: str
+    vocabulary: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation:
+    """A teacher that was checked, and what is learned from it.
+
+    Attributes:
+      options: DistillationOptions.
+      teacher: NetworkTeacher.
+      weights: InitialWeights of the teacher.
+      digest: see initial_weights.digest_of.
+      numerics: training.devices.numerics.Numerics that the teacher computes with.
+    """
+
+    options: Any
+    teacher: Any
+    weights: Any
+    digest: Optional[str]
+    numerics: Any
+
+    def distilled(self, objective):
+        """modeling.distillation.distilled.Distilled of the student's objective."""
+        return Distilled(objective, self.options, self.teacher)
+
+    def positions(self):
+        """See NetworkTeacher.outputs."""
+        return self.options.soft_positions() if self.options.soft_label_weight else None
+
+    def plan(self, shapes):
+        """The LoadPlan of the teacher's variables in the student's graph.
+
+        Args:
+          shapes: dict name -> list of ints, of the teacher under its own names.
+
+        Raises:
+          UserError: the teacher's weights are not whole, or of other sizes than its config says.
+        """
+        objective, config = self.teacher.objective, self.teacher.config
+        plan = self.weights.plan(shapes, config.source)
+        plan.check_complete(config, objective.head, objective.optional)
+        log(
+            "TEACHER: {}, {} layers, hidden {}, frozen, products in {}".format(
+                plan.shown, config.num_hidden_layers, config.hidden_size, self.numerics.precision
+            )
+        )
+        log_lines([(False, line) for line in plan.spellings])
+        return plan.below(SCOPE)
+
+
+def settle(request, objective, model_config, config, vocab_sha256=None):
+    """Checks a teacher against the student.
+
+    Args:
+      request: TeacherRequest.
+      objective: the student's.
+      model_config: of the student.
+      config: RunConfig.
+      vocab_sha256: of the records' vocabulary, None where it is not known.
+
+    Returns:
+      Distillation; its numerics are those that were asked for, precision perhaps "auto".
+
+    Raises:
+      UserError: the teacher cannot be read, has another vocabulary, or the options ask for what one
+        of the two does not have.
+    """
+    digest = digest_of(request.path, config.output_dir)
+    if digest == OWN:
+        raise UserError(
+            "--teacher_checkpoint={} lies in --output_dir, where the student is trained; give "
+            "another --output_dir".format(request.path)
+        )
+    folder = os.path.join(config.output_dir, FOLDER) if config.use_tpu else None
+    weights = InitialWeights(request.path, folder)
+    shapes = checkpoint.read_shapes(weights.prefix)
+    has_soft_labels = bool(request.options.soft_label_weight)
+    of_teacher = objective.of_teacher()
+    read = read_config(request.config_file, request.gelu, shapes)
+    teacher_config = of_teacher.network_config(read, shapes, request.path, has_soft_labels)
+    _check_vocabulary(request, teacher_config, model_config, vocab_sha256)
+    _check_tables(teacher_config, model_config, config.max_seq_length)
+    distillation = Distillation(
+        request.options, NetworkTeacher(of_teacher, teacher_config), weights, digest, None
+    )
+    distillation.distilled(objective).check(model_config)
+    return distillation
+
+
+def _check_vocabulary(request, teacher_config, model_config, vocab_sha256):
+    if teacher_config.vocab_size != model_config.vocab_size:
+        raise UserError(
+            "the teacher has another vocabulary: {} says {} tokens, the student's {} says {}; "
+            "teacher and student must share one".format(
+                teacher_config.source,
+                teacher_config.vocab_size,
+                model_config.source,
+                model_config.vocab_size,
+            )
+        )
+    own = request.vocabulary
+    if own and vocab_sha256 and own.sha256 != vocab_sha256:
+        raise UserError(
+            "the teacher has another vocabulary: {} (SHA-256 {}...) is not that of the records "
+            "({}...); teacher and student must share one".format(
+                own.path, own.sha256[:12], vocab_sha256[:12]
+            )
+        )
+
+
+def _check_tables(teacher_config, model_config, max_seq_length):
+    for what, wanted, key in (
+        ("--max_seq_length={}".format(max_seq_length), max_seq_length, "max_position_embeddings"),
+        (
+            "type_vocab_size {} of the student".format(model_config.type_vocab_size),
+            model_config.type_vocab_size,
+            "type_vocab_size",
+        ),
+    ):
+        if wanted > getattr(teacher_config, key):
+            raise UserError(
+                "{} is more than {} {} of the teacher, in {}".format(
+                    what, key, getattr(teacher_config, key), teacher_config.source
+                )
+            )
+
+
+def settle_numerics(distillation, config, precision):
+    """The Distillation with what its teacher computes with: the kernels of the run, and the
+    precision that was asked for; "auto": bfloat16 where this machine multiplies it faster, unless
+    the run has plain kernels, the reference.
+
+    Args:
+      distillation: Distillation.
+      config: RunConfig whose numerics are settled.
+      precision: of numerics.PRECISIONS.
+
+    Raises:
+      UserError: the precision cannot be had here.
+    """
+    place = numerics.place_of(config.use_tpu)
+    if precision == numerics.AUTO and config.kernels == "plain" and place != "TPU":
+        precision = "fp32"
+    chosen = numerics.choose(config.kernels, precision, place, logs=False)
+    return dataclasses.replace(distillation, numerics=chosen)
+
+
+def settings(distillation):
+    """Fields of RunConfig."""
+    return {
+        "teacher_checkpoint": distillation.weights.path,
+        "teacher_digest": distillation.digest,
+        "teacher_precision": distillation.numerics.precision,
+        "distillation": distillation.options.to_dict(),
+    }
