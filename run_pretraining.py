@@ -53,7 +53,7 @@ def main(argv):
 
         runner = PretrainingRunner(run)
         if request.dry_run:
-            for line in plan.describe(run, runner.parameters):
+            for line in plan.describe(run, runner.parameters, runner.teacher_count):
                 log(line)
             return
         if run.config.do_train:

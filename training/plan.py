@@ -16,15 +16,18 @@ KEPT_HIDDEN, KEPT_INNER, KEPT_SCORES, KEPT_VOCABULARY = 12, 5, 3.5, 1.6
 PROCESS_BYTES = 0.7e9
 # Share of the speed of a matrix product that a training step reaches, by precision.
 EFFICIENCY = {"fp32": 0.45, "bf16": 0.33}
+# A step's operations by those of its forward pass.
+FORWARD_SHARE = 3
 _FLOAT = 4
 
 
-def describe(run, parameters):
+def describe(run, parameters, teacher_count=0):
     """The plan.
 
     Args:
       run: training.run.Run.
       parameters: ParameterStore of the model.
+      teacher_count: weights of its teacher, 0 without one.
 
     Returns:
       list of lines.
@@ -74,8 +77,23 @@ def describe(run, parameters):
                 "GPU" if device.startswith("device: GPU") else "CPU",
             )
         )
+    if run.distillation:
+        lines.append(_teacher(run.distillation, teacher_count, config))
     lines.append("dry run: nothing was written")
     return lines
+
+
+def _teacher(distillation, count, config):
+    """What the teacher of a distillation adds, which is computed forwards alone."""
+    network, precision = distillation.teacher.config, distillation.numerics.precision
+    text = "plan: a teacher of {} layers x {} and {:,} parameters adds about {:.1f} GB".format(
+        network.num_hidden_layers, network.hidden_size, count, _FLOAT * count / 1e9
+    )
+    if config.use_tpu:
+        return text
+    rate = EFFICIENCY[precision] * products.flops_per_second(precision)
+    seconds = _step_flops(config, {"teacher": network}) / FORWARD_SHARE / rate
+    return text + " and {:.2g} s a step".format(seconds)
 
 
 def _with_packed_rows(config, use, num_micro_batches):

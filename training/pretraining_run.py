@@ -14,6 +14,7 @@ from common.log import log, warn
 from data.records.checks import record_contents
 from data.records.checks.completeness import check_complete
 from data.records.manifest import find_manifests
+from data.tokenizers.vocabularies import read_vocabulary
 from training import run_numerics
 from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
@@ -218,7 +219,7 @@ def build(request, records, devices):
         )
     networks = objective.networks(model_config)
     config = run_numerics.settle(config, networks, optimizer.num_train_steps)
-    teaching = _distillation(request.teacher, objective, model_config, config)
+    teaching = _distillation(request, objective, config)
     if teaching:
         config = dataclasses.replace(config, **distillation.settings(teaching))
     return Run(
@@ -234,12 +235,15 @@ def build(request, records, devices):
     )
 
 
-def _distillation(teacher, objective, model_config, config):
+def _distillation(request, objective, config):
     """distillation.Distillation, None without a teacher."""
+    teacher = request.teacher
     if not teacher:
         return None
-    vocab_sha256 = config.records["vocab_sha256"]
-    settled = distillation.settle(teacher, objective, model_config, config, vocab_sha256)
+    digest = config.records["vocab_sha256"]
+    if not digest and request.vocab_file:
+        digest = read_vocabulary(request.vocab_file).sha256
+    settled = distillation.settle(teacher, objective, request.model_config, config, digest)
     return distillation.settle_numerics(settled, config, teacher.precision)
 
 

@@ -74,6 +74,7 @@ class Runner:
             run.distillation,
         )
         self._init_plan = self._plan_start(self.parameters.shapes())
+        self.teacher_count = 0
         self._teacher_plan = self._plan_teacher()
         for line in self._describe_networks():
             log(line)
@@ -309,6 +310,7 @@ class Runner:
         store = teacher_parameters(
             distillation, self._objective, config.max_seq_length, config.max_predictions_per_seq
         )
+        self.teacher_count = store.count()
         return distillation.plan(store.shapes())
 
     def _check_resume(self, shapes):

@@ -7,8 +7,8 @@ session.
 A case with "optimizer_alone" is a name of copies_after(). Any other is a run through
 training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
 replicas, num_micro_batches, optimizer, kernels, dropout, stop_step, save_steps, init (a checkpoint
-with its slots), packed (the objective is roberta's then), "counts": "own" (each replica divides by
-its own counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's
+with its slots), packed (the objective is roberta's then), teacher (a checkpoint; the student is
+half as wide then), "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's
 losses are infinite. It gives log: lines; apart: variable name -> largest difference between its
 copies, with replicas; masks, with dropout: list of [replica, step, checksum of the pass's first
 dropout mask].
@@ -19,6 +19,7 @@ import io
 import json
 import re
 import sys
+import tempfile
 import zlib
 
 from cli.start import watched_imports
@@ -31,6 +32,7 @@ with watched_imports():
 
     from common.greetings import without_greetings
     from modeling.config import BertConfig
+    from modeling.distillation.options import PretrainingDistillationOptions
     from modeling.kernels import PlainKernels
     from modeling.losses import Ratio
     from modeling.objectives import get_objective
@@ -40,6 +42,8 @@ with watched_imports():
     from optimization.replicas import StrategyReplicas
     from training import hooks, model_fn
     from training.devices.strategies import Devices
+    from training.distillation import distillation
+    from training.distillation.distillation import TeacherRequest
     from training.pretraining_runner import PretrainingRunner
     from training.run import Run
     from training.run_config import RunConfig
@@ -165,6 +169,10 @@ def train(case):
     )
     dropout = case.get("dropout", 0.0)
     config = dict(TINY_CONFIG, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    teaching = None
+    if case.get("teacher"):
+        config.update(hidden_size=16, intermediate_size=32)
+        teaching = distillation_by(case["teacher"], get_objective("bert"), config, run)
     replicas = case.get("replicas", 1)
     strategy = tf.distribute.MirroredStrategy(DEVICES[:replicas]) if replicas > 1 else None
     PretrainingRunner(
@@ -176,8 +184,20 @@ def train(case):
             else PoisonedBert(case.get("poison", -1)),
             optimizer,
             devices=Devices(strategy=strategy, session_config=session_config()),
+            distillation=teaching,
         )
     ).train()
+
+
+def distillation_by(checkpoint, objective, config, run):
+    """Every loss that a distillation has, by a teacher of TINY_CONFIG."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(TINY_CONFIG, file)
+        file.flush()
+        options = PretrainingDistillationOptions(hidden_weight=1.0, attention_weight=1.0)
+        teacher = TeacherRequest(checkpoint, file.name, "auto", options, "fp32")
+        settled = distillation.settle(teacher, objective, BertConfig(config), run)
+    return distillation.settle_numerics(settled, run, "fp32")
 
 
 def session_config():

@@ -73,6 +73,8 @@ def cases_in(folder):
         "init_one": {"init": init},
         "init_two": {"init": init, "replicas": 2},
         "dropout": {"replicas": 2, "dropout": 0.1},
+        "taught_one": {"teacher": init},
+        "taught_two": {"teacher": init, "replicas": 2, "num_micro_batches": 2},
     }
     short = write_records(folder / "short", shortened(learnable_records(BATCH * STEPS), 2, 7))
     packed = {"train_file": short, "packed": True}
@@ -178,6 +180,15 @@ def test_two_replicas_with_packed_rows_train_like_one(folder, results):
     assert any(
         "packing: the 8 texts of a batch in" in line for line in results["packed_two"]["log"]
     )
+
+
+def test_two_replicas_with_a_teacher_train_like_one(folder, results):
+    """Each has a copy of the teacher; its divergence is divided by the masks of all."""
+    tags = (*TAGS, "hidden_loss", "attention_loss")
+    assert_like_one(folder, results, "taught_one", ["taught_two"], tags)
+    # A difference of two larger numbers.
+    one, two = (scalars_of(folder / n, "soft_label_loss") for n in ("taught_one", "taught_two"))
+    assert two == pytest.approx(one, abs=2e-6) and min(one.values()) > 0.005
 
 
 def test_two_replicas_train_like_one_with_lamb(folder, results):
