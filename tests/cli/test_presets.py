@@ -45,7 +45,7 @@ OBJECTIVES = {"bert": "bert", "electra": "electra", "albert": "albert", "albert_
 class Shapes(ParameterStore):
     """A store without variables: making them takes longer than all the rest."""
 
-    def _create(self, name, shape, initializer, trainable):
+    def _create(self, name, shape, initializer, trainable, in_collections):
         self._variables[name] = tf.placeholder(tf.float32, shape)
         return self._variables[name]
 
@@ -138,8 +138,9 @@ def test_presets_are_sound(name):
     assert flags["max_predictions_per_seq"] >= round(flags["max_seq_length"] * share) - 3
     if "bert_config_file" in flags:
         config = read_config(os.path.join(ROOT, flags["bert_config_file"]))
-        layers = flags.get("init_layers", "").split(",")
-        assert layers in ([""], [str(n) for n in range(config.num_hidden_layers)])
+        layers = [int(n) for n in flags.get("init_layers", "").split(",") if n]
+        assert not layers or len(layers) == config.num_hidden_layers
+        assert layers == sorted(set(layers))
 
 
 def test_presets_are_those_of_the_table_and_as_published():

@@ -8,7 +8,8 @@ A case with "optimizer_alone" is a name of copies_after(). Any other is a run th
 training.pretraining_runner.PretrainingRunner; its keys: output_dir, train_file; optional:
 replicas, num_micro_batches, optimizer, kernels, dropout, stop_step, save_steps, init (a checkpoint
 with its slots), packed (the objective is roberta's then), teacher (a checkpoint; the student is
-half as wide then), "counts": "own" (each replica divides by its own counts, which is wrong), "poison": an id; where it is in a replica's rows, the replica's
+half as wide then), "counts": "own" (each replica divides by its own counts, which is wrong),
+"poison": an id; where it is in a replica's rows, the replica's
 losses are infinite. It gives log: lines; apart: variable name -> largest difference between its
 copies, with replicas; masks, with dropout: list of [replica, step, checksum of the pass's first
 dropout mask].
