@@ -4,6 +4,7 @@ import os
 import typing
 
 from cli import model_folder, release_files
+from common.errors import some
 from common.log import log, log_lines, warn
 from data.tokenizers.vocabularies import read_vocabulary
 from finetuning import task_file
@@ -185,6 +186,9 @@ def write_release(files, destination, edition, write_meta_graph=False):
         if write_meta_graph:
             _write_meta_graph(prefix)
         log("skipped: {} optimizer slots and counters".format(len(source.plan.training_state)))
+        left_out = sources.projections(source)
+        if left_out:
+            log("skipped: {}, of a distillation".format(some(left_out)))
         edition.copy_config(files.config, os.path.join(scratch, names.config))
         _copy_other_config(files, source, scratch, edition)
         edition.write_vocabulary(vocabulary, scratch)

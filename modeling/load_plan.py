@@ -10,6 +10,8 @@ MLM_HEAD = "cls/predictions/"
 _LISTED_GAPS = 40
 # In the names of the pooler's variables, which Hugging Face's encoders may lack.
 POOLER = "/pooler/"
+# Beginning of the names of layers that a student has for the sake of its teacher.
+PROJECTIONS = "distillation/"
 
 # Variables that every encoder has, unlike a pooler or a sentence-pair head.
 _BODY = re.compile(r"/(encoder|embeddings|embeddings_project)/")
@@ -65,6 +67,12 @@ EXPECTED = (
         "head for tags",
         r"cls/predictions/output_\w+_layer/",
         "it is new, as a model that was trained without tags has none, and this training makes it",
+        is_usual=True,
+    ),
+    ExpectedComponent(
+        "projection to a teacher's width",
+        PROJECTIONS,
+        "this training makes it, and a model without a teacher has none",
         is_usual=True,
     ),
     ExpectedComponent(

@@ -10,7 +10,7 @@ from common.errors import UserError, some
 from common.lazy_tensorflow import tf
 from modeling import checkpoint
 from modeling.conversion import families, family_choice, network
-from modeling.load_plan import LoadPlan
+from modeling.load_plan import PROJECTIONS, LoadPlan
 
 # Value of --head: the first head of the family that the checkpoint has.
 AUTO = "auto"
@@ -192,9 +192,16 @@ def read_variables(source, selection):
 
 
 def read_release(source):
-    """All variables but the optimizer state and the step: ordered dict name -> array."""
+    """All variables but the optimizer state, the step and `projections`: ordered dict name ->
+    array."""
+    left_out = {*source.plan.training_state, *projections(source)}
+    return _read(source.prefix, [name for name in source.shapes if name not in left_out])
+
+
+def projections(source):
+    """Names of the layers from a student's width to its teacher's: of use in training alone."""
     state = set(source.plan.training_state)
-    return _read(source.prefix, [name for name in source.shapes if name not in state])
+    return [name for name in source.shapes if name.startswith(PROJECTIONS) and name not in state]
 
 
 def _wanted(family, config, components, shapes):

@@ -14,9 +14,8 @@ from modeling.distillation.outputs import (
     outputs_of,
     token_weights,
 )
+from modeling.load_plan import PROJECTIONS
 
-# Of the names of variables that a distillation alone has.
-SCOPE = "distillation/"
 # Guard against a batch without tokens that count.
 _EPSILON = 1e-5
 
@@ -201,7 +200,7 @@ class Distilled:
 
     def _projection(self, config, store, pair):
         """(kernel, bias) of the layer from the student's states to the width of the teacher's."""
-        name = SCOPE + "hidden_{}_to_{}".format(*pair)
+        name = PROJECTIONS + "hidden_{}_to_{}".format(*pair)
         widths = config.hidden_size, self._teacher.config.hidden_size
         return layers.dense_parameters(config, store, name, *widths)
 

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import script_driver
 import tensorflow.compat.v1 as tf
 from checkpoint_files import save
 from pretraining_runs import checkpoint_values, flags_of, results_of, run_many
@@ -188,6 +189,20 @@ def test_checkpoints_hold_the_student_and_its_projections(folder, done):
     assert weights_in(values) == {*store.shapes(), *own, "global_step"}
     assert values["distillation/hidden_2_to_3/kernel"].shape == (24, 32)
     assert not np.all(values["distillation/hidden_2_to_3/bias/adam_m"] == 0)
+
+
+def test_a_release_leaves_the_projections_out(folder, done):
+    out_of(done, "straight")
+    release = folder / "release"
+    flags = [
+        "--tf_checkpoint_path={}".format(folder / "straight"),
+        "--strip_optimizer=" + str(release),
+    ]
+    (result,) = script_driver.run_many("convert_checkpoint", [flags])
+    said = out_of({"strip": result}, "strip")
+    assert "skipped: distillation/hidden_0_to_0/bias, " in said and ", of a distillation" in said
+    names = checkpoint_values(release / "bert_model.ckpt")
+    assert names and not [name for name in names if "distillation" in name]
 
 
 @pytest.mark.tf1
