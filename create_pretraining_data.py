@@ -191,7 +191,8 @@ def settings_from_flags():
     recipe = recipes.get_recipe(FLAGS.objective)
     short_seq_prob = FLAGS.short_seq_prob
     if short_seq_prob is None:
-        short_seq_prob = recipe.short_seq_prob or 0.0
+        is_text = FLAGS.input_format in corpus.RUNNING_TEXT
+        short_seq_prob = (recipe.short_seq_prob if is_text else None) or 0.0
     masked_lm_prob = FLAGS.masked_lm_prob
     if masked_lm_prob is None:
         masked_lm_prob = recipe.corruption.spec.probability

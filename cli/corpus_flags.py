@@ -50,8 +50,9 @@ def define_corpus_flags(formats, input_format):
         "paragraphs, split into sentences; jsonl: an object a line{}. Each may be compressed (.gz, "
         ".bz2).".format(
             "; presegmented: text with words separated by blanks; conllu: words with tags, as "
-            "annotate_corpus.py writes them"
-            if "conllu" in formats
+            "annotate_corpus.py writes them; pairs: two sentences a line and, where it is known, 1 "
+            "(similar) or 0, parted by tabs"
+            if "pairs" in formats
             else ""
         ),
     )

@@ -170,6 +170,7 @@ class RecordWork(Work):
             "divided_sentences": total["divided_sentences"],
             "characters": total["characters"],
             "pieces": total["pieces"],
+            "pair_records": total["pair_records"],
             "left_out_share": round(
                 total["left_out_pieces"] / max(1, settings.dupe_factor * total["pieces"]), 6
             ),

@@ -103,6 +103,8 @@ class CreationSettings:
                     self.input_format, ", ".join(corpus.FORMATS)
                 )
             )
+        if self.input_format == corpus.PAIRS:
+            self._check_pairs(recipe)
         if self.t2s:
             simplification.check(self.input_format)
         self._check_words(recipe)
@@ -147,6 +149,21 @@ class CreationSettings:
                 raise UserError(
                     "--{} must be {} or more, found {}".format(name, low, getattr(self, name))
                 )
+
+    def _check_pairs(self, recipe):
+        if not recipe.takes_pairs:
+            able = [name for name, other in all_recipes().items() if other.takes_pairs]
+            raise UserError(
+                "--input_format=pairs does not fit --objective={}, which learns nothing of whether "
+                "two sentences are similar; give --objective={}".format(
+                    self.objective, " or ".join(able)
+                )
+            )
+        if self.short_seq_prob:
+            raise UserError(
+                "--short_seq_prob does not fit --input_format=pairs: its rows are as long as their "
+                "sentences"
+            )
 
     def _check_options(self, recipe):
         if type(self.family_options) is not recipe.options:

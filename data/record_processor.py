@@ -18,6 +18,7 @@ from data.text import segmentation
 from data.text.characters import code_points
 from data.text.documents import normalization
 from data.text.fingerprints import fingerprint, solid_texts
+from data.text.sentence_pairs import OTHER, SIMILAR
 from data.text.tags import shown
 from data.text.words import EXAMPLES
 from data.tokenizers.vocabularies import read_vocabulary
@@ -67,6 +68,7 @@ def new_statistics():
         sampled_documents={},
         examples=[],
         unaligned_examples=[],
+        pair_records={},
     )
 
 
@@ -136,6 +138,8 @@ class RecordProcessor(Processor):
             advance((dupe + 1) / passes)
         statistics["left_out_pieces"] += sum(instances.left_out(unit, rows) for rows in dupes)
         rows, advance = instances.join(dupes), subprogress(progress, paired, 1.0)
+        if unit.labels is not None:
+            add_statistics(statistics, {"pair_records": _pair_records(rows.labels)})
         rng = np.random.default_rng(_seed(place))
         order = rng.permutation(len(rows.labels))
         size = max(1, _BATCH_PIECES // self.settings.max_seq_length)
@@ -182,6 +186,7 @@ class RecordProcessor(Processor):
             np.append(first[full], len(pieces.ids)),
             documents,
             groups.tags if is_tagged(self.recipe) else None,
+            None if text.labels is None else text.labels[np.diff(kept[text.documents]) > 0],
         )
         statistics["documents"] += len(documents) - 1
         statistics["blocks"] += 1
@@ -263,6 +268,11 @@ def _tag_counts(unit):
             if count:
                 by_tag[shown(kind, tag)] = count
     return by_tag
+
+
+def _pair_records(labels):
+    """{"similar": rows, "other": rows}."""
+    return {"similar": int((labels == SIMILAR).sum()), "other": int((labels == OTHER).sum())}
 
 
 def _seed(place):

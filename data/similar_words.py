@@ -74,7 +74,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "input_format",
     "raw",
-    corpus.FORMATS,
+    corpus.RUNNING_TEXT,
     "Format of the text, as in create_pretraining_data.py.",
 )
 corpus_flags.define_encoding()

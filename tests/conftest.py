@@ -46,6 +46,8 @@ if sys.version_info < (3, 10):
         "data/test_creation_faults.py",
         "data/test_left_out.py",
         "data/recipes/test_full_rows.py",
+        "data/recipes/test_sentence_pairs.py",
+        "programs/pretraining/test_pair_training.py",
         "data/recipes/test_pert_recipe.py",
         "programs/pretraining/test_macbert_training.py",
         "data/scan/test_scan_corpus.py",

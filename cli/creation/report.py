@@ -43,8 +43,10 @@ def print_report(result, names):
             "note: {:.1%} of the documents are copies of others; python -m data.scan_corpus "
             "--drop_duplicates leaves them out".format(result["duplicate_share"])
         )
+    _report_pairs(result["pair_records"])
     recipe = recipes.get_recipe(result["objective"])
-    if recipe.takes_other_documents and result["one_document_share"] > 0.01:
+    takes_others = recipe.takes_other_documents and not result["pair_records"]
+    if takes_others and result["one_document_share"] > 0.01:
         say(
             "note: {:.1%} of the blocks hold one document only, so their random second sentences "
             "are its own; separate documents by blank lines".format(result["one_document_share"])
@@ -55,6 +57,20 @@ def print_report(result, names):
     say("manifest: {}".format(manifest.manifest_path(names)))
     for example in result["examples"][:2]:
         say("example: {}".format(example))
+
+
+def _report_pairs(counts):
+    """The labels of sentence pairs, with a warning where there is one alone."""
+    if not counts:
+        return
+    say("{similar:,} records of similar sentences, {other:,} of others".format(**counts))
+    if not counts["other"]:
+        warn(
+            "no record is of sentences that are not similar, so their label teaches nothing; give "
+            "such pairs, or more pairs without a third column, for which they are drawn"
+        )
+    if not counts["similar"]:
+        warn("no record is of similar sentences, so their label teaches nothing; add such pairs")
 
 
 def _shown_unknown(result):

@@ -41,6 +41,8 @@ class Recipe:
       short_seq_prob: default of the flag, None where it does not apply.
       drawn_in_training: the corruption is always drawn in training, records never hold it.
       takes_other_documents: second segments come from other documents of the same unit.
+      takes_pairs: `pairs` makes rows of documents that are pairs of sentences, too, and their label
+        says whether these are similar (--input_format=pairs).
       divides_sentences: function of CreationSettings: whether sentences longer than a row are
         divided before `pairs` is called; not for rows of running text, which may part a sentence
         anywhere.
@@ -57,6 +59,7 @@ class Recipe:
     short_seq_prob: Optional[float] = None
     drawn_in_training: bool = False
     takes_other_documents: bool = False
+    takes_pairs: bool = False
     divides_sentences: Callable = lambda settings: True
 
     def __post_init__(self):

@@ -95,6 +95,7 @@ _OF_RECORDS = {
     "duplicate_share": _NUMBER,
     "divided_sentences": _COUNT,
     "pieces": _COUNT,
+    "pair_records": _COUNTS,
     "left_out_share": _NUMBER,
     "unaligned_words": _COUNT,
     "unknown_tags": _COUNTS,

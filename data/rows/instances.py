@@ -22,6 +22,8 @@ class UnitPieces(NamedTuple):
       documents: int64 [documents + 1], first sentence of each document, and their number.
       tags: int8 [pieces, kinds] in the order of common.tags.KINDS, UNKNOWN where a tag is not
         known; None for pieces without tags.
+      labels: int8 [documents] where each is a pair of sentences, as sentence_pairs.py has them; or
+        None.
     """
 
     ids: np.ndarray
@@ -29,6 +31,7 @@ class UnitPieces(NamedTuple):
     sentences: np.ndarray
     documents: np.ndarray
     tags: Optional[np.ndarray] = None
+    labels: Optional[np.ndarray] = None
 
 
 class RowRanges(NamedTuple):

@@ -6,6 +6,7 @@ import random
 import numpy as np
 
 from data.rows.instances import SPECIAL_TOKENS_PER_PAIR, RowRanges
+from data.text.sentence_pairs import NOT_SAID, OTHER, SIMILAR
 
 
 def nsp_pairs(unit, max_seq_length, short_seq_prob, seed):
@@ -87,6 +88,56 @@ def sentence_order_pairs(unit, max_seq_length, short_seq_prob, seed):
                 rows.append(pair)
             at = last
     return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def similarity_pairs(unit, max_seq_length, seed):
+    """Rows of sentence pairs, the label 0 for similar sentences and 1 for others.
+
+    A pair that is said to be similar, or not, is one row. One of which nothing is said is similar,
+    and one of its sentences with one of another pair of the unit is a second row, of label 1; so
+    both labels are as frequent. Which sentence is the first is drawn: similarity has no order.
+
+    Args:
+      unit: UnitPieces whose documents are pairs, with labels.
+      max_seq_length: int, including [CLS] and both [SEP].
+      seed: int or str.
+
+    Returns:
+      RowRanges in text order, cut to max_seq_length at group borders. A pair that has lost a
+      sentence (of control characters alone, say) is skipped; without any other pair that has a
+      sentence of its own there is no second row.
+    """
+    rng = random.Random(seed)
+    room = max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    whole = np.flatnonzero(np.diff(unit.documents) == 2)
+    firsts = unit.documents[:-1][whole]
+    # [pairs, sentences, (start, end)]
+    spans = np.stack([unit.sentences[firsts[:, None] + [n, n + 1]] for n in (0, 1)], axis=1)
+    spans, rows = spans.tolist(), []
+    for pair, label in enumerate(unit.labels[whole].tolist()):
+        rows.append(_in_any_order(*spans[pair], OTHER if label == OTHER else SIMILAR, rng))
+        stranger = _sentence_of_another(unit, spans, pair, rng) if label == NOT_SAID else None
+        if stranger:
+            kept = spans[pair][rng.random() < 0.5]
+            rows.append(_in_any_order(kept, stranger, OTHER, rng))
+    return _cut_to_length(unit, _as_rows(rows), room, np.random.default_rng(rng.getrandbits(64)))
+
+
+def _in_any_order(first, second, label, rng):
+    first, second = (first, second) if rng.random() < 0.5 else (second, first)
+    return (*first, *second, label)
+
+
+def _sentence_of_another(unit, spans, pair, rng):
+    """A sentence of another pair that none of this pair is equal to; None if ten draws find none,
+    as many pairs may share a sentence."""
+    own = [unit.ids[start:end].tobytes() for start, end in spans[pair]]
+    for _ in range(10):
+        other = int(rng.random() * len(spans))
+        start, end = spans[other][rng.random() < 0.5]
+        if other != pair and unit.ids[start:end].tobytes() not in own:
+            return start, end
+    return None
 
 
 def _targets(documents, room, short_seq_prob, rng):

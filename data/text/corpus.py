@@ -100,16 +100,20 @@ _PLAIN = (_behind(_BLANK_LINE), _LINE, _character)
 # In GB18030 and Big5 such a byte is always a character.
 _LONE_BYTE = _behind(re.compile(rb"[\x00-\x2f\x3a-\x3f]"))
 # Input format -> functions of bytes that find a place to cut, None without one. Between documents
-# first; the others are for documents larger than a unit, so that memory stays flat. A JSON line
-# and a CoNLL-U sentence are never cut.
+# first; the others are for documents larger than a unit, so that memory stays flat. A JSON line,
+# a CoNLL-U sentence and a pair are never cut.
 _BORDERS = {
     "raw": _PLAIN,
     "text": _PLAIN,
     "jsonl": (_LINE,),
     "presegmented": _PLAIN,
     "conllu": (_behind(_NEWDOC), _behind(_BLANK_LINE)),
+    "pairs": (_LINE,),
 }
 FORMATS = tuple(_BORDERS)
+# Two sentences a line, see sentence_pairs.py; the other formats hold running text.
+PAIRS = "pairs"
+RUNNING_TEXT = tuple(name for name in FORMATS if name != PAIRS)
 
 
 def plan_units(

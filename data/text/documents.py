@@ -9,8 +9,17 @@ import numpy as np
 from common import bounded_json, files
 from common.errors import UserError, some
 from common.validation import is_object
-from data.text import conllu_text, encodings, held_out, sentences, simplification, ud_tags
+from data.text import (
+    conllu_text,
+    encodings,
+    held_out,
+    sentence_pairs,
+    sentences,
+    simplification,
+    ud_tags,
+)
 from data.text.characters import ascii_quotes, code_points
+from data.text.corpus import PAIRS
 from data.text.tags import TagNumbers
 from data.text.words import EXAMPLES, Words
 
@@ -24,6 +33,7 @@ class Documents(NamedTuple):
       documents: int64 [documents + 1], index of each document's first sentence, and their number.
       words: Words where the input has them, else None.
       passed_over: number of documents on the other side of the corpus.
+      labels: int8 [documents] where each is a pair of sentences, see sentence_pairs.py; else None.
     """
 
     text: str
@@ -32,6 +42,7 @@ class Documents(NamedTuple):
     documents: np.ndarray
     words: Optional[Words] = None
     passed_over: int = 0
+    labels: Optional[np.ndarray] = None
 
 
 # --tag_set -> function that makes LTP's tags of a CoNLL-U sentence's, see conllu_text.read.
@@ -51,8 +62,8 @@ def read_documents(sources, options, side=None):
       Documents.
 
     Raises:
-      UserError: a line that cannot be decoded, is no JSON object with the fields, or no CoNLL-U
-        (file and line).
+      UserError: a line that cannot be decoded, is no JSON object with the fields, no pair of
+        sentences or no CoNLL-U (file and line).
     """
     if options.input_format == "conllu":
         documents = _annotated(sources, TAG_SETS[options.tag_set], side)
@@ -78,7 +89,12 @@ def normalization(normalize_quotes, t2s):
 
 
 def _plain(sources, options, side):
-    text = "\n\n".join(_text_of(source, options) for source in sources)
+    labels, texts = None, [_text_of(source, options) for source in sources]
+    if options.input_format == PAIRS:
+        read = [sentence_pairs.read(text, s.line) for text, s in zip(texts, sources)]
+        labels = np.array([label for one in read for label in one.labels], dtype=np.int8)
+        texts = [one.text for one in read]
+    text = "\n\n".join(texts)
     if options.t2s:  # before anything is counted in characters: lengths may change
         text = simplification.simplify(text)
     if options.input_format in ("raw", "jsonl"):
@@ -87,9 +103,13 @@ def _plain(sources, options, side):
         starts, ends = sentences.split_lines(text)
     place = (text, starts, ends, _document_borders(text, starts, ends))
     if side is None:
-        return Documents(*place)
+        return Documents(*place, labels=labels)
     chosen = held_out.choose(side, *place)
-    return Documents(*held_out.only(chosen, *place), passed_over=int((~chosen).sum()))
+    return Documents(
+        *held_out.only(chosen, *place),
+        passed_over=int((~chosen).sum()),
+        labels=None if labels is None else labels[chosen],
+    )
 
 
 def _annotated(sources, to_tags, side):

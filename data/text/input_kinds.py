@@ -9,7 +9,8 @@ from common import file_kinds
 from common.errors import UserError
 
 _TEXT = ("raw", "text", "presegmented")
-_EVERY = (*_TEXT, "jsonl", "conllu")
+_PAIRS = ("pairs",)
+_EVERY = (*_TEXT, *_PAIRS, "jsonl", "conllu")
 
 
 def _kind(pattern, formats, what, remedy):
@@ -37,6 +38,12 @@ _KINDS = (
         _TEXT,
         "JSON",
         "give --input_format=jsonl, and the fields that hold text (--text_fields)",
+    ),
+    _kind(
+        rb'\{\s*"(?:[^"\\\n]|\\.)*"\s*:',
+        _PAIRS,
+        "JSON",
+        "take its columns out: jq -r '[.sentence1, .sentence2, .label] | @tsv' FILE > FILE.tsv",
     ),
     _kind(
         rb"\[\s*(?:\{|\])",

@@ -10,6 +10,7 @@ from record_files import write_json
 from common.errors import UserError
 from finetuning import task_defaults
 from finetuning.registry import TASK_NAMES, get_task
+from modeling.config_families import read_config
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
@@ -25,6 +26,9 @@ def test_settings(name):
     assert defaults.of("electra_small")["learning_rate"] > defaults.of("base")["learning_rate"]
 
 
+CLUE_TASKS = ("afqmc", "tnews", "iflytek", "ocnli", "cmnli", "cluewsc2020", "csl")
+CLUE_TASKS += ("cmrc2018", "chid", "c3", "cluener")
+
 SMALL_MODELS = [n for n in TASK_NAMES if get_task(n).kind in ("classification", "questions")]
 
 
@@ -38,6 +42,24 @@ def test_tiny_models(name):
     electra = defaults.of("electra_tiny")
     assert electra["num_train_epochs"] == defaults.of("tiny")["num_train_epochs"]
     assert electra["learning_rate"] == defaults.of("electra_small")["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("roberta_tiny_clue", "tiny"),
+        ("roberta_tiny3L312_clue", "tiny"),
+        ("roberta_tiny3L768_clue", "base"),  # as wide: configs/README.md
+        ("roberta_large_clue", "large"),
+    ],
+)
+def test_sizes_of_clue_models(name, size):
+    config = read_config(os.path.join(ROOT, "configs", "models", name + ".json"))
+    assert task_defaults.size_of(config) == size
+    assert set(CLUE_TASKS) < set(TASK_NAMES)
+    for task in CLUE_TASKS if size == "tiny" else ():
+        flags = get_task(task).defaults.of(size)
+        assert flags["learning_rate"] == 1e-4 and 5 <= flags["num_train_epochs"] <= 8
 
 
 def test_settings_of_scripts():
