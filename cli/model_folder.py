@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.log import log, warn
 from data.text import simplification
 from data.tokenizers import text_settings
-from data.tokenizers.vocabularies import read_vocabulary
+from data.tokenizers.vocabularies import is_cased, read_vocabulary
 from modeling import checkpoint
 from modeling.config_families import read_config
 from modeling.conversion import huggingface
@@ -162,7 +162,13 @@ def choose_texts(vocabulary, folders, saved=None, lower=None, quotes=None, t2s=N
     known.update({name: v for name, v in (saved or {}).items() if v is not None})
     lower = known.get(text_settings.LOWER_CASE) if lower is None else lower
     quotes = known.get(text_settings.QUOTES) if quotes is None else quotes
+    is_said = not (lower is None and vocabulary.beside.lower_case is None)
     lower = run_flags.settle_lower_case(vocabulary, lower)
+    if lower and not is_said and is_cased(vocabulary):
+        warn(
+            "many rows of {} have capital letters, but text is lower-cased; if the model was "
+            "trained with them, give --do_lower_case=false".format(vocabulary.path)
+        )
     if quotes is None:
         quotes = vocabulary.beside.normalize_quotes
     t2s = known.get(text_settings.SIMPLIFIED) if t2s is None else t2s

@@ -60,6 +60,42 @@ def code_points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
+# Latin, Greek and Cyrillic with their accents: blanks part the words of these alphabets.
+_ALPHABETS_END = 0x2000
+_ALPHABETS = ((0xC0, 0x52F), (0x1E00, 0x1FFF))
+
+
+def inside_accented_words(text):
+    """Places within a word of an alphabet that has letters beyond ASCII: Zür|ich, but not don|'t.
+
+    Args:
+      text: str.
+
+    Returns:
+      bool [len(text)], True where a character goes on a word of the one before it and one of the
+      two is no ASCII character; None where there is no such place.
+    """
+    chars = code_points(text)
+    beyond = (chars >= _ALPHABETS[0][0]) & (chars < _ALPHABETS_END)
+    if not beyond.any():
+        return None
+    letters = _letters_of_alphabets()[np.minimum(chars, _ALPHABETS_END)]
+    inside = np.zeros(len(chars), dtype=bool)
+    inside[1:] = letters[1:] & letters[:-1] & (beyond[1:] | beyond[:-1])
+    return inside
+
+
+@functools.lru_cache(maxsize=1)
+def _letters_of_alphabets():
+    """bool [_ALPHABETS_END + 1]: letters, accents and ASCII digits; the last is any other one."""
+    table = np.zeros(_ALPHABETS_END + 1, dtype=bool)
+    for low, high in ((ord("0"), ord("z")), *_ALPHABETS):
+        for code in range(low, high + 1):
+            is_accent = unicodedata.category(chr(code)) == "Mn"
+            table[code] = chr(code).isalnum() or is_accent
+    return table
+
+
 def is_ascii_word(char):
     """Whether a character is a letter or digit of ASCII, which words in Latin letters are made
     of."""

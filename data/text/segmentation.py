@@ -11,7 +11,7 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
-from data.text.characters import code_points
+from data.text.characters import code_points, inside_accented_words
 from data.text.encodings import UTF8
 from data.text.ltp.annotator import USER_WORD_WEIGHT, LtpAnnotator
 from data.text.ltp.loading import local_ltp_directory
@@ -172,6 +172,9 @@ class _TextSegmenter:
                 found.update(filter(self._user_words.__contains__, map(str.strip, words)))
             at = end
             progress(at / len(text))
+        inside = inside_accented_words(text)
+        if inside is not None:  # jieba parts words at letters that it does not know: Z, ü, rich
+            marks &= ~inside
         return Words(marks, np.zeros(len(starts), dtype=bool), user_words=found)
 
 

@@ -31,6 +31,8 @@ _CLASSES = {
 # The names that vocabularies have in releases.
 FILE_NAMES = tuple(c.file_name for c in _CLASSES.values()) + ("30k-clean.model",)
 _CAPITAL = re.compile("[A-Z]")
+# Share of the rows: ERNIE's vocabulary, lower-cased, has 5 such rows of 17,964, Erlangshen's 28 %.
+_MANY = 0.02
 _RESERVED = re.compile(r"\[.*\]|<.*>")
 _WHAT = {
     vocabulary_file.WORDPIECE: "a WordPiece vocabulary",
@@ -111,8 +113,18 @@ def choose_lower_case(vocabulary, given, default=True):
 
 def has_capitals(vocabulary):
     """Whether a row of text has a capital letter of ASCII, so that its model knows cased text."""
-    return any(
-        _CAPITAL.search(token)
+    return bool(_capitals(vocabulary))
+
+
+def is_cased(vocabulary):
+    """Whether many rows have capital letters, as only vocabularies of cased models do."""
+    return _capitals(vocabulary) > _MANY * len(vocabulary)
+
+
+def _capitals(vocabulary):
+    """The number of rows of text with a capital letter of ASCII."""
+    return sum(
+        bool(_CAPITAL.search(token))
         for i, token in enumerate(vocabulary.tokens)
         if i not in vocabulary.special_ids and not _RESERVED.fullmatch(token)
     )

@@ -14,6 +14,7 @@ from data.creation import RecordWork
 from data.creation_settings import CreationSettings
 from data.record_processor import new_statistics
 from data.text import corpus, documents, segmentation
+from data.text.characters import inside_accented_words
 from data.text.ltp import annotator
 from data.text.segmentation import make_segmenter
 from data.text.user_dictionary import UserDictionary
@@ -242,7 +243,22 @@ class TestJieba:
         none = np.zeros(0, dtype=np.int64)
         placed = place_words(text, 0, len(text), jiebas[name]._cut(text))
         marks, _ = word_starts(jiebas[name], text, none, none)
+        inside = inside_accented_words(text)
+        if inside is not None:
+            placed = [place for place in placed if not inside[place]]
         assert placed == np.flatnonzero(marks).tolist()
+
+    @text_segmenters
+    @pytest.mark.parametrize(
+        "text, words",
+        [
+            ("去Zürich看Straße。", ["去", "Zürich", "看", "Straße", "。"]),
+            ("Éric don't naïve2", ["Éric", "", "don", "'", "t", "", "naïve2"]),
+            ("苏黎世E\u0301ric和Москва", ["苏黎世", "E\u0301ric", "和", "Москва"]),
+        ],
+    )
+    def test_letters_with_accents_do_not_part_words(self, jiebas, name, text, words):
+        assert words_of(jiebas[name], [text]) == [words]
 
     @text_segmenters
     def test_long_texts_go_in_pieces_of_whole_lines(self, jiebas, name, monkeypatch):
