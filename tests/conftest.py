@@ -48,6 +48,7 @@ if sys.version_info < (3, 10):
         "data/recipes/test_full_rows.py",
         "data/recipes/test_sentence_pairs.py",
         "programs/pretraining/test_pair_training.py",
+        "programs/pretraining/test_electra_preset.py",
         "programs/pretraining/test_cased_models.py",
         "data/recipes/test_pert_recipe.py",
         "programs/pretraining/test_macbert_training.py",
