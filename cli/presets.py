@@ -42,6 +42,7 @@ _SHOWN_SOURCE = 100  # characters
 PROJECT_FILES = (
     "config_file",
     "bert_config_file",
+    "teacher_config_file",
     *(o.name for o in family_flags.declared(option_classes()) if o.kind == MODEL_CONFIG),
 )
 

@@ -8,11 +8,13 @@ operations, those of loop bodies and branches too, carry the attribute _tpu_repl
 import collections
 import contextlib
 import functools
+import os
+import pathlib
 from unittest import mock
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_records
+from record_files import PREDICTIONS, SEQ, TINY_CONFIG, VOCAB, write_json, write_records
 from tensorflow.python.framework import kernels
 
 from data.input.drawn_corruption import Drawing
@@ -26,6 +28,8 @@ from modeling.config_families import AlbertConfig, AlbertZhConfig, ElectraConfig
 from optimization.config import OptimizerConfig
 from training import estimators, runner
 from training.devices.strategies import Devices
+from training.distillation import distillation
+from training.distillation.distillation import TeacherRequest
 from training.pretraining_runner import PretrainingRunner
 from training.run import Run
 from training.run_config import RunConfig
@@ -81,6 +85,7 @@ def training_graph(
     drawing=None,
     cores=8,
     precision="fp32",
+    teacher=None,
     **changes,
 ):
     """The graph in which PretrainingRunner would train on a TPU, dropout on.
@@ -94,10 +99,13 @@ def training_graph(
       drawing: Drawing or None.
       cores: cores of each host.
       precision: of RunConfig.
+      teacher: DistillationOptions of a teacher of TINY_CONFIG, which computes in bfloat16; None.
       changes: see model_config.
     """
     run = run_config(folder, objective, hosts * cores, drawing, do_train=True, precision=precision)
-    pretraining = make_pretraining(run, objective, optimizer, num_micro_batches, drawing, **changes)
+    pretraining = make_pretraining(
+        run, objective, optimizer, num_micro_batches, drawing, teacher, **changes
+    )
     return _graph_of(pretraining.train, hosts, cores)
 
 
@@ -130,7 +138,7 @@ def run_config(folder, objective, cores, drawing=None, **changes):
 
 
 def make_pretraining(
-    run, objective, optimizer="adamw", num_micro_batches=1, drawing=None, **changes
+    run, objective, optimizer="adamw", num_micro_batches=1, drawing=None, teacher=None, **changes
 ):
     """The project's own run on a TPU at an address where there is none."""
     config = OptimizerConfig(
@@ -142,7 +150,19 @@ def make_pretraining(
     )
     devices = Devices(master="grpc://127.0.0.1:8470")
     model = model_config(dict(DROPOUT, **changes), objective)
-    return PretrainingRunner(Run(run, model, objective, config, drawing, devices))
+    teaching = distillation_by(teacher, run, objective, model) if teacher else None
+    parts = run, model, objective, config, drawing, devices
+    return PretrainingRunner(Run(*parts, distillation=teaching))
+
+
+def distillation_by(options, run, objective, model):
+    """A teacher with random weights, beside output_dir."""
+    folder = os.path.dirname(run.output_dir)
+    write_json(pathlib.Path(folder, "teacher.json"), TINY_CONFIG)
+    prefix = write_checkpoint(pathlib.Path(folder), objective)
+    request = TeacherRequest(prefix, folder + "/teacher.json", "auto", options, "bf16")
+    settled = distillation.settle(request, objective, model, run)
+    return distillation.settle_numerics(settled, run, "bf16")
 
 
 def model_config(changes, objective=None):

@@ -24,6 +24,7 @@ from tpu_support import needs_tpu_support
 
 from common.errors import UserError
 from data.records.schema import FEATURES, feature_length
+from modeling.distillation.options import PretrainingDistillationOptions
 from modeling.kernels.bfloat16 import WIDE_SCORES
 from modeling.objectives import OBJECTIVES, get_objective
 from modeling.objectives.classification import Classification
@@ -173,6 +174,22 @@ def test_albert_zh_can_run_on_a_tpu(tmp_path):
     names = {v.op.name for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     assert "bert/embeddings/word_embeddings_2/lamb_m" in names
     assert_sums(graph, CORES_PER_HOST)
+
+
+def test_a_teacher_can_run_on_a_tpu(tmp_path):
+    """Its variables are where the student's are, and nothing updates them."""
+    options = PretrainingDistillationOptions(hidden_weight=1.0, attention_weight=1.0)
+    narrow = {"hidden_size": 16, "intermediate_size": 32}
+    objective = get_objective("roberta")
+    graph = training_graph(tmp_path, objective, num_micro_batches=2, teacher=options, **narrow)
+    assert problems(graph) == []
+    variables = variables_below(graph, "teacher")
+    trained = {v.device for v in graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)}
+    assert len(variables) > 20 and {v.device for v in variables} == trained
+    names = {v.op.name for v in variables}
+    writers = [op for op in graph.get_operations() if "Assign" in op.type]
+    writers = [op for op in writers if op.inputs[0].op.name in names]
+    assert writers and not any(map(is_on_tpu, writers))  # their initialisation alone
 
 
 def test_bfloat16_can_run_on_a_tpu(tmp_path):
