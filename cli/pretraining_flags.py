@@ -145,7 +145,9 @@ def _define_records():
         "eval_file",
         None,
         "TFRecord files to evaluate, all of them; with --do_train before the first step and at "
-        "every checkpoint, of which the best one is kept. Without it --input_file is read.",
+        "every checkpoint, of which the best one is kept. Several sets, each by itself: "
+        "law=law/*.tfrecord,general=general/*.tfrecord; the first chooses the best checkpoint. "
+        "Without it --input_file is read.",
     )
     flags.DEFINE_integer("max_seq_length", 128, "Tokens in a row, as in the records.")
     flags.DEFINE_integer(
@@ -272,10 +274,9 @@ def check(has_model):
             raise UserError("--{} needs --init_checkpoint".format(name))
     if FLAGS.objective != "auto":
         get_objective(FLAGS.objective)
-    for name in ("input_file", "eval_file"):
-        pattern = getattr(FLAGS, name)
-        if pattern and not files.is_remote(pattern):
-            files.matching(pattern, "--" + name)
+    if FLAGS.input_file and not files.is_remote(FLAGS.input_file):
+        files.matching(FLAGS.input_file, "--input_file")
+    evaluation.check_eval_file()
 
 
 def log_notes(length):

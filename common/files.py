@@ -245,7 +245,7 @@ def matching(patterns, flag):
       UserError: a pattern matches nothing, a directory is named, or a file system fails.
     """
     paths = {}
-    for pattern in _entries(patterns):
+    for pattern in entries(patterns):
         try:
             names = _matches(pattern, flag)
         except failures() as error:
@@ -263,14 +263,27 @@ def matching(patterns, flag):
     return list(paths)
 
 
-def _entries(patterns):
-    """The entries of a comma list, without the blanks that belong to no file's name."""
+def entries(patterns):
+    """The entries of a comma list of names and globs, without the blanks that belong to no file's
+    name; see `matching`."""
     if not is_remote(patterns) and os.path.isfile(patterns):  # even with a comma in its name
         return [patterns]
     named = [
         p if not is_remote(p) and os.path.isfile(p) else p.strip() for p in patterns.split(",")
     ]
     return [p for p in named if p]
+
+
+def has_matches(pattern):
+    """Whether a name or glob means a file or directory that is there.
+
+    Raises:
+      UserError: a remote file system cannot be asked.
+    """
+    try:
+        return exists(pattern) or bool(_matches(pattern, ""))
+    except failures() as error:
+        raise UserError("cannot look for {}: {}".format(pattern, reason(error))) from None
 
 
 def _matches(pattern, flag):

@@ -36,7 +36,7 @@ READERS = {
     "questions": lambda path: json_lines.load_json(path, Examples(path=path)),
     "prediction": lambda path: list(read_lines(path)),
     "records": lambda path: list(tfrecord.read_records(path)),
-    "records of a training": lambda path: record_files.check([path], [], {}),
+    "records of a training": lambda path: record_files.check([path], {}),
     "checkpoint": checkpoint.resolve,
     "Hugging Face": lambda path: huggingface._one_of(path, ("config.json",), "config"),
     "LTP": local_ltp_directory,

@@ -9,13 +9,14 @@ import os
 
 from common import files
 from common.errors import UserError, some
-from training.checkpoints.best import RESULTS_FILE, TEXTS, read_results
+from training.checkpoints.best import OF_SET, RESULTS_FILE, TEXTS, read_results
 
 STEP, LOSS = "global_step", "loss"
 # About the rows of an evaluation, beside its figures; TEXTS has those that are no numbers.
 ROWS, FILES = "rows", "files"
-ALL_READ, RECORDS, ROWS_ID = TEXTS
-_NO_FIGURES = {STEP, ROWS, FILES, *TEXTS}
+ALL_READ, RECORDS, ROWS_ID, SET = TEXTS
+_OF_ROWS = {STEP, ROWS, FILES, ALL_READ, RECORDS, ROWS_ID}
+_NO_FIGURES = {*_OF_ROWS, SET}
 _ID_DIGITS = 16
 _LARGE, _HUGE = 100, 1000000
 
@@ -44,6 +45,36 @@ def rows_read(config, drawing, count, is_all):
         RECORDS: some([os.path.basename(path) for path in config.eval_files]),
         ROWS_ID: hashlib.sha256(content.encode("utf-8")).hexdigest()[:_ID_DIGITS],
     }
+
+
+def joined(parts):
+    """The figures of all sets of an evaluation, as eval_results.txt has them.
+
+    Args:
+      parts: list of (name of the set, its figures), the one that decides first; one without a name
+        (None) is alone.
+
+    Returns:
+      dict name -> number or text: the figures of the first under their own names, with its name
+      as "set"; of the others as NAME.loss and so on.
+    """
+    (first, results), *others = parts
+    results = dict(results, **({SET: first} if first else {}))
+    for name, figures in others:
+        own = {key: value for key, value in figures.items() if key != STEP}  # one checkpoint's
+        results.update({name + OF_SET + key: value for key, value in own.items()})
+    return results
+
+
+def parted(results):
+    """The opposite of `joined`: dict name of the set, or None -> its figures; {} of no figures."""
+    parts = {results.get(SET): {}} if results else {}
+    for key, value in results.items():
+        name, _, figure = key.rpartition(OF_SET)
+        part = parts.setdefault(name or results.get(SET), {STEP: results.get(STEP)})
+        if figure != SET:
+            part[figure] = value
+    return parts
 
 
 def describe_rows(results):
@@ -75,20 +106,63 @@ def compare(first, second):
     """
     paths = [_results_path(name) for name in (first, second)]
     both = [_complete_results(path) for path in paths]
-    if not are_comparable(*both):
-        shown = [describe_rows(results) for results in both]
-        if shown[0] == shown[1]:
-            shown[1] += " that have other content or other masks"
-        raise UserError(
-            "no comparison: {} is of {}, {} of {}; evaluate both on the same rows with --do_eval "
-            "--eval_file=..., a checkpoint as --init_checkpoint".format(
-                paths[0], shown[0], paths[1], shown[1]
-            )
-        )
+    sets = [parted(results) for results in both]
+    pairs = same_rows(*sets)
+    if not pairs:
+        raise _other_rows(paths, both)
     titles = [
         "{} (step {:,})".format(name, results[STEP]) for name, results in zip((first, second), both)
     ]
-    return ["on the same {}:".format(describe_rows(both[0])), *table(zip(titles, both))]
+    lines = []
+    for names in pairs:
+        figures = [part[name] for part, name in zip(sets, names)]
+        shown = _shown_names(names)
+        shown = shown + ", on" if shown else "on"
+        lines.append("{} the same {}:".format(shown, describe_rows(figures[0])))
+        lines += table(zip(titles, figures))
+    for path, part, used in zip(paths, sets, zip(*pairs)):
+        lines += [
+            "{} alone has {}{}".format(path, name + ", " if name else "", describe_rows(figures))
+            for name, figures in part.items()
+            if name not in used
+        ]
+    return lines
+
+
+def same_rows(first, second):
+    """The sets of two evaluations that are of the same rows.
+
+    Args:
+      first, second: see `parted`.
+
+    Returns:
+      list of pairs of names, in the order of `first`; a set is in one pair at most.
+    """
+    pairs, left = [], list(second)
+    for name, figures in first.items():
+        same = [other for other in left if are_comparable(figures, second[other])]
+        # Two sets of one evaluation may have the same rows: then their names tell.
+        same.sort(key=lambda other: other != name)
+        if same:
+            pairs.append((name, same[0]))
+            left.remove(same[0])
+    return pairs
+
+
+def _shown_names(names):
+    return " and ".join(name for name in dict.fromkeys(names) if name)
+
+
+def _other_rows(paths, both):
+    shown = [describe_rows(results) for results in both]
+    if shown[0] == shown[1]:
+        shown[1] += " that have other content or other masks"
+    return UserError(
+        "no comparison: {} is of {}, {} of {}; evaluate both on the same rows with --do_eval "
+        "--eval_file=..., a checkpoint as --init_checkpoint".format(
+            paths[0], shown[0], paths[1], shown[1]
+        )
+    )
 
 
 def _results_path(name):
@@ -101,7 +175,7 @@ def _complete_results(path):
         raise UserError(
             "{} does not exist or is empty; --do_eval --eval_file=... writes one".format(path)
         )
-    if not results.keys() >= _NO_FIGURES:
+    if not results.keys() >= _OF_ROWS:
         raise UserError(
             "{} does not say which rows it is of; evaluate again with --do_eval "
             "--eval_file=...".format(path)

@@ -180,7 +180,29 @@ def _notes(before, now):
                 _amount(old), _amount(new)
             )
         )
+    if is_object(old) and new and _sets(before) != _sets(now):
+        notes.append(
+            "the steps before were evaluated on {}, from here on it is {}; only the same rows "
+            "are compared with those of step 0".format(
+                *(_shown_sets(_sets(run)) for run in (before, now))
+            )
+        )
     return notes
+
+
+def _sets(run):
+    """dict name -> SHA-256 of the sets that are evaluated; {} where they have no names."""
+    sets = run.get("eval_sets")
+    sets = sets if is_object(sets) else {}
+    identities = {
+        name: content.get("identity") for name, content in sets.items() if is_object(content)
+    }
+    return {name: i.get("sha256") for name, i in identities.items() if is_object(i)}
+
+
+def _shown_sets(sets):
+    shown = ["{} ({})".format(quoted(name), _short(digest)) for name, digest in sets.items()]
+    return "the sets " + ", ".join(shown) if shown else "one set without a name"
 
 
 def _difference(what, before, now):

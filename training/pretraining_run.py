@@ -20,6 +20,7 @@ from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
 from training.distillation import distillation
 from training.records import (
+    evaluation_sets,
     manifest_agreement,
     masking_choice,
     objective_choice,
@@ -46,8 +47,9 @@ class PretrainingRequest:
       schedule: Schedule.
       is_room_given: whether max_predictions_per_seq is the user's own, with which records must
         agree.
-      input_file, eval_file: names or globs of record files; no eval_file: those of input_file, no
-        input_file: nothing is trained.
+      input_file, eval_file: names or globs of record files, eval_file also with the names of sets
+        (evaluation_sets.find); no eval_file: those of input_file, no input_file: nothing is
+        trained.
       options: dict option -> value, None where the user gave none; of all families.
       options_beside: dict option -> model config of a file beside the weights; of all families.
       vocab_file: path or None.
@@ -84,7 +86,8 @@ class Records:
     """The record files of a run, of which only names and manifests were looked at.
 
     Attributes:
-      train_files, eval_files: paths.
+      train_files: paths.
+      eval_sets: dict name -> paths, see evaluation_sets.find.
       deciding_manifests: {path: manifest} of train_files, without them of eval_files: what decides
         the objective where flags do not.
       manifests: {path: manifest} of all files.
@@ -92,10 +95,15 @@ class Records:
     """
 
     train_files: List[str]
-    eval_files: List[str]
+    eval_sets: Dict[Optional[str], List[str]]
     deciding_manifests: Dict[str, Any]
     manifests: Dict[str, Any]
     stated_corruption: Any
+
+    @property
+    def eval_files(self):
+        """Paths of all sets."""
+        return evaluation_sets.every_file(self.eval_sets)
 
 
 def find_records(request):
@@ -112,13 +120,15 @@ def find_records(request):
         each other, the model or the flags; a batch does not divide over devices.
     """
     config = request.config
-    train_files, eval_files = [], []
+    train_files, eval_sets = [], {}
     if request.input_file:
         train_files = files.matching(request.input_file, "--input_file")
     if config.do_eval or request.do_predict:
-        eval_files = train_files
+        eval_sets = {None: train_files}
         if request.eval_file:
-            eval_files = files.matching(request.eval_file, "--eval_file")
+            eval_sets = evaluation_sets.find(request.eval_file)
+            evaluation_sets.warn_of_shared(eval_sets)
+    eval_files = evaluation_sets.every_file(eval_sets)
     deciding_manifests = find_manifests(train_files or eval_files)
     if config.do_train:
         manifest_agreement.refuse_held_out(deciding_manifests)
@@ -136,7 +146,7 @@ def find_records(request):
     manifest_agreement.check_manifests(manifests, request.model_config, config.max_seq_length, room)
     check_batch(config, request.optimizer_config.gradient_accumulation_steps)
     stated = masking_choice.stated_by_manifests(manifests, request.vocab_file, request.vocab_beside)
-    return Records(train_files, eval_files, deciding_manifests, manifests, stated)
+    return Records(train_files, eval_sets, deciding_manifests, manifests, stated)
 
 
 def _warn_of_trained(train_files, eval_files):
@@ -165,8 +175,9 @@ def build(request, records, devices):
     """
     config, model_config = request.config, request.model_config
     readable = _readable_files(request, records)
-    deciding_files = readable.train_files or readable.eval_files
-    optimizer = _with_steps(request, readable)
+    train_files, train_records = readable.of(records.train_files)
+    deciding_files = train_files or readable.of(records.eval_files)[0]
+    optimizer = _with_steps(request, train_files, train_records)
     objective = objective_choice.choose_objective(
         config.objective, deciding_files, records.deciding_manifests
     )
@@ -209,9 +220,13 @@ def build(request, records, devices):
         init_digest=digest_of(config.init_checkpoint, config.output_dir),
         max_predictions_per_seq=room,
         records=record_identity.describe(
-            records.train_files, records.eval_files, records.manifests
+            records.train_files,
+            evaluation_sets.deciding_files(records.eval_sets),
+            records.manifests,
         ),
-        **readable.settings(),
+        train_files=train_files,
+        train_records=train_records,
+        **evaluation_sets.settings(records.eval_sets, readable, records.manifests),
     )
     if config.do_train:
         warn_of_many_epochs(
@@ -247,20 +262,22 @@ def _distillation(request, objective, config):
     return distillation.settle_numerics(settled, config, teacher.precision)
 
 
-def _with_steps(request, readable):
-    """The OptimizerConfig with its steps; counts the training records where epochs decide."""
-    if request.schedule.epochs is None or not readable.train_files:
+def _with_steps(request, train_files, rows):
+    """The OptimizerConfig with its steps; counts the training records where epochs decide and
+    `rows`, their number, is None."""
+    if request.schedule.epochs is None or not train_files:
         return request.optimizer_config
-    rows = readable.train_records
     if rows is None:
         log("no manifest counts the records of --input_file, so they are counted")
-        rows = record_contents.count_rows(readable.train_files, None)
+        rows = record_contents.count_rows(train_files, None)
     return request.schedule.apply(request.optimizer_config, rows, request.config.train_batch_size)
 
 
 def _readable_files(request, records):
     """record_files.RecordFiles, checked as far as the request asks for it."""
-    paths = records.train_files, records.eval_files, records.manifests
+    paths = records.train_files + records.eval_files
     if request.skip_damaged_records:
-        return record_files.mend(*paths, request.config.output_dir, request.dry_run)
-    return record_files.check(*paths, request.verify_records)
+        return record_files.mend(
+            paths, records.manifests, request.config.output_dir, request.dry_run
+        )
+    return record_files.check(paths, records.manifests, request.verify_records)

@@ -18,14 +18,17 @@ class RunConfig:
     """Files, sizes and intervals of a run; lengths in tokens, intervals in steps.
 
     Attributes:
+      eval_files: of all sets, each once.
+      eval_sets: dict name -> dict of files, records and identity (record_identity.of_files) of the
+        sets that are evaluated each by itself, see evaluation_sets; None: eval_files are one.
       train_records, eval_records: rows in train_files and eval_files, None if unknown.
-      max_eval_steps: None: all of eval_files.
+      max_eval_steps: of each set; None: all of it.
       max_predictions_per_seq: None: not settled yet.
       predict_batch_size: None: eval_batch_size.
       keep_checkpoint_max: 0: all.
       objective_settings: see Objective.settings.
       init_digest: what the weights of init_checkpoint are, see initial_weights.digest_of.
-      records: see record_identity.describe; None: not compared.
+      records: see record_identity.describe, "eval" of the set that decides; None: not compared.
       teacher_checkpoint, teacher_digest: the same of a distillation's teacher; None without one.
       teacher_precision: of its products, see modeling.kernels.PRECISIONS.
       distillation: its DistillationOptions as a dict.
@@ -58,6 +61,7 @@ class RunConfig:
     eval_while_training: bool = False
     train_records: Optional[int] = None
     eval_records: Optional[int] = None
+    eval_sets: Optional[Dict[str, Any]] = None
     objective_settings: Optional[Dict[str, Any]] = None
     records: Optional[Dict[str, Any]] = None
     use_tpu: bool = False

@@ -3,8 +3,10 @@
 from absl import flags
 
 from cli.help import topics
+from common import files
 from common.errors import UserError
 from common.log import log
+from training.records import evaluation_sets
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()
@@ -22,8 +24,8 @@ def define():
     flags.DEFINE_integer(
         "max_eval_steps",
         None,
-        "Most batches in an evaluation; default: all, and {} of the records that are trained "
-        "on.".format(TRAINED_BATCHES),
+        "Most batches in an evaluation, of each set; default: all, and {} of the records that are "
+        "trained on.".format(TRAINED_BATCHES),
     )
     flags.DEFINE_list(
         "compare",
@@ -51,6 +53,16 @@ def settle_eval_file():
         raise UserError("--eval_file is not read with --do_eval=false; remove one of them")
     FLAGS.do_eval = True
     log("--eval_file is given, so the training is evaluated on it (--do_eval)")
+
+
+def check_eval_file():
+    """Looks for the local files of --eval_file.
+
+    Raises:
+      UserError: see evaluation_sets.find.
+    """
+    if FLAGS.eval_file and not files.is_remote(FLAGS.eval_file):
+        evaluation_sets.find(FLAGS.eval_file)
 
 
 def max_eval_steps():

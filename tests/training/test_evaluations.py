@@ -118,3 +118,48 @@ def test_figures_that_are_not_there(tmp_path):
     old = write(tmp_path / "old", {"global_step": 1, "loss": 2.0})
     with pytest.raises(UserError, match="old does not say which rows it is of; evaluate again"):
         evaluations.compare(old, there)
+
+
+def both_sets(step, law, general, names=("law", "general")):
+    """Results of two sets; the figures of each are in the file of the first."""
+    parts = [results_of(step, law), results_of(step, general, "b" * 64, other_loss=1.0)]
+    return evaluations.joined(list(zip(names, parts)))
+
+
+def test_sets_are_in_one_file(tmp_path):
+    results = both_sets(40, 2.0, 3.0, ("law = 1", "\u6cd5"))
+    assert read_results(write(tmp_path / "r.txt", results)) == results
+    assert (results["loss"], results["\u6cd5.loss"], results["set"]) == (2.0, 3.0, "law = 1")
+    parts = evaluations.parted(results)
+    assert parts["law = 1"] == results_of(40, 2.0)
+    assert parts["\u6cd5"] == results_of(40, 3.0, "b" * 64, other_loss=1.0)
+    assert evaluations.parted(results_of(3, 2.5)) == {None: results_of(3, 2.5)}
+    assert evaluations.parted({}) == {}
+    assert evaluations.joined([(None, results_of(3, 2.5))]) == results_of(3, 2.5)
+
+
+def test_sets_of_two_evaluations_are_compared_by_their_rows(tmp_path):
+    first = write(tmp_path / "a" / "eval_results.txt", both_sets(0, 8.0, 5.0))
+    second = both_sets(40, 6.0, 2.0)
+    second = evaluations.joined(list(evaluations.parted(second).items())[::-1])
+    write(tmp_path / "b" / "eval_results.txt", second)
+    lines = evaluations.compare(first, str(tmp_path / "b"))
+    assert [line for line in lines if "on the same" in line] == [
+        "law, on the same 512 rows of dev = 1.tfrecord, more.tfrecord (all of them):",
+        "general, on the same 512 rows of dev = 1.tfrecord, more.tfrecord (all of them):",
+    ]
+    losses = [line.split()[1:] for line in lines if line.split()[0] == "loss"]
+    assert losses == [["8.0000", "->", "6.0000"], ["5.0000", "->", "2.0000"]]
+    # One set, without a name, of the rows of the second.
+    alone = write(tmp_path / "c", results_of(7, 1.0, "b" * 64))
+    lines = evaluations.compare(first, alone)
+    assert lines[0].startswith("general, on the same 512 rows of ")
+    assert [line.split()[1:] for line in lines if line.split()[0] == "loss"] == [
+        ["5.0000", "->", "1.0000"]
+    ]
+    assert lines[-1] == (
+        "{} alone has law, 512 rows of dev = 1.tfrecord, more.tfrecord (all of them)".format(first)
+    )
+    other = write(tmp_path / "d", results_of(7, 1.0, "c" * 64))
+    with pytest.raises(UserError, match=r"no comparison: .*that have other content or other masks"):
+        evaluations.compare(first, other)

@@ -18,8 +18,10 @@ from training.checkpoints.recovery import (
 )
 
 RESULTS_FILE = "eval_results.txt"
-# Results that are no numbers, see evaluations.rows_read.
-TEXTS = ("all_rows_read", "records", "rows_id")
+# Results that are no numbers, see evaluations.rows_read and evaluations.joined.
+TEXTS = ("all_rows_read", "records", "rows_id", "set")
+# Between the name of a set and that of its figure.
+OF_SET = "."
 
 
 def results_text(results):
@@ -50,7 +52,7 @@ def read_results(path):
         with files.open_file(path, "rb") as reader:
             lines = bounded_json.read(reader, path, bounded_json.CONFIG_BYTES).decode("utf-8")
         pairs = [_split(line) for line in lines.splitlines()]
-        results = {n: value if n in TEXTS else float(value) for n, value in pairs}
+        results = {n: value if _is_text(n) else float(value) for n, value in pairs}
         if results.get("global_step", 0) % 1:  # nan % 1 is nan, which is true
             raise ValueError("no step")
     except ValueError:
@@ -66,7 +68,11 @@ def read_results(path):
 def _split(line):
     """[name, value]; the name of a file may have the sign, too."""
     name = line.split(" = ", 1)[0]
-    return line.split(" = ", 1 if name in TEXTS else -1)
+    return line.split(" = ", 1 if _is_text(name) else -1)
+
+
+def _is_text(name):
+    return name.rpartition(OF_SET)[2] in TEXTS
 
 
 class Ranking:

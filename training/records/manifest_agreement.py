@@ -2,7 +2,6 @@
 
 from common.errors import UserError
 from common.log import warn
-from data.records.checks.verification import listings
 from data.text.held_out import HELD_OUT
 from data.tokenizers.text_settings import TextSettings
 
@@ -98,15 +97,3 @@ def texts_of_records(manifests):
             )
             return None
     return first[1]
-
-
-def count_records(files, manifests):
-    """Rows in record files as their manifests count them; None if one of them is not listed.
-
-    Args:
-      files: record files.
-      manifests: {path: manifest} of them.
-    """
-    listed = listings(files, manifests)
-    counts = [listed[path].records if path in listed else None for path in files]
-    return None if None in counts else sum(counts)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import tempfile
-from typing import Any, List, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from common import files
 from common.errors import UserError, some
@@ -13,7 +13,6 @@ from data.records.checks import mending, verification
 from data.records.checks.checker import REPLACED, UNREADABLE
 from training.checkpoints.recovery import MENDED_FOLDER
 from training.failures import output_errors
-from training.records.manifest_agreement import count_records
 
 
 @dataclasses.dataclass
@@ -21,28 +20,25 @@ class RecordFiles:
     """The files of training and evaluation.
 
     Attributes:
-      train_files, eval_files: paths.
-      train_records, eval_records: rows in them, None where nothing says it.
+      places: {path that the user named: (path to read, rows in it, None where nothing says it)}.
       scratch: a temporary folder of copies, removed with this object.
     """
 
-    train_files: List[str]
-    eval_files: List[str]
-    train_records: Optional[int]
-    eval_records: Optional[int]
+    places: Dict[str, Tuple[str, Optional[int]]]
     scratch: Any = None
 
-    def settings(self):
-        """Fields of RunConfig."""
-        names = ("train_files", "eval_files", "train_records", "eval_records")
-        return {name: getattr(self, name) for name in names}
+    def of(self, paths):
+        """([path to read], rows in all of them or None) of some of the files."""
+        places = [self.places[path] for path in paths]
+        counts = [count for _, count in places]
+        return [place for place, _ in places], None if None in counts else sum(counts)
 
 
-def check(train_files, eval_files, manifests, verify=False):
+def check(paths, manifests, verify=False):
     """Checks the files of a run before it begins; what is damaged is an error.
 
     Args:
-      train_files, eval_files: lists of paths, in which the same files may stand.
+      paths: of the files.
       manifests: {path: manifest} of them.
       verify: read them completely; otherwise their sizes are compared with the manifests'.
 
@@ -52,17 +48,18 @@ def check(train_files, eval_files, manifests, verify=False):
     Raises:
       UserError: a file is damaged, or another one than a manifest lists.
     """
-    paths = list(dict.fromkeys(train_files + eval_files))
+    paths = list(dict.fromkeys(paths))
     _refuse_other_kinds(paths)
     if not verify:
         verification.check_sizes(paths, manifests)
-        counts = [count_records(some_files, manifests) for some_files in (train_files, eval_files)]
-        return RecordFiles(train_files, eval_files, *counts)
+        listed = verification.listings(paths, manifests)
+        counts = {path: listed[path].records for path in listed}
+        return RecordFiles({path: (path, counts.get(path)) for path in paths})
     reports = verification.verify(paths, manifests, log)
     damaged = [report for report in reports if report.faults]
     if damaged:
         _refuse(damaged, len(paths))
-    return _files_to_read(train_files, eval_files, reports, {})
+    return _files_to_read(reports, {})
 
 
 def _refuse_other_kinds(paths):
@@ -75,14 +72,14 @@ def _refuse_other_kinds(paths):
         raise UserError("cannot read {}: {}".format(path, files.reason(error))) from None
 
 
-def mend(train_files, eval_files, manifests, output_dir, dry_run=False):
+def mend(paths, manifests, output_dir, dry_run=False):
     """Reads the files of a run completely, and makes copies of damaged ones without the damage.
 
     A copy stands in the place of its file, so that the order of rows is the same in every run
     with the same damage.
 
     Args:
-      train_files, eval_files, manifests: see `check`.
+      paths, manifests: see `check`.
       output_dir: the copies go into its folder `mended`.
       dry_run: make them in a temporary folder.
 
@@ -93,7 +90,7 @@ def mend(train_files, eval_files, manifests, output_dir, dry_run=False):
       UserError: a file holds nothing sound, is another one than a manifest lists, or cannot be
         read or written.
     """
-    paths = list(dict.fromkeys(train_files + eval_files))
+    paths = list(dict.fromkeys(paths))
     reports = verification.verify(paths, manifests, log)
     damaged = [report for report in reports if report.faults]
     # A sound file that is not the listed one has no damaged record to skip.
@@ -102,28 +99,18 @@ def mend(train_files, eval_files, manifests, output_dir, dry_run=False):
             raise _cannot_be_mended(report)
     scratch = tempfile.TemporaryDirectory(prefix="quanci-") if dry_run else None
     copies = _mend_all(damaged, scratch.name if scratch else output_dir, paths) if damaged else {}
-    return dataclasses.replace(
-        _files_to_read(train_files, eval_files, reports, copies), scratch=scratch
-    )
+    return dataclasses.replace(_files_to_read(reports, copies), scratch=scratch)
 
 
-def _files_to_read(train_files, eval_files, reports, copies):
+def _files_to_read(reports, copies):
     """RecordFiles.
 
     Args:
-      train_files, eval_files: lists of paths.
       reports: [Report] of them all.
       copies: {path: (path of its copy, records in it)}.
     """
-    counts = {report.path: report.records for report in reports}
-    counts.update((path, count) for path, (_, count) in copies.items())
-    names = {path: copies[path][0] if path in copies else path for path in counts}
-    return RecordFiles(
-        [names[path] for path in train_files],
-        [names[path] for path in eval_files],
-        sum(counts[path] for path in train_files),
-        sum(counts[path] for path in eval_files),
-    )
+    read = {report.path: (report.path, report.records) for report in reports}
+    return RecordFiles({**read, **copies})
 
 
 def _refuse(damaged, files_in_all):

@@ -13,7 +13,8 @@ def describe(train_files, eval_files, manifests):
     """The identity of a run's records.
 
     Args:
-      train_files, eval_files: paths, whose folders do not count: records may be moved.
+      train_files, eval_files: paths (of the set that decides, where there are several), whose
+        folders do not count: records may be moved.
       manifests: {path: manifest} of them.
 
     Returns:
@@ -25,13 +26,15 @@ def describe(train_files, eval_files, manifests):
     """
     vocabularies = [m["vocab_sha256"] for m in manifests.values() if m.get("vocab_sha256")]
     return {
-        "train": _of_files(train_files, manifests),
-        "eval": _of_files(eval_files, manifests),
+        "train": of_files(train_files, manifests),
+        "eval": of_files(eval_files, manifests),
         "vocab_sha256": vocabularies[0] if vocabularies else None,
     }
 
 
-def _of_files(paths, manifests):
+def of_files(paths, manifests):
+    """The identity of some files: dict of files, bytes and sha256; None without files. For
+    arguments and errors see `describe`."""
     if not paths:
         return None
     listed = listings(paths, manifests)
