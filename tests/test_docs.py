@@ -98,6 +98,8 @@ def test_every_command_runs(workplace):
         "tensorflow/bert_model.ckpt.index",
         "release/bert_model.ckpt.index",
         "extended/bert_model.ckpt.index",
+        "court_model/best/checkpoint",
+        "court_huggingface/model.safetensors",
     ):
         assert (workplace / "output" / made).exists(), made
 

@@ -116,7 +116,7 @@ class PretrainingRunner(Runner):
         """What an estimator's evaluation of a set returns; `config`: RunConfig of the set."""
         is_initial = prefix is None or prefix == config.init_checkpoint
         with session_errors(config.eval_files, self._ranges(), self._devices.session_fault):
-            steps = _steps(config)
+            steps = eval_steps(config)
             return estimator.evaluate(
                 self._evaluation_input(config.eval_files),
                 steps=steps,
@@ -171,8 +171,15 @@ class PretrainingRunner(Runner):
         )
 
 
-def _steps(config):
-    """Batches to evaluate, None: all; a TPU requests all at once and fails if there are fewer."""
+def eval_steps(config):
+    """Batches to evaluate, None: all; a TPU requests all at once and fails if there are fewer.
+
+    Args:
+      config: RunConfig, of one set.
+
+    Raises:
+      UserError: there are too few rows for a batch of a TPU.
+    """
     if not config.use_tpu:
         return config.max_eval_steps
     limit = config.max_eval_steps and config.max_eval_steps * config.eval_batch_size

@@ -30,6 +30,7 @@ from modeling.objectives import OBJECTIVES, get_objective
 from modeling.objectives.classification import Classification
 from modeling.objectives.objective import Objective
 from optimization.config import OPTIMIZERS
+from training.pretraining_runner import eval_steps
 
 tf.disable_v2_behavior()
 
@@ -301,13 +302,12 @@ def test_a_tpu_is_asked_for_no_more_batches_than_there_are(tmp_path):
     objective = get_objective("roberta")
     run = tpu_graphs.run_config(tmp_path, objective, CORES_PER_HOST, do_eval=True)
     batches = tpu_graphs.RECORDS // run.eval_batch_size
-    assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == batches == 4
-    run = dataclasses.replace(run, max_eval_steps=3)
-    assert tpu_graphs.make_pretraining(run, objective)._eval_steps() == 3
+    assert eval_steps(run) == batches == 4
+    assert eval_steps(dataclasses.replace(run, max_eval_steps=3)) == 3
     records = tpu_graphs.random_records(objective.feature_names, run.eval_batch_size - 1)
     write_records(run.eval_files[0], records)
     with pytest.raises(UserError, match="hold 15 rows, and a TPU takes full batches"):
-        tpu_graphs.make_pretraining(run, objective)._eval_steps()
+        eval_steps(run)
 
 
 def printed(x):
