@@ -16,12 +16,14 @@ from cli import (
     run_flags,
 )
 from cli.app import require
+from cli.distillation import flags as distillation
 from cli.help import topics
 from cli.hparams import define_hparams_flags
 from common import outputs
 from common.errors import UserError
 from common.log import log
 from finetuning.registry import TASK_NAMES, option_classes, registered_name
+from modeling.distillation.options import DistillationOptions
 
 FLAGS = flags.FLAGS
 
@@ -82,6 +84,7 @@ def define():
     run_flags.define_packing_flag()
     run_flags.define_device_flags()
     _define_evaluation()
+    distillation.define(DistillationOptions)
     family_flags.define(option_classes())
     original_names.add_names("text_columns", "text_column")
     original_names.define_reading_names()
@@ -214,6 +217,7 @@ class FinetuningRequest:
       typed_options: names of those on the command line itself.
       hparams: None without ELECTRA's flags.
       given_files: dict split -> file that is read in place of the one in data_dir.
+      teacher: training.distillation.distillation.TeacherRequest, None without a teacher.
     """
 
     task_names: Tuple[str, ...]
@@ -257,6 +261,7 @@ class FinetuningRequest:
     typed_options: Tuple[str, ...]
     hparams: Optional[Hparams]
     given_files: Dict[str, str]
+    teacher: Any
 
     @property
     def test_batch_size(self):
@@ -305,6 +310,7 @@ def request():
         typed_options=tuple(name for name in options if FLAGS[name].present),
         hparams=hparams,
         given_files=_given_files(data_dir),
+        teacher=distillation.request(DistillationOptions),
     )
 
 
@@ -406,6 +412,7 @@ def _check(has_model):
     outputs.check_folder(FLAGS.output_dir, "--output_dir=" + FLAGS.output_dir)
     run_flags.check_numbers(POSITIVE, NOT_NEGATIVE)
     run_flags.check_devices()
+    distillation.check(DistillationOptions)
     if FLAGS.warmup_proportion >= 1:
         raise UserError("--warmup_proportion={} must be below 1".format(FLAGS.warmup_proportion))
     for steps, share in (

@@ -6,6 +6,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from cli import finetuning_flags, model_folder, run_flags
+from cli.distillation import task_teacher
 from cli.finetuning_flags import SHORTEST_ROW
 from cli.finetuning_trials import FinetuningSettings, FinetuningTrials
 from common import files, outputs
@@ -55,6 +56,7 @@ class RunInputs(NamedTuple):
       objective: what is trained, for all tasks.
       layers: of layers_below_heads; None where learning rates are not layer-wise.
       devices: Devices.
+      distillation: training.distillation.distillation.Distillation, None without a teacher.
     """
 
     settings: FinetuningSettings
@@ -65,6 +67,7 @@ class RunInputs(NamedTuple):
     objective: Any
     layers: Optional[Dict[str, int]]
     devices: Devices
+    distillation: Any
 
 
 def read_inputs(request):
@@ -116,6 +119,7 @@ def read_inputs(request):
         objective,
         layers,
         run_flags.find_devices([settings.output_dir]),
+        task_teacher.settle(settings, tasks[0], objective, model_config, vocabulary),
     )
 
 
@@ -143,6 +147,7 @@ def compose(inputs):
         inputs.layers,
         weights,
         inputs.devices,
+        inputs.distillation,
     )
 
 
@@ -285,11 +290,15 @@ def _make_objective(task, model_config, settings):
 
 def _initial_weights(inputs):
     """InitialWeights of --init_checkpoint, None without; what does not fit is refused here, before
-    rows are written for it."""
+    rows are written for it, as is a teacher."""
     # Late: their session hooks derive from TensorFlow's.
     from training.finetuning_runner import check_start
-    from training.model_fn import model_parameters
+    from training.model_fn import model_parameters, teacher_parameters
 
+    if inputs.distillation:
+        length = inputs.settings.max_seq_length
+        of_teacher = teacher_parameters(inputs.distillation, inputs.objective, length)
+        inputs.distillation.check_weights(of_teacher.shapes())
     settings, path = inputs.settings, inputs.init_checkpoint
     folder = settings.output_dir if settings.use_tpu else None
     # ELECTRA's heads carry their task's name; training starts without the checkpoint's head.

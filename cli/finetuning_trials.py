@@ -17,6 +17,7 @@ from modeling import checkpoint
 from training import model_files, run_numerics
 from training.checkpoints.initial_weights import InitialWeights, digest_of
 from training.devices.strategies import Devices
+from training.distillation import distillation
 from training.failures import output_errors
 from training.run import Run
 from training.run_config import RunConfig
@@ -36,6 +37,7 @@ class FinetuningTrials:
       settings, model_config, objective, layers, devices: see finetuning_run.RunInputs.
       splits: for train, dev and test the TaskSplits of all tasks.
       weights: InitialWeights, None for random ones.
+      distillation: training.distillation.distillation.Distillation, None without a teacher.
     """
 
     settings: FinetuningSettings
@@ -45,6 +47,7 @@ class FinetuningTrials:
     layers: Optional[Dict[str, int]]
     weights: Optional[InitialWeights]
     devices: Devices
+    distillation: Any = None
 
     def make_runner(self, output_dir, seed, results_dir):
         """The FinetuningRunner of one trial.
@@ -65,14 +68,21 @@ class FinetuningTrials:
         networks = self.objective.networks(self.model_config)
         optimizer = self._optimizer_config(count)
         config = self._run_config(count, output_dir, seed)
+        config = run_numerics.settle(config, networks, optimizer.num_train_steps)
+        teaching = self.distillation
+        if teaching:
+            precision = self.settings.teacher.precision
+            teaching = distillation.settle_numerics(teaching, config, precision)
+            config = dataclasses.replace(config, **distillation.settings(teaching))
         run = Run(
-            run_numerics.settle(config, networks, optimizer.num_train_steps),
+            config,
             self.model_config,
             self.objective,
             optimizer,
             devices=self.devices,
             layers=self.layers,
             weights=self.weights,
+            distillation=teaching,
         )
         return FinetuningRunner(run, self.splits["dev"], results_dir)
 

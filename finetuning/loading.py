@@ -34,8 +34,12 @@ def read_saved(tasks, path):
         # No such directory holds the heads of several tasks.
         names = huggingface.class_names(path) if is_directory and len(tasks) == 1 else None
         return folder, [{"labels": names} if names else {} for _ in tasks]
-    name_of = (lambda task: task.name) if len(tasks) > 1 else (lambda task: None)
-    entries = [task_file.read(task_path, task.kind, name=name_of(task)) for task in tasks]
+    names = [entry.get("task") for entry in task_file.entries_of(os.path.dirname(task_path))]
+    are_several = len(tasks) > 1
+    entries = []
+    for task in tasks:
+        is_named = are_several or (len(names) > 1 and task.name in names)
+        entries.append(task_file.read(task_path, task.kind, name=task.name if is_named else None))
     for task, entry in zip(tasks, entries):
         task_file.check_options(task_path, entry, task)
     return os.path.dirname(task_path), entries

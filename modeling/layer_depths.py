@@ -3,9 +3,8 @@
 import collections
 
 from common.errors import UserError
-
-# Variables of Google's heads, which have no scope of their own.
-_ROOT_HEADS = ("output_weights", "output_bias", "cls/squad/")
+from modeling.load_plan import PROJECTIONS
+from modeling.task_heads import ROOT_HEADS
 
 
 def layers_below_heads(config):
@@ -14,6 +13,7 @@ def layers_below_heads(config):
     In an encoder of L layers the embeddings, with their projection, have depth 0, layer l (from 0)
     has l + 1, and the pooler and all heads have L + 2; the distance is L + 2 less that
     (google-research/electra, model/optimization.py). So the last layer is two away from the heads.
+    The layers of a distillation count as heads.
 
     Args:
       config: model config.
@@ -36,6 +36,6 @@ def layers_below_heads(config):
         distances["{}/{}".format(config.scope, name)] = count + 2
     for layer in range(count):
         distances["{}/encoder/layer_{}/".format(config.scope, layer)] = count + 1 - layer
-    for name in (config.scope + "/pooler/", "task_specific/", *_ROOT_HEADS):
+    for name in (config.scope + "/pooler/", "task_specific/", *ROOT_HEADS, PROJECTIONS):
         distances[name] = 0
     return distances

@@ -56,6 +56,8 @@ class Answers(typing.NamedTuple):
 
 # Rate of dropout before a classifier, independent of the config.
 DROPOUT = 0.1
+# Beginnings of the names of variables of Google's heads, which have no scope of their own.
+ROOT_HEADS = ("output_weights", "output_bias", "cls/squad/")
 # Width of the hidden layers over two concatenated vectors.
 QA_WIDTH = 512
 # The kinds of answers that the answerable classifier predicts.
@@ -68,9 +70,13 @@ class GoogleHeads:
     Attributes:
       scope: prefix of the variables' names.
       has_null_odds: whether null_scores are log odds.
+      sums_rows: whether row_loss is a sum.
+      joins_ends: whether the ends of answers are predicted given their starts.
+      kind_weight: see Answers.
     """
 
-    has_null_odds = False
+    has_null_odds = sums_rows = joins_ends = False
+    kind_weight = 1.0
 
     def __init__(self, task_name=None, beam_size=20):
         """Makes the heads.
@@ -122,8 +128,18 @@ class GoogleHeads:
             null_scores = start_logits[:, 0] + end_logits[:, 0]
         kind_logits = self.class_logits(trunk, len(kinds)) if kinds else None
         return Answers(
-            start_logits, end_logits, spans, kinds or None, kind_logits, 1.0, null_scores
+            start_logits,
+            end_logits,
+            spans,
+            kinds or None,
+            kind_logits,
+            self.kind_weight,
+            null_scores,
         )
+
+    def kind_names(self, kinds):
+        """The kinds of answers that are predicted, by those of a task: a tuple, perhaps empty."""
+        return kinds
 
     def row_loss(self, row_losses, counted):
         """The loss that is trained on, a mean over rows: see losses.mean_over_rows."""
@@ -141,7 +157,10 @@ class ElectraHeads:
     Attributes:
       scope: prefix of the variables' names.
       options: QuestionOptions.
+      sums_rows: see GoogleHeads.
     """
+
+    sums_rows = True
 
     def __init__(self, task_name, options=None):
         """`task_name`: in the names of the variables; `options`: QuestionOptions."""
@@ -187,13 +206,27 @@ class ElectraHeads:
         names, kind_logits = self._kinds(trunk, start_logits, kinds)
         if names == ANSWERABLE and null_scores is not None:
             null_scores = kind_logits[:, 1] - kind_logits[:, 0]
-        weight = self.options.answerable_weight
+        weight = self.kind_weight
         return Answers(start_logits, end_logits, spans, names, kind_logits, weight, null_scores)
 
     @property
     def has_null_odds(self):
         """See GoogleHeads."""
         return self.options.answerable_classifier
+
+    @property
+    def joins_ends(self):
+        """See GoogleHeads."""
+        return self.options.joint_prediction
+
+    @property
+    def kind_weight(self):
+        """See GoogleHeads."""
+        return self.options.answerable_weight
+
+    def kind_names(self, kinds):
+        """See GoogleHeads."""
+        return (kinds or ANSWERABLE) if self._has_classifier(kinds) else kinds
 
     def row_loss(self, row_losses, counted):
         """The loss that is trained on, a sum over rows: see losses.summed."""
@@ -233,15 +266,18 @@ class ElectraHeads:
     def _kinds(self, trunk, start_logits, kinds):
         """(names of the kinds, their logits [batch, kinds]), or (None, None) without kinds."""
         first = _float32(trunk.encoded.sequence_output[:, 0, :])
-        if self.options.answerable_classifier and set(kinds) <= set(ANSWERABLE):
+        if self._has_classifier(kinds):
             impossible = self._impossible(trunk, start_logits, first)
             # The softmax over 0 and a score is the sigmoid of the score.
             by_name = {"span": tf.zeros_like(impossible), "unanswerable": impossible}
-            names = kinds or ANSWERABLE
+            names = self.kind_names(kinds)
             return names, tf.concat([by_name[name] for name in names], axis=-1)
         if not kinds:
             return None, None
         return kinds, self._scores(trunk, "answer_kind", first, len(kinds))
+
+    def _has_classifier(self, kinds):
+        return self.options.answerable_classifier and set(kinds) <= set(ANSWERABLE)
 
     def _impossible(self, trunk, start_logits, first):
         """Logits of having no answer: [batch, 1]."""

@@ -49,13 +49,7 @@ class Distilled:
           UserError: the objective takes no teacher, predicts nothing that the teacher does, layers
             are not there, or heads do not fit.
         """
-        fault = self._objective.distillation_fault(bool(self._options.soft_label_weight))
-        if fault:
-            raise UserError(
-                "--teacher_checkpoint cannot be combined with {}: {}".format(
-                    self._objective.name, fault
-                )
-            )
+        check_objective(self._objective, self._options)
         self._pairs("hidden", config)
         if self._pairs("attention", config):
             self._check_heads(config)
@@ -123,12 +117,13 @@ class Distilled:
                     compare = comparisons.binary_divergence
                 values = compare(own.logits, others.logits, temperature)
             stem = own.name + "_" if len(student.soft_labels) > 1 else ""
-            yield (
-                stem + "soft_label_loss",
-                losses.weighted_ratio(
-                    values, own.weights, _EPSILON, self._options.soft_label_weight
-                ),
-            )
+            yield stem + "soft_label_loss", self._soft_label_ratio(own, values)
+
+    def _soft_label_ratio(self, own, values):
+        weight = own.share * self._options.soft_label_weight
+        if own.is_summed:
+            return losses.summed(values, own.weights)._replace(weight=weight)
+        return losses.weighted_ratio(values, own.weights, _EPSILON, weight)
 
     def _hidden_loss(self, config, store, student, teacher, features):
         """The sum over the pairs of layers of the mean distance of a token's states."""
@@ -209,3 +204,20 @@ class Distilled:
         width, wide = kernel.shape.as_list()
         flat = tf.matmul(tf.reshape(states, [-1, width]), kernel) + bias
         return tf.reshape(flat, [-1, layers.axis_size(states, 1), wide])
+
+
+def check_objective(objective, options):
+    """Refuses a student's objective that no teacher can be compared by.
+
+    Args:
+      objective: the student's.
+      options: DistillationOptions.
+
+    Raises:
+      UserError: it cannot, and why.
+    """
+    fault = objective.distillation_fault(bool(options.soft_label_weight))
+    if fault:
+        raise UserError(
+            "--teacher_checkpoint cannot be combined with {}: {}".format(objective.name, fault)
+        )

@@ -15,12 +15,16 @@ class SoftLabels(typing.NamedTuple):
       logits: float32 [N, classes].
       weights: float32 [N], which rows count.
       is_binary: every class is a decision of its own.
+      is_summed: their loss is a sum over the rows that count, as the student's own is; else a mean.
+      share: factor of their loss, as of the labels' own part in the student's loss.
     """
 
     name: str
     logits: typing.Any
     weights: typing.Any
     is_binary: bool = False
+    is_summed: bool = False
+    share: float = 1.0
 
 
 class TopLabels(typing.NamedTuple):

@@ -5,7 +5,7 @@ import collections
 from common.lazy_tensorflow import tf
 from modeling import layers, losses
 from modeling.objectives.objective import ObjectiveOutput
-from modeling.objectives.task import TaskObjective, labels_of
+from modeling.objectives.task import TaskObjective, labels_of, labels_of_rows
 from modeling.task_heads import GoogleHeads
 
 # Added to the score of a choice that a question does not have.
@@ -24,6 +24,7 @@ class MultipleChoice(TaskObjective):
     """
 
     feature_names = (*_OF_CHOICES, "label_ids")
+    counted_by = "label_ids"
     predicted = ("choice_scores", "example_loss")
 
     def __init__(self, name, num_choices, heads=None):
@@ -44,15 +45,20 @@ class MultipleChoice(TaskObjective):
             flat[name] = tf.reshape(features[name], [-1, seq_length])
         return flat
 
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective."""
+        return [labels_of_rows("choice", tensors["choice_scores"], self.heads)]
+
     def build_on(self, trunk, features, counted):
         """See TaskObjective.
 
-        features: input_ids, input_mask, segment_ids int32 [batch, choices, seq]; label_ids int32
+        features: input_mask int32 [batch, choices, seq] or as `sequences` has it; label_ids int32
         [batch, 1]. Tensors: choice_scores [batch, choices]; example_loss [batch]. The loss is the
         heads' row_loss of it.
         """
         scores = tf.reshape(self.heads.class_logits(trunk, 1), [-1, self.texts_per_row])
-        is_there = tf.cast(features["input_mask"][:, :, 0], tf.float32)
+        first = tf.reshape(features["input_mask"][..., 0], [-1, self.texts_per_row])
+        is_there = tf.cast(first, tf.float32)
         scores = tf.cast(scores, tf.float32) + _ABSENT * (1.0 - is_there)
         labels = labels_of(features["label_ids"], counted)
         nll = losses.cross_entropy(scores, labels)

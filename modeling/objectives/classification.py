@@ -5,7 +5,7 @@ import collections
 from common.lazy_tensorflow import tf
 from modeling import losses
 from modeling.objectives.objective import ObjectiveOutput
-from modeling.objectives.task import TaskObjective, labels_of
+from modeling.objectives.task import TaskObjective, labels_of, labels_of_rows
 from modeling.task_heads import GoogleHeads
 
 
@@ -32,6 +32,10 @@ class Classification(TaskObjective):
     def label_counts(self):
         """See Objective."""
         return {"label_ids": self.num_labels}
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective."""
+        return [labels_of_rows("classification", tensors["logits"], self.heads)]
 
     def build_on(self, trunk, features, counted):
         """See TaskObjective.

@@ -5,7 +5,7 @@ import collections
 from common.lazy_tensorflow import tf
 from modeling import losses
 from modeling.objectives.objective import ObjectiveOutput
-from modeling.objectives.task import TaskObjective
+from modeling.objectives.task import TaskObjective, labels_of_rows
 from modeling.task_heads import GoogleHeads
 
 INDICATORS = "label_indicators"
@@ -37,6 +37,10 @@ class MultiLabel(TaskObjective):
     def label_counts(self):
         """See Objective."""
         return {INDICATORS: self.num_labels}
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective: a decision each."""
+        return [labels_of_rows("multi_label", tensors["logits"], self.heads, is_binary=True)]
 
     def build_on(self, trunk, features, counted):
         """See TaskObjective.

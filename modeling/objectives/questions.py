@@ -1,10 +1,10 @@
 """Reading comprehension: answers to questions as spans of a text."""
 
 from common.lazy_tensorflow import tf
-from modeling import losses
+from modeling import answer_spans, losses
 from modeling.load_plan import POOLER
 from modeling.objectives.objective import new_output
-from modeling.objectives.task import TaskObjective, labels_of
+from modeling.objectives.task import TaskObjective, labels_of, labels_of_rows
 
 # Kinds of answers by their number in the feature answer_kinds.
 ANSWER_KINDS = ("span", "yes", "no", "unanswerable")
@@ -44,6 +44,36 @@ class Questions(TaskObjective):
             self.predicted += ("kind_scores",)
         if may_lack_answers:
             self.predicted += ("null_scores",)
+
+    def comparison_fault(self, heads):
+        """See TaskObjective."""
+        how = {True: "given their starts", False: "without their starts"}
+        if heads.joins_ends != self.heads.joins_ends:
+            return (
+                "the teacher predicts ends {}, the student {}; fine-tune both with one "
+                "--joint_prediction".format(how[heads.joins_ends], how[self.heads.joins_ends])
+            )
+        kinds = [h.kind_names(self.kinds) for h in (heads, self.heads)]
+        if kinds[0] != kinds[1]:
+            named = [", ".join(names) or "none" for names in kinds]
+            return (
+                "the teacher predicts kinds of answers ({}), the student others ({}); fine-tune "
+                "both with one --answerable_classifier".format(*named)
+            )
+        return None
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective: start and end, among the tokens that can be in an answer alone, as styles
+        of heads differ in the scores of others; the kind where it is predicted."""
+        bias = answer_spans.outside_bias(features)
+        labels = [
+            labels_of_rows(side, tensors[side + "_logits"] + bias, self.heads, share=0.5)
+            for side in ("start", "end")
+        ]
+        if "kind_scores" in tensors:
+            share = self.heads.kind_weight
+            labels.append(labels_of_rows("kind", tensors["kind_scores"], self.heads, share=share))
+        return labels
 
     def build_on(self, trunk, features, counted):
         """See TaskObjective.

@@ -59,6 +59,10 @@ class Several(Objective):
         """See Objective."""
         return "rows of several tasks are mixed"
 
+    def distillation_fault(self, has_soft_labels):
+        """See Objective."""
+        return "a teacher is of one task; train the tasks one by one"
+
     def build(self, config, store, kernels, features, is_training):
         """See Objective.
 

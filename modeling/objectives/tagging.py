@@ -4,6 +4,7 @@ import collections
 
 from common.lazy_tensorflow import tf
 from modeling import layers, losses
+from modeling.distillation.outputs import SoftLabels
 from modeling.load_plan import POOLER
 from modeling.objectives.objective import ObjectiveOutput
 from modeling.objectives.task import TaskObjective
@@ -31,6 +32,12 @@ class Tagging(TaskObjective):
     def label_counts(self):
         """See Objective."""
         return {"tag_ids": self.num_tags}
+
+    def soft_labels(self, config, store, kernels, features, tensors, positions):
+        """See Objective: of the tokens that have tags."""
+        flat = tf.reshape(tensors["tag_logits"], [-1, self.num_tags])
+        weights = tf.reshape(tf.cast(features["tag_ids"] >= 0, tf.float32), [-1])
+        return [SoftLabels("tagging", flat, weights, is_summed=True)]
 
     def build_on(self, trunk, features, counted):
         """See TaskObjective.

@@ -3,6 +3,8 @@
 from common.features import TEXT_STARTS
 from common.lazy_tensorflow import tf
 from modeling import layers
+from modeling.distillation.outputs import SoftLabels
+from modeling.distillation.tasks import TaskTeacher
 from modeling.encoder import encode
 from modeling.objectives.objective import Objective
 from modeling.task_heads import Trunk
@@ -29,13 +31,34 @@ class TaskObjective(Objective):
         """See Objective; features are those that build_on describes. Tensors: `encoder`, its
         EncoderOutput, and those of build_on."""
         encoded = encode(config, store, kernels, self.sequences(features), is_training)
-        trunk = Trunk(config, store, kernels, encoded, is_training)
+        output = self.build_alone(Trunk(config, store, kernels, encoded, is_training), features)
+        output.tensors["encoder"] = encoded
+        return output
+
+    def distillation_fault(self, has_soft_labels):
+        """See Objective."""
+        return None
+
+    def of_teacher(self):
+        """See Objective."""
+        return TaskTeacher(self)
+
+    def comparison_fault(self, heads):
+        """Why a teacher's scores cannot be compared with the student's, as a sentence; None where
+        they can.
+
+        Args:
+          heads: the teacher's.
+        """
+        del heads
+        return None
+
+    def build_alone(self, trunk, features):
+        """build_on of rows that are all of this task."""
         if TEXT_STARTS in features:
             features = _text_by_text(features)
         counted = tf.ones([layers.axis_size(features[self.counted_by], 0)])
-        output = self.build_on(trunk, features, counted)
-        output.tensors["encoder"] = encoded
-        return output
+        return self.build_on(trunk, features, counted)
 
     def build_on(self, trunk, features, counted):
         """Builds the heads and their loss.
@@ -51,6 +74,18 @@ class TaskObjective(Objective):
           ObjectiveOutput with one loss.
         """
         raise NotImplementedError
+
+
+def labels_of_rows(name, logits, heads, **more):
+    """SoftLabels of rows that all count, in a loss that is reduced as the heads' own.
+
+    Args:
+      name, logits: of SoftLabels.
+      heads: of modeling.task_heads.
+      **more: others of its fields.
+    """
+    weights = tf.ones([layers.axis_size(logits, 0)])
+    return SoftLabels(name, logits, weights, is_summed=heads.sums_rows, **more)
 
 
 def _text_by_text(features):

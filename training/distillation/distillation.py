@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from common.errors import UserError
 from common.log import log, log_lines
 from modeling import checkpoint
 from modeling.config_families import read_config
-from modeling.distillation.distilled import Distilled
+from modeling.distillation.distilled import Distilled, check_objective
 from modeling.distillation.teacher import SCOPE, NetworkTeacher
 from training.checkpoints.initial_weights import OWN, InitialWeights, digest_of
 from training.devices import numerics
@@ -28,6 +28,9 @@ class TeacherRequest:
       options: DistillationOptions.
       precision: of the teacher's products, of numerics.PRECISIONS.
       vocabulary: of data.tokenizers.vocabularies, that beside the teacher; None: there is none.
+      make_heads: of a fine-tuned teacher, function (its model config, its checkpoint's shapes) ->
+        its heads of modeling.task_heads; None: it has none, or they are not asked for.
+      task_name: see InitialWeights.
     """
 
     path: str
@@ -36,6 +39,8 @@ class TeacherRequest:
     options: Any
     precision: str
     vocabulary: Any = None
+    make_heads: Optional[Callable] = None
+    task_name: Optional[str] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +78,7 @@ class Distillation:
         Raises:
           UserError: the teacher's weights are not whole, or of other sizes than its config says.
         """
-        objective, config = self.teacher.objective, self.teacher.config
-        plan = self.weights.plan(shapes, config.source)
-        plan.check_complete(config, objective.head, objective.optional)
+        plan, config = self.check_weights(shapes), self.teacher.config
         log(
             "TEACHER: {}, {} layers, hidden {}, frozen, products in {}".format(
                 plan.shown, config.num_hidden_layers, config.hidden_size, self.numerics.precision
@@ -83,6 +86,13 @@ class Distillation:
         )
         log_lines([(False, line) for line in plan.spellings])
         return plan.below(SCOPE)
+
+    def check_weights(self, shapes):
+        """The same plan, under the teacher's own names, without a word in the log."""
+        objective, config = self.teacher.objective, self.teacher.config
+        plan = self.weights.plan(shapes, config.source)
+        plan.check_complete(config, objective.head, objective.optional)
+        return plan
 
 
 def settle(request, objective, model_config, config, vocab_sha256=None):
@@ -99,9 +109,10 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
       Distillation; its numerics are those that were asked for, precision perhaps "auto".
 
     Raises:
-      UserError: the teacher cannot be read, has another vocabulary, or the options ask for what one
-        of the two does not have.
+      UserError: the objective takes no teacher; the teacher cannot be read, has another vocabulary
+        or heads that cannot be compared; or the options ask for what one of the two does not have.
     """
+    check_objective(objective, request.options)
     digest = digest_of(request.path, config.output_dir)
     if digest == OWN:
         raise UserError(
@@ -109,11 +120,13 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
             "another --output_dir".format(request.path)
         )
     folder = os.path.join(config.output_dir, FOLDER) if config.use_tpu else None
-    weights = InitialWeights(request.path, folder)
+    weights = InitialWeights(request.path, folder, request.task_name)
     shapes = checkpoint.read_shapes(weights.prefix)
     has_soft_labels = bool(request.options.soft_label_weight)
     of_teacher = objective.of_teacher()
     read = read_config(request.config_file, request.gelu, shapes)
+    if request.make_heads:
+        of_teacher = of_teacher.with_heads(request.make_heads(read, shapes))
     teacher_config = of_teacher.network_config(read, shapes, request.path, has_soft_labels)
     _check_vocabulary(request, teacher_config, model_config, vocab_sha256)
     _check_tables(teacher_config, model_config, config.max_seq_length)
