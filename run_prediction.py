@@ -15,6 +15,7 @@ with watched_imports():
 
     from cli import model_folder, original_names, run_flags
     from cli.app import prepare_tensorflow, require, run_script
+    from cli.distillation import teach_flags
     from cli.help import topics
     from common.errors import UserError
     from common.log import log, log_lines
@@ -52,7 +53,8 @@ topics.lead(
     ),
 )
 topics.begin("Input and output")
-flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(PREDICTION_TASKS)))
+TASKS = (*PREDICTION_TASKS, teach_flags.NAME)
+flags.DEFINE_string("task", None, "What to predict: {}.".format(", ".join(TASKS)))
 flags.DEFINE_string(
     "input_file",
     None,
@@ -143,6 +145,7 @@ flags.DEFINE_string(
 topics.begin("--task=tags")
 flags.DEFINE_enum("segmenter", "rjieba", WORDS_BY, "Word segmenter of lines without [MASK].")
 original_names.add_names("segmenter", "words_by")
+teach_flags.define()
 
 DEFAULT_SEQ_LENGTH = 128
 MIN_SEQ_LENGTH = 3
@@ -153,6 +156,9 @@ def main(argv):
     del argv
     prepare_tensorflow()
     task_class = check_flags()
+    if FLAGS.task == teach_flags.NAME:
+        teach_flags.main()
+        return
     check_beginning(FLAGS.input_file)
     results = ResultFile(FLAGS.output_file)
     # Standard output holds nothing but results where they go there.
@@ -173,14 +179,15 @@ def check_flags():
     """Refuses wrong flags before any file is opened.
 
     Returns:
-      The class of the prediction task.
+      The class of the prediction task; None of the one that reads records.
 
     Raises:
       UserError: naming the flag.
     """
     original_names.take_original_names()
     require(FLAGS, "task")
-    task_class = get_prediction_task(FLAGS.task)
+    is_teacher = FLAGS.task == teach_flags.NAME
+    task_class = None if is_teacher else get_prediction_task(FLAGS.task)
     require(FLAGS, "init_checkpoint")
     run_flags.check_numbers(positive=("predict_batch_size", "top_k"))
     if FLAGS.max_seq_length is not None and FLAGS.max_seq_length < MIN_SEQ_LENGTH:
@@ -199,6 +206,7 @@ def check_flags():
     options = {
         name: {*other.options, *other.saved_options} for name, other in PREDICTION_TASKS.items()
     }
+    options[teach_flags.NAME] = set(teach_flags.OPTIONS)
     for option in sorted(set().union(*options.values()) - options[FLAGS.task]):
         if FLAGS[option].present:
             owners = [name for name, of_task in options.items() if option in of_task]
@@ -207,7 +215,10 @@ def check_flags():
                     FLAGS[option].name, " or --task=".join(owners), FLAGS.task
                 )
             )
-    check_different(FLAGS.input_file, FLAGS.output_file)
+    if is_teacher:
+        teach_flags.check()
+    else:
+        check_different(FLAGS.input_file, FLAGS.output_file)
     return task_class
 
 

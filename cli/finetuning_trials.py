@@ -73,7 +73,7 @@ class FinetuningTrials:
         if teaching:
             precision = self.settings.teacher.precision
             teaching = distillation.settle_numerics(teaching, config, precision)
-            config = dataclasses.replace(config, **distillation.settings(teaching))
+            config = dataclasses.replace(config, **teaching.settings())
         run = Run(
             config,
             self.model_config,

@@ -131,7 +131,7 @@ def define():
     run_flags.define_packing_flag()
     run_flags.define_device_flags()
     evaluation.define()
-    distillation.define(PretrainingDistillationOptions)
+    distillation.define(PretrainingDistillationOptions, has_records=True)
     family_flags.define(option_classes())
     define_electra_flags()
 

@@ -27,6 +27,10 @@ class Stopped(BaseException):
         super().__init__("stopped by {}: {}".format(signal.Signals(number).name, text))
         self.exit_code = 128 + number
 
+    def with_text(self, text):
+        """The same of another text."""
+        return Stopped(self.exit_code - 128, text)
+
 
 def some(names, limit=8):
     """The first names with commas, and how many more there are, for messages."""

@@ -23,3 +23,9 @@ WORD_STARTS = "word_starts"
 TAG_LABELS = tuple(kind + "_labels" for kind in KINDS)
 # The tags of the words that all pieces lie in.
 PIECE_TAGS = tuple(kind + "_tags" for kind in KINDS)
+# Of a teacher, beside the student's in a batch: likeliest pieces at tokens with what makes their
+# probabilities those at some temperatures, and the hidden states of a layer; see
+# data/records/teacher_outputs.py.
+TEACHER_IDS, TEACHER_LOG_PROBABILITIES = "teacher_ids", "teacher_log_probabilities"
+TEACHER_NORMALISERS = "teacher_log_normalisers"
+TEACHER_HIDDEN = "teacher_hidden_{}"

@@ -37,6 +37,8 @@ _OF_OPTIMIZER = {
     "clip_norm": "clip_norm",
     "layerwise_lr_decay": "--layerwise_lr_decay",
 }
+# Settings of a distillation, and how messages call them.
+_OF_TEACHER = {"teacher_outputs": "--teacher_records"}
 # Settings that a resumed run may change, with a warning.
 _NOTED = ("num_train_steps", "pack", "precision", "kernels", "teacher_precision")
 _DIGITS = 12  # of a digest in messages
@@ -99,7 +101,7 @@ def _settings(run, before, now, step, flags, may_extend):
     extended = before.get(total) != now[total]
     if not may_extend or now[total] < step:
         shown[total] = "--" + total
-    shown.update(dict({name: "--" + name for name in _OF_RUN}, **_OF_OPTIMIZER))
+    shown.update({name: "--" + name for name in _OF_RUN}, **_OF_OPTIMIZER, **_OF_TEACHER)
     # Objects, such as the sizes of a second network, are checked by the shapes of the weights.
     parts = run.config.objective_settings, run.config.distillation
     own = [n for part in parts for n, v in (part or {}).items() if not is_object(v)]

@@ -9,6 +9,7 @@ from common.files import failures, reason
 from common.lazy_tensorflow import tf
 from common.log import log
 from data.input.pipeline import OUT_OF_RANGE
+from data.records import teacher_manifest
 from data.records.checks import record_contents, verification
 
 # A value out of its range, or a feature that is missing or of another length, behind the records
@@ -32,7 +33,7 @@ def output_errors(output_dir):
 
 
 @contextlib.contextmanager
-def session_errors(files, ranges=None, device_fault=lambda error: None):
+def session_errors(files, ranges=None, device_fault=lambda error: None, shards=()):
     """Raises a UserError in place of the exceptions that TensorFlow raises for damaged or unfit
     records, for a lack of memory and for devices that are not what they should be.
 
@@ -40,6 +41,7 @@ def session_errors(files, ranges=None, device_fault=lambda error: None):
       files: the records that are read.
       ranges: dict feature -> schema.Range of its values, or None.
       device_fault: Devices.session_fault.
+      shards: the teacher's records that are read, too.
     """
     # TPUEstimator logs an exception before it raises it again; one report is enough.
     logger = logging.getLogger("tensorflow")
@@ -48,7 +50,7 @@ def session_errors(files, ranges=None, device_fault=lambda error: None):
     try:
         yield
     except tf.errors.DataLossError as error:
-        raise _damage(files, error) from error
+        raise _damage(files, shards, error) from error
     except UnicodeDecodeError as error:  # TensorFlow quotes a record that it cannot parse
         place = _look_for(files)
         if not place:
@@ -79,10 +81,12 @@ def session_errors(files, ranges=None, device_fault=lambda error: None):
             logger.removeFilter(_drop_recorded)
 
 
-def _damage(files, error):
+def _damage(files, shards, error):
     """UserError for a record that TensorFlow could not read."""
-    log("a record cannot be read; looking for it in {} files".format(len(files)))
-    for report in verification.verify(files, {}, log):
+    log("a record cannot be read; looking for it in {} files".format(len(files) + len(shards)))
+    for report in verification.verify([*files, *shards], {}, log):
+        if report.faults and report.path in shards:
+            return UserError("{}; {}".format(report.sentence(), teacher_manifest.ADVICE))
         if report.faults:
             return UserError(
                 "{}; write the records anew, or skip the damaged records with "

@@ -144,10 +144,11 @@ def make_forward(model_config, objective, run_config, global_step, distillation=
         step_seed = tf.cast(global_step, tf.int32) + tf.reduce_sum(features["input_ids"])
         earlier, of_teacher = passes[0] if passes else (None, None)
         kernels = _kernels(run_config, step_seed, earlier=earlier)
-        if distillation:
+        if distillation and distillation.numerics:
             numerics = distillation.numerics._asdict()
             settings = dataclasses.replace(run_config, **numerics)
             of_teacher = _kernels(settings, step_seed, earlier=of_teacher)
+        if distillation:
             built = distillation.distilled(objective)
             output = built.build(model_config, store, kernels, features, of_teacher)
         else:

@@ -77,7 +77,7 @@ def describe(run, parameters, teacher_count=0):
                 "GPU" if device.startswith("device: GPU") else "CPU",
             )
         )
-    if run.distillation:
+    if run.distillation and run.distillation.numerics:
         lines.append(_teacher(run.distillation, teacher_count, config))
     lines.append("dry run: nothing was written")
     return lines

@@ -18,7 +18,7 @@ from data.tokenizers.vocabularies import read_vocabulary
 from training import run_numerics
 from training.checkpoints.initial_weights import digest_of
 from training.devices.strategies import check_batch
-from training.distillation import distillation
+from training.distillation import distillation, recorded
 from training.records import (
     evaluation_sets,
     manifest_agreement,
@@ -59,7 +59,8 @@ class PretrainingRequest:
       do_predict: whether the evaluation files are read for predictions.
       verify_records, skip_damaged_records: see record_files.
       dry_run: nothing may be written to output_dir.
-      teacher: distillation.TeacherRequest, None without a teacher.
+      teacher: distillation.TeacherRequest, or recorded.RecordsRequest of one whose outputs are in
+        records; None without a teacher.
     """
 
     config: RunConfig
@@ -234,9 +235,9 @@ def build(request, records, devices):
         )
     networks = objective.networks(model_config)
     config = run_numerics.settle(config, networks, optimizer.num_train_steps)
-    teaching = _distillation(request, objective, config)
+    teaching = _distillation(request, objective, config, bool(drawing))
     if teaching:
-        config = dataclasses.replace(config, **distillation.settings(teaching))
+        config = dataclasses.replace(config, **teaching.settings())
     return Run(
         config,
         model_config,
@@ -250,11 +251,13 @@ def build(request, records, devices):
     )
 
 
-def _distillation(request, objective, config):
-    """distillation.Distillation, None without a teacher."""
+def _distillation(request, objective, config, draws_masks):
+    """Distillation or RecordedDistillation, None without a teacher."""
     teacher = request.teacher
     if not teacher:
         return None
+    if isinstance(teacher, recorded.RecordsRequest):
+        return recorded.settle(teacher, objective, request.model_config, config, draws_masks)
     digest = config.records["vocab_sha256"]
     if not digest and request.vocab_file:
         digest = read_vocabulary(request.vocab_file).sha256

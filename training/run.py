@@ -23,7 +23,8 @@ class Run:
         layerwise_rates.rate_factor.
       scratch: temporary folder of copies that are in config.train_files, which stays as long as the
         run; None without.
-      distillation: training.distillation.distillation.Distillation, None without a teacher.
+      distillation: training.distillation.distillation.Distillation or
+        training.distillation.recorded.RecordedDistillation, None without a teacher.
       weights: InitialWeights of config.init_checkpoint, where several runs share them.
     """
 

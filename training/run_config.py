@@ -31,6 +31,8 @@ class RunConfig:
       records: see record_identity.describe, "eval" of the set that decides; None: not compared.
       teacher_checkpoint, teacher_digest: the same of a distillation's teacher; None without one.
       teacher_precision: of its products, see modeling.kernels.PRECISIONS.
+      teacher_records, teacher_outputs: the folder of its outputs, and what they are in words; None
+        where it computes in the training.
       distillation: its DistillationOptions as a dict.
       The others: flags of the same names.
     """
@@ -74,6 +76,8 @@ class RunConfig:
     teacher_checkpoint: Optional[str] = None
     teacher_digest: Optional[str] = None
     teacher_precision: Optional[str] = None
+    teacher_records: Optional[str] = None
+    teacher_outputs: Optional[str] = None
     distillation: Optional[Dict[str, Any]] = None
 
     def __post_init__(self):

@@ -143,7 +143,8 @@ class Runner:
                 until = min(
                     end, step - step % config.save_checkpoints_steps + config.save_checkpoints_steps
                 )
-            with session_errors(config.train_files, self._ranges(), self._devices.session_fault):
+            fault, shards = self._devices.session_fault, self._teacher_shards()
+            with session_errors(config.train_files, self._ranges(), fault, shards):
                 estimator.train(self._training_input(step), hooks, max_steps=until)
             step = checkpoint.saved_step(checkpoint.latest(config.output_dir))
             self._signals.check(
@@ -155,6 +156,12 @@ class Runner:
                 log("trained to step {}; checkpoints in {}".format(end, config.output_dir))
             if best:
                 self._evaluate_for(best, estimator)
+
+    def _teacher_shards(self):
+        """Paths of the teacher's records that are read."""
+        teaching = self._run.distillation
+        of_files = teaching.shards.paths if teaching and teaching.shards else []
+        return [path for paths in of_files for path in paths]
 
     def _evaluation_hooks(self):
         text = "the evaluation was interrupted; checkpoints are in {}; the same command resumes"
@@ -305,7 +312,7 @@ class Runner:
     def _plan_teacher(self):
         """Logs the teacher; returns its LoadPlan, None without one."""
         distillation, config = self._run.distillation, self._config
-        if not distillation:
+        if not distillation or not distillation.numerics:
             return None
         store = teacher_parameters(
             distillation, self._objective, config.max_seq_length, config.max_predictions_per_seq
@@ -358,6 +365,7 @@ class Runner:
                 self._optimizer.gradient_accumulation_steps,
             ),
             cut_padding=self.CUTS_PADDING and not config.use_tpu,
+            teacher=self._run.distillation and self._run.distillation.shards,
         )
 
     def _row_multiple(self, texts, num_micro_batches=1):

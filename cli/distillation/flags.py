@@ -12,6 +12,7 @@ from modeling.conversion import directory_contents, huggingface
 from training import model_files
 from training.devices import numerics
 from training.distillation.distillation import TeacherRequest
+from training.distillation.recorded import RecordsRequest
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()
@@ -19,11 +20,15 @@ flags.disclaim_key_flags()
 TOPIC = "Distillation"
 
 
-def define(options):
+RECORDS = "teacher_records"
+
+
+def define(options, has_records=False):
     """The flags, under a topic of their own.
 
     Args:
       options: DistillationOptions subclass.
+      has_records: whether the teacher's outputs may be in records.
     """
     topics.begin(TOPIC)
     flags.DEFINE_string(
@@ -42,6 +47,13 @@ def define(options):
         "Precision of the teacher's products; auto: bf16 where this machine multiplies it faster "
         "and kernels are not plain.",
     )
+    if has_records:
+        flags.DEFINE_string(
+            RECORDS,
+            None,
+            "Folder of a teacher's outputs, which run_prediction.py --task=teach has written for "
+            "--input_file; in place of --teacher_checkpoint.",
+        )
     family_flags.define([options])
 
 
@@ -62,9 +74,12 @@ def check(options):
     Raises:
       UserError: naming the flag.
     """
-    if FLAGS.teacher_checkpoint and not FLAGS.do_train:
-        raise UserError("--teacher_checkpoint is read in training alone; give --do_train, too")
-    if FLAGS.teacher_checkpoint:
+    source = _source()
+    if source and not FLAGS.do_train:
+        raise UserError("--{} is read in training alone; give --do_train, too".format(source))
+    if source == RECORDS:
+        _check_records()
+    if source:
         return
     names = ["teacher_config_file", *(option.name for option in options.declared())]
     names = [name for name in names if getattr(FLAGS, name) is not None]
@@ -74,8 +89,35 @@ def check(options):
         )
 
 
+def _source():
+    """The flag that names a teacher; None without one."""
+    if RECORDS in FLAGS and FLAGS[RECORDS].value:
+        return RECORDS
+    return "teacher_checkpoint" if FLAGS.teacher_checkpoint else None
+
+
+def _check_records():
+    """Refuses what cannot be had of teacher records."""
+    for name in ("teacher_checkpoint", "teacher_config_file"):
+        if getattr(FLAGS, name):
+            raise UserError(
+                "--teacher_records and --{} exclude each other: the records say which teacher it "
+                "was; remove one".format(name)
+            )
+    if FLAGS["teacher_precision"].present:
+        raise UserError("--teacher_records are computed already; remove --teacher_precision")
+    for name, reason in (
+        ("pack", "their rows lie in the order of the records, one text in each"),
+        ("skip_damaged_records", "they are of all rows of a file, the damaged ones, too"),
+    ):
+        if getattr(FLAGS, name):
+            raise UserError(
+                "--{} cannot be combined with --teacher_records: {}; remove it".format(name, reason)
+            )
+
+
 def request(options):
-    """The TeacherRequest of the flags, None without a teacher.
+    """The TeacherRequest of the flags, or the RecordsRequest; None without a teacher.
 
     Args:
       options: see define.
@@ -83,10 +125,13 @@ def request(options):
     Raises:
       UserError: a value is refused; the checkpoint is not there, or no config for it.
     """
-    path = FLAGS.teacher_checkpoint
-    if not path:
+    source = _source()
+    if not source:
         return None
-    chosen = options.of(family_flags.given(FLAGS, [options]), "--teacher_checkpoint")
+    chosen = options.of(family_flags.given(FLAGS, [options]), "--" + source)
+    if source == RECORDS:
+        return RecordsRequest(FLAGS[RECORDS].value, chosen, FLAGS.verify_records)
+    path = FLAGS.teacher_checkpoint
     directory_contents.refuse_unreadable(path, "teacher_checkpoint")
     if not huggingface.is_directory(path):
         path = checkpoint.hold(path)

@@ -4,9 +4,10 @@ The one place that builds input graphs.
 """
 
 import dataclasses
-from typing import Optional
+from typing import Any, List, NamedTuple, Optional
 
 from common.lazy_tensorflow import tf
+from data.input import teacher_outputs
 from data.input.drawn_corruption import draw
 from data.input.packing import pack
 from data.records import schema
@@ -44,6 +45,18 @@ class TrainingOrder:
     rows_per_epoch: Optional[int] = None
 
 
+class TeacherShards(NamedTuple):
+    """The records of a teacher beside those of a training.
+
+    Attributes:
+      paths: list of lists, for each record file the shards with its rows in their order.
+      layout: data.records.teacher_outputs.Layout.
+    """
+
+    paths: List[List[str]]
+    layout: Any
+
+
 def make_input_fn(
     files,
     feature_names,
@@ -59,6 +72,7 @@ def make_input_fn(
     labels=None,
     row_multiple=None,
     cut_padding=False,
+    teacher=None,
 ):
     """Makes the input function for an estimator.
 
@@ -85,6 +99,8 @@ def make_input_fn(
         None: a text a row. A batch has the same texts and the same masks either way.
       cut_padding: batches are cut to little more than their longest row, in the order that they
         have. Where nothing is masked in the graph.
+      teacher: TeacherShards, whose features are in each batch, too; of training alone, where
+        neither `drawing` nor `row_multiple` is given. None: there is none.
 
     Returns:
       input_fn(params), giving a dataset of dicts name -> [params["batch_size"] / replicas,
@@ -95,12 +111,14 @@ def make_input_fn(
     width = max_seq_length * texts_per_row
     lengths = {name: feature_length(name, width, max_predictions_per_seq, labels) for name in names}
     parse = _parser(lengths, ranges or {}, texts_per_row)
+    if teacher:
+        parse = _with_teacher(parse, teacher_outputs.parser(teacher.layout))
 
     def input_fn(params):
         batch_size = params["batch_size"] // replicas
         hosts, host = _hosts(params)
         if order:
-            dataset = _training_rows(files, order)
+            dataset = _training_rows(files, order, teacher and teacher.paths)
             first_batch = order.first_row // (batch_size * hosts)
         else:
             dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
@@ -191,28 +209,53 @@ def _hosts(params):
     return count, index
 
 
-def _training_rows(files, order):
-    """Serialized rows of epoch after epoch, from order.first_row on."""
+def _training_rows(files, order, shards=None):
+    """Serialized rows of epoch after epoch, from order.first_row on; with `shards`, see
+    TeacherShards, pairs of them and those of the teacher."""
     first_epoch, skipped = 0, order.first_row
     if order.rows_per_epoch:
         first_epoch, skipped = divmod(order.first_row, order.rows_per_epoch)
 
     def epoch_rows(epoch):
-        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(files))
+        dataset, rows_of = tf.data.Dataset.from_tensor_slices(tf.constant(files)), _rows_of
+        if shards:
+            dataset = tf.data.Dataset.from_tensor_slices((tf.constant(files), _table(shards)))
+            rows_of = _pairs_of
         if not order.shuffle_buffer_size:
-            return dataset.flat_map(tf.data.TFRecordDataset)
+            return dataset.flat_map(rows_of)
         # An epoch is shuffled by itself, so that its order depends on nothing before it.
         seed = tf.constant(order.seed, tf.int64) * EPOCH_SEEDS + epoch
         dataset = dataset.shuffle(len(files), seed=seed)
         # Without num_parallel_calls: with it TensorFlow 1.15 crashes now and then when a
         # session with a live iterator is closed, and parsing, not reading, takes the time.
         dataset = dataset.interleave(
-            tf.data.TFRecordDataset, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
+            rows_of, cycle_length=min(CYCLE_LENGTH, len(files)), block_length=1
         )
         return dataset.shuffle(order.shuffle_buffer_size, seed=seed)
 
     epochs = tf.data.experimental.Counter(first_epoch)
     return epochs.flat_map(epoch_rows).skip(skipped)
+
+
+def _rows_of(file):
+    return tf.data.TFRecordDataset(file)
+
+
+def _pairs_of(file, shards):
+    """(row, teacher's record) of a record file; an empty name fills a row of _table."""
+    shards = tf.boolean_mask(shards, tf.not_equal(shards, ""))
+    return tf.data.Dataset.zip((tf.data.TFRecordDataset(file), tf.data.TFRecordDataset(shards)))
+
+
+def _table(shards):
+    """Strings [files, most shards] of a list of lists."""
+    most = max(map(len, shards))
+    return tf.constant([names + [""] * (most - len(names)) for names in shards], tf.string)
+
+
+def _with_teacher(parse, parse_teacher):
+    """A parser of pairs."""
+    return lambda rows, of_teacher: dict(parse(rows), **parse_teacher(of_teacher))
 
 
 def stored_features(feature_names, drawing):

@@ -70,6 +70,21 @@ class RecordLayout:
         return matrix
 
 
+def bytes_example(values):
+    """The bytes of a tf.train.Example whose features hold one string of bytes each.
+
+    Args:
+      values: dict feature -> bytes, written in this order.
+    """
+    entries = [
+        _message(
+            1, _message(1, name.encode("ascii")) + _message(2, _message(1, _message(1, value)))
+        )
+        for name, value in values.items()
+    ]
+    return _message(1, b"".join(entries))
+
+
 def _put_varints(target, value, width):
     if width == 1:
         target[:] = value

@@ -35,7 +35,7 @@ class Distilled:
         Args:
           objective: the student's.
           options: DistillationOptions.
-          teacher: an object with `config` and `outputs`, see NetworkTeacher.
+          teacher: NetworkTeacher, or an object with its `flag`, `config` and `outputs`.
         """
         self._objective, self._options, self._teacher = objective, options, teacher
 
@@ -49,7 +49,7 @@ class Distilled:
           UserError: the objective takes no teacher, predicts nothing that the teacher does, layers
             are not there, or heads do not fit.
         """
-        check_objective(self._objective, self._options)
+        check_objective(self._objective, self._options, self._teacher.flag)
         self._pairs("hidden", config)
         if self._pairs("attention", config):
             self._check_heads(config)
@@ -206,18 +206,17 @@ class Distilled:
         return tf.reshape(flat, [-1, layers.axis_size(states, 1), wide])
 
 
-def check_objective(objective, options):
+def check_objective(objective, options, flag="--teacher_checkpoint"):
     """Refuses a student's objective that no teacher can be compared by.
 
     Args:
       objective: the student's.
       options: DistillationOptions.
+      flag: that names the teacher.
 
     Raises:
       UserError: it cannot, and why.
     """
     fault = objective.distillation_fault(bool(options.soft_label_weight))
     if fault:
-        raise UserError(
-            "--teacher_checkpoint cannot be combined with {}: {}".format(objective.name, fault)
-        )
+        raise UserError("{} cannot be combined with {}: {}".format(flag, objective.name, fault))

@@ -8,6 +8,8 @@ from modeling.losses import Ratio
 
 # cos of a vector of zeros is 0.
 _LEAST_NORM = 1e-12
+# What is left beside the likeliest classes, a difference of float32 numbers near 1.
+_LEAST_REST = 1e-6
 
 
 def divergence(logits, teacher_logits, temperature):
@@ -31,25 +33,33 @@ def divergence(logits, teacher_logits, temperature):
 
 
 def divergence_at(logits, ids, log_probabilities, temperature):
-    """`divergence` where only the teacher's likeliest classes are known: its distribution over
-    them, which sums to 1.
+    """`divergence` where only the teacher's likeliest classes are known: all others count as one
+    class, which has the rest of the probability in each of the two. It is less than the divergence
+    over all classes, and 0 where the two agree.
 
     Args:
       logits: float32 [N, classes], the student's.
       ids: int32 [N, k], those classes.
-      log_probabilities: float32 [N, k], the teacher's at temperature 1.
+      log_probabilities: float32 [N, k], the teacher's at the temperature.
       temperature: T.
 
     Returns:
       float32 [N].
     """
     logits = logits / temperature
-    log_teacher = tf.nn.log_softmax(log_probabilities / temperature)
     log_student = tf.gather(logits, ids, batch_dims=1) - tf.reduce_logsumexp(
         logits, axis=-1, keepdims=True
     )
-    products = tf.exp(log_teacher) * (log_teacher - log_student)
-    return temperature**2 * tf.reduce_sum(products, axis=-1)
+    # Rounded values may sum to more than 1.
+    excess = tf.maximum(tf.reduce_sum(tf.exp(log_probabilities), axis=-1, keepdims=True), 1.0)
+    log_teacher = tf.stop_gradient(log_probabilities - tf.math.log(excess))
+    terms = tf.exp(log_teacher) * (log_teacher - log_student)
+    total = tf.reduce_sum(terms, axis=-1)
+    if log_student.shape.as_list()[-1] != logits.shape.as_list()[-1]:
+        rests = [1.0 - tf.reduce_sum(tf.exp(x), axis=-1) for x in (log_teacher, log_student)]
+        rest, of_student = (tf.maximum(x, _LEAST_REST) for x in rests)
+        total += rest * (tf.math.log(rest) - tf.math.log(of_student))
+    return temperature**2 * total
 
 
 def binary_divergence(logits, teacher_logits, temperature):

@@ -32,7 +32,8 @@ class TopLabels(typing.NamedTuple):
 
     Attributes:
       ids: int32 [N, k].
-      log_probabilities: float32 [N, k], at temperature 1.
+      log_probabilities: float32 [N, k], at the temperature of the distillation; the other classes
+        have the rest.
     """
 
     ids: typing.Any

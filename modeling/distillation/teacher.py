@@ -15,7 +15,10 @@ class NetworkTeacher:
     Attributes:
       objective: that builds it, see Objective.of_teacher.
       config: its model config.
+      flag: what names it, for messages.
     """
+
+    flag = "--teacher_checkpoint"
 
     def __init__(self, objective, config):
         self.objective, self.config = objective, config

@@ -53,6 +53,7 @@ class Distillation:
       weights: InitialWeights of the teacher.
       digest: see initial_weights.digest_of.
       numerics: training.devices.numerics.Numerics that the teacher computes with.
+      shards: None: its outputs are not in records, see RecordedDistillation.
     """
 
     options: Any
@@ -60,6 +61,7 @@ class Distillation:
     weights: Any
     digest: Optional[str]
     numerics: Any
+    shards = None
 
     def distilled(self, objective):
         """modeling.distillation.distilled.Distilled of the student's objective."""
@@ -68,6 +70,15 @@ class Distillation:
     def positions(self):
         """See NetworkTeacher.outputs."""
         return self.options.soft_positions() if self.options.soft_label_weight else None
+
+    def settings(self):
+        """Fields of RunConfig."""
+        return {
+            "teacher_checkpoint": self.weights.path,
+            "teacher_digest": self.digest,
+            "teacher_precision": self.numerics.precision,
+            "distillation": self.options.to_dict(),
+        }
 
     def plan(self, shapes):
         """The LoadPlan of the teacher's variables in the student's graph.
@@ -193,13 +204,3 @@ def settle_numerics(distillation, config, precision):
         precision = "fp32"
     chosen = numerics.choose(config.kernels, precision, place, logs=False)
     return dataclasses.replace(distillation, numerics=chosen)
-
-
-def settings(distillation):
-    """Fields of RunConfig."""
-    return {
-        "teacher_checkpoint": distillation.weights.path,
-        "teacher_digest": distillation.digest,
-        "teacher_precision": distillation.numerics.precision,
-        "distillation": distillation.options.to_dict(),
-    }

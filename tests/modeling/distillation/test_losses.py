@@ -58,20 +58,22 @@ def test_the_slope_of_soft_labels():
 
 
 def test_the_likeliest_classes_alone():
-    """All of them in any order are the whole distribution; a few are scaled to sum 1."""
+    """All of them in any order are the whole distribution; beside a few the others are one."""
     student, teacher = draws(4, 9), draws(4, 9)
+    p, q = softmax(teacher, TEMPERATURE), softmax(student, TEMPERATURE)
     for k in (9, 3):
         ids = np.argsort(-teacher, axis=-1)[:, :k].astype(np.int32)
-        log_probabilities = np.log(np.take_along_axis(softmax(teacher), ids, axis=-1))
-        top = softmax(np.take_along_axis(teacher, ids, axis=-1), TEMPERATURE)
-        q = np.take_along_axis(softmax(student, TEMPERATURE), ids, axis=-1)
+        tops = [np.take_along_axis(x, ids, axis=-1) for x in (p, q)]
+        log_probabilities = np.log(tops[0]).astype(np.float32)
+        if k < 9:
+            tops = [np.append(x, 1 - x.sum(axis=-1, keepdims=True), axis=-1) for x in tops]
         with tf.Graph().as_default():
-            got = value_of(
-                losses.divergence_at(
-                    tf.constant(student), ids, tf.constant(log_probabilities), TEMPERATURE
-                )
+            arguments = ids, tf.constant(log_probabilities), TEMPERATURE
+            got, own = value_of(
+                [losses.divergence_at(tf.constant(x), *arguments) for x in (student, teacher)]
             )
-        np.testing.assert_allclose(got, TEMPERATURE**2 * kl(top, q), rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(got, TEMPERATURE**2 * kl(*tops), rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(own, 0, atol=1e-5)  # the teacher's own scores
 
 
 def test_decisions_of_their_own():
