@@ -27,7 +27,8 @@ def main():
 
 
 def table():
-    """Lines of Markdown: a row for each preset with sizes of its own."""
+    """Lines of Markdown: a row for each preset with sizes of its own and without a teacher, whose
+    sizes no preset has."""
     lines = [
         "| preset | updates | tokens | operations | {} |".format(
             " | ".join("hours on one " + name for name in DEVICES)
@@ -37,7 +38,8 @@ def table():
     for path in sorted(glob.glob(os.path.join(ROOT, "configs", "pretraining", "*.json"))):
         with open(path, encoding="utf-8") as reader:
             flags = json.load(reader)["flags"]
-        if "bert_config_file" not in flags or "objective" not in flags:
+        has_sizes = "bert_config_file" in flags and "objective" in flags
+        if not has_sizes or "soft_label_weight" in flags:
             continue
         tokens, operations = cost(flags)
         hours = [operations / (peak * UTILISATION) / 3600 for peak in DEVICES.values()]

@@ -184,11 +184,11 @@ def test_two_replicas_with_packed_rows_train_like_one(folder, results):
 
 def test_two_replicas_with_a_teacher_train_like_one(folder, results):
     """Each has a copy of the teacher; its divergence is divided by the masks of all."""
-    tags = (*TAGS, "hidden_loss", "attention_loss")
-    assert_like_one(folder, results, "taught_one", ["taught_two"], tags)
-    # A difference of two larger numbers.
-    one, two = (scalars_of(folder / n, "soft_label_loss") for n in ("taught_one", "taught_two"))
-    assert two == pytest.approx(one, abs=2e-6) and min(one.values()) > 0.005
+    assert_like_one(folder, results, "taught_one", ["taught_two"])
+    # Small differences of larger numbers.
+    for tag, least in (("soft_label_loss", 5e-3), ("hidden_loss", 0.1), ("attention_loss", 5e-5)):
+        one, two = (scalars_of(folder / name, tag) for name in ("taught_one", "taught_two"))
+        assert two == pytest.approx(one, rel=1e-4) and min(one.values()) > least, tag
 
 
 def test_two_replicas_train_like_one_with_lamb(folder, results):
