@@ -200,7 +200,7 @@ def teacher_parameters(distillation, objective, max_seq_length, max_predictions_
         store = ParameterStore()
         features = _placeholders(objective, max_seq_length, max_predictions_per_seq)
         features = objective.sequences(features)
-        positions = distillation.positions()
+        positions = distillation.options.soft_positions()
         distillation.teacher.build(store, make_kernels(), features, positions)
         return store
 

@@ -75,7 +75,7 @@ class Distilled:
         """
         options, recording = self._options, RecordingKernels(kernels)
         output = self._objective.build(config, store, recording, features, is_training=True)
-        positions = options.soft_positions() if options.soft_label_weight else None
+        positions = options.soft_positions()
         own = []
         if positions:
             own = self._objective.soft_labels(

@@ -95,8 +95,9 @@ class DistillationOptions(FamilyOptions):
             raise UserError("--relation_heads is for --attention_loss=minilm alone; remove it")
 
     def soft_positions(self):
-        """The places of a row whose soft labels are compared: MASKED, or ALL."""
-        return MASKED
+        """The tokens of a row whose soft labels are compared: MASKED, ALL, or None: no soft labels
+        are."""
+        return MASKED if self.soft_label_weight else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +113,7 @@ class PretrainingDistillationOptions(DistillationOptions):
 
     def soft_positions(self):
         """See DistillationOptions."""
-        return self.soft_label_positions
+        return self.soft_label_positions if self.soft_label_weight else None
 
 
 def layer_pairs(options, name, student, teacher):

@@ -62,7 +62,7 @@ class RecordedTeacher:
                 "--attention_weight needs a teacher that computes, and --teacher_records hold no "
                 "attention; remove it, or give --teacher_checkpoint"
             )
-        wanted = options.soft_positions() if options.soft_label_weight else None
+        wanted = options.soft_positions()
         if wanted and self.positions not in (wanted, ALL):
             has = "soft labels at masked tokens alone" if self.positions == MASKED else "none"
             raise UserError(

@@ -67,10 +67,6 @@ class Distillation:
         """modeling.distillation.distilled.Distilled of the student's objective."""
         return Distilled(objective, self.options, self.teacher)
 
-    def positions(self):
-        """See NetworkTeacher.outputs."""
-        return self.options.soft_positions() if self.options.soft_label_weight else None
-
     def settings(self):
         """Fields of RunConfig."""
         return {
@@ -139,7 +135,8 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
     if request.make_heads:
         of_teacher = of_teacher.with_heads(request.make_heads(read, shapes))
     teacher_config = of_teacher.network_config(read, shapes, request.path, has_soft_labels)
-    _check_vocabulary(request, teacher_config, model_config, vocab_sha256)
+    check_vocabulary_size(teacher_config, model_config)
+    _check_vocabulary_file(request, vocab_sha256)
     _check_tables(teacher_config, model_config, config.max_seq_length)
     distillation = Distillation(
         request.options, NetworkTeacher(of_teacher, teacher_config), weights, digest, None
@@ -148,17 +145,26 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
     return distillation
 
 
-def _check_vocabulary(request, teacher_config, model_config, vocab_sha256):
-    if teacher_config.vocab_size != model_config.vocab_size:
+def check_vocabulary_size(teacher, model_config):
+    """Compares the sizes of two vocabularies.
+
+    Args:
+      teacher: its model config, or an object with its `vocab_size` and `source`.
+      model_config: of the student.
+
+    Raises:
+      UserError: they differ.
+    """
+    if teacher.vocab_size != model_config.vocab_size:
         raise UserError(
             "the teacher has another vocabulary: {} says {} tokens, the student's {} says {}; "
             "teacher and student must share one".format(
-                teacher_config.source,
-                teacher_config.vocab_size,
-                model_config.source,
-                model_config.vocab_size,
+                teacher.source, teacher.vocab_size, model_config.source, model_config.vocab_size
             )
         )
+
+
+def _check_vocabulary_file(request, vocab_sha256):
     own = request.vocabulary
     if own and vocab_sha256 and own.sha256 != vocab_sha256:
         raise UserError(

@@ -11,6 +11,7 @@ from data.records import teacher_manifest
 from data.records.checks import verification
 from modeling.distillation.distilled import Distilled
 from modeling.distillation.recorded import RecordedSizes, RecordedTeacher
+from training.distillation.distillation import check_vocabulary_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +95,7 @@ def settle(request, objective, model_config, config, draws_masks):
     sizes = RecordedSizes(
         *(records.teacher[name] for name in RecordedSizes._fields[:-1]), source=records.path
     )
-    if sizes.vocab_size != model_config.vocab_size:
-        raise UserError(
-            "the teacher has another vocabulary: {} says {} tokens, the student's {} says {}; "
-            "teacher and student must share one".format(
-                sizes.source, sizes.vocab_size, model_config.source, model_config.vocab_size
-            )
-        )
+    check_vocabulary_size(sizes, model_config)
     layout = records.layout
     teacher = RecordedTeacher(
         sizes,

@@ -77,5 +77,6 @@ def test_positions_are_of_pre_training():
     assert DistillationOptions().soft_positions() == "masked"
     options = PretrainingDistillationOptions.of({"soft_label_positions": "all"}, "x")
     assert options.soft_positions() == "all"
+    assert DistillationOptions(soft_label_weight=0.0).soft_positions() is None
     with pytest.raises(UserError, match="soft_label_positions cannot be combined with x"):
         DistillationOptions.of({"soft_label_positions": "all"}, "x")

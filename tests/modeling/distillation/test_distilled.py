@@ -60,7 +60,7 @@ class Built:
         )
         # What is compared, built once more of the same variables.
         again = self.store.again()
-        positions = self.options.soft_positions() if self.options.soft_label_weight else None
+        positions = self.options.soft_positions()
         self.teacher = teacher.outputs(again, kernels[1], self.features, positions)
         built = objective.build(self.config, again, kernels[0], self.features, True)
         self.student_hidden = [built.tensors["encoder"].embedding_output]
