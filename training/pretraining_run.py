@@ -261,7 +261,8 @@ def _distillation(request, objective, config, draws_masks):
     digest = config.records["vocab_sha256"]
     if not digest and request.vocab_file:
         digest = read_vocabulary(request.vocab_file).sha256
-    settled = distillation.settle(teacher, objective, request.model_config, config, digest)
+    parts = objective, request.model_config, config, digest, request.dry_run
+    settled = distillation.settle(teacher, *parts)
     return distillation.settle_numerics(settled, config, teacher.precision)
 
 

@@ -17,10 +17,7 @@ from training.distillation.recorded import RecordsRequest
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()
 
-TOPIC = "Distillation"
-
-
-RECORDS = "teacher_records"
+TOPIC, RECORDS = "Distillation", "teacher_records"
 
 
 def define(options, has_records=False):
@@ -83,6 +80,8 @@ def check(options):
         return
     names = ["teacher_config_file", *(option.name for option in options.declared())]
     names = [name for name in names if getattr(FLAGS, name) is not None]
+    if FLAGS["teacher_precision"].present:
+        names.append("teacher_precision")
     if names:
         raise UserError(
             "--{} is for a training with a teacher; give --teacher_checkpoint".format(names[0])

@@ -47,7 +47,8 @@ class TaskTeacher:
     def head(self):
         """See Objective."""
         name, scope = self._objective.name, self._objective.heads.scope
-        hint = "give a teacher that was fine-tuned for it, or compare layers alone: {}".format(
+        hint = (
+            "give a teacher that was fine-tuned for it, or compare layers alone: "
             "--soft_label_weight=0"
         )
         return Head(scope or ROOT_HEADS, "head of task {}".format(name), hint)

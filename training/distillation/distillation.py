@@ -102,7 +102,7 @@ class Distillation:
         return plan
 
 
-def settle(request, objective, model_config, config, vocab_sha256=None):
+def settle(request, objective, model_config, config, vocab_sha256=None, dry_run=False):
     """Checks a teacher against the student.
 
     Args:
@@ -111,6 +111,7 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
       model_config: of the student.
       config: RunConfig.
       vocab_sha256: of the records' vocabulary, None where it is not known.
+      dry_run: nothing may be written to output_dir.
 
     Returns:
       Distillation; its numerics are those that were asked for, precision perhaps "auto".
@@ -126,7 +127,9 @@ def settle(request, objective, model_config, config, vocab_sha256=None):
             "--teacher_checkpoint={} lies in --output_dir, where the student is trained; give "
             "another --output_dir".format(request.path)
         )
-    folder = os.path.join(config.output_dir, FOLDER) if config.use_tpu else None
+    folder = None
+    if config.use_tpu and not dry_run:
+        folder = os.path.join(config.output_dir, FOLDER)
     weights = InitialWeights(request.path, folder, request.task_name)
     shapes = checkpoint.read_shapes(weights.prefix)
     has_soft_labels = bool(request.options.soft_label_weight)

@@ -118,6 +118,10 @@ FAULTS = {
         {"teacher_checkpoint": None, "soft_label_weight": 1.0},
         "--soft_label_weight is for a training with a teacher; give --teacher_checkpoint",
     ),
+    "precise": (
+        {"teacher_checkpoint": None, "teacher_precision": "fp32"},
+        "--teacher_precision is for a training with a teacher; give --teacher_checkpoint",
+    ),
     "evaluated": (
         {"do_train": False, "do_eval": True},
         "--teacher_checkpoint is read in training alone; give --do_train, too",

@@ -5,8 +5,15 @@ import re
 import numpy as np
 import pytest
 from pretraining_runs import flags_of, run_many
-from record_files import TINY_CONFIG, learnable_records, write_json, write_records
+from record_files import SEQ, TINY_CONFIG, learnable_records, write_json, write_records
 from script_driver import out_of
+
+from modeling.config import BertConfig
+from modeling.distillation.options import PretrainingDistillationOptions
+from modeling.objectives import get_objective
+from training.distillation import distillation
+from training.distillation.distillation import TeacherRequest
+from training.run_config import RunConfig
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -110,3 +117,16 @@ def test_the_first_step(folder):
     for name, wanted in wanted_losses(folder).items():
         shown = float(re.search(name + r" ([\d.]+)", line).group(1))
         assert shown == pytest.approx(wanted, abs=6e-5) and wanted > 0.05, name
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_for_a_tpu_the_teacher_is_converted_in_output_dir_but_in_a_dry_run(
+    folder, tmp_path, dry_run
+):
+    teacher, options = folder / "teacher", PretrainingDistillationOptions()
+    config_file = str(teacher / "config.json")
+    request = TeacherRequest(str(teacher), config_file, "auto", options, "fp32")
+    run = RunConfig(str(tmp_path / "out"), "roberta", [], [], max_seq_length=SEQ, use_tpu=True)
+    objective, student = get_objective("roberta"), BertConfig(TINY_CONFIG)
+    distillation.settle(request, objective, student, run, dry_run=dry_run)
+    assert (tmp_path / "out").exists() != dry_run
